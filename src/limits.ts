@@ -1,0 +1,64 @@
+/**
+ * Limits: every number that an outside service or this engine holds us to, each once, with its source beside it.
+ * Owns  constants. Never reads options, never computes policy.
+ * Sources: SDK-K = API documentation in `@aws-sdk/client-kinesis` 3.1143; QUOTA = "Quotas and limits", Kinesis Data Streams
+ * developer guide (2026); LR = its "Handle large records"; KPL = awslabs/amazon-kinesis-producer 1.0.7; S3UG = S3 user guide.
+ */
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
+
+/** What Kinesis Data Streams accepts and sustains. */
+export const KINESIS = {
+  /** Records in one PutRecords request. SDK-K, QUOTA. */
+  putRecordsCountMax: 500,
+  /** Bytes of one PutRecords request: data before base64 plus partition keys. SDK-K, QUOTA (it was 5 MiB before 2025). */
+  putRecordsBytesMax: 10 * MIB,
+  /** Data plus partition key of one record, unless the stream's MaxRecordSizeInKiB says otherwise. LR. */
+  recordBytesDefault: MIB,
+  /** The most that MaxRecordSizeInKiB can be raised to. SDK-K, LR. */
+  recordBytesMax: 10 * MIB,
+  /** Unicode characters of a partition key. SDK-K. */
+  partitionKeyCharsMax: 256,
+  /** Records per second that one provisioned shard takes. SDK-K, QUOTA. */
+  shardRecordsPerSecond: 1000,
+  /** Bytes per second, partition keys included, that one provisioned shard takes. SDK-K, QUOTA (documents mix MB and MiB). */
+  shardBytesPerSecond: MIB,
+  /** GetRecords calls per second and shard. SDK-K, QUOTA. */
+  shardReadsPerSecond: 5,
+  /** Records that one GetRecords call returns at most. SDK-K. */
+  getRecordsCountMax: 10_000,
+  /** Bytes that one GetRecords call returns at most. SDK-K. */
+  getRecordsBytesMax: 10 * MIB,
+  /** Bytes per second that one shard gives to all its GetRecords readers. SDK-K, QUOTA. */
+  shardReadBytesPerSecond: 2 * MIB,
+  /** Life of a shard iterator. SDK-K. */
+  iteratorLifeMs: 5 * 60_000,
+  /** Largest hash key, 2^128 - 1. SDK-K. */
+  hashKeyMax: (1n << 128n) - 1n,
+} as const;
+
+/** The KPL's aggregated record. KPL aggregation-format.md and default_config.properties. */
+export const KPL = {
+  magic: Uint8Array.of(0xf3, 0x89, 0x9a, 0xc2),
+  checksumBytes: 16,
+  aggregateBytesDefault: 51_200,
+} as const;
+
+/** What S3 promises. */
+export const S3 = {
+  /** Keys of one ListObjectsV2 page. SDK-S. */
+  listPageKeysMax: 1000,
+  /** UTF-8 bytes of an object key. S3UG. */
+  keyBytesMax: 1024,
+} as const;
+
+/** What this engine holds itself to. Memory figures are parts of the sum that `--memory` bounds. */
+export const ENGINE = {
+  /** Raw bytes of one block: small enough to stay in a shared cache, large enough that handing it over costs nothing. */
+  blockBytes: MIB,
+  /** Bytes fetched past a segment's end to find where its last line ends; more follows if that was not enough. */
+  segmentLookaheadBytes: 64 * KIB,
+  /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
+  drainMs: 20_000,
+} as const;

@@ -1,0 +1,70 @@
+/**
+ * Lane layout: what the bytes of a lane and of a frame mean. The C++ twin is src/native/frame.h; a test holds them equal.
+ *
+ * One lane = one SharedArrayBuffer = one parser thread writing and one publisher thread reading.
+ *
+ * | int32 cell | byte | name | only writer | meaning                                                     |
+ * |-----------:|-----:|------|-------------|-------------------------------------------------------------|
+ * |          0 |    0 | HEAD | parser      | bytes published since start, modulo 2^32                    |
+ * |         16 |   64 | TAIL | publisher   | bytes released since start, modulo 2^32                     |
+ * |         32 |  128 | END  | main        | 0 open, 1 nothing will be written any more                  |
+ * |         64 |  256 | data | parser      | `capacityBytes` (a power of two, 64 KiB to 1 GiB) of frames |
+ *
+ * Byte `position` of the lane's history lies at `LANE_DATA_BYTE + (position mod capacityBytes)`.
+ * A byte is the parser's until HEAD passes it, then the publisher's until TAIL passes it.
+ * Publish = write the whole frame, then store HEAD, then (from JavaScript) notify. In that order, nowhere else.
+ * HEAD and TAIL are 64 bytes apart so that the two threads never write to one cache line.
+ *
+ * A frame starts on an 8-byte boundary and is contiguous. One that does not fit before the end of the data area is preceded
+ * by a PAD frame that fills the area to its end; the PAD is published on its own, so that a frame larger than half the lane
+ * can still be written once the reader has released the PAD. A frame is never larger than the lane.
+ */
+export const LANE_CELL = { HEAD: 0, TAIL: 16, END: 32 } as const;
+export const LANE_DATA_BYTE = 256;
+export const LANE_CAPACITY_BYTES_MIN = 64 * 1024;
+export const LANE_CAPACITY_BYTES_MAX = 1024 * 1024 * 1024;
+
+/**
+ * | byte | type | name       | meaning                                                                                      |
+ * |-----:|------|------------|----------------------------------------------------------------------------------------------|
+ * |    0 | u32  | frameBytes | whole frame with header and padding, a multiple of 8                                         |
+ * |    4 | u8   | kind       | FRAME_KIND                                                                                   |
+ * |    5 | u8   | flags      | FRAME_FLAG                                                                                   |
+ * |    6 | u16  | keyBytes   | UTF-8 bytes of the partition key                                                             |
+ * |    8 | u32  | dataBytes  | bytes of the record's data                                                                   |
+ * |   12 | u32  | unit       | accounting unit of the record (src/engine: a segment or a part of a compressed one)          |
+ * |   16 | u64  | lineOffset | byte offset of the line's first data byte in the (decompressed) object; BEGIN and END: the task's sequence |
+ * |   24 | u64  | hashHigh   | upper half of the record's 128-bit hash key (MD5 of the partition key, or the explicit one)  |
+ * |   32 | u64  | hashLow    | lower half                                                                                   |
+ * |   40 |      | key, data  | `keyBytes` then `dataBytes` bytes, then padding of unspecified content                       |
+ *
+ * All numbers little-endian. A PAD may be as short as 8 bytes: of it only frameBytes and kind mean anything.
+ */
+export const FRAME = {
+  FRAME_BYTES: 0,
+  KIND: 4,
+  FLAGS: 5,
+  KEY_BYTES: 6,
+  DATA_BYTES: 8,
+  UNIT: 12,
+  LINE_OFFSET: 16,
+  HASH_HIGH: 24,
+  HASH_LOW: 32,
+  HEADER_BYTES: 40,
+} as const;
+
+/** RECORD: a record. PAD: skip to the start of the data area. BEGIN, END: the first and last frame of a task, in order mode. */
+export const FRAME_KIND = { RECORD: 1, PAD: 2, BEGIN: 3, END: 4 } as const;
+
+/** EXPLICIT_HASH_KEY: the hash key came with the record and must be sent along with it. */
+export const FRAME_FLAG = { EXPLICIT_HASH_KEY: 1 } as const;
+
+/** Size of a frame with its header and padding. */
+export function frameBytes(keyBytes: number, dataBytes: number): number {
+  return (FRAME.HEADER_BYTES + keyBytes + dataBytes + 7) & ~7;
+}
+
+/** Whole SharedArrayBuffer of a lane. @param capacityBytes A power of two, 64 KiB to 1 GiB. */
+export function laneBytes(capacityBytes: number): number {
+  return LANE_DATA_BYTE + capacityBytes;
+}

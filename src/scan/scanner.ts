@@ -1,0 +1,99 @@
+/**
+ * Scanner: the interface of the room where bytes become records.
+ * Takes  whole lines of one object, in a buffer that may be shared with another thread.
+ * Gives  RECORD frames, written straight into lanes (src/ring/layout.ts), a tally, and the lines it rejected.
+ * Owns   what a valid line is: well-formed UTF-8 that `JSON.parse` accepts, nested no deeper than `depthMax`.
+ * Never  waits: when a lane is full it says so and is called again; see src/ring/producer.ts. Never keeps a reference to a buffer.
+ *
+ * Two scanners implement it with equal results: native.ts (C++ over simdjson) and portable.ts (JavaScript).
+ */
+import type { RejectCode } from '../errors.ts';
+
+/** How lines become records. Fixed for a whole run; plain data, so that it can travel to another thread. */
+export interface RecordRules {
+  /** RFC 6901 pointer to the partition key, or null: then the record's coordinates are its key. "" points at the whole line. */
+  readonly partitionKey: string | null;
+  /** RFC 6901 pointer to a decimal hash key, 0 to 2^128 - 1 (a string of digits or a number as written), or null. */
+  readonly explicitHashKey: string | null;
+  /** When a pointer finds nothing usable: absent, null, object, array, empty, over 256 characters, no hash key. */
+  readonly onMissingKey: 'dead-letter' | 'coordinates';
+  /** Ends each record's data with one `\n`. */
+  readonly appendNewline: boolean;
+  /** Arrays and objects that may be open at once. 1 allows `[]` and `{}`. */
+  readonly depthMax: number;
+  /** Largest record: data (with the appended newline) plus UTF-8 bytes of the key. */
+  readonly recordBytesMax: number;
+}
+
+/** Where frames go. With no lanes at all lines are judged and counted, and nothing is written (`--dry-run`). */
+export interface ScanLanes {
+  /** One lane per publisher, written by this scanner alone. */
+  readonly buffers: readonly SharedArrayBuffer[];
+  /** Two u64 (high, low) per lane: lane i takes hash keys from starts[i] up to, not including, starts[i + 1]. The first is 0. */
+  readonly starts: BigUint64Array;
+}
+
+/** Whole lines of one object. The last one needs no newline. */
+export interface ScanPiece {
+  /** The buffer that holds the lines; over a SharedArrayBuffer or not. */
+  readonly bytes: Uint8Array;
+  /** The piece is bytes[start, end). */
+  readonly start: number;
+  readonly end: number;
+  /** Offset of bytes[start] in the (decompressed) object, below 2^53. At 0 a UTF-8 byte order mark is skipped. */
+  readonly objectOffset: number;
+  /** Accounting unit that goes into every frame, u32. */
+  readonly unit: number;
+  /** ASCII, 1 to 64 bytes: a record without a key of its own gets the key `<coordinate>:<line offset in decimal>`. */
+  readonly coordinate: Uint8Array;
+}
+
+/** A line that is no record. Coordinates cover the line without its line end, untrimmed. */
+export interface Reject {
+  readonly code: RejectCode;
+  /** One sentence for people, without payload. */
+  readonly message: string;
+  /** Index into `piece.bytes`. */
+  readonly start: number;
+  readonly end: number;
+  /** Byte offset of the line in the object. */
+  readonly objectOffset: number;
+}
+
+/** Sums over the lines that one call has dealt with. */
+export interface ScanTally {
+  /** All lines: blank + rejected + records. */
+  lines: number;
+  /** Lines of nothing but JSON whitespace (space, tab, `\r`). */
+  blank: number;
+  rejected: number;
+  records: number;
+  /** Data plus key bytes of the records. */
+  recordBytes: number;
+}
+
+export interface ScanResult extends ScanTally {
+  /**
+   * `done`: everything up to piece.end is dealt with.
+   * `lane-full`: the line at `next` needs `laneNeedBytes` free bytes in lane `laneIndex`; wait for them and call again.
+   * `rejects-full`: REJECTS_PER_CALL_MAX lines were rejected; take them and call again.
+   */
+  readonly status: 'done' | 'lane-full' | 'rejects-full';
+  /** Where the next call has to start: index into piece.bytes of the first line that is not dealt with. */
+  readonly next: number;
+  readonly laneIndex: number;
+  readonly laneNeedBytes: number;
+  readonly rejects: readonly Reject[];
+}
+
+/** Bound on what one call returns, so that a file of nothing but bad lines stays within memory. */
+export const REJECTS_PER_CALL_MAX = 1024;
+
+export interface Scanner {
+  readonly kind: 'native' | 'portable';
+  /**
+   * Deals with the lines from `from` on. HEAD of every lane is stored before it returns; notifying is the caller's.
+   * @param from Index into piece.bytes: piece.start, or `next` of the call before.
+   */
+  scan(piece: ScanPiece, from: number): ScanResult;
+}
