@@ -1,0 +1,97 @@
+/**
+ * Wait: the one room where a thread stands still. A parser blocks before a full lane; a publisher listens for its doorbell
+ * while its sockets and timers go on.
+ * Takes  lanes and doorbells in shared memory.
+ * Gives  wake-ups. All of them are hints: the caller looks at HEAD or TAIL again, so a lost or a late one costs time, never data.
+ * Owns   every Atomics.wait, waitAsync and notify of the engine.
+ * Never  waits without a bound, never blocks the main thread or a thread that owns sockets.
+ */
+import { LANE_CELL, LANE_DATA_BYTE } from './layout.ts';
+
+/** A blocked parser looks up this often, so that it sees a stop that nobody notified. */
+const SLICE_MS = 100;
+
+/** Int32 cells between two doorbells: they are 64 bytes apart, so that ringing one does not slow another. */
+const BELL_STRIDE = 16;
+
+/** setTimeout takes no more than this; a longer wait ends early, which a hint may. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
+
+/**
+ * Blocks the calling thread until a lane has room. For parser threads only.
+ * @param lane As a whole; its TAIL cell is what is waited on.
+ * @param needBytes Free bytes that are needed, at most the lane's capacity.
+ * @param shouldStop Asked before every slice of 100 ms.
+ * @returns False when `shouldStop` said so before there was room.
+ */
+export function waitForSpace(lane: SharedArrayBuffer, needBytes: number, shouldStop: () => boolean): boolean {
+  const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
+  const capacityBytes = lane.byteLength - LANE_DATA_BYTE;
+  for (;;) {
+    const tail = Atomics.load(cells, LANE_CELL.TAIL);
+    const head = Atomics.load(cells, LANE_CELL.HEAD);
+    if (capacityBytes - ((head - tail) >>> 0) >= needBytes) return true;
+    if (shouldStop()) return false;
+    // Returns at once if TAIL has moved since it was read above, so a release in between is not missed.
+    Atomics.wait(cells, LANE_CELL.TAIL, tail, SLICE_MS);
+  }
+}
+
+/** Wakes the parser of a lane after TAIL was stored. Cheap when nobody waits. */
+export function notifySpace(lane: SharedArrayBuffer): void {
+  Atomics.notify(new Int32Array(lane, 0, LANE_DATA_BYTE / 4), LANE_CELL.TAIL);
+}
+
+/** Shared memory of `count` doorbells. */
+export function createDoorbells(count: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(Math.max(1, count) * BELL_STRIDE * Int32Array.BYTES_PER_ELEMENT);
+}
+
+/**
+ * Doorbells: one counter per publisher. Parsers (and the main thread) ring, the publisher listens.
+ * The listener takes `count()` first, then looks at its lanes, then awaits `heard(count)`: a ring in between is not lost.
+ */
+export class Doorbell {
+  readonly #cells: Int32Array;
+
+  /** @param bells From `createDoorbells`, shared by all threads. */
+  constructor(bells: SharedArrayBuffer) {
+    this.#cells = new Int32Array(bells);
+  }
+
+  /** Rings the bell of publisher `index`, 0-based. */
+  ring(index: number): void {
+    Atomics.add(this.#cells, index * BELL_STRIDE, 1);
+    Atomics.notify(this.#cells, index * BELL_STRIDE);
+  }
+
+  /** Rings every bell, when something has changed for all. */
+  ringAll(): void {
+    for (let index = 0; index * BELL_STRIDE < this.#cells.length; index++) this.ring(index);
+  }
+
+  /** How often bell `index` was rung so far, modulo 2^32 (a signed 32-bit number). */
+  count(index: number): number {
+    return Atomics.load(this.#cells, index * BELL_STRIDE);
+  }
+
+  /**
+   * Resolves when bell `index` has been rung since `lastSeen`, or when the time is up. The event loop goes on meanwhile, and
+   * the wait keeps the thread alive.
+   * @param lastSeen What `count(index)` said before the caller last looked at its lanes.
+   * @param timeoutMs At least 0.
+   * @returns The count now: equal to `lastSeen` after a timeout.
+   */
+  async heard(index: number, lastSeen: number, timeoutMs: number): Promise<number> {
+    const cell = index * BELL_STRIDE;
+    const boundMs = Math.min(timeoutMs, TIMEOUT_MS_MAX);
+    const waiting = Atomics.waitAsync(this.#cells, cell, lastSeen, boundMs);
+    if (waiting.async) {
+      // A pending waitAsync does not keep a thread's event loop alive; this timer does, and goes when the wait ends.
+      const keepAlive = setTimeout(() => {}, Math.min(boundMs + SLICE_MS, TIMEOUT_MS_MAX));
+      await waiting.value;
+      clearTimeout(keepAlive);
+    }
+    return Atomics.load(this.#cells, cell);
+  }
+}
