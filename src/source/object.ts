@@ -1,0 +1,43 @@
+/**
+ * SourceObject: one S3 object as the listing saw it, pinned by its ETag for the whole run.
+ * Owns  the nouns of this folder that travel: SourceObject, Format, Segment. Never does anything.
+ */
+
+/** One object to carry. `etag` keeps its quotes, as S3 gives it and as If-Match wants it back. */
+export interface SourceObject {
+  readonly bucket: string;
+  /** Decoded; any character, 1 to 1,024 UTF-8 bytes. */
+  readonly key: string;
+  readonly etag: string;
+  /** Stored bytes. At least 1: empty objects never leave the listing. */
+  readonly size: number;
+  /** Unix milliseconds; 0 where the source does not say (an inventory without LastModifiedDate). */
+  readonly lastModifiedMs: number;
+  /** As S3 names it; STANDARD where it says nothing. */
+  readonly storageClass: string;
+}
+
+/** What the stored bytes are. */
+export type Format = 'plain' | 'gzip' | 'zstd';
+export const FORMATS: readonly Format[] = ['plain', 'gzip', 'zstd'];
+
+/**
+ * The unit of work and of resume. A plain object has ceil(size / segmentBytes) segments; segment [start, end) owns the lines
+ * whose first byte lies in it. A compressed object is one segment of all its stored bytes.
+ * `format`, `end` and `count` are settled before the first event of the segment reaches a sink, and constant from then on.
+ */
+export interface Segment {
+  readonly object: SourceObject;
+  /** Position of the object among those that this run took from the listing, 0-based. */
+  readonly objectIndex: number;
+  /** 0-based within the object. */
+  readonly index: number;
+  /** Segments of the object. */
+  count: number;
+  /** Byte range of the stored object, end exclusive. */
+  readonly start: number;
+  end: number;
+  format: Format;
+  /** The engine's accounting unit. This folder never reads it. */
+  unit: number;
+}
