@@ -1,0 +1,80 @@
+/**
+ * Frame walk: the rare looks at single records of a batch in JavaScript: order mode, refusals, reshards.
+ * Takes  a run of RECORD frames (src/ring/layout.ts).
+ * Gives  marks per frame (what goes, what stays), copies of refused records, a lane that holds the frames.
+ * Pure. The hot path walks frames in the codec instead.
+ */
+import { FRAME, LANE_CAPACITY_BYTES_MIN, LANE_CELL, LANE_DATA_BYTE, laneBytes } from '../ring/layout.ts';
+import type { RefusedRecord } from './setup.ts';
+import type { ShardRange } from './shard-map.ts';
+import type { Batch } from './shard-queues.ts';
+
+export const GOES = 1;
+export const STAYS = 0;
+
+/** Calls `visit` with the start of each frame. */
+function walk(
+  frames: Uint8Array,
+  count: number,
+  visit: (bytes: Buffer, at: number, index: number) => void,
+): void {
+  const bytes = Buffer.from(frames.buffer, frames.byteOffset, frames.byteLength);
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    visit(bytes, at, index);
+    at += bytes.readUInt32LE(at + FRAME.FRAME_BYTES);
+  }
+}
+
+/**
+ * In order mode two records of one partition key never share a request, because PutRecords may refuse one record and store the
+ * next. @returns GOES for the first record of each key, STAYS for its later ones.
+ */
+export function markFirstOfEachKey(frames: Uint8Array, count: number): Uint8Array {
+  const marks = new Uint8Array(count);
+  const seen = new Set<string>();
+  walk(frames, count, (bytes, at, index) => {
+    const keyStart = at + FRAME.HEADER_BYTES;
+    const key = bytes.toString('latin1', keyStart, keyStart + bytes.readUInt16LE(at + FRAME.KEY_BYTES));
+    marks[index] = seen.has(key) ? STAYS : GOES;
+    seen.add(key);
+  });
+  return marks;
+}
+
+/** @returns GOES for records whose hash key lies outside the shard's range, all of them where the shard is unknown. */
+export function markOutside(frames: Uint8Array, count: number, shard: ShardRange | undefined): Uint8Array {
+  const marks = new Uint8Array(count).fill(GOES);
+  if (!shard) return marks;
+  walk(frames, count, (bytes, at, index) => {
+    const hash =
+      (bytes.readBigUInt64LE(at + FRAME.HASH_HIGH) << 64n) | bytes.readBigUInt64LE(at + FRAME.HASH_LOW);
+    if (hash >= shard.start && hash <= shard.end) marks[index] = STAYS;
+  });
+  return marks;
+}
+
+/** Copies of all records of a batch, for their dead letters. */
+export function readRefused(batch: Batch, message: string): RefusedRecord[] {
+  const records: RefusedRecord[] = [];
+  walk(batch.buffer, batch.count, (bytes, at) => {
+    const dataStart = at + FRAME.HEADER_BYTES + bytes.readUInt16LE(at + FRAME.KEY_BYTES);
+    records.push({
+      unit: bytes.readUInt32LE(at + FRAME.UNIT),
+      objectOffset: Number(bytes.readBigUInt64LE(at + FRAME.LINE_OFFSET)),
+      data: Uint8Array.from(bytes.subarray(dataStart, dataStart + bytes.readUInt32LE(at + FRAME.DATA_BYTES))),
+      message,
+    });
+  });
+  return records;
+}
+
+/** A lane that holds these frames and nothing else, so that the codec can sort them like any others. */
+export function laneOf(frames: Uint8Array): SharedArrayBuffer {
+  let capacityBytes = LANE_CAPACITY_BYTES_MIN;
+  while (capacityBytes < frames.byteLength) capacityBytes *= 2;
+  const lane = new SharedArrayBuffer(laneBytes(capacityBytes));
+  new Uint8Array(lane, LANE_DATA_BYTE).set(frames);
+  Atomics.store(new Int32Array(lane), LANE_CELL.HEAD, frames.byteLength);
+  return lane;
+}

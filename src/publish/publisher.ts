@@ -1,0 +1,284 @@
+/**
+ * Publisher: the room before the network. It owns a range of hash keys and brings its records to their shards.
+ * Takes  frames from its lanes, one lane a parser.
+ * Gives  acknowledged counts per accounting unit, in shared memory; refused records and events as notices.
+ * Owns   the loop: when lanes are drained, which shard sends next, and when the run's publishing ends.
+ * Never  reads objects, writes files or blocks its thread: it waits for its doorbell, its sockets and its timers at once.
+ */
+import { KinesisCallError } from '../aws/kinesis-call.ts';
+import { MillraceError } from '../errors.ts';
+import { Doorbell } from '../ring/wait.ts';
+import { Breaker } from './breaker.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import type { Codec } from './codec.ts';
+import { GOES, markFirstOfEachKey, STAYS } from './frame-walk.ts';
+import { LaneDrain } from './lane-drain.ts';
+import { ShardPace } from './pace.ts';
+import type { RecordPutter } from './put-records.ts';
+import { type SettleParts, settle } from './settle.ts';
+import { PHASE, type PublishNotice, type PublishReceipt, type PublishSetup } from './setup.ts';
+import type { ShardRange } from './shard-map.ts';
+import type { Batch } from './shard-queues.ts';
+import { ShardSet } from './shard-set.ts';
+import { STAT, statsRow } from './stats.ts';
+import { classifyFailure } from './taxonomy.ts';
+
+/** What the publisher needs from outside, so that a test can own network, time and chance. */
+export interface PublisherParts {
+  readonly codec: Codec;
+  readonly pool: BufferPool;
+  readonly putter: Pick<RecordPutter, 'put'>;
+  /** The stream's open shards now, sorted. @throws While a reshard is between two states. */
+  listShards(): Promise<ShardRange[]>;
+  post(notice: PublishNotice): void;
+  nowMs(): number;
+  random(): number;
+}
+
+/** A shard map that turned out to be old is not asked for more often than this. */
+const REFRESH_INTERVAL_MS = 1_000;
+/** Longest sleep of the loop: a bound on how late it sees a phase that nobody rang for. */
+const SLEEP_MAX_MS = 1_000;
+
+export class Publisher {
+  readonly #setup: PublishSetup;
+  readonly #parts: PublisherParts;
+  readonly #bell: Doorbell;
+  readonly #control: Int32Array;
+  readonly #stats: Float64Array;
+  readonly #drain: LaneDrain;
+  readonly #breaker: Breaker;
+  readonly #runPace: ShardPace;
+  readonly #set: ShardSet;
+  readonly #settleParts: SettleParts;
+  #inFlight = 0;
+  #firstShard = 0;
+  #refresh: 'idle' | 'due' | 'running' = 'idle';
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  #error: MillraceError | null = null;
+
+  constructor(setup: PublishSetup, parts: PublisherParts) {
+    const { rules } = setup;
+    const nowMs = parts.nowMs();
+    this.#setup = setup;
+    this.#parts = parts;
+    this.#bell = new Doorbell(setup.doorbells);
+    this.#control = new Int32Array(setup.control);
+    this.#stats = statsRow(setup.stats, setup.publisherIndex);
+    this.#drain = new LaneDrain(setup.lanes, parts.codec, rules.order === 'key');
+    this.#breaker = new Breaker(rules.awayMs, parts.random);
+    const runCeiling = {
+      recordsPerSecond: rules.recordsPerSecondMax,
+      bytesPerSecond: rules.bytesPerSecondMax,
+    };
+    this.#runPace = new ShardPace(runCeiling, 1, nowMs, parts.random);
+    this.#set = new ShardSet(setup, parts.codec, parts.pool, nowMs, parts.random);
+    const acknowledged = new Int32Array(setup.acknowledged);
+    this.#settleParts = { shardSet: this.#set, codec: parts.codec, rules, acknowledged };
+  }
+
+  /** Works until the run is flushed or stopped, or cannot go on. Never rejects for a failure that is expected. */
+  async run(): Promise<PublishReceipt> {
+    const index = this.#setup.publisherIndex;
+    for (;;) {
+      const seen = this.#bell.count(index);
+      const phase = Atomics.load(this.#control, 0);
+      const isStopping = phase === PHASE.STOP || this.#error !== null;
+      let sleepMs = SLEEP_MAX_MS;
+      let areLanesEmpty = false;
+      if (!isStopping) {
+        areLanesEmpty = this.#drain.drain(this.#set.queues, this.#parts.nowMs());
+        sleepMs = this.#dispatch(phase === PHASE.FLUSH && areLanesEmpty);
+      }
+      this.#stats[STAT.IN_FLIGHT] = this.#inFlight;
+      this.#stats[STAT.BUFFER_BYTES] = this.#parts.pool.outBytes;
+      const isDone = phase === PHASE.FLUSH && areLanesEmpty && this.#set.isEmpty;
+      if (this.#inFlight === 0 && this.#refresh !== 'running' && (isStopping || isDone)) break;
+      await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
+    }
+    return { error: this.#error?.toWire() ?? null };
+  }
+
+  /** Starts every request that may go now. @returns Milliseconds until the next one may. */
+  #dispatch(isFlushing: boolean): number {
+    const nowMs = this.#parts.nowMs();
+    if (this.#refresh !== 'idle') return this.#dispatchRefresh(nowMs);
+    let sleepMs = SLEEP_MAX_MS;
+    const shardCount = this.#set.shards.length;
+    for (let turn = 0; turn < shardCount; turn++) {
+      const shardIndex = (this.#firstShard + turn) % shardCount;
+      sleepMs = Math.min(sleepMs, this.#dispatchShard(shardIndex, isFlushing, nowMs));
+    }
+    // The next round starts one shard further, so that no shard is always last when requests in flight are scarce.
+    this.#firstShard = (this.#firstShard + 1) % shardCount;
+    return sleepMs;
+  }
+
+  #dispatchShard(shardIndex: number, isFlushing: boolean, nowMs: number): number {
+    const { rules } = this.#setup;
+    const { queues, inFlight, paces } = this.#set;
+    const shardInFlightMax = rules.order === 'key' ? 1 : rules.inFlightMax;
+    while (this.#inFlight < rules.inFlightMax && inFlight[shardIndex]! < shardInFlightMax) {
+      if (!queues.peek(shardIndex) && queues.openCount(shardIndex) > 0) {
+        const dueMs = queues.openedAtMs(shardIndex) + rules.lingerMs - nowMs;
+        if (!isFlushing && dueMs > 0) return dueMs;
+        queues.close(shardIndex);
+      }
+      const batch = queues.peek(shardIndex);
+      if (!batch) return SLEEP_MAX_MS;
+      const records = this.#set.recordsOnWire(batch);
+      const delayMs = Math.max(
+        this.#breaker.delayMs(nowMs),
+        paces[shardIndex]!.delayMs(records, batch.payloadBytes, nowMs),
+        this.#runPace.delayMs(batch.count, batch.payloadBytes, nowMs),
+      );
+      if (delayMs > 0) return delayMs;
+      this.#send(
+        shardIndex,
+        rules.order === 'key' ? this.#shiftInOrder(shardIndex) : queues.shift(shardIndex),
+        nowMs,
+      );
+    }
+    return SLEEP_MAX_MS;
+  }
+
+  /** Takes the records of the next batch that may share a request; later ones of a key stay at the head of the queue. */
+  #shiftInOrder(shardIndex: number): Batch {
+    const { queues } = this.#set;
+    const batch = queues.shift(shardIndex);
+    // An aggregated record is stored whole or not at all, so records of a key may share it.
+    if (this.#setup.rules.aggregateBytesMax !== null) return batch;
+    const frames = batch.buffer.subarray(0, batch.bytes);
+    const marks = markFirstOfEachKey(frames, batch.count);
+    if (!marks.includes(STAYS)) return batch;
+    const [due, later] = [GOES, STAYS].map((mark) => {
+      const part = queues.fork(shardIndex, batch.bytes, batch);
+      return Object.assign(part, this.#parts.codec.select(frames, batch.count, marks, mark, part.buffer));
+    });
+    queues.unshift(shardIndex, later!);
+    queues.release(shardIndex, batch);
+    return due!;
+  }
+
+  /** Starts one request. What becomes of it is settled when it ends; nothing escapes from there. */
+  #send(shardIndex: number, batch: Batch, nowMs: number): void {
+    const { paces, inFlight, shards } = this.#set;
+    paces[shardIndex]!.take(this.#set.recordsOnWire(batch), batch.payloadBytes, nowMs);
+    this.#runPace.take(batch.count, batch.payloadBytes, nowMs);
+    this.#breaker.onSend();
+    this.#inFlight++;
+    inFlight[shardIndex]!++;
+    this.#count(STAT.REQUESTS, 1);
+    if (batch.isRetry) this.#count(STAT.REQUESTS_RETRIED, 1);
+    void this.#parts.putter
+      .put(batch, shards[shardIndex]!)
+      .then((answer) => {
+        this.#breaker.onSuccess();
+        const settlement = settle(this.#settleParts, shardIndex, batch, answer);
+        const stored = { records: settlement.storedRecords, bytes: settlement.storedBytes };
+        paces[shardIndex]!.onAnswer(stored, settlement.throttledRecords, this.#parts.nowMs());
+        if (settlement.failedRecords > 0) paces[shardIndex]!.onRequestFailed(this.#parts.nowMs());
+        if (settlement.refused.length > 0) this.#parts.post({ kind: 'refused', records: settlement.refused });
+        if (answer.verdict.strayShardId !== null && this.#refresh === 'idle') this.#refresh = 'due';
+        this.#count(STAT.RECORDS, settlement.storedRecords);
+        this.#count(STAT.BYTES, settlement.storedBytes);
+        this.#count(STAT.THROTTLED, settlement.throttledRecords);
+        this.#count(STAT.FAILED, settlement.failedRecords);
+      })
+      .catch((error: unknown) => this.#onRequestFailed(shardIndex, batch, error))
+      .finally(() => {
+        this.#inFlight--;
+        inFlight[shardIndex]!--;
+        this.#bell.ring(this.#setup.publisherIndex);
+      });
+  }
+
+  #onRequestFailed(shardIndex: number, batch: Batch, error: unknown): void {
+    const { name } = this.#setup.target;
+    if (!(error instanceof KinesisCallError)) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#error ??= new MillraceError(
+        'MILLRACE_WORKER',
+        `Publishing to stream ${name} failed inside: ${why}`,
+        { exitCode: 3 },
+      );
+      return;
+    }
+    this.#set.queues.unshift(shardIndex, batch);
+    batch.isRetry = true;
+    const failure = classifyFailure(error, name);
+    if (failure.kind === 'fatal') {
+      this.#error ??= failure.error;
+      return;
+    }
+    const nowMs = this.#parts.nowMs();
+    this.#set.paces[shardIndex]!.onRequestFailed(nowMs);
+    if (failure.kind === 'throttled') {
+      this.#breaker.onSuccess();
+      this.#count(STAT.THROTTLED, batch.count);
+      return;
+    }
+    this.#count(STAT.REQUESTS_FAILED, 1);
+    if (failure.isAmbiguous) this.#count(STAT.AMBIGUOUS, batch.count);
+    const stateBefore = this.#breaker.state;
+    const isAway = this.#breaker.onFailure(nowMs);
+    this.#stats[STAT.BREAKER_OPENED] = this.#breaker.openedCount;
+    if (stateBefore === 'closed' && this.#breaker.state === 'open')
+      this.#parts.post({ kind: 'breaker', reason: error.message });
+    if (isAway) {
+      const seconds = Math.round(this.#setup.rules.awayMs / 1000);
+      const why = `no request succeeded for ${seconds} s, last: ${error.message}`;
+      const advice = 'run the same command again when the service is back';
+      this.#error ??= new MillraceError(
+        'MILLRACE_SERVICE_AWAY',
+        `Cannot put records to stream ${name}: ${why}; ${advice}`,
+        {
+          exitCode: 3,
+        },
+      );
+    }
+  }
+
+  /** A reshard is handled with nothing in flight: then every waiting record can move to its new shard, in order. */
+  #dispatchRefresh(nowMs: number): number {
+    if (this.#refresh === 'running' || this.#inFlight > 0) return SLEEP_MAX_MS;
+    const waitMs = this.#refreshedAtMs + REFRESH_INTERVAL_MS - nowMs;
+    if (waitMs > 0) return waitMs;
+    this.#refresh = 'running';
+    void this.#refreshShards();
+    return SLEEP_MAX_MS;
+  }
+
+  async #refreshShards(): Promise<void> {
+    try {
+      const shards = await this.#parts.listShards();
+      const { codec } = this.#parts;
+      const { acknowledged } = this.#settleParts;
+      const { hasChanged, strayCount, settledCount } = this.#set.update(
+        shards,
+        this.#parts.nowMs(),
+        (frames, count, marks) => codec.acknowledge(frames, count, marks, GOES, acknowledged),
+      );
+      this.#count(STAT.STRAYS, strayCount);
+      this.#count(STAT.RECORDS, settledCount);
+      if (hasChanged) {
+        this.#count(STAT.RESHARDS, 1);
+        this.#parts.post({ kind: 'reshard', shardCount: shards.length });
+      }
+      this.#refresh = 'idle';
+    } catch (error) {
+      // The shards are between two states, or the call failed: the publisher says so and asks again.
+      this.#parts.post({
+        kind: 'refresh-failed',
+        reason: error instanceof Error ? error.message : String(error),
+      });
+      this.#refresh = 'due';
+    }
+    this.#refreshedAtMs = this.#parts.nowMs();
+    this.#bell.ring(this.#setup.publisherIndex);
+  }
+
+  #count(column: number, amount: number): void {
+    this.#stats[column]! += amount;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Put records: one PutRecords request, from frames to verdicts.
+ * Takes  a batch of frames for one shard.
+ * Gives  a verdict for every frame, or why the request as a whole failed.
+ * Owns   the memory of the request body while it is on its way.
+ * Never  retries, paces or decides what a verdict means: see publisher.ts.
+ */
+import { KinesisCallError, type KinesisCaller } from '../aws/kinesis-call.ts';
+import { KINESIS } from '../limits.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import type { Codec, PutVerdict, Wire } from './codec.ts';
+import type { OwnedShard } from './shard-map.ts';
+import type { Batch } from './shard-queues.ts';
+
+export interface PutAnswer {
+  readonly verdict: PutVerdict;
+  /** One VERDICT byte per frame that was sent. */
+  readonly frameVerdicts: Uint8Array;
+  /** Frames that were sent, from the first of the batch on: with aggregation a request may be full before the batch is empty. */
+  readonly frames: number;
+  readonly framesBytes: number;
+  /** With aggregation: 1 for each frame that shared its record with others, else 0. Null without. */
+  readonly isCombined: Uint8Array | null;
+}
+
+export interface PutOptions {
+  readonly wire: Wire;
+  readonly streamArn: string;
+  /** Largest aggregated record, or null. */
+  readonly aggregateBytesMax: number | null;
+  readonly requestBytesMax: number;
+  /** False where the service spreads records as it likes: then no shard is expected. */
+  readonly canPredictShard: boolean;
+}
+
+export class RecordPutter {
+  readonly #caller: KinesisCaller;
+  readonly #codec: Codec;
+  readonly #pool: BufferPool;
+  readonly #options: PutOptions;
+
+  constructor(caller: KinesisCaller, codec: Codec, pool: BufferPool, options: PutOptions) {
+    this.#caller = caller;
+    this.#codec = codec;
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  /**
+   * Sends the batch, or as much of it as one request takes.
+   * @throws {KinesisCallError} When the request as a whole failed; `isAmbiguous` says whether records may have been stored.
+   */
+  async put(batch: Batch, shard: OwnedShard): Promise<PutAnswer> {
+    const frames = batch.buffer.subarray(0, batch.bytes);
+    const { wire, aggregateBytesMax } = this.#options;
+    const out = this.#pool.take(this.#codec.encodedBytesMax(frames, batch.count, wire), true)!;
+    try {
+      return aggregateBytesMax === null
+        ? await this.#putPlain(batch, frames, shard, out)
+        : await this.#putAggregated(batch, frames, shard, out, aggregateBytesMax);
+    } finally {
+      this.#pool.give(out);
+    }
+  }
+
+  async #putPlain(batch: Batch, frames: Uint8Array, shard: OwnedShard, out: Uint8Array): Promise<PutAnswer> {
+    const { wire, streamArn } = this.#options;
+    const bytes = this.#codec.encode(frames, batch.count, wire, streamArn, out);
+    const frameVerdicts = new Uint8Array(batch.count);
+    const verdict = await this.#call(out.subarray(0, bytes), shard, frameVerdicts);
+    return { verdict, frameVerdicts, frames: batch.count, framesBytes: batch.bytes, isCombined: null };
+  }
+
+  async #putAggregated(
+    batch: Batch,
+    frames: Uint8Array,
+    shard: OwnedShard,
+    out: Uint8Array,
+    aggregateBytesMax: number,
+  ): Promise<PutAnswer> {
+    const { wire, streamArn, requestBytesMax } = this.#options;
+    const entryCounts = new Uint32Array(KINESIS.putRecordsCountMax);
+    const made = this.#codec.encodeAggregated(
+      frames,
+      batch.count,
+      wire,
+      streamArn,
+      shard.start.toString(),
+      aggregateBytesMax,
+      requestBytesMax,
+      out,
+      entryCounts,
+    );
+    const entryVerdicts = new Uint8Array(made.entries);
+    const verdict = await this.#call(out.subarray(0, made.bytes), shard, entryVerdicts);
+    const frameVerdicts = new Uint8Array(made.frames);
+    const isCombined = new Uint8Array(made.frames);
+    let frame = 0;
+    for (let entry = 0; entry < made.entries; entry++) {
+      const end = frame + entryCounts[entry]!;
+      frameVerdicts.fill(entryVerdicts[entry]!, frame, end);
+      if (end - frame > 1) isCombined.fill(1, frame, end);
+      frame = end;
+    }
+    return { verdict, frameVerdicts, frames: made.frames, framesBytes: made.framesBytes, isCombined };
+  }
+
+  async #call(body: Uint8Array, shard: OwnedShard, verdicts: Uint8Array): Promise<PutVerdict> {
+    const answer = await this.#caller.call('PutRecords', body);
+    const expectedShardId = this.#options.canPredictShard ? shard.shardId : null;
+    try {
+      return this.#codec.readPutResult(
+        answer.body,
+        this.#options.wire,
+        verdicts.length,
+        expectedShardId,
+        verdicts,
+      );
+    } catch (error) {
+      // The service took the request, and what it said is lost: the records may be stored.
+      throw new KinesisCallError({
+        operation: 'PutRecords',
+        awsCode: null,
+        message: 'the answer could not be read',
+        statusCode: answer.status,
+        isAmbiguous: true,
+        cause: error,
+      });
+    }
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Settle: what becomes of each record of a request that was answered.
+ * Takes  a batch as it was sent, and the verdict on every frame.
+ * Gives  acknowledged counts, the batches that go again, the records that are refused for good.
+ * Owns   the rule that only refused records are sent again. Never sends, waits or reads a clock.
+ */
+import { type Codec, VERDICT } from './codec.ts';
+import { GOES, readRefused, STAYS } from './frame-walk.ts';
+import type { PutAnswer } from './put-records.ts';
+import type { PublishRules, RefusedRecord } from './setup.ts';
+import type { Batch } from './shard-queues.ts';
+import type { ShardSet } from './shard-set.ts';
+
+/** Sums over one answer. Records are those of the source, also where several travelled as one. */
+export interface Settlement {
+  readonly storedRecords: number;
+  readonly storedBytes: number;
+  readonly throttledRecords: number;
+  readonly failedRecords: number;
+  readonly refused: readonly RefusedRecord[];
+}
+
+export interface SettleParts {
+  readonly shardSet: ShardSet;
+  readonly codec: Codec;
+  readonly rules: PublishRules;
+  readonly acknowledged: Int32Array;
+}
+
+const NOTHING: readonly RefusedRecord[] = [];
+/** Mark of combined records in another shard than expected, while strays are sorted. */
+const COMBINED = 2;
+
+/** Settles one answer. The batch's memory is the shard set's afterwards. */
+export function settle(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Settlement {
+  const { codec, acknowledged } = parts;
+  const { counts } = answer.verdict;
+  const sent = batch.buffer.subarray(0, answer.framesBytes);
+  codec.acknowledge(sent, answer.frames, answer.frameVerdicts, VERDICT.STORED, acknowledged);
+  const strayed = counts[VERDICT.STRAY] > 0 ? settleStrays(parts, shardIndex, batch, answer) : null;
+  const isPlain = counts[VERDICT.THROTTLED] + counts[VERDICT.FAILED] === 0 && answer.frames === batch.count;
+  const settlement = isPlain
+    ? { count: batch.count, payloadBytes: batch.payloadBytes, throttled: 0, failed: 0, refused: NOTHING }
+    : settleRefused(parts, shardIndex, batch, answer);
+  parts.shardSet.queues.release(shardIndex, batch);
+  return {
+    storedRecords: settlement.count - (strayed?.count ?? 0),
+    storedBytes: settlement.payloadBytes - (strayed?.payloadBytes ?? 0),
+    throttledRecords: settlement.throttled,
+    failedRecords: settlement.failed,
+    refused: settlement.refused,
+  };
+}
+
+/** Queues everything of the batch that was not stored. @returns What was stored, and the sums of what was not. */
+function settleRefused(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer) {
+  const { queues } = parts.shardSet;
+  const rest = takeRest(parts, shardIndex, batch, answer);
+  if (rest) queues.unshift(shardIndex, rest);
+  const throttled = countMarks(answer.frameVerdicts, VERDICT.THROTTLED);
+  const failed = countMarks(answer.frameVerdicts, VERDICT.FAILED);
+  const again =
+    parts.rules.order === 'key'
+      ? [takeRefused(parts, shardIndex, batch, answer)]
+      : [
+          take(parts, shardIndex, batch, answer, answer.frameVerdicts, VERDICT.THROTTLED),
+          takeFailed(parts, shardIndex, batch, answer),
+        ];
+  let count = batch.count - (rest?.count ?? 0);
+  let payloadBytes = batch.payloadBytes - (rest?.payloadBytes ?? 0);
+  const refused: RefusedRecord[] = [];
+  for (const part of again) {
+    if (!part) continue;
+    count -= part.count;
+    payloadBytes -= part.payloadBytes;
+    part.isRetry = true;
+    if (part.failures >= parts.rules.recordFailuresMax) {
+      const { failedCode, failedMessage } = answer.verdict;
+      refused.push(
+        ...readRefused(
+          part,
+          `Refused ${part.failures} times: ${failedCode ?? 'no code'} ${failedMessage ?? ''}`.trim(),
+        ),
+      );
+      queues.release(shardIndex, part);
+    } else if (part.failures > 0 || parts.rules.order === 'key' || !queues.mergeIntoOpen(shardIndex, part)) {
+      queues.unshift(shardIndex, part);
+    }
+  }
+  return { count, payloadBytes, throttled, failed, refused };
+}
+
+function takeFailed(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {
+  const failed = take(parts, shardIndex, batch, answer, answer.frameVerdicts, VERDICT.FAILED);
+  if (failed) failed.failures++;
+  return failed;
+}
+
+/** In order mode whatever was refused goes back to the head as one, in line order. */
+function takeRefused(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {
+  const marks = answer.frameVerdicts.map((verdict) =>
+    verdict === VERDICT.THROTTLED || verdict === VERDICT.FAILED ? GOES : STAYS,
+  );
+  const refused = take(parts, shardIndex, batch, answer, marks, GOES);
+  if (refused && answer.frameVerdicts.includes(VERDICT.FAILED)) refused.failures++;
+  return refused;
+}
+
+/** Frames behind the last one that fitted into the request. */
+function takeRest(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {
+  const count = batch.count - answer.frames;
+  if (count === 0) return null;
+  const frames = batch.buffer.subarray(answer.framesBytes, batch.bytes);
+  const rest = parts.shardSet.queues.fork(shardIndex, frames.byteLength, batch);
+  return Object.assign(
+    rest,
+    parts.codec.select(frames, count, new Uint8Array(count).fill(GOES), GOES, rest.buffer),
+  );
+}
+
+/** Copies the frames that were sent and bear `mark` into a batch of their own; null when there are none. */
+function take(
+  parts: SettleParts,
+  shardIndex: number,
+  batch: Batch,
+  answer: PutAnswer,
+  marks: Uint8Array,
+  mark: number,
+): Batch | null {
+  if (!marks.includes(mark)) return null;
+  const fork = parts.shardSet.queues.fork(shardIndex, answer.framesBytes, batch);
+  const frames = batch.buffer.subarray(0, answer.framesBytes);
+  return Object.assign(fork, parts.codec.select(frames, answer.frames, marks, mark, fork.buffer));
+}
+
+/**
+ * A record that travelled alone is stored wherever it landed. Records combined into one are not safe there: a consumer drops
+ * those whose hash key lies outside the shard's range (FACTS: KCL deaggregation), so they wait for the shard map.
+ * @returns The records that wait, or null.
+ */
+function settleStrays(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {
+  const { isCombined, frameVerdicts, frames, framesBytes } = answer;
+  const marks = frameVerdicts.map((verdict, i) =>
+    verdict !== VERDICT.STRAY ? STAYS : isCombined?.[i] ? COMBINED : GOES,
+  );
+  parts.codec.acknowledge(batch.buffer.subarray(0, framesBytes), frames, marks, GOES, parts.acknowledged);
+  const strayed = take(parts, shardIndex, batch, answer, marks, COMBINED);
+  if (strayed) parts.shardSet.keepStrayed(strayed, answer.verdict.strayShardId);
+  return strayed;
+}
+
+function countMarks(marks: Uint8Array, mark: number): number {
+  let count = 0;
+  for (const value of marks) if (value === mark) count++;
+  return count;
+}

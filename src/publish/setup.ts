@@ -1,0 +1,98 @@
+/**
+ * Setup: everything a publisher thread is told at its start, as plain data and shared memory.
+ * Owns  the shapes of what crosses between main thread and publisher, and the cells of the run's control word.
+ */
+import type { WireError } from '../errors.ts';
+import type { Wire } from './codec.ts';
+import type { OwnedRange, ShardRange } from './shard-map.ts';
+
+/** Phase of the run, one int32 cell written by the main thread. It only grows. */
+export const PHASE = {
+  RUN: 0,
+  /** Nothing more will be written to any lane: send what is there, then end. */
+  FLUSH: 1,
+  /** Send nothing new, wait for the answers that are due, then end. */
+  STOP: 2,
+} as const;
+
+/** How to reach the stream. No secret travels: each thread asks the SDK's default credential chain. */
+export interface StreamTarget {
+  readonly name: string;
+  readonly arn: string;
+  readonly region: string;
+  readonly profile: string | null;
+  readonly endpoint: string | null;
+}
+
+/** What DescribeStreamSummary says about writing to the stream. */
+export interface StreamTraits {
+  readonly isOnDemand: boolean;
+  /** RecordDistributionStrategy AUTO: the service ignores partition and hash keys, so no shard can be predicted. */
+  readonly isAutoDistributed: boolean;
+  readonly recordBytesMax: number;
+}
+
+/** How records are put; the same for every publisher of a run. */
+export interface PublishRules {
+  readonly wire: Wire;
+  /** PutRecords requests in flight per publisher. */
+  readonly inFlightMax: number;
+  readonly batchRecordsMax: number;
+  readonly batchBytesMax: number;
+  /** Largest aggregated record, or null: no aggregation. */
+  readonly aggregateBytesMax: number | null;
+  readonly order: 'none' | 'key';
+  /** Share of each shard left to others, 0 to 0.99. */
+  readonly headroom: number;
+  /** Bound of this publisher's share of the run's rate, Infinity where there is none. */
+  readonly recordsPerSecondMax: number;
+  readonly bytesPerSecondMax: number;
+  /** An open batch goes when it is this old, full or not. */
+  readonly lingerMs: number;
+  readonly requestTimeoutMs: number;
+  /** Without one successful request for this time the service counts as away for good. */
+  readonly awayMs: number;
+  /** A record that ends in InternalFailure this often is refused for good. */
+  readonly recordFailuresMax: number;
+}
+
+export interface PublishSetup {
+  readonly publisherIndex: number;
+  readonly target: StreamTarget;
+  readonly traits: StreamTraits;
+  readonly rules: PublishRules;
+  readonly ownedRange: OwnedRange;
+  readonly shards: readonly ShardRange[];
+  /** One lane per parser, read by this publisher alone. */
+  readonly lanes: readonly SharedArrayBuffer[];
+  readonly doorbells: SharedArrayBuffer;
+  /** Int32Array of one cell: PHASE. */
+  readonly control: SharedArrayBuffer;
+  /** Int32Array, records acknowledged per accounting unit. */
+  readonly acknowledged: SharedArrayBuffer;
+  readonly stats: SharedArrayBuffer;
+  /** Bytes for batches and bodies. */
+  readonly bufferBytesMax: number;
+  readonly scanner: 'native' | 'portable';
+  readonly seed: number;
+}
+
+/** A record that the stream refused for good. */
+export interface RefusedRecord {
+  readonly unit: number;
+  readonly objectOffset: number;
+  readonly data: Uint8Array;
+  readonly message: string;
+}
+
+/** What a publisher posts to the main thread. */
+export type PublishNotice =
+  | { readonly kind: 'refused'; readonly records: readonly RefusedRecord[] }
+  | { readonly kind: 'reshard'; readonly shardCount: number }
+  | { readonly kind: 'refresh-failed'; readonly reason: string }
+  | { readonly kind: 'breaker'; readonly reason: string };
+
+/** How a publisher ended. */
+export interface PublishReceipt {
+  readonly error: WireError | null;
+}

@@ -1,0 +1,159 @@
+/**
+ * Shard set: the shards of one publisher as they are now, and the change to the next ones when the stream is resharded.
+ * Takes  the shards of the publisher's range; later the stream's new shard map.
+ * Gives  for each shard its queue of batches and its pace.
+ * Owns   queues, paces and requests in flight per shard, and the aggregated records that strayed.
+ * Never  sends or asks the service: see publisher.ts.
+ */
+import { KINESIS } from '../limits.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import type { Codec } from './codec.ts';
+import { GOES, laneOf, markOutside, STAYS } from './frame-walk.ts';
+import { ShardPace } from './pace.ts';
+import type { PublishSetup } from './setup.ts';
+import { type OwnedShard, type ShardRange, shardsWithin } from './shard-map.ts';
+import { type Batch, type BatchLimits, ShardQueues } from './shard-queues.ts';
+
+/** With aggregation a batch holds at most this many records; more would not make requests cheaper. */
+const AGGREGATED_BATCH_RECORDS = 32 * 1024;
+/** Payload of a batch is at most what a known shard takes in this time, so that the pace stays smooth. */
+const BATCH_SECONDS_OF_SHARD = 0.5;
+/** Part of an aggregated record that is payload when its records are as small as records get. */
+const AGGREGATED_PAYLOAD_SHARE = 0.5;
+
+/** Aggregated records that reached a shard whose range they may not all lie in. */
+interface Strayed {
+  readonly batch: Batch;
+  readonly shardId: string | null;
+}
+
+export class ShardSet {
+  queues: ShardQueues;
+  readonly inFlight: number[] = [];
+  paces: ShardPace[];
+  #strayed: Strayed[] = [];
+  readonly #setup: PublishSetup;
+  readonly #codec: Codec;
+  readonly #pool: BufferPool;
+  readonly #random: () => number;
+
+  constructor(setup: PublishSetup, codec: Codec, pool: BufferPool, nowMs: number, random: () => number) {
+    this.#setup = setup;
+    this.#codec = codec;
+    this.#pool = pool;
+    this.#random = random;
+    const shards = shardsWithin(setup.shards, setup.ownedRange);
+    this.queues = new ShardQueues(shards, batchLimits(setup), pool);
+    this.paces = shards.map((shard) => this.#createPace(shard, nowMs));
+    this.inFlight.push(...shards.map(() => 0));
+  }
+
+  get shards(): readonly OwnedShard[] {
+    return this.queues.shards;
+  }
+
+  /** True when no record waits, not even one that strayed. */
+  get isEmpty(): boolean {
+    return this.queues.isEmpty && this.#strayed.length === 0;
+  }
+
+  /** Records that a batch counts for at the service, where an aggregated record is one. */
+  recordsOnWire(batch: Batch): number {
+    const { aggregateBytesMax } = this.#setup.rules;
+    return aggregateBytesMax === null
+      ? batch.count
+      : Math.min(batch.count, 1 + Math.floor(batch.payloadBytes / aggregateBytesMax));
+  }
+
+  /** Keeps aggregated records that strayed until `update` tells which shard has which range. */
+  keepStrayed(batch: Batch, shardId: string | null): void {
+    this.#strayed.push({ batch, shardId });
+  }
+
+  /**
+   * Goes over to the stream's shards as they are now. Nothing may be in flight.
+   * @param acknowledge Told the sub-records of strayed aggregates that are where a consumer finds them: marks GOES.
+   * @returns Whether shards changed, and how many records of strayed aggregates go again or are settled.
+   */
+  update(
+    all: readonly ShardRange[],
+    nowMs: number,
+    acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array) => void,
+  ): { hasChanged: boolean; strayCount: number; settledCount: number } {
+    const shards = shardsWithin(all, this.#setup.ownedRange);
+    const hasChanged =
+      shards.length !== this.shards.length || shards.some((s, i) => s.shardId !== this.shards[i]!.shardId);
+    const waiting = hasChanged ? this.queues.takeAll() : [];
+    if (hasChanged) this.#replace(shards, nowMs);
+    let strayCount = 0;
+    let settledCount = 0;
+    for (const { batch, shardId } of this.#strayed.splice(0)) {
+      const outside = markOutside(
+        batch.buffer.subarray(0, batch.bytes),
+        batch.count,
+        all.find((s) => s.shardId === shardId),
+      );
+      acknowledge(
+        batch.buffer.subarray(0, batch.bytes),
+        batch.count,
+        outside.map((mark) => (mark === GOES ? STAYS : GOES)),
+      );
+      settledCount += batch.count;
+      Object.assign(
+        batch,
+        this.#codec.select(batch.buffer.subarray(0, batch.bytes), batch.count, outside, GOES, batch.buffer),
+      );
+      settledCount -= batch.count;
+      strayCount += batch.count;
+      this.#adopt(batch, nowMs);
+    }
+    for (const batch of waiting) this.#adopt(batch, nowMs);
+    return { hasChanged, strayCount, settledCount };
+  }
+
+  #replace(shards: readonly OwnedShard[], nowMs: number): void {
+    const before = this.shards;
+    const pacesBefore = this.paces;
+    this.queues = new ShardQueues(shards, batchLimits(this.#setup), this.#pool);
+    this.paces = shards.map((shard) => {
+      const pace = this.#createPace(shard, nowMs);
+      for (const [i, old] of before.entries()) {
+        if (old.start <= shard.end && shard.start <= old.end) pace.inherit(pacesBefore[i]!);
+      }
+      return pace;
+    });
+    this.inFlight.splice(0, this.inFlight.length, ...shards.map(() => 0));
+  }
+
+  #adopt(batch: Batch, nowMs: number): void {
+    this.queues.adopt(laneOf(batch.buffer.subarray(0, batch.bytes)), batch.bytes, this.#codec, nowMs);
+    this.#pool.give(batch.buffer);
+  }
+
+  #createPace(shard: OwnedShard, nowMs: number): ShardPace {
+    const { traits, rules } = this.#setup;
+    const share = shard.fraction * (1 - rules.headroom);
+    const ceiling = traits.isOnDemand
+      ? { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY }
+      : { recordsPerSecond: KINESIS.shardRecordsPerSecond, bytesPerSecond: KINESIS.shardBytesPerSecond };
+    return new ShardPace(ceiling, share, nowMs, this.#random);
+  }
+}
+
+function batchLimits({ rules, traits }: PublishSetup): BatchLimits {
+  const { aggregateBytesMax } = rules;
+  const shardBytes = traits.isOnDemand
+    ? Number.POSITIVE_INFINITY
+    : KINESIS.shardBytesPerSecond * BATCH_SECONDS_OF_SHARD;
+  if (aggregateBytesMax === null) {
+    return {
+      recordCountMax: rules.batchRecordsMax,
+      payloadBytesMax: Math.min(rules.batchBytesMax, shardBytes),
+    };
+  }
+  const requestBytes = rules.order === 'key' ? aggregateBytesMax : rules.batchBytesMax;
+  return {
+    recordCountMax: AGGREGATED_BATCH_RECORDS,
+    payloadBytesMax: Math.floor(Math.min(requestBytes * AGGREGATED_PAYLOAD_SHARE, shardBytes)),
+  };
+}
