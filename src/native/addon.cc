@@ -2,7 +2,9 @@
 #include "addon.h"
 
 namespace millrace {
+void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.cc
 napi_value initAddon(napi_env env, napi_value exports) {
+  registerRecordDigest(env, exports);
   return exports;
 }
 }  // namespace millrace
