@@ -1,0 +1,200 @@
+/**
+ * Entries: what the lines of a journal mean, and how one is written and read.
+ * Takes  entries.
+ * Gives  lines of JSON with a checksum, and entries again.
+ * Owns   the format. `JOURNAL_VERSION` changes whenever an older program could misread a newer journal.
+ * Never  does I/O, and never trusts a line: what does not fit its shape is refused.
+ *
+ * A line is one JSON object, readable with `jq`: the entry's own fields, then three that belong to the line:
+ *   at    when it was written, milliseconds since 1970
+ *   from  byte offset in the file at which the write that holds this line began. All lines of one write share it. It bears
+ *         witness: everything before `from` was on the disk before this line was written. So a damaged place with a line
+ *         behind it whose `from` lies behind the damage is a damaged middle; any other damage is a torn tail.
+ *   crc   CRC-32, eight hex digits, of the line without its crc member, that is of `{...,"from":N}`
+ */
+import { crc32 } from 'node:zlib';
+import { type Tally, tallyFromJson, tallyToJson } from './tally.ts';
+
+export const JOURNAL_VERSION = 1;
+
+/** An object as it is pinned for the whole run. */
+export interface PinnedObject {
+  readonly bucket: string;
+  readonly key: string;
+  readonly etag: string;
+  /** Bytes as stored. */
+  readonly size: number;
+}
+
+/** First line. `identity` is compared on resume; `digestKey` (hex) is drawn once per run and needed by `verify`. */
+export interface RunEntry {
+  readonly kind: 'run';
+  readonly version: number;
+  readonly run: string;
+  readonly identity: Readonly<Record<string, unknown>>;
+  readonly digestKey: string;
+}
+/** A process opened the journal. */
+export interface StartEntry {
+  readonly kind: 'start';
+  readonly pid: number;
+}
+/** Where a shard stood before the run's first record: the last sequence number in it, or null for its beginning. */
+export interface PositionEntry {
+  readonly kind: 'position';
+  readonly shardId: string;
+  readonly sequenceNumber: string | null;
+  readonly atMs: number;
+}
+/** How much the listing has found so far. */
+export interface ListedEntry {
+  readonly kind: 'listed';
+  readonly objects: number;
+  readonly bytes: number;
+  readonly complete: boolean;
+}
+/** Work on an object began. `id` stands for it in later lines. */
+export interface ObjectEntry extends PinnedObject {
+  readonly kind: 'object';
+  readonly id: number;
+}
+/** Every line whose first byte lies in [start, end) is acknowledged or dead-lettered. */
+export interface SegmentEntry {
+  readonly kind: 'segment';
+  readonly id: number;
+  readonly start: number;
+  readonly end: number;
+  readonly tally: Tally;
+}
+/** The same for [0, offset) of the (decompressed) object; `tally` counts from the object's start and replaces an earlier one. */
+export interface ProgressEntry {
+  readonly kind: 'progress';
+  readonly id: number;
+  readonly offset: number;
+  readonly tally: Tally;
+}
+/**
+ * An object is finished. `tally` is the whole object's; without it, it is the sum of what its earlier lines say.
+ * With `object` it needs no ObjectEntry before it: one line is all that a small object costs. `failed` is the dead-letter code
+ * of an object that could not be read to its end: it is settled, and not tried again by the same run.
+ */
+export interface ObjectDoneEntry {
+  readonly kind: 'object-done';
+  readonly id?: number;
+  readonly object?: PinnedObject;
+  readonly tally?: Tally;
+  readonly failed?: string;
+}
+/** A process closed the journal in good order. */
+export interface EndEntry {
+  readonly kind: 'end';
+  /** As in the report: delivered, delivered-with-rejects, failed, interrupted. */
+  readonly status: string;
+  /** Nothing is left to do. */
+  readonly complete: boolean;
+}
+export type JournalEntry =
+  | RunEntry
+  | StartEntry
+  | PositionEntry
+  | ListedEntry
+  | ObjectEntry
+  | SegmentEntry
+  | ProgressEntry
+  | ObjectDoneEntry
+  | EndEntry;
+
+/** One line, with its newline. @param from See the head of this file. */
+export function encodeEntry(entry: JournalEntry, atMs: number, from: number): string {
+  let fields: Record<string, unknown> = { ...entry };
+  if ('tally' in entry && entry.tally !== undefined) {
+    const { tally: _, ...rest } = fields;
+    fields = { ...rest, tally: tallyToJson(entry.tally) };
+  }
+  const body = JSON.stringify({ ...fields, at: atMs, from });
+  return `${body.slice(0, -1)},"crc":"${hex8(crc32(body))}"}\n`;
+}
+
+export interface DecodedLine {
+  readonly entry: JournalEntry;
+  readonly atMs: number;
+  readonly from: number;
+}
+
+const CRC_MARK = Buffer.from(',"crc":"');
+const CRC_SUFFIX_BYTES = CRC_MARK.byteLength + 10;
+const CLOSE = Buffer.from('}');
+
+/** @param line Without its newline. @returns The entry, or one phrase that says what is wrong with the line. */
+export function decodeLine(line: Buffer): DecodedLine | string {
+  const cut = line.byteLength - CRC_SUFFIX_BYTES;
+  if (cut < 2 || line.compare(CRC_MARK, 0, CRC_MARK.byteLength, cut, cut + CRC_MARK.byteLength) !== 0)
+    return 'no checksum';
+  const written = line.toString('latin1', cut + CRC_MARK.byteLength);
+  if (written !== `${hex8(crc32(CLOSE, crc32(line.subarray(0, cut))))}"}`) return 'wrong checksum';
+  let json: unknown;
+  try {
+    json = JSON.parse(line.toString('utf8'));
+  } catch {
+    return 'not JSON';
+  }
+  const fields = json as Record<string, unknown>;
+  if (!isCount(fields.at) || !isCount(fields.from)) return 'no place in the file';
+  const entry = entryFromJson(fields);
+  if (typeof entry === 'string') return entry;
+  return { entry, atMs: fields.at as number, from: fields.from as number };
+}
+
+function hex8(value: number): string {
+  return value.toString(16).padStart(8, '0');
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isBool = (value: unknown): boolean => typeof value === 'boolean';
+const isRecord = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isTextOrNull = (value: unknown): boolean => value === null || typeof value === 'string';
+const optional = (check: (value: unknown) => boolean) => (value: unknown) =>
+  value === undefined || check(value);
+
+const PINNED = { bucket: isText, key: isText, etag: isText, size: isCount };
+const fits = (shape: Record<string, (value: unknown) => boolean>) => (value: unknown) =>
+  isRecord(value) &&
+  Object.entries(shape).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+
+/** Field by field, what a line of each kind must hold. Tallies are checked by `tallyFromJson`. */
+const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
+  ['run', { version: isCount, run: isText, identity: isRecord, digestKey: isText }],
+  ['start', { pid: isCount }],
+  ['position', { shardId: isText, sequenceNumber: isTextOrNull, atMs: isCount }],
+  ['listed', { objects: isCount, bytes: isCount, complete: isBool }],
+  ['object', { id: isCount, ...PINNED }],
+  ['segment', { id: isCount, start: isCount, end: isCount, tally: isRecord }],
+  ['progress', { id: isCount, offset: isCount, tally: isRecord }],
+  [
+    'object-done',
+    {
+      id: optional(isCount),
+      object: optional(fits(PINNED)),
+      tally: optional(isRecord),
+      failed: optional(isText),
+    },
+  ],
+  ['end', { status: isText, complete: isBool }],
+]);
+
+function entryFromJson(json: Record<string, unknown>): JournalEntry | string {
+  const shape = SHAPES.get(String(json.kind));
+  if (shape === undefined) return `unknown kind of entry "${String(json.kind).slice(0, 40)}"`;
+  for (const [name, check] of Object.entries(shape)) {
+    if (!check(json[name])) return `entry "${String(json.kind)}" without a usable "${name}"`;
+  }
+  const { at: _at, from: _from, crc: _crc, ...fields } = json;
+  if (fields.tally !== undefined) {
+    const tally = tallyFromJson(fields.tally as Record<string, unknown>);
+    if (tally === null) return `entry "${String(json.kind)}" without a usable "tally"`;
+    fields.tally = tally;
+  }
+  return fields as unknown as JournalEntry;
+}

@@ -1,0 +1,184 @@
+/**
+ * Files: the narrow door through which the journal and the dead-letter file reach the disk.
+ * Takes  paths and bytes.
+ * Gives  opened files that append, read, sync and cut.
+ * Owns   nothing. Tests put another `Files` in its place, whose k-th call fails or whose unsynced bytes are lost.
+ * Never  decides anything: what an error means is said by journal.ts and dead-letters.ts.
+ */
+import { constants, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** A file opened for appending or reading. */
+export interface OpenedFile {
+  /** False for a device or a pipe: it can neither be read back nor cut nor synced. */
+  readonly isRegular: boolean;
+  /** Appends bytes. @returns How many were written; it may be fewer than given. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Reads from `positionBytes` on. @returns How many bytes were read; 0 at the end of the file. */
+  read(into: Uint8Array, positionBytes: number): Promise<number>;
+  /** Returns when the content is on the disk (fdatasync). */
+  datasync(): Promise<void>;
+  /** Cuts the file to its first `lengthBytes` bytes. */
+  truncate(lengthBytes: number): Promise<void>;
+  sizeBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/**
+ * `read`: must exist. `append`: read and append, created with mode 0600 if absent. `create`: the same, must not exist.
+ * No mode follows a symbolic link in the last part of the path: a link planted there would redirect what we write.
+ */
+export type OpenMode = 'read' | 'append' | 'create';
+
+export interface Files {
+  open(path: string, mode: OpenMode): Promise<OpenedFile>;
+  /** Size in bytes of a regular file, or null when nothing is there. */
+  sizeBytes(path: string): Promise<number | null>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; it is no error when nothing is there. */
+  remove(path: string): Promise<void>;
+  /** Makes the folder that will hold `path`, with its parents, mode 0700 where it is new. */
+  makeFolderOf(path: string): Promise<void>;
+  /** Returns when the names in the folder that holds `path` are on the disk: a rename is durable only then. */
+  syncFolderOf(path: string): Promise<void>;
+}
+
+const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+const FLAGS: Record<OpenMode, number> = {
+  read: O_RDONLY | O_NOFOLLOW,
+  append: O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW,
+  create: O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW,
+};
+
+function opened(handle: FileHandle, isRegular: boolean): OpenedFile {
+  return {
+    isRegular,
+    write: async (bytes) => (await handle.write(bytes)).bytesWritten,
+    read: async (into, positionBytes) =>
+      (await handle.read(into, 0, into.byteLength, positionBytes)).bytesRead,
+    datasync: () => handle.datasync(),
+    truncate: (lengthBytes) => handle.truncate(lengthBytes),
+    sizeBytes: async () => (await handle.stat()).size,
+    close: () => handle.close(),
+  };
+}
+
+/** The file system of this machine. */
+export const realFiles: Files = {
+  open: async (path, mode) => {
+    const handle = await open(path, FLAGS[mode], 0o600);
+    try {
+      return opened(handle, (await handle.stat()).isFile());
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  },
+  sizeBytes: async (path) => {
+    try {
+      return (await stat(path)).size;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return null;
+      throw error;
+    }
+  },
+  rename,
+  remove: (path) => rm(path, { force: true }),
+  makeFolderOf: async (path) => {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  },
+  syncFolderOf: async (path) => {
+    const handle = await open(dirname(path), O_RDONLY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+};
+
+/** Writes all bytes, however often the system takes only a part. @throws {Error} When a write takes nothing at all. */
+export async function writeAll(file: OpenedFile, bytes: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < bytes.byteLength) {
+    const count = await file.write(bytes.subarray(written));
+    if (count === 0) throw new Error('the system wrote 0 bytes');
+    written += count;
+  }
+}
+
+const LINE_CHUNK_BYTES = 1 << 20;
+
+/** What stands in a file up to its last newline, and how much follows it. */
+export interface LinesRead {
+  readonly lines: number;
+  /** Bytes up to and including the last newline. */
+  readonly wholeBytes: number;
+  /** Bytes after the last newline: the beginning of a line that was never finished. */
+  readonly tailBytes: number;
+}
+
+/**
+ * Calls `onLine` for each line that ends with `\n`, in order, without its newline.
+ * Memory: one chunk of 1 MiB plus the longest line.
+ * @param onLine Gets the line (valid only during the call), its 1-based number and its byte offset. Return false to stop.
+ */
+export async function readLines(
+  file: Pick<OpenedFile, 'read'>,
+  onLine: (line: Buffer, lineNumber: number, offsetBytes: number) => boolean | undefined,
+): Promise<LinesRead> {
+  const chunk = Buffer.allocUnsafe(LINE_CHUNK_BYTES);
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  let position = 0;
+  let lines = 0;
+  let wholeBytes = 0;
+  for (;;) {
+    const count = await file.read(chunk, position);
+    if (count === 0) return { lines, wholeBytes, tailBytes: position - wholeBytes };
+    let start = 0;
+    for (;;) {
+      const newline = chunk.indexOf(0x0a, start);
+      if (newline === -1 || newline >= count) break;
+      const piece = chunk.subarray(start, newline);
+      const line = heldBytes === 0 ? piece : Buffer.concat([...held, piece]);
+      held = [];
+      heldBytes = 0;
+      lines += 1;
+      const goOn = onLine(line, lines, wholeBytes);
+      wholeBytes = position + newline + 1;
+      if (goOn === false) return { lines, wholeBytes, tailBytes: 0 };
+      start = newline + 1;
+    }
+    if (start < count) {
+      held.push(Buffer.from(chunk.subarray(start, count)));
+      heldBytes += count - start;
+    }
+    position += count;
+  }
+}
+
+/** The system's error code (`ENOSPC`, `EIO`, ...) or an empty string. */
+export function errnoOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** One phrase for people about what the system said. */
+export function reasonOf(error: unknown): string {
+  const phrases: Record<string, string> = {
+    ENOSPC: 'the disk is full',
+    EDQUOT: 'the disk quota is used up',
+    EIO: 'the disk reported an input/output error',
+    EROFS: 'the file system is read-only',
+    EACCES: 'permission denied',
+    EPERM: 'the system does not permit it',
+    ENOENT: 'no such file',
+    EISDIR: 'it is a folder',
+    ELOOP: 'it is a symbolic link',
+    EMFILE: 'too many open files',
+  };
+  const code = errnoOf(error);
+  const text = phrases[code] ?? (error instanceof Error ? error.message : String(error));
+  return code === '' ? text : `${text} (${code})`;
+}

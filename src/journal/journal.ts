@@ -1,0 +1,365 @@
+/**
+ * Journal: the memory of a run. What it says is delivered is delivered.
+ * Takes  entries (entries.ts), from the engine's main thread.
+ * Gives  the state of earlier processes of the same run, and commits: promises that end when entries are on the disk.
+ * Owns   the journal file and its lock. One write and one fdatasync carry all entries that wait (group commit).
+ * Never  says that an entry is safe before fdatasync has said so, and never tries again after a failed write or sync: what the
+ *        system then holds is unknown. The old content stays as it is; the next process cuts off a torn tail and goes on.
+ *
+ * Order of a commit: the waiting entries are taken; `beforeCommit` runs (it puts the dead letters of those entries on the disk);
+ * then the entries are written and synced. So a unit is journaled only when its dead letters are safe.
+ */
+import { MillraceError } from '../errors.ts';
+import { faultPoint } from '../fault-points.ts';
+import { compactJournal, isWorthCompacting } from './compact.ts';
+import {
+  encodeEntry,
+  JOURNAL_VERSION,
+  type JournalEntry,
+  type PinnedObject,
+  type ProgressEntry,
+  type RunEntry,
+} from './entries.ts';
+import { errnoOf, type Files, type OpenedFile, realFiles, reasonOf, writeAll } from './files.ts';
+import { type Lock, takeLock } from './lock.ts';
+import { readJournal } from './read.ts';
+import { type Identity, identityDifferences } from './run-name.ts';
+import { JournalState, type Totals } from './state.ts';
+
+export interface JournalOptions {
+  /** Its folder is made if it is absent. */
+  readonly path: string;
+  /** From `runName`. */
+  readonly run: string;
+  /** Plain JSON data: sources, stream, options that shape records. A journal with another identity is refused. */
+  readonly identity: Identity;
+  /** Hex; kept in a new journal. A resumed one keeps its own: read `journal.digestKey`. */
+  readonly digestKey: string;
+  /** Forget an existing journal. It is replaced in one step, and only if it is one. Default false. */
+  readonly restart?: boolean;
+  /** A journal of at least so many bytes is rewritten at opening if half of it can go. Default 16 MiB. */
+  readonly compactBytesMin?: number;
+  readonly files?: Files;
+  readonly nowMs?: () => number;
+  readonly lock?: (journalPath: string) => Promise<Lock>;
+}
+
+const COMPACT_BYTES_MIN = 16 << 20;
+const HEADER_START = '{"kind":"run",';
+
+export class Journal {
+  readonly path: string;
+  readonly digestKey: string;
+  /** Whether an earlier process of this run was found. */
+  readonly resumed: boolean;
+  /** Bytes of an unfinished write that were cut off at opening. They were never reported as safe. */
+  readonly tornBytes: number;
+  /** Sums of all earlier processes, as they were at opening. */
+  readonly before: Totals;
+  /** Follows every entry appended; `state.totals` are those of the whole run. */
+  readonly state: JournalState;
+  readonly #file: OpenedFile;
+  readonly #lock: Lock;
+  readonly #nowMs: () => number;
+  #phase: 'open' | 'closed' | 'failed' = 'open';
+  #failure: MillraceError | null = null;
+  #fileBytes: number;
+  #pending: JournalEntry[] = [];
+  /** Where in `#pending` an object's progress waits: a newer one takes its place. */
+  #pendingProgress = new Map<number, number>();
+  #running: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
+  #beforeCommit: (() => Promise<void>) | null = null;
+  #nextId: number;
+
+  private constructor(opened: Opened, options: JournalOptions, lock: Lock) {
+    this.path = options.path;
+    this.digestKey = opened.state.header!.digestKey;
+    this.resumed = opened.resumed;
+    this.tornBytes = opened.tornBytes;
+    this.state = opened.state;
+    this.before = opened.state.totalsNow();
+    this.#file = opened.file;
+    this.#fileBytes = opened.fileBytes;
+    this.#lock = lock;
+    this.#nowMs = options.nowMs ?? Date.now;
+    this.#nextId = opened.state.nextId;
+  }
+
+  /**
+   * Takes the lock, then creates the journal or resumes it. The start of this process is committed before it returns.
+   * @throws {MillraceError} MILLRACE_JOURNAL: exit 2 when the file cannot be used (held by another process, another run,
+   * version or options, damaged, not a journal), exit 3 when the disk fails.
+   */
+  static async open(options: JournalOptions): Promise<Journal> {
+    const files = options.files ?? realFiles;
+    let lock: Lock | null = null;
+    let file: OpenedFile | null = null;
+    try {
+      await files.makeFolderOf(options.path);
+      lock = await (options.lock ?? takeLock)(options.path);
+      const exists = (await files.sizeBytes(options.path)) !== null;
+      const opened =
+        exists && !options.restart ? await resume(files, options) : await create(files, options, exists);
+      file = opened.file;
+      const journal = new Journal(opened, options, lock);
+      journal.append({ kind: 'start', pid: process.pid });
+      await journal.commit();
+      return journal;
+    } catch (error) {
+      await file?.close().catch(() => undefined);
+      await lock?.release().catch(() => undefined);
+      throw error instanceof MillraceError ? error : openError(options.path, error);
+    }
+  }
+
+  /** Runs within each commit, after its entries are taken and before they are written. A rejection fails the journal. */
+  set beforeCommit(action: () => Promise<void>) {
+    this.#beforeCommit = action;
+  }
+
+  get hasPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** Begins work on an object. @returns The id that later entries use. */
+  pin(object: PinnedObject): number {
+    const id = this.#nextId;
+    const { bucket, key, etag, size } = object;
+    this.append({ kind: 'object', id, bucket, key, etag, size });
+    this.#nextId = id + 1;
+    return id;
+  }
+
+  /**
+   * Adds an entry to the next commit and to `state`.
+   * @throws {MillraceError} The journal's failure, if it has failed.
+   * @throws {Error} When the entry contradicts the journal (a range done twice, an object not begun): a bug of the caller.
+   */
+  append(entry: JournalEntry): void {
+    this.#assertUsable();
+    this.state.apply(entry, this.#nowMs());
+    if (entry.kind === 'progress') {
+      const waiting = this.#pendingProgress.get(entry.id);
+      if (waiting !== undefined) {
+        this.#pending[waiting] = entry satisfies ProgressEntry;
+        return;
+      }
+      this.#pendingProgress.set(entry.id, this.#pending.length);
+    } else if (entry.kind === 'segment') {
+      // A segment may lie behind the waiting progress; an even newer progress must then come after it, not take its place.
+      this.#pendingProgress.delete(entry.id);
+    }
+    this.#pending.push(entry);
+  }
+
+  /**
+   * Resolves when every entry appended before this call is on the disk. Calls during a running commit share the next one.
+   * @throws {MillraceError} MILLRACE_JOURNAL (or what `beforeCommit` threw), exit 3. From then on the journal is failed.
+   */
+  commit(): Promise<void> {
+    if (this.#running === null) {
+      this.#running = this.#commitOnce().finally(() => {
+        this.#running = null;
+      });
+      return this.#running;
+    }
+    this.#next ??= this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = null;
+        return this.commit();
+      });
+    return this.#next;
+  }
+
+  /**
+   * Commits what waits, with an `end` entry, closes the file and gives the lock back. After a failure it only closes: the lock
+   * and the file are given back in any case. A second call does nothing.
+   * @param end How the process ended, or null to write no such entry.
+   */
+  async close(end: { status: string; complete: boolean } | null): Promise<void> {
+    if (this.#phase === 'closed') return;
+    try {
+      if (this.#phase === 'open') {
+        if (end !== null) this.append({ kind: 'end', ...end });
+        await this.commit();
+      }
+    } finally {
+      this.#phase = 'closed';
+      await this.#file.close().catch(() => undefined);
+      await this.#lock.release().catch(() => undefined);
+    }
+  }
+
+  async #commitOnce(): Promise<void> {
+    this.#assertUsable();
+    const entries = this.#pending;
+    if (entries.length === 0) return;
+    this.#pending = [];
+    this.#pendingProgress.clear();
+    try {
+      faultPoint('journal.before-dead-letters');
+      await this.#beforeCommit?.();
+      if (!(await this.#lock.isHeld())) throw new Error('its lock was taken away');
+      const from = this.#fileBytes;
+      const atMs = this.#nowMs();
+      const bytes = Buffer.from(entries.map((entry) => encodeEntry(entry, atMs, from)).join(''));
+      faultPoint('journal.before-write');
+      await writeAll(this.#file, bytes);
+      faultPoint('journal.before-sync');
+      await this.#file.datasync();
+      faultPoint('journal.after-sync');
+      this.#fileBytes += bytes.byteLength;
+    } catch (error) {
+      this.#phase = 'failed';
+      this.#failure =
+        error instanceof MillraceError
+          ? error
+          : new MillraceError(
+              'MILLRACE_JOURNAL',
+              `Cannot write the journal ${this.path}: ${reasonOf(error)}. What it held before is intact; free the disk and repeat the command to go on`,
+              { cause: error, exitCode: 3 },
+            );
+      throw this.#failure;
+    }
+  }
+
+  #assertUsable(): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#phase !== 'open')
+      throw new MillraceError('MILLRACE_JOURNAL', `The journal ${this.path} is closed`, { exitCode: 3 });
+  }
+}
+
+interface Opened {
+  readonly file: OpenedFile;
+  readonly state: JournalState;
+  readonly fileBytes: number;
+  readonly tornBytes: number;
+  readonly resumed: boolean;
+}
+
+/** A new journal appears under its name complete, or not at all. */
+async function create(files: Files, options: JournalOptions, replaces: boolean): Promise<Opened> {
+  if (replaces) await assertIsJournal(files, options.path);
+  const header: RunEntry = {
+    kind: 'run',
+    version: JOURNAL_VERSION,
+    run: options.run,
+    identity: options.identity,
+    digestKey: options.digestKey,
+  };
+  const atMs = (options.nowMs ?? Date.now)();
+  const bytes = Buffer.from(encodeEntry(header, atMs, 0));
+  const draft = `${options.path}.new`;
+  await files.remove(draft);
+  const file = await files.open(draft, 'create');
+  try {
+    await writeAll(file, bytes);
+    await file.datasync();
+    faultPoint('journal.before-rename');
+    await files.rename(draft, options.path);
+    await files.syncFolderOf(options.path);
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await files.remove(draft).catch(() => undefined);
+    throw error;
+  }
+  const state = new JournalState();
+  state.apply(header, atMs);
+  return { file, state, fileBytes: bytes.byteLength, tornBytes: 0, resumed: false };
+}
+
+async function resume(files: Files, options: JournalOptions): Promise<Opened> {
+  let file = await files.open(options.path, 'append');
+  try {
+    if (!file.isRegular) throw unusable(options.path, 'it is not a regular file');
+    if ((await file.sizeBytes()) === 0)
+      throw unusable(
+        options.path,
+        'it is empty, and a journal never is. Remove it to start from the beginning',
+      );
+    let state = new JournalState();
+    const verdict = await readJournal(file, (entry, atMs) => {
+      state.apply(entry, atMs);
+      if (state.header === null) throw new Error('the first line is not a header');
+      if (entry.kind === 'run') assertSameRun(options, entry);
+    }).catch((error: unknown) => {
+      throw error instanceof MillraceError ? error : openError(options.path, error);
+    });
+    if (verdict.damage !== null) {
+      throw unusable(
+        options.path,
+        `line ${verdict.damage.line} is damaged (${verdict.damage.reason}). Restore the file, or give --restart to forget it and deliver everything again`,
+      );
+    }
+    if (state.header === null) throw unusable(options.path, 'it is not a journal of Millrace');
+    let fileBytes = verdict.soundBytes;
+    if (verdict.tornBytes > 0) {
+      await file.truncate(fileBytes);
+      await file.datasync();
+    }
+    if (isWorthCompacting(state, fileBytes, options.compactBytesMin ?? COMPACT_BYTES_MIN)) {
+      const compacted = await compactJournal(files, options.path, file, state);
+      if (compacted !== null) {
+        await file.close();
+        ({ file, fileBytes } = compacted);
+        state = compacted.state;
+      }
+    }
+    return { file, state, fileBytes, tornBytes: verdict.tornBytes, resumed: true };
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+function assertSameRun(options: JournalOptions, header: RunEntry): void {
+  if (header.version !== JOURNAL_VERSION) {
+    throw unusable(
+      options.path,
+      `it has format ${header.version}, this program writes format ${JOURNAL_VERSION}. Finish the run with the program that began it, or give --restart`,
+    );
+  }
+  const differences = identityDifferences(header.identity, options.identity);
+  if (differences.length > 0) {
+    throw unusable(
+      options.path,
+      `it belongs to another run, "${header.run}": ${differences.join('; ')}. Give the same options, another --journal, or --restart`,
+    );
+  }
+}
+
+/** So that `--restart` with a mistyped path replaces no one's file. */
+async function assertIsJournal(files: Files, path: string): Promise<void> {
+  const file = await files.open(path, 'read');
+  try {
+    const start = Buffer.alloc(HEADER_START.length);
+    const count = file.isRegular ? await file.read(start, 0) : 0;
+    if (count > 0 && start.toString('latin1', 0, count) !== HEADER_START) {
+      throw unusable(
+        path,
+        'it is not a journal of Millrace, and --restart replaces nothing else. Remove it first',
+      );
+    }
+    if (!file.isRegular) throw unusable(path, 'it is not a regular file');
+  } finally {
+    await file.close();
+  }
+}
+
+function unusable(path: string, reason: string): MillraceError {
+  return new MillraceError('MILLRACE_JOURNAL', `Cannot use the journal ${path}: ${reason}`);
+}
+
+/** A failing disk can be cured and the command repeated (exit 3); a path that cannot be opened must be changed (exit 2). */
+function openError(path: string, error: unknown): MillraceError {
+  const exitCode = ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', ''].includes(errnoOf(error))
+    ? 3
+    : 2;
+  return new MillraceError('MILLRACE_JOURNAL', `Cannot open the journal ${path}: ${reasonOf(error)}`, {
+    cause: error,
+    exitCode,
+  });
+}

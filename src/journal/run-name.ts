@@ -1,0 +1,52 @@
+/**
+ * Run name: what a run is called, and what tells two runs apart.
+ * Takes  a stream's name and the run's identity (sources, stream, options that shape records): plain JSON data.
+ * Gives  `<stream>-<8 hex digits>`, and the differences between two identities in words.
+ * Owns   the derivation: equal identities have equal names on every machine, whatever the order of their fields.
+ * Never  does I/O.
+ */
+import { hash } from 'node:crypto';
+
+export type Identity = Readonly<Record<string, unknown>>;
+
+/** @param stream Name or ARN; what a file name cannot hold becomes `_`. */
+export function runName(stream: string, identity: Identity): string {
+  const name = stream.slice(stream.lastIndexOf('/') + 1).replaceAll(/[^A-Za-z0-9_.-]/g, '_');
+  return `${name}-${hash('sha256', canonical(identity), 'hex').slice(0, 8)}`;
+}
+
+/** JSON with the fields of each object in code unit order; fields without a value are left out. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  fields.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(',')}}`;
+}
+
+const SHOWN_CHARS_MAX = 120;
+
+/** Names each difference, for example `partitionKey was "/id", is now null`. Empty when the identities are equal. */
+export function identityDifferences(before: Identity, now: Identity, path = ''): string[] {
+  const differences: string[] = [];
+  for (const name of [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()) {
+    const [old, fresh] = [
+      Object.hasOwn(before, name) ? before[name] : undefined,
+      Object.hasOwn(now, name) ? now[name] : undefined,
+    ];
+    if (canonical(old ?? null) === canonical(fresh ?? null)) continue;
+    if (isObject(old) && isObject(fresh))
+      differences.push(...identityDifferences(old, fresh, `${path}${name}.`));
+    else differences.push(`${path}${name} was ${shown(old)}, is now ${shown(fresh)}`);
+  }
+  return differences;
+}
+
+function isObject(value: unknown): value is Identity {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  const text = canonical(value ?? null);
+  return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text;
+}

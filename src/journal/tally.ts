@@ -1,0 +1,79 @@
+/**
+ * Tally: the sums that are kept for a segment, an object and a run.
+ * Takes  counts and digest sums.
+ * Gives  their sums, differences and JSON form.
+ * Owns   the arithmetic: counts are safe integers, digest sums wrap modulo 2^64.
+ * Never  does I/O.
+ */
+
+/** Sums over lines. lines = blank + rejected + records. */
+export interface Tally {
+  lines: number;
+  blank: number;
+  /** Lines and objects that went to the dead-letter file. */
+  rejected: number;
+  /** Records that the stream acknowledged. */
+  records: number;
+  /** Data plus key bytes of those records. */
+  bytes: number;
+  /** Records of requests that ended without an answer and were sent again: at most so many duplicates. */
+  ambiguous: number;
+  /** Sums modulo 2^64 of the two halves of the records' digests; see src/verify/digest.ts. */
+  sumA: bigint;
+  sumB: bigint;
+  /** Rejects by code. Its values add up to `rejected`. */
+  codes: Record<string, number>;
+}
+
+const COUNTS = ['lines', 'blank', 'rejected', 'records', 'bytes', 'ambiguous'] as const;
+
+/** A tally of nothing, with the given fields set. */
+export function tally(part: Partial<Tally> = {}): Tally {
+  const zero = { lines: 0, blank: 0, rejected: 0, records: 0, bytes: 0, ambiguous: 0, sumA: 0n, sumB: 0n };
+  return { ...zero, ...part, codes: { ...part.codes } };
+}
+
+/** Adds `part` (times `sign`) to `sum`, in place. */
+export function addTally(sum: Tally, part: Tally, sign: 1 | -1 = 1): void {
+  for (const name of COUNTS) sum[name] += sign * part[name];
+  sum.sumA = BigInt.asUintN(64, sum.sumA + BigInt(sign) * part.sumA);
+  sum.sumB = BigInt.asUintN(64, sum.sumB + BigInt(sign) * part.sumB);
+  for (const [code, count] of Object.entries(part.codes)) {
+    const next = (Object.hasOwn(sum.codes, code) ? sum.codes[code]! : 0) + sign * count;
+    if (next === 0) delete sum.codes[code];
+    else sum.codes[code] = next;
+  }
+}
+
+/** The tally's fields as they stand in a journal line: sums as 16 hex digits, zero counts and empty codes left out. */
+export function tallyToJson(value: Tally): Record<string, unknown> {
+  const json: Record<string, unknown> = {};
+  for (const name of COUNTS) if (value[name] !== 0) json[name] = value[name];
+  if (value.sumA !== 0n) json.sumA = value.sumA.toString(16).padStart(16, '0');
+  if (value.sumB !== 0n) json.sumB = value.sumB.toString(16).padStart(16, '0');
+  if (Object.keys(value.codes).length > 0) json.codes = value.codes;
+  return json;
+}
+
+/** The reverse of `tallyToJson`. @returns null when a field has a wrong form. */
+export function tallyFromJson(json: Record<string, unknown>): Tally | null {
+  const result = tally();
+  for (const name of COUNTS) {
+    const value = json[name] ?? 0;
+    if (!Number.isSafeInteger(value) || (value as number) < 0) return null;
+    result[name] = value as number;
+  }
+  for (const name of ['sumA', 'sumB'] as const) {
+    const value = json[name] ?? '0000000000000000';
+    if (typeof value !== 'string' || !/^[0-9a-f]{16}$/.test(value)) return null;
+    result[name] = BigInt(`0x${value}`);
+  }
+  if (json.codes !== undefined) {
+    if (typeof json.codes !== 'object' || json.codes === null) return null;
+    for (const [code, count] of Object.entries(json.codes)) {
+      if (!Number.isSafeInteger(count) || count < 0) return null;
+      result.codes[code] = count;
+    }
+  }
+  return result;
+}
