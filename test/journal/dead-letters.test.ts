@@ -1,0 +1,219 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MillraceError } from '../../src/errors.ts';
+import { type DeadLetter, DeadLetters, type LetterPlace } from '../../src/journal/dead-letters.ts';
+import { MemoryDisk } from './memory-disk.ts';
+import { LETTERS, letterNames } from './small-run.ts';
+
+const letter = (key: string, offset: number | null, more: Partial<DeadLetter> = {}): DeadLetter => ({
+  bucket: 'b',
+  key,
+  etag: '"1"',
+  offset,
+  length: offset === null ? null : 3,
+  code: 'INVALID_JSON',
+  message: 'Expected a value',
+  data: offset === null ? null : Buffer.from('a\xff{', 'latin1'),
+  ...more,
+});
+const coversEven = (place: LetterPlace) => place.offset !== null && place.offset % 2 === 0;
+async function failureOf(promise: Promise<unknown>): Promise<MillraceError> {
+  return promise.then(
+    () => expect.unreachable('it should have failed'),
+    (error: MillraceError) => error,
+  );
+}
+const fileOf = (...offsets: number[]) =>
+  offsets.map((offset) => `${JSON.stringify(letter('k', offset, { data: null }))}\n`).join('');
+
+describe('the dead-letter file on a real disk', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'millrace-letters-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('holds coordinates, code, message and raw bytes of a line, in mode 0600, and no data for an object', async () => {
+    const path = join(folder, 'deep', 'dead.jsonl');
+    const letters = await DeadLetters.open({ path, resume: null });
+    letters.add(letter('../k\n\u001b[31m', 7));
+    letters.add(letter('k', null, { code: 'OBJECT_CHANGED' }));
+    await letters.close();
+    const [line, object] = readFileSync(path, 'utf8')
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    expect(line).toEqual({
+      bucket: 'b',
+      key: '../k\n\u001b[31m',
+      etag: '"1"',
+      offset: 7,
+      length: 3,
+      code: 'INVALID_JSON',
+      message: 'Expected a value',
+      data: 'Yf97',
+    });
+    expect(object).toEqual({
+      bucket: 'b',
+      key: 'k',
+      etag: '"1"',
+      offset: null,
+      length: null,
+      code: 'OBJECT_CHANGED',
+      message: 'Expected a value',
+    });
+    expect(readFileSync(path, 'utf8')).not.toContain('\u001b'); // a terminal that shows the file is not steered by a key
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(letters.count).toBe(2);
+  });
+
+  it('leaves the payload out when asked', async () => {
+    const path = join(folder, 'dead.jsonl');
+    const letters = await DeadLetters.open({ path, resume: null, payload: false });
+    letters.add(letter('k', 7));
+    await letters.close();
+    expect(JSON.parse(readFileSync(path, 'utf8'))).not.toHaveProperty('data');
+  });
+
+  it('does not follow a symbolic link', async () => {
+    writeFileSync(join(folder, 'victim'), 'precious');
+    symlinkSync(join(folder, 'victim'), join(folder, 'dead.jsonl'));
+    const error = await failureOf(DeadLetters.open({ path: join(folder, 'dead.jsonl'), resume: null }));
+    expect([error.code, error.message.includes('symbolic link')]).toEqual(['MILLRACE_DEAD_LETTER', true]);
+    expect(readFileSync(join(folder, 'victim'), 'utf8')).toBe('precious');
+  });
+
+  it('sets a file of the same name aside when the run is new', async () => {
+    const path = join(folder, 'dead.jsonl');
+    writeFileSync(path, 'old 1');
+    expect((await DeadLetters.open({ path, resume: null })).setAside).toBe(`${path}.1`);
+    writeFileSync(path, 'old 2');
+    expect((await DeadLetters.open({ path, resume: null })).setAside).toBe(`${path}.2`);
+    expect([
+      readFileSync(path, 'utf8'),
+      readFileSync(`${path}.1`, 'utf8'),
+      readFileSync(`${path}.2`, 'utf8'),
+    ]).toEqual(['', 'old 1', 'old 2']);
+  });
+
+  it('ends with exit 3 on a full device, and may be a device that keeps nothing', async () => {
+    const full = await DeadLetters.open({ path: '/dev/full', resume: null });
+    full.add(letter('k', 1));
+    const error = await failureOf(full.flush());
+    expect([error.code, error.exitCode, error.message.includes('the disk is full (ENOSPC)')]).toEqual([
+      'MILLRACE_DEAD_LETTER',
+      3,
+      true,
+    ]);
+    expect(() => full.add(letter('k', 2))).toThrow(error);
+    await full.close();
+    const none = await DeadLetters.open({ path: '/dev/null', resume: { covers: () => true, count: 5 } });
+    none.add(letter('k', 1));
+    await none.close();
+    expect(none.count).toBe(6);
+  });
+});
+
+describe('at resume', () => {
+  it.each([
+    { name: 'nothing when all is covered', content: fileOf(0, 2, 4), count: 3, left: [0, 2, 4], removed: 0 },
+    { name: 'the uncovered end', content: fileOf(0, 2, 5, 7), count: 2, left: [0, 2], removed: 2 },
+    {
+      name: 'a torn end',
+      content: fileOf(0, 2) + fileOf(4).slice(0, -1),
+      count: 2,
+      left: [0, 2],
+      removed: 0,
+    },
+    {
+      name: 'uncovered letters between covered ones',
+      content: fileOf(1, 0, 3, 2, 5),
+      count: 2,
+      left: [0, 2],
+      removed: 3,
+    },
+    { name: 'everything when nothing is covered', content: fileOf(1, 3), count: 0, left: [], removed: 2 },
+    {
+      name: 'a line of zeros that a loss of power left',
+      content: `${fileOf(0)}${'\0'.repeat(40)}\n${fileOf(2)}`,
+      count: 2,
+      left: [0, 2],
+      removed: 1,
+    },
+    {
+      name: 'a line whose end was lost, with the next one behind it',
+      content: `${fileOf(0)}{"bucket":"b","ke{"bucket":"b"}\n`,
+      count: 1,
+      left: [0],
+      removed: 1,
+    },
+    { name: 'nothing from an empty file', content: '', count: 0, left: [], removed: 0 },
+  ])('takes out $name', async ({ content, count, left, removed }) => {
+    const disk = new MemoryDisk();
+    disk.put(LETTERS, content);
+    const letters = await DeadLetters.open({
+      path: LETTERS,
+      files: disk,
+      resume: { covers: coversEven, count },
+    });
+    expect([letters.count, letters.removed]).toEqual([left.length, removed]);
+    letters.add(letter('k', 99));
+    await letters.close();
+    expect(letterNames(disk.content(LETTERS))).toEqual([...left, 99].map((offset) => `k:${offset}`).sort());
+    expect(disk.paths).toEqual([LETTERS]);
+  });
+
+  it.each([
+    {
+      name: 'letters are missing',
+      content: fileOf(0, 1),
+      count: 2,
+      says: /counts 2 rejects, the file holds 1/,
+    },
+    { name: 'the file is gone', content: null, count: 1, says: /counts 1 rejects, the file holds 0/ },
+    { name: 'it is another JSONL file', content: '{"a":1}\n', count: 0, says: /line 1 is not a dead letter/ },
+    {
+      name: 'it is a text',
+      content: `${fileOf(0)}my thesis\n`,
+      count: 1,
+      says: /line 2 is not a dead letter/,
+    },
+    { name: 'a line is JSON null', content: 'null\n', count: 0, says: /line 1 is not a dead letter/ },
+  ])('refuses the file and leaves it as it is when $name', async ({ content, count, says }) => {
+    const disk = new MemoryDisk();
+    if (content !== null) disk.put(LETTERS, content);
+    const error = await failureOf(
+      DeadLetters.open({ path: LETTERS, files: disk, resume: { covers: coversEven, count } }),
+    );
+    expect([error.code, error.exitCode, says.test(error.message)]).toEqual(['MILLRACE_DEAD_LETTER', 2, true]);
+    expect(disk.content(LETTERS)!.toString()).toBe(content ?? '');
+  });
+});
+
+it('asks its giver to wait as soon as more than the buffer holds, and not before', async () => {
+  const disk = new MemoryDisk();
+  const bytes = fileOf(10).length;
+  const letters = await DeadLetters.open({
+    path: LETTERS,
+    files: disk,
+    resume: null,
+    payload: false,
+    bufferBytesMax: 2 * bytes,
+  });
+  expect(letters.add(letter('k', 10))).toBeUndefined();
+  expect(letters.add(letter('k', 11))).toBeUndefined();
+  const wait = letters.add(letter('k', 12));
+  expect(wait).toBeInstanceOf(Promise);
+  await wait;
+  expect(letterNames(disk.content(LETTERS))).toEqual(['k:10', 'k:11', 'k:12']);
+});
+
+it('costs no call when there is nothing to flush', async () => {
+  const disk = new MemoryDisk();
+  const letters = await DeadLetters.open({ path: LETTERS, files: disk, resume: null });
+  const before = disk.calls;
+  await letters.flush();
+  expect(disk.calls).toBe(before);
+});
