@@ -1,10 +1,12 @@
 // The addon's front door: hands every native function of this folder to JavaScript, and holds nothing else.
 #include "addon.h"
+#include "codec.h"
 
 namespace millrace {
 void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.cc
 napi_value initAddon(napi_env env, napi_value exports) {
   registerRecordDigest(env, exports);
+  exportCodec(env, exports);
   return exports;
 }
 }  // namespace millrace

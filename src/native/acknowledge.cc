@@ -1,0 +1,73 @@
+// Acknowledge and select: what is done with the frames of a batch once the service has answered.
+#include "args.h"
+#include "codec.h"
+#include "frame.h"
+
+namespace millrace {
+
+napi_value acknowledge(napi_env env, napi_callback_info info) {
+  Args<5> args(env, info);
+  const uint8_t* frame = viewOf<uint8_t>(env, args[0]).data;
+  const uint32_t count = u32Of(env, args[1]);
+  const uint8_t* verdicts = viewOf<uint8_t>(env, args[2]).data;
+  const uint8_t verdict = uint8_t(u32Of(env, args[3]));
+  View<int32_t> acknowledged = viewOf<int32_t>(env, args[4]);
+  // Neighbours mostly belong to one segment: one atomic add for a run of them.
+  uint32_t runUnit = 0;
+  int32_t runCount = 0;
+  const auto flush = [&] {
+    if (runCount > 0 && runUnit < acknowledged.length)
+      __atomic_fetch_add(acknowledged.data + runUnit, runCount, __ATOMIC_SEQ_CST);
+  };
+  for (uint32_t i = 0; i < count; i++) {
+    if (verdicts[i] == verdict) {
+      const uint32_t unit = loadU32(frame + FRAME_UNIT);
+      if (unit != runUnit) {
+        flush();
+        runUnit = unit;
+        runCount = 0;
+      }
+      runCount++;
+    }
+    frame += loadU32(frame);
+  }
+  flush();
+  return nullptr;
+}
+
+napi_value selectFrames(napi_env env, napi_callback_info info) {
+  Args<6> args(env, info);
+  const uint8_t* frame = viewOf<uint8_t>(env, args[0]).data;
+  const uint32_t count = u32Of(env, args[1]);
+  const uint8_t* verdicts = viewOf<uint8_t>(env, args[2]).data;
+  const uint8_t verdict = uint8_t(u32Of(env, args[3]));
+  uint8_t* out = viewOf<uint8_t>(env, args[4]).data;
+  View<double> result = viewOf<double>(env, args[5]);
+  size_t bytes = 0;
+  uint32_t selected = 0;
+  uint64_t payload = 0;
+  // A run of selected frames is one stretch of memory: one copy.
+  const uint8_t* runStart = frame;
+  for (uint32_t i = 0; i <= count; i++) {
+    const bool isTaken = i < count && verdicts[i] == verdict;
+    if (!isTaken && frame != runStart) {
+      std::memcpy(out + bytes, runStart, size_t(frame - runStart));
+      bytes += size_t(frame - runStart);
+    }
+    if (i == count) break;
+    const uint32_t frameSize = loadU32(frame);
+    if (isTaken) {
+      const FrameHeader header = loadHeader(frame);
+      selected++;
+      payload += uint64_t(header.dataBytes) + header.keyBytes;
+    }
+    frame += frameSize;
+    if (!isTaken) runStart = frame;
+  }
+  result.data[0] = double(bytes);
+  result.data[1] = selected;
+  result.data[2] = double(payload);
+  return nullptr;
+}
+
+}  // namespace millrace

@@ -1,0 +1,178 @@
+// Drain: the reading end of a lane. Scatters frames by hash key over the open batches of a publisher's shards, each frame
+// copied as it is. Stops at a full batch, at a mark, or where the lane's writer had got to when the call began.
+#include "args.h"
+#include "codec.h"
+#include "frame.h"
+
+#include <cstdlib>
+
+namespace millrace {
+namespace {
+
+enum : uint32_t { EMPTY = 0, SHARD_FULL = 1, BEGIN = 2, END = 3 };
+// Columns of a row, as SHARD_ROW of src/publish/codec.ts has them.
+enum : uint32_t { USED = 0, COUNT = 1, PAYLOAD = 2, CAPACITY = 3, COUNT_MAX = 4, PAYLOAD_MAX = 5, COLUMNS = 8 };
+
+/** Space is given back to the writer in steps, so that it need not wait for the end of a long call. */
+constexpr uint32_t RELEASE_STEP_BYTES = 64 * 1024;
+
+typedef unsigned __int128 u128;
+
+/** The open batches' pointers, asked for from JavaScript on first use in a call. */
+struct Pointers {
+  uint8_t** slots = nullptr;
+  size_t count = 0;
+  ~Pointers() { std::free(slots); }
+  bool clear(size_t shardCount) {
+    if (shardCount > count) {
+      std::free(slots);
+      slots = static_cast<uint8_t**>(std::malloc(shardCount * sizeof(uint8_t*)));
+      count = slots == nullptr ? 0 : shardCount;
+      if (slots == nullptr) return false;
+    }
+    std::memset(slots, 0, shardCount * sizeof(uint8_t*));
+    return true;
+  }
+};
+thread_local Pointers pointers;
+
+inline u128 join(uint64_t high, uint64_t low) { return (u128(high) << 64) | low; }
+
+/** The last shard that starts at or before the key. The first one takes everything below the second. */
+inline size_t shardOf(const uint64_t* starts, size_t shardCount, u128 key) {
+  size_t low = 0;
+  size_t left = shardCount;
+  while (left > 1) {
+    const size_t half = left / 2;
+    const uint64_t* middle = starts + 2 * (low + half);
+    // No branch here: hash keys are random, so it would be predicted wrongly half of the time.
+    low += (key >= join(middle[0], middle[1])) ? half : 0;
+    left -= half;
+  }
+  return low;
+}
+
+/** Frames are whole multiples of 8 bytes and mostly short: a call to memcpy would cost more than the copy. */
+inline void copyFrame(uint8_t* to, const uint8_t* from, uint32_t bytes) {
+  if (bytes > 512) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  uint32_t at = 0;
+  for (; at + 16 <= bytes; at += 16) {
+    uint64_t pair[2];
+    std::memcpy(pair, from + at, 16);
+    std::memcpy(to + at, pair, 16);
+  }
+  if (at < bytes) std::memcpy(to + at, from + at, 8);
+}
+
+struct Drained {
+  uint32_t status = EMPTY;
+  uint32_t shardIndex = 0;
+  uint32_t frameBytes = 0;
+  uint32_t records = 0;
+  uint64_t sequence = 0;
+};
+
+struct Drain {
+  napi_env env;
+  View<uint8_t> lane;
+  View<uint64_t> starts;
+  View<uint32_t> rows;
+  napi_value buffers;
+
+  uint8_t* pointerOf(size_t shard) const {
+    napi_handle_scope scope;
+    napi_open_handle_scope(env, &scope);
+    napi_value buffer;
+    napi_get_element(env, buffers, uint32_t(shard), &buffer);
+    uint8_t* data = viewOf<uint8_t>(env, buffer).data;
+    napi_close_handle_scope(env, scope);
+    return data;
+  }
+
+  /** @returns Whether the frame went into its shard's batch. */
+  bool place(const uint8_t* frame, const FrameHeader& header, Drained& result) const {
+    const size_t shard = shardOf(starts.data, starts.length / 2, join(header.hashHigh, header.hashLow));
+    uint32_t* row = rows.data + shard * COLUMNS;
+    const uint32_t payload = header.dataBytes + header.keyBytes;
+    const uint64_t payloadAfter = uint64_t(row[PAYLOAD]) + payload;
+    const bool isFull = uint64_t(row[USED]) + header.frameBytes > row[CAPACITY] || row[COUNT] >= row[COUNT_MAX] ||
+                        (row[COUNT] > 0 && payloadAfter > row[PAYLOAD_MAX]);
+    if (!isFull && pointers.slots[shard] == nullptr) pointers.slots[shard] = pointerOf(shard);
+    if (isFull || pointers.slots[shard] == nullptr) {
+      result.status = SHARD_FULL;
+      result.shardIndex = uint32_t(shard);
+      result.frameBytes = header.frameBytes;
+      return false;
+    }
+    copyFrame(pointers.slots[shard] + row[USED], frame, header.frameBytes);
+    row[USED] += header.frameBytes;
+    row[COUNT] += 1;
+    row[PAYLOAD] = uint32_t(payloadAfter);
+    result.records += 1;
+    return true;
+  }
+
+  Drained run() const {
+    Drained result;
+    const uint32_t mask = uint32_t(lane.length - LANE_DATA_BYTE) - 1;
+    const uint8_t* data = lane.data + LANE_DATA_BYTE;
+    uint8_t* tailCell = lane.data + LANE_TAIL_BYTE;
+    const uint32_t head = loadAcquire(lane.data + LANE_HEAD_BYTE);
+    uint32_t tail = loadAcquire(tailCell);
+    uint32_t released = tail;
+    while (tail != head && result.status == EMPTY) {
+      const uint8_t* frame = data + (tail & mask);
+      const uint32_t bytes = loadU32(frame);
+      const uint8_t kind = frame[FRAME_KIND];
+      if (kind == KIND_RECORD) {
+        if (!place(frame, loadHeader(frame), result)) break;
+      } else if (kind != KIND_PAD) {
+        result.status = kind == KIND_BEGIN ? BEGIN : END;
+        result.sequence = loadHeader(frame).lineOffset;
+      }
+      tail += bytes;
+      if (tail - released >= RELEASE_STEP_BYTES) {
+        storePublish(tailCell, tail);
+        released = tail;
+      }
+    }
+    if (tail != released) storePublish(tailCell, tail);
+    return result;
+  }
+};
+
+}  // namespace
+
+napi_value drain(napi_env env, napi_callback_info info) {
+  Args<5> args(env, info);
+  Drain job{env, viewOf<uint8_t>(env, args[0]), viewOf<uint64_t>(env, args[1]), viewOf<uint32_t>(env, args[2]), args[3]};
+  View<double> out = viewOf<double>(env, args[4]);
+  if (!pointers.clear(job.starts.length / 2)) {
+    napi_throw_error(env, nullptr, "Cannot drain a lane: out of memory");
+    return nullptr;
+  }
+  const Drained result = job.run();
+  out.data[0] = result.status;
+  out.data[1] = result.shardIndex;
+  out.data[2] = result.frameBytes;
+  out.data[3] = double(result.sequence);
+  out.data[4] = result.records;
+  return nullptr;
+}
+
+napi_value laneConstants(napi_env env, napi_callback_info) {
+  const uint32_t numbers[] = {
+      LANE_HEAD_BYTE / 4, LANE_TAIL_BYTE / 4, LANE_END_BYTE / 4, LANE_DATA_BYTE,    FRAME_FRAME_BYTES,  FRAME_KIND,
+      FRAME_FLAGS,        FRAME_KEY_BYTES,    FRAME_DATA_BYTES,  FRAME_UNIT,        FRAME_LINE_OFFSET,  FRAME_HASH_HIGH,
+      FRAME_HASH_LOW,     FRAME_HEADER_BYTES, KIND_RECORD,       KIND_PAD,          KIND_BEGIN,         KIND_END,
+      FLAG_EXPLICIT_HASH_KEY};
+  napi_value list;
+  napi_create_array(env, &list);
+  for (uint32_t i = 0; i < sizeof numbers / sizeof *numbers; i++) napi_set_element(env, list, i, numberOf(env, numbers[i]));
+  return list;
+}
+
+}  // namespace millrace

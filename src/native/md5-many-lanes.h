@@ -1,0 +1,67 @@
+// The MD5 block function over MD5_LANES messages side by side. Included by md5-many.cc once per instruction set, with
+// MD5_LANES, MD5_NAME and MD5_TARGET set: code for a newer set must be compiled for it, so it cannot be a template.
+//
+// state: 4 rows (a, b, c, d) of MD5_LANES words. Every message gives blockCount blocks of 64 bytes.
+
+namespace MD5_NAME {
+
+typedef uint32_t Words __attribute__((vector_size(4 * MD5_LANES)));
+
+MD5_TARGET inline void loadBlock(const uint8_t* const* messages, size_t offset, Words (&words)[16]) {
+#if MD5_LANES == 8
+  for (int half = 0; half < 2; half++) {
+    Words r[8], s[8];
+    for (int lane = 0; lane < 8; lane++) std::memcpy(&r[lane], messages[lane] + offset + half * 32, 32);
+    for (int i = 0; i < 8; i += 2) {
+      s[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+      s[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int i = 0; i < 8; i += 4) {
+      r[i] = __builtin_shufflevector(s[i], s[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      r[i + 1] = __builtin_shufflevector(s[i], s[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+      r[i + 2] = __builtin_shufflevector(s[i + 1], s[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+      r[i + 3] = __builtin_shufflevector(s[i + 1], s[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    for (int i = 0; i < 4; i++) {
+      words[half * 8 + i] = __builtin_shufflevector(r[i], r[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+      words[half * 8 + i + 4] = __builtin_shufflevector(r[i], r[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+  }
+#else
+  for (int quarter = 0; quarter < 4; quarter++) {
+    Words r[4], s[4];
+    for (int lane = 0; lane < 4; lane++) std::memcpy(&r[lane], messages[lane] + offset + quarter * 16, 16);
+    for (int i = 0; i < 4; i += 2) {
+      s[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 4, 1, 5);
+      s[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 6, 3, 7);
+    }
+    words[quarter * 4 + 0] = __builtin_shufflevector(s[0], s[2], 0, 1, 4, 5);
+    words[quarter * 4 + 1] = __builtin_shufflevector(s[0], s[2], 2, 3, 6, 7);
+    words[quarter * 4 + 2] = __builtin_shufflevector(s[1], s[3], 0, 1, 4, 5);
+    words[quarter * 4 + 3] = __builtin_shufflevector(s[1], s[3], 2, 3, 6, 7);
+  }
+#endif
+}
+
+MD5_TARGET inline void blocks(uint32_t (*state)[MD5_LANES_MAX], const uint8_t* const* messages, size_t blockCount) {
+  Words a, b, c, d, words[16];
+  std::memcpy(&a, state[0], sizeof a);
+  std::memcpy(&b, state[1], sizeof b);
+  std::memcpy(&c, state[2], sizeof c);
+  std::memcpy(&d, state[3], sizeof d);
+  for (size_t block = 0; block < blockCount; block++) {
+    loadBlock(messages, block * 64, words);
+    const Words a0 = a, b0 = b, c0 = c, d0 = d;
+    MD5_ROUNDS
+    a += a0;
+    b += b0;
+    c += c0;
+    d += d0;
+  }
+  std::memcpy(state[0], &a, sizeof a);
+  std::memcpy(state[1], &b, sizeof b);
+  std::memcpy(state[2], &c, sizeof c);
+  std::memcpy(state[3], &d, sizeof d);
+}
+
+}  // namespace MD5_NAME

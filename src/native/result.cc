@@ -1,0 +1,199 @@
+// Result: the verdict on each record of a PutRecords answer, in CBOR or JSON, without a JavaScript object per record.
+// Says "not mine" to everything that it cannot read: then the portable reader decides, and words the error.
+#include "args.h"
+#include "cbor-reader.h"
+#include "codec.h"
+
+#include <simdjson.h>
+
+namespace millrace {
+namespace {
+
+// As VERDICT of src/publish/codec.ts has them.
+enum : uint8_t { STORED = 0, THROTTLED = 1, FAILED = 2, STRAY = 3 };
+
+/** What one record of the answer says. Lengths of absent fields are meaningless. */
+struct Answer {
+  bool hasCode = false;
+  bool hasShard = false;
+  bool hasMessage = false;
+  TextRef code;
+  TextRef shard;
+  TextRef message;
+};
+
+/** Judges record after record. The last `Records` field of the answer counts, as in JavaScript. */
+struct Judge {
+  View<uint8_t> verdicts;
+  uint32_t entries;
+  bool isAnyShard;
+  TextRef expected;
+
+  bool isSeen = false;
+  bool isValid = false;
+  uint32_t index = 0;
+  uint32_t counts[4] = {};
+  TextRef stray;
+  bool hasFailed = false;
+  bool hasFailedMessage = false;
+  TextRef failedCode;
+  TextRef failedMessage;
+
+  void begin() {
+    isSeen = isValid = true;
+    index = 0;
+    std::memset(counts, 0, sizeof counts);
+    stray = {};
+    hasFailed = hasFailedMessage = false;
+  }
+  void record(const Answer& answer) {
+    if (index >= entries || (!answer.hasCode && !answer.hasShard)) {
+      isValid = false;
+      return;
+    }
+    uint8_t verdict = STORED;
+    if (answer.hasCode) {
+      const bool isThrottle =
+          answer.code.is("ProvisionedThroughputExceededException") || answer.code.is("KMSThrottlingException");
+      verdict = isThrottle ? THROTTLED : FAILED;
+      if (verdict == FAILED && !hasFailed) {
+        hasFailed = true;
+        failedCode = answer.code;
+        hasFailedMessage = answer.hasMessage;
+        failedMessage = answer.message;
+      }
+    } else if (!isAnyShard && (answer.shard.length != expected.length ||
+                               std::memcmp(answer.shard.bytes, expected.bytes, expected.length) != 0)) {
+      verdict = STRAY;
+      if (stray.bytes == nullptr) stray = answer.shard;
+    }
+    verdicts.data[index++] = verdict;
+    counts[verdict]++;
+  }
+  bool isDone() const { return isSeen && isValid && index == entries; }
+};
+
+/** A text field, or null, or something else, which is not read here. */
+bool optionalText(CborReader& reader, TextRef& text, bool& isThere) {
+  isThere = !reader.peekNull();
+  return isThere ? reader.text(text) : reader.skip(0);
+}
+
+bool readCborRecord(CborReader& reader, Answer& answer) {
+  uint64_t left;
+  if (!reader.open(CborReader::MAP, left)) return false;
+  while (reader.more(left)) {
+    TextRef name;
+    bool isRead;
+    if (!reader.text(name)) return false;
+    if (name.is("ErrorCode")) isRead = optionalText(reader, answer.code, answer.hasCode);
+    else if (name.is("ErrorMessage")) isRead = optionalText(reader, answer.message, answer.hasMessage);
+    else if (name.is("ShardId")) isRead = optionalText(reader, answer.shard, answer.hasShard);
+    else isRead = reader.skip(3);
+    if (!isRead) return false;
+  }
+  return reader.isOk;
+}
+
+bool readCbor(View<uint8_t> body, Judge& judge) {
+  CborReader reader(body.data, body.length);
+  uint64_t fields;
+  if (!reader.open(CborReader::MAP, fields)) return false;
+  while (reader.more(fields)) {
+    TextRef name;
+    if (!reader.text(name)) return false;
+    if (!name.is("Records")) {
+      if (!reader.skip(1)) return false;
+      continue;
+    }
+    uint64_t records;
+    if (!reader.open(CborReader::ARRAY, records)) return false;
+    judge.begin();
+    while (reader.more(records)) {
+      Answer answer;
+      if (!readCborRecord(reader, answer)) return false;
+      judge.record(answer);
+    }
+  }
+  return reader.isOk && reader.isAtEnd() && judge.isDone();
+}
+
+bool optionalText(simdjson::dom::element value, TextRef& text, bool& isThere) {
+  isThere = !value.is_null();
+  std::string_view view;
+  if (!isThere) return true;
+  if (value.get_string().get(view) != simdjson::SUCCESS) return false;
+  text = {reinterpret_cast<const uint8_t*>(view.data()), view.size()};
+  return true;
+}
+
+bool readJsonRecord(simdjson::dom::element element, Answer& answer) {
+  simdjson::dom::object fields;
+  if (element.get_object().get(fields) != simdjson::SUCCESS) return false;
+  for (const auto field : fields) {
+    bool isRead = true;
+    if (field.key == "ErrorCode") isRead = optionalText(field.value, answer.code, answer.hasCode);
+    else if (field.key == "ErrorMessage") isRead = optionalText(field.value, answer.message, answer.hasMessage);
+    else if (field.key == "ShardId") isRead = optionalText(field.value, answer.shard, answer.hasShard);
+    if (!isRead) return false;
+  }
+  return true;
+}
+
+/** @param parser Owns the texts that the judge points at. */
+bool readJson(simdjson::dom::parser& parser, View<uint8_t> body, Judge& judge) {
+  // simdjson steps over a byte order mark, JSON.parse refuses it.
+  if (body.length == 0 || body.data[0] == 0xef) return false;
+  simdjson::dom::element answer;
+  simdjson::dom::object fields;
+  if (parser.parse(body.data, body.length, true).get(answer) != simdjson::SUCCESS) return false;
+  if (answer.get_object().get(fields) != simdjson::SUCCESS) return false;
+  for (const auto field : fields) {
+    if (field.key != "Records") continue;
+    simdjson::dom::array records;
+    if (field.value.get_array().get(records) != simdjson::SUCCESS) return false;
+    judge.begin();
+    for (const auto record : records) {
+      Answer one;
+      if (!readJsonRecord(record, one)) return false;
+      judge.record(one);
+    }
+  }
+  return judge.isDone();
+}
+
+void setText(napi_env env, napi_value list, uint32_t index, const TextRef& text) {
+  napi_value value;
+  if (napi_create_string_utf8(env, reinterpret_cast<const char*>(text.bytes), text.length, &value) != napi_ok) return;
+  napi_set_element(env, list, index, value);
+}
+
+}  // namespace
+
+napi_value readPutResult(napi_env env, napi_callback_info info) {
+  static thread_local simdjson::dom::parser parser;
+  Args<7> args(env, info);
+  const View<uint8_t> body = viewOf<uint8_t>(env, args[0]);
+  const bool isJson = u32Of(env, args[1]) != 0;
+  const View<uint8_t> expected = viewOf<uint8_t>(env, args[3]);
+  Judge judge;
+  judge.verdicts = viewOf<uint8_t>(env, args[4]);
+  judge.entries = u32Of(env, args[2]);
+  judge.isAnyShard = expected.length == 0;
+  judge.expected = {expected.data, expected.length};
+  View<double> counts = viewOf<double>(env, args[5]);
+  const napi_value texts = args[6];
+  if (judge.entries > judge.verdicts.length) judge.entries = uint32_t(judge.verdicts.length);
+
+  napi_value isRead;
+  const bool isDone = isJson ? readJson(parser, body, judge) : readCbor(body, judge);
+  napi_get_boolean(env, isDone, &isRead);
+  if (!isDone) return isRead;
+  for (int i = 0; i < 4; i++) counts.data[i] = judge.counts[i];
+  if (judge.stray.bytes != nullptr) setText(env, texts, 0, judge.stray);
+  if (judge.hasFailed) setText(env, texts, 1, judge.failedCode);
+  if (judge.hasFailed && judge.hasFailedMessage) setText(env, texts, 2, judge.failedMessage);
+  return isRead;
+}
+
+}  // namespace millrace
