@@ -1,0 +1,164 @@
+/**
+ * Body: the parts of a PutRecords request, {Records: [{Data, PartitionKey, ExplicitHashKey?}...], StreamARN}, in CBOR and JSON.
+ * Takes  keys and data as bytes.
+ * Gives  bytes in a buffer of the caller, and the bound that says how large it must be.
+ * Never  grows a buffer. The native twin is src/native/body.h; both write the same bytes.
+ */
+import { FRAME } from '../ring/layout.ts';
+import type { Wire } from './codec.ts';
+
+/** Room for everything around the entries; a stream ARN has at most 2,048 characters (SDK-K). */
+const ENVELOPE_BYTES_MAX = 16_384;
+const STREAM_ARN_BYTES_MAX = 2048;
+
+/**
+ * What an entry adds to its data and key at most. In CBOR that is 84 bytes: map head, three field names, three lengths, 39 digits;
+ * aggregated it is 69 within the aggregate and half of the entry of an aggregate of two. JSON needs more for names and quotes.
+ */
+const ENTRY_BYTES_MAX = { cbor: 160, json: 320 } as const;
+
+/** `\u0000`: the longest escape of one byte in a JSON string. */
+const ESCAPE_BYTES_MAX = 6;
+
+/** See `Codec.encodedBytesMax`. */
+export function encodedBytesMax(frames: Uint8Array, count: number, wire: Wire): number {
+  const entriesBytes = count * ENTRY_BYTES_MAX[wire] + ENVELOPE_BYTES_MAX;
+  if (wire === 'cbor') return frames.byteLength + entriesBytes;
+  const view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
+  let keysBytes = 0;
+  for (let i = 0, at = 0; i < count; i++, at += view.getUint32(at + FRAME.FRAME_BYTES, true)) {
+    keysBytes += view.getUint16(at + FRAME.KEY_BYTES, true);
+  }
+  return Math.ceil(frames.byteLength / 3) * 4 + keysBytes * ESCAPE_BYTES_MAX + entriesBytes;
+}
+
+/**
+ * What follows the last entry.
+ * @throws {RangeError} When the ARN is over 2,048 bytes.
+ */
+export function bodySuffix(wire: Wire, streamArn: string): Uint8Array {
+  const arn = Buffer.from(streamArn, 'utf8');
+  if (arn.length > STREAM_ARN_BYTES_MAX) {
+    throw new RangeError(`Expected a stream ARN of at most 2048 bytes, but received ${arn.length}`);
+  }
+  if (wire === 'json') return Buffer.from(`],"StreamARN":${JSON.stringify(streamArn)}}`, 'utf8');
+  const out = Buffer.alloc(16 + arn.length);
+  const writer = new CborWriter(out);
+  writer.literal(STREAM_ARN);
+  writer.head(MAJOR_TEXT, arn.length);
+  writer.literal(arn);
+  return out.subarray(0, writer.at);
+}
+
+/** One entry of a request. */
+export interface Entry {
+  readonly key: Uint8Array;
+  /** In decimal, or null. */
+  readonly explicitHashKey: string | null;
+  readonly data: Uint8Array;
+}
+
+/** Writes a whole body: `open`, `entry` for each record, `close`. */
+export interface BodyWriter {
+  open(): void;
+  entry(entry: Entry): void;
+  /** @returns Bytes of the whole body. */
+  close(suffix: Uint8Array): number;
+}
+
+export function bodyWriter(wire: Wire, out: Uint8Array): BodyWriter {
+  return wire === 'cbor' ? new CborWriter(out) : new JsonWriter(out);
+}
+
+const MAJOR_BYTES = 2;
+const MAJOR_TEXT = 3;
+const RECORDS = Buffer.from('\xa2\x67Records\x99', 'latin1');
+const DATA = Buffer.from('\x64Data', 'latin1');
+const PARTITION_KEY = Buffer.from('\x6cPartitionKey', 'latin1');
+const EXPLICIT_HASH_KEY = Buffer.from('\x6fExplicitHashKey', 'latin1');
+const STREAM_ARN = Buffer.from('\x69StreamARN', 'latin1');
+
+class CborWriter implements BodyWriter {
+  at = 0;
+  #entries = 0;
+  readonly #out: Uint8Array;
+  constructor(out: Uint8Array) {
+    this.#out = out;
+  }
+  open(): void {
+    this.literal(RECORDS);
+    this.at += 2; // the array's length is written when it is known: always two bytes
+  }
+  entry(entry: Entry): void {
+    this.#entries++;
+    this.#out[this.at++] = entry.explicitHashKey === null ? 0xa2 : 0xa3;
+    this.literal(DATA);
+    this.head(MAJOR_BYTES, entry.data.length);
+    this.literal(entry.data);
+    this.literal(PARTITION_KEY);
+    this.head(MAJOR_TEXT, entry.key.length);
+    this.literal(entry.key);
+    if (entry.explicitHashKey === null) return;
+    this.literal(EXPLICIT_HASH_KEY);
+    this.head(MAJOR_TEXT, entry.explicitHashKey.length);
+    this.literal(Buffer.from(entry.explicitHashKey, 'latin1'));
+  }
+  close(suffix: Uint8Array): number {
+    this.#out[RECORDS.length] = this.#entries >> 8;
+    this.#out[RECORDS.length + 1] = this.#entries;
+    this.literal(suffix);
+    return this.at;
+  }
+  literal(bytes: Uint8Array): void {
+    this.#out.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+  /** The head of an item: major type and length, as short as it goes. */
+  head(major: number, length: number): void {
+    const out = this.#out;
+    const type = major << 5;
+    if (length < 24) {
+      out[this.at++] = type | length;
+    } else if (length < 0x100) {
+      out[this.at++] = type | 24;
+      out[this.at++] = length;
+    } else if (length < 0x1_0000) {
+      out[this.at++] = type | 25;
+      out[this.at++] = length >> 8;
+      out[this.at++] = length;
+    } else {
+      out[this.at++] = type | 26;
+      for (let shift = 24; shift >= 0; shift -= 8) out[this.at++] = length >>> shift;
+    }
+  }
+}
+
+class JsonWriter implements BodyWriter {
+  #at = 0;
+  #isFirst = true;
+  readonly #out: Buffer;
+  constructor(out: Uint8Array) {
+    this.#out = Buffer.from(out.buffer, out.byteOffset, out.byteLength);
+  }
+  open(): void {
+    this.#text('{"Records":[');
+  }
+  entry(entry: Entry): void {
+    const data = Buffer.from(entry.data.buffer, entry.data.byteOffset, entry.data.byteLength);
+    const key = Buffer.from(entry.key.buffer, entry.key.byteOffset, entry.key.byteLength).toString('utf8');
+    this.#text(this.#isFirst ? '{"Data":"' : ',{"Data":"');
+    this.#isFirst = false;
+    this.#at += this.#out.write(data.toString('base64'), this.#at, 'latin1');
+    this.#text(`","PartitionKey":${JSON.stringify(key)}`);
+    if (entry.explicitHashKey !== null) this.#text(`,"ExplicitHashKey":"${entry.explicitHashKey}"`);
+    this.#text('}');
+  }
+  close(suffix: Uint8Array): number {
+    this.#out.set(suffix, this.#at);
+    this.#at += suffix.length;
+    return this.#at;
+  }
+  #text(text: string): void {
+    this.#at += this.#out.write(text, this.#at, 'utf8');
+  }
+}

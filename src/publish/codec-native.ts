@@ -1,0 +1,212 @@
+/**
+ * Native codec: the byte work of a publisher in the addon (src/native/{drain,encode,aggregate,result,acknowledge}.cc).
+ * Takes  checked arguments, and hands them on as typed arrays: the addon trusts its caller.
+ * Gives  results read from small number columns, because building an object in native code costs more than the work.
+ * Never  called without an addon: see open-codec.ts.
+ */
+import assert from 'node:assert/strict';
+import type { NativeAddon } from '../native/load.ts';
+import { bodySuffix, encodedBytesMax } from './body.ts';
+import type { Codec, DrainResult, PutVerdict, ShardTable, Wire } from './codec.ts';
+import { readPutResult as readPutResultPortable } from './put-result.ts';
+
+/** The functions of src/native/codec.h. `isJson` is 0 or 1; `result` receives the numbers that the caller reads. */
+interface CodecAddon {
+  drain(
+    lane: Uint8Array,
+    starts: BigUint64Array,
+    rows: Uint32Array,
+    buffers: readonly (Uint8Array | null)[],
+    result: Float64Array,
+  ): void;
+  encodeEntries(
+    frames: Uint8Array,
+    count: number,
+    isJson: number,
+    suffix: Uint8Array,
+    out: Uint8Array,
+  ): number;
+  encodeAggregated(
+    frames: Uint8Array,
+    count: number,
+    isJson: number,
+    suffix: Uint8Array,
+    explicitHashKey: Uint8Array,
+    aggregateBytesMax: number,
+    requestBytesMax: number,
+    out: Uint8Array,
+    entryCounts: Uint32Array,
+    result: Float64Array,
+  ): void;
+  /** @returns False for a body that it leaves to the portable reader. `texts` receives stray shard, code, message. */
+  readPutResult(
+    body: Uint8Array,
+    isJson: number,
+    entries: number,
+    expectedShardId: Uint8Array,
+    verdicts: Uint8Array,
+    counts: Float64Array,
+    texts: (string | undefined)[],
+  ): boolean;
+  acknowledge(
+    frames: Uint8Array,
+    count: number,
+    verdicts: Uint8Array,
+    verdict: number,
+    acknowledged: Int32Array,
+  ): void;
+  selectFrames(
+    frames: Uint8Array,
+    count: number,
+    verdicts: Uint8Array,
+    verdict: number,
+    out: Uint8Array,
+    result: Float64Array,
+  ): void;
+}
+
+const DRAIN_STATUS: readonly DrainResult['status'][] = ['empty', 'shard-full', 'begin', 'end'];
+
+/** The bytes of the last text, so that the same ARN or shard id is not encoded for every request. */
+class LastText {
+  #text: string | null = null;
+  #bytes: Uint8Array = new Uint8Array(0);
+  readonly #encode: (text: string) => Uint8Array;
+  constructor(encode: (text: string) => Uint8Array) {
+    this.#encode = encode;
+  }
+  bytes(text: string): Uint8Array {
+    if (text !== this.#text) {
+      this.#bytes = this.#encode(text);
+      this.#text = text;
+    }
+    return this.#bytes;
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** @param addon What `loadAddon` found. */
+export function createNativeCodec(addon: NativeAddon): Codec {
+  return new NativeCodec(addon as unknown as CodecAddon);
+}
+
+class NativeCodec implements Codec {
+  readonly kind = 'native';
+  readonly #addon: CodecAddon;
+  readonly #lanes = new WeakMap<SharedArrayBuffer, Uint8Array>();
+  readonly #result = new Float64Array(5);
+  readonly #suffix = {
+    cbor: new LastText((arn) => bodySuffix('cbor', arn)),
+    json: new LastText((arn) => bodySuffix('json', arn)),
+  };
+  readonly #shardId = new LastText((text) => Buffer.from(text, 'utf8'));
+
+  constructor(addon: CodecAddon) {
+    this.#addon = addon;
+  }
+
+  drain(lane: SharedArrayBuffer, table: ShardTable): DrainResult {
+    const result = this.#result;
+    this.#addon.drain(this.#bytesOf(lane), table.starts, table.rows, table.buffers, result);
+    return {
+      status: DRAIN_STATUS[result[0]!]!,
+      shardIndex: result[1]!,
+      frameBytes: result[2]!,
+      sequence: result[3]!,
+      records: result[4]!,
+    };
+  }
+
+  encodedBytesMax(frames: Uint8Array, count: number, wire: Wire): number {
+    return encodedBytesMax(frames, count, wire);
+  }
+
+  encode(frames: Uint8Array, count: number, wire: Wire, streamArn: string, out: Uint8Array): number {
+    assert(out.length >= encodedBytesMax(frames, count, wire), 'the body may not fit into its buffer');
+    const suffix = this.#suffix[wire].bytes(streamArn);
+    return this.#addon.encodeEntries(frames, count, wire === 'json' ? 1 : 0, suffix, out);
+  }
+
+  encodeAggregated(
+    frames: Uint8Array,
+    count: number,
+    wire: Wire,
+    streamArn: string,
+    explicitHashKey: string,
+    aggregateBytesMax: number,
+    requestBytesMax: number,
+    out: Uint8Array,
+    entryCounts: Uint32Array,
+  ): { bytes: number; entries: number; frames: number; framesBytes: number } {
+    assert(out.length >= encodedBytesMax(frames, count, wire), 'the body may not fit into its buffer');
+    const result = this.#result;
+    this.#addon.encodeAggregated(
+      frames,
+      count,
+      wire === 'json' ? 1 : 0,
+      this.#suffix[wire].bytes(streamArn),
+      Buffer.from(explicitHashKey, 'latin1'),
+      aggregateBytesMax,
+      requestBytesMax,
+      out,
+      entryCounts,
+      result,
+    );
+    return { bytes: result[0]!, entries: result[1]!, frames: result[2]!, framesBytes: result[3]! };
+  }
+
+  readPutResult(
+    body: Uint8Array,
+    wire: Wire,
+    entries: number,
+    expectedShardId: string | null,
+    verdicts: Uint8Array,
+  ): PutVerdict {
+    assert(verdicts.length >= entries, 'one verdict byte an entry');
+    const expected = expectedShardId === null ? NO_BYTES : this.#shardId.bytes(expectedShardId);
+    const counts = this.#result;
+    const texts: (string | undefined)[] = [];
+    const isJson = wire === 'json' ? 1 : 0;
+    if (!this.#addon.readPutResult(body, isJson, entries, expected, verdicts, counts, texts)) {
+      return readPutResultPortable(body, wire, entries, expectedShardId, verdicts);
+    }
+    return {
+      counts: [counts[0]!, counts[1]!, counts[2]!, counts[3]!],
+      strayShardId: texts[0] ?? null,
+      failedCode: texts[1] ?? null,
+      failedMessage: texts[2] ?? null,
+    };
+  }
+
+  acknowledge(
+    frames: Uint8Array,
+    count: number,
+    frameVerdicts: Uint8Array,
+    verdict: number,
+    acknowledged: Int32Array,
+  ): void {
+    this.#addon.acknowledge(frames, count, frameVerdicts, verdict, acknowledged);
+  }
+
+  select(
+    frames: Uint8Array,
+    count: number,
+    frameVerdicts: Uint8Array,
+    verdict: number,
+    out: Uint8Array,
+  ): { bytes: number; count: number; payloadBytes: number } {
+    const result = this.#result;
+    this.#addon.selectFrames(frames, count, frameVerdicts, verdict, out, result);
+    return { bytes: result[0]!, count: result[1]!, payloadBytes: result[2]! };
+  }
+
+  #bytesOf(lane: SharedArrayBuffer): Uint8Array {
+    let bytes = this.#lanes.get(lane);
+    if (!bytes) {
+      bytes = new Uint8Array(lane);
+      this.#lanes.set(lane, bytes);
+    }
+    return bytes;
+  }
+}
