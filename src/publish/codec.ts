@@ -110,9 +110,21 @@ export interface Codec {
    * @param verdicts One byte per entry of the request.
    * @throws {Error} When the body is not a PutRecords answer for `entries` entries.
    */
-  readPutResult(body: Uint8Array, wire: Wire, entries: number, expectedShardId: string | null, verdicts: Uint8Array): PutVerdict;
+  readPutResult(
+    body: Uint8Array,
+    wire: Wire,
+    entries: number,
+    expectedShardId: string | null,
+    verdicts: Uint8Array,
+  ): PutVerdict;
   /** Adds one to acknowledged[unit] (Atomics.add) for each frame whose verdict byte is `verdict`. @param frameVerdicts One byte a frame. */
-  acknowledge(frames: Uint8Array, count: number, frameVerdicts: Uint8Array, verdict: number, acknowledged: Int32Array): void;
+  acknowledge(
+    frames: Uint8Array,
+    count: number,
+    frameVerdicts: Uint8Array,
+    verdict: number,
+    acknowledged: Int32Array,
+  ): void;
   /** Copies the frames whose verdict byte is `verdict` to `out`. @returns Bytes, records and payload bytes copied. */
   select(
     frames: Uint8Array,

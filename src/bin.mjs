@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+/**
+ * The program's front door. Plain JavaScript, so that a Node that is too old gets one clear line instead of a syntax error.
+ * In the repository it runs the TypeScript sources, in the published package the compiled ones.
+ */
+import { existsSync } from 'node:fs';
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(
+    `millrace needs Node 22.18 or newer, and this is Node ${process.versions.node}. ` +
+      'Install a newer one, or in the repository use `npm run millrace -- ...`, which brings its own.',
+  );
+  process.exit(2);
+}
+const source = new URL('./cli.ts', import.meta.url);
+const { main } = await import(
+  existsSync(source) ? source.href : new URL('../dist/src/cli.js', import.meta.url).href
+);
+await main(process.argv.slice(2));

@@ -1,0 +1,64 @@
+/**
+ * Flags: the bridge from our table of flags to oclif's.
+ * Takes  FlagSpec (src/options.ts). Gives oclif flags that accept any text: options.ts judges, so that one message names every problem.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Flags } from '@oclif/core';
+import { parse as parseYaml } from 'yaml';
+import { OptionsError } from '../errors.ts';
+import type { FlagSpec, RawFlags } from '../options.ts';
+
+/** oclif's form of a table of flags. */
+export function oclifFlags(specs: Readonly<Record<string, FlagSpec>>) {
+  const entries = Object.entries(specs).map(([name, spec]) => {
+    const common = { summary: spec.help, helpValue: spec.value };
+    if (spec.kind === 'switch') return [name, Flags.boolean({ summary: spec.help })];
+    return [name, Flags.string({ ...common, multiple: spec.kind === 'list' })];
+  });
+  return Object.fromEntries(entries);
+}
+
+/**
+ * What the user asked for: words, and flags over the values of the `--config` file. oclif's own parser would stop at the first
+ * mistake; here everything typed is kept, and options.ts names all problems at once.
+ * @throws {OptionsError} When the file cannot be read as a table of flags.
+ */
+export function readArguments(
+  argv: string[],
+  specs: Readonly<Record<string, FlagSpec>>,
+): { words: string[]; raw: RawFlags } {
+  const options = Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [
+      name,
+      {
+        type: spec.kind === 'switch' ? ('boolean' as const) : ('string' as const),
+        multiple: spec.kind === 'list',
+      },
+    ]),
+  );
+  const { values, positionals } = parseArgs({
+    args: argv,
+    options,
+    strict: false,
+    allowPositionals: true,
+    allowNegative: true,
+  });
+  const fromFile = typeof values.config === 'string' ? readConfigFile(values.config) : {};
+  return { words: positionals, raw: { ...fromFile, ...values } };
+}
+
+function readConfigFile(path: string): RawFlags {
+  let content: unknown;
+  try {
+    content = parseYaml(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new OptionsError([`Cannot read --config ${path}: ${why}.`]);
+  }
+  if (content === null) return {};
+  if (typeof content !== 'object' || Array.isArray(content)) {
+    throw new OptionsError([`Expected --config ${path} to hold keys and values, but it does not.`]);
+  }
+  return content as RawFlags;
+}

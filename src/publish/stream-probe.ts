@@ -1,0 +1,103 @@
+/**
+ * Stream probe: what has to be known about the stream before the first record is sent.
+ * Takes  a Kinesis client and the stream's name or ARN.
+ * Gives  its traits, its open shards, and errors that say what to do.
+ * Owns   the control-plane calls DescribeStreamSummary and ListShards of the publishing side. Never puts a record.
+ */
+import {
+  DescribeStreamSummaryCommand,
+  type KinesisClient,
+  ListShardsCommand,
+  type Shard,
+} from '@aws-sdk/client-kinesis';
+import { MillraceError } from '../errors.ts';
+import { KIB, KINESIS } from '../limits.ts';
+import type { StreamTraits } from './setup.ts';
+import { type ShardRange, sortShards } from './shard-map.ts';
+
+export interface StreamFacts {
+  readonly name: string;
+  readonly arn: string;
+  readonly traits: StreamTraits;
+  readonly retentionHours: number;
+}
+
+/** Reads the stream's facts. @throws {MillraceError} MILLRACE_STREAM, exit 2, when it cannot be written to. */
+export async function probeStream(client: KinesisClient, stream: string): Promise<StreamFacts> {
+  const id = stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
+  const { StreamDescriptionSummary: summary } = await client
+    .send(new DescribeStreamSummaryCommand(id))
+    .catch((error: unknown) => {
+      throw explain(error, stream, 'kinesis:DescribeStreamSummary');
+    });
+  if (!summary?.StreamName || !summary.StreamARN) throw streamError(stream, 'the service described no stream', '');
+  if (summary.StreamStatus !== 'ACTIVE' && summary.StreamStatus !== 'UPDATING') {
+    throw streamError(stream, `it is ${summary.StreamStatus}`, 'wait until it is ACTIVE');
+  }
+  return {
+    name: summary.StreamName,
+    arn: summary.StreamARN,
+    retentionHours: summary.RetentionPeriodHours ?? 24,
+    traits: {
+      isOnDemand: summary.StreamModeDetails?.StreamMode === 'ON_DEMAND',
+      isAutoDistributed: summary.RecordDistributionStrategy === 'AUTO',
+      recordBytesMax: summary.MaxRecordSizeInKiB ? summary.MaxRecordSizeInKiB * KIB : KINESIS.recordBytesDefault,
+    },
+  };
+}
+
+/**
+ * The open shards of a stream, sorted by hash key.
+ * @throws {MillraceError} MILLRACE_STREAM when the service refuses. @throws {Error} While a reshard is between two states.
+ */
+export async function listOpenShards(client: KinesisClient, streamArn: string): Promise<ShardRange[]> {
+  const shards: Shard[] = [];
+  let nextToken: string | undefined;
+  try {
+    do {
+      const page = await client.send(
+        new ListShardsCommand(nextToken ? { NextToken: nextToken } : { StreamARN: streamArn, ShardFilter: { Type: 'AT_LATEST' } }),
+      );
+      shards.push(...(page.Shards ?? []));
+      nextToken = page.NextToken;
+    } while (nextToken);
+  } catch (error) {
+    throw explain(error, streamArn, 'kinesis:ListShards');
+  }
+  // Closed shards have an end; a service that knows no filter returns them too.
+  const open = shards.filter((shard) => shard.SequenceNumberRange?.EndingSequenceNumber === undefined);
+  return sortShards(
+    open.map((shard) => ({
+      shardId: shard.ShardId!,
+      start: BigInt(shard.HashKeyRange!.StartingHashKey!),
+      end: BigInt(shard.HashKeyRange!.EndingHashKey!),
+    })),
+  );
+}
+
+function streamError(stream: string, why: string, advice: string, exitCode: 2 | 3 = 2): MillraceError {
+  return new MillraceError('MILLRACE_STREAM', `Cannot use stream ${stream}: ${why}${advice ? `; ${advice}` : ''}`, { exitCode });
+}
+
+/** What a failed control-plane call means to the user. @param action The IAM action that the call needs. */
+function explain(error: unknown, stream: string, action: string): MillraceError {
+  if (error instanceof MillraceError) return error;
+  const { name, message, code } = error as { name?: string; message?: string; code?: string };
+  switch (name) {
+    case 'ResourceNotFoundException':
+      return streamError(stream, 'no such stream', 'check the name and the region (--region), or create it');
+    case 'AccessDeniedException':
+      return streamError(stream, 'access denied', `allow ${action} on it`);
+    case 'CredentialsProviderError':
+      return streamError(stream, 'no credentials found', 'set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use --profile');
+    case 'ExpiredTokenException':
+    case 'UnrecognizedClientException':
+    case 'InvalidSignatureException':
+      return streamError(stream, `${name}: ${message}`, 'check the credentials and the clock of this machine');
+  }
+  if (message === 'Region is missing') return streamError(stream, 'no region', 'set AWS_REGION or use --region');
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return streamError(stream, `the endpoint cannot be reached (${code})`, 'check --kinesis-endpoint-url and the network');
+  }
+  return streamError(stream, `${name ?? 'error'}: ${message ?? String(error)}`, '', 3);
+}

@@ -1,0 +1,15 @@
+/** Random: chance that can be repeated. */
+
+/**
+ * A generator of numbers in [0, 1) from a 32-bit seed (mulberry32: a counter through a 32-bit mixer; period 2^32, ample for
+ * jitter and tests, not for secrets).
+ */
+export function createRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * Lane digest: the digest of the records that one scan wrote.
+ * Takes  the lanes of one parser, before and after a scan.
+ * Gives  the sums of the frames in between.
+ * Owns   nothing of the lanes: only this thread writes them, so what it has just written stays there until it writes again, even
+ *        after the publisher has taken it.
+ */
+import { LANE_CELL, LANE_DATA_BYTE } from '../ring/layout.ts';
+import { createDigester, type Digester } from '../verify/digest.ts';
+
+interface Lane {
+  readonly cells: Int32Array;
+  readonly bytes: Uint8Array;
+  head: number;
+}
+
+export class LaneDigest {
+  readonly #lanes: readonly Lane[];
+  readonly #digester: Digester;
+
+  constructor(lanes: readonly SharedArrayBuffer[], key: Uint8Array) {
+    this.#digester = createDigester(key);
+    this.#lanes = lanes.map((lane) => ({
+      cells: new Int32Array(lane, 0, LANE_DATA_BYTE / 4),
+      bytes: new Uint8Array(lane, LANE_DATA_BYTE),
+      head: 0,
+    }));
+  }
+
+  /** Remembers where the lanes end. */
+  begin(): void {
+    this.#digester.reset();
+    for (const lane of this.#lanes) lane.head = Atomics.load(lane.cells, LANE_CELL.HEAD);
+  }
+
+  /** The sums of every record written since `begin()`. */
+  end(): { readonly sumA: bigint; readonly sumB: bigint } {
+    for (const { cells, bytes, head } of this.#lanes) {
+      const written = (Atomics.load(cells, LANE_CELL.HEAD) - head) >>> 0;
+      const start = (head >>> 0) % bytes.byteLength;
+      const end = start + written;
+      this.#digester.addFrames(bytes.subarray(start, Math.min(end, bytes.byteLength)));
+      if (end > bytes.byteLength) this.#digester.addFrames(bytes.subarray(0, end - bytes.byteLength));
+    }
+    return this.#digester.sums();
+  }
+}

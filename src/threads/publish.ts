@@ -1,0 +1,48 @@
+/**
+ * Publish thread: builds one publisher out of its parts and lets it run.
+ * Takes  a PublishSetup. Gives  a PublishReceipt when the run is flushed or stopped.
+ * Owns   this thread's Kinesis client. Everything else is src/publish/.
+ */
+import { parentPort } from 'node:worker_threads';
+import { createKinesisClient } from '../aws/clients.ts';
+import { createKinesisCaller } from '../aws/kinesis-call.ts';
+import { BufferPool } from '../publish/buffer-pool.ts';
+import { openCodec } from '../publish/open-codec.ts';
+import { Publisher } from '../publish/publisher.ts';
+import { RecordPutter } from '../publish/put-records.ts';
+import type { PublishReceipt, PublishSetup } from '../publish/setup.ts';
+import { listOpenShards } from '../publish/stream-probe.ts';
+import { createRandom } from '../random.ts';
+
+/** Runs one publisher to its end. */
+export async function publish(setup: PublishSetup): Promise<PublishReceipt> {
+  const { rules, target, traits } = setup;
+  const client = createKinesisClient(target);
+  const caller = createKinesisCaller({ client, wire: rules.wire, requestTimeoutMs: rules.requestTimeoutMs });
+  const codec = openCodec({ portable: setup.scanner === 'portable' });
+  const pool = new BufferPool(setup.bufferBytesMax);
+  const putter = new RecordPutter(caller, codec, pool, {
+    wire: rules.wire,
+    streamArn: target.arn,
+    aggregateBytesMax: rules.aggregateBytesMax,
+    // In order mode one aggregated record a request: two of them could be stored one without the other.
+    requestBytesMax:
+      rules.order === 'key' && rules.aggregateBytesMax ? rules.aggregateBytesMax : rules.batchBytesMax,
+    canPredictShard: !traits.isAutoDistributed,
+  });
+  const publisher = new Publisher(setup, {
+    codec,
+    pool,
+    putter,
+    listShards: () => listOpenShards(client, target.arn),
+    post: (notice) => parentPort?.postMessage(notice),
+    nowMs: () => performance.now(),
+    random: createRandom(setup.seed),
+  });
+  try {
+    return await publisher.run();
+  } finally {
+    caller.close();
+    client.destroy();
+  }
+}
