@@ -1,0 +1,299 @@
+/**
+ * Kinesis call: one signed request to Kinesis with a body that is already encoded, and its answer as bytes.
+ * Takes  a body in CBOR or JSON 1.1; the SDK client's own configuration: credentials, region, endpoint, clock offset.
+ * Gives  the answer's bytes, or a KinesisCallError that says what is known about the request's fate.
+ * Owns   the keep-alive sockets, the correction of a wrong clock, the renewal of credentials that the service calls expired.
+ * Never  retries for any other reason, encodes or decodes records, or puts a credential into a message.
+ *
+ * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here;
+ * its signer stays. Operations off the hot path go through the SDK's client as usual.
+ */
+import { createHash, hash } from 'node:crypto';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { GetRecordsCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
+import { HttpRequest } from '@smithy/protocol-http';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { isAmbiguousStatus, KinesisCallError, serviceError } from './kinesis-error.ts';
+import { Sha256 } from './sha256.ts';
+
+export { KinesisCallError } from './kinesis-error.ts';
+
+/** The operations of the data plane; they share one endpoint. */
+export type KinesisOperation = 'PutRecords' | 'GetRecords' | 'GetShardIterator';
+
+export interface KinesisAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+}
+
+export interface KinesisCallerOptions {
+  /** Only its configuration is used, and is used as it is then: region, endpoint, credentials. */
+  readonly client: KinesisClient;
+  /** Encoding of bodies and answers. */
+  readonly wire: 'cbor' | 'json';
+  /** Of the stream: it is part of the choice of the endpoint. */
+  readonly streamArn?: string;
+  /** From the start of the call to the answer's last byte. Default 30,000. */
+  readonly requestTimeoutMs?: number;
+  /** Open connections; further calls wait for a free one. Default 256. */
+  readonly socketCountMax?: number;
+  /** Milliseconds since the epoch. Default Date.now. */
+  readonly nowMs?: () => number;
+}
+
+export interface KinesisCaller {
+  readonly wire: 'cbor' | 'json';
+  /**
+   * @param body In one piece or several; it must not change until the call ends.
+   * @param signal Ends the call early, with its reason as the cause.
+   * @throws {KinesisCallError} For everything but an answer with status 200.
+   */
+  call(
+    operation: KinesisOperation,
+    body: Uint8Array | readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<KinesisAnswer>;
+  /** Closes the sockets. Calls that are under way fail. May be called again. */
+  close(): void;
+}
+
+/** Codes that mean: the signature's date is off. Common errors, Kinesis Data Streams API reference. */
+const SKEW_CODES = new Set([
+  'RequestTimeTooSkewed',
+  'InvalidSignatureException',
+  'RequestExpired',
+  'RequestInTheFuture',
+]);
+const EXPIRED_CODES = new Set(['ExpiredTokenException', 'ExpiredToken']);
+/** A difference of clocks below this is no reason to sign again: the service allows minutes. */
+const SKEW_MS_MIN = 60_000;
+
+interface Target {
+  readonly isTls: boolean;
+  readonly options: RequestOptions;
+  readonly headers: Record<string, string>;
+}
+
+/** Lets the SDK build one request that is never sent: its endpoint and user agent are those of every command of this client. */
+async function resolveTarget(client: KinesisClient, streamArn: string | undefined): Promise<Target> {
+  const command = new GetRecordsCommand({ ShardIterator: 'unsent', StreamARN: streamArn });
+  let built: HttpRequest | undefined;
+  command.middlewareStack.add(
+    () => async (args) => {
+      built = args.request as HttpRequest;
+      return { response: undefined, output: { $metadata: {}, Records: [] } };
+    },
+    { step: 'finalizeRequest', priority: 'high', name: 'millraceCapture' },
+  );
+  await client.send(command);
+  if (!built) throw new Error('Cannot resolve the endpoint: the SDK built no request');
+  const { protocol, hostname, port, path, headers } = built;
+  const isTls = protocol === 'https:';
+  const host = port === undefined || port === (isTls ? 443 : 80) ? hostname : `${hostname}:${port}`;
+  const userAgent = headers['user-agent'] ?? headers['User-Agent'];
+  return {
+    isTls,
+    options: { protocol, hostname, port, path: path || '/', method: 'POST' },
+    headers: { host, ...(userAgent ? { 'user-agent': userAgent } : {}) },
+  };
+}
+
+function sha256Hex(body: readonly Uint8Array[]): string {
+  if (body.length === 1) return hash('sha256', body[0]!, 'hex');
+  const hasher = createHash('sha256');
+  for (const part of body) hasher.update(part);
+  return hasher.digest('hex');
+}
+
+class Caller implements KinesisCaller {
+  readonly wire: 'cbor' | 'json';
+  readonly #options: KinesisCallerOptions;
+  readonly #agent: HttpAgent;
+  readonly #signer: SignatureV4;
+  readonly #contentType: string;
+  readonly #nowMs: () => number;
+  readonly #target: Target;
+  /** What the service's clock is ahead of ours. */
+  #clockOffsetMs: number;
+
+  constructor(options: KinesisCallerOptions, target: Target) {
+    const { config } = options.client;
+    this.wire = options.wire;
+    this.#options = options;
+    this.#target = target;
+    this.#nowMs = options.nowMs ?? Date.now;
+    this.#contentType = options.wire === 'cbor' ? 'application/x-amz-cbor-1.1' : 'application/x-amz-json-1.1';
+    this.#clockOffsetMs = config.systemClockOffset ?? 0;
+    const agentOptions = {
+      keepAlive: true,
+      maxSockets: options.socketCountMax ?? 256,
+      scheduling: 'lifo',
+    } as const;
+    this.#agent = target.isTls ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
+    this.#signer = new SignatureV4({
+      service: 'kinesis',
+      region: config.region,
+      credentials: config.credentials,
+      sha256: Sha256,
+      applyChecksum: false,
+    });
+  }
+
+  async call(
+    operation: KinesisOperation,
+    body: Uint8Array | readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<KinesisAnswer> {
+    const parts = body instanceof Uint8Array ? [body] : body;
+    const bodyHash = sha256Hex(parts);
+    const answer = await this.#send(operation, parts, bodyHash, signal);
+    if (answer.status === 200) return answer;
+    const error = serviceError(operation, answer);
+    // The service refused the signature, so it did not look at the request: sending it again repeats nothing.
+    if (!(await this.#mend(error, answer))) throw error;
+    const second = await this.#send(operation, parts, bodyHash, signal);
+    if (second.status === 200) return second;
+    throw serviceError(operation, second);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** Whether something was changed that makes a second attempt worthwhile. */
+  async #mend(error: KinesisCallError, answer: KinesisAnswer): Promise<boolean> {
+    if (error.awsCode === null || isAmbiguousStatus(answer.status)) return false;
+    if (EXPIRED_CODES.has(error.awsCode)) {
+      const provider = this.#options.client.config.credentials as (options: {
+        forceRefresh: true;
+      }) => Promise<unknown>;
+      try {
+        await provider({ forceRefresh: true });
+      } catch {
+        return false;
+      }
+      return true;
+    }
+    if (!SKEW_CODES.has(error.awsCode)) return false;
+    const offsetMs = Date.parse(answer.headers.date ?? '') - this.#nowMs();
+    if (!(Math.abs(offsetMs - this.#clockOffsetMs) >= SKEW_MS_MIN)) return false;
+    this.#clockOffsetMs = offsetMs;
+    return true;
+  }
+
+  async #send(
+    operation: KinesisOperation,
+    parts: readonly Uint8Array[],
+    bodyHash: string,
+    signal: AbortSignal | undefined,
+  ): Promise<KinesisAnswer> {
+    let headers: Record<string, string>;
+    try {
+      headers = await this.#sign(operation, bodyHash);
+    } catch (error) {
+      // Most often the credential chain: its message names the sources that it tried, never a secret.
+      const { name, message } = error as Error;
+      throw new KinesisCallError({
+        operation,
+        awsCode: name,
+        message,
+        statusCode: null,
+        isAmbiguous: false,
+        cause: error,
+      });
+    }
+    let bodyBytes = 0;
+    for (const part of parts) bodyBytes += part.length;
+    headers['content-length'] = String(bodyBytes);
+    return await this.#exchange(operation, parts, headers, signal);
+  }
+
+  async #sign(operation: KinesisOperation, bodyHash: string): Promise<Record<string, string>> {
+    const { options, headers } = this.#target;
+    const unsigned = new HttpRequest({
+      method: 'POST',
+      protocol: options.protocol ?? undefined,
+      hostname: options.hostname ?? undefined,
+      path: options.path ?? '/',
+      headers: {
+        ...headers,
+        'content-type': this.#contentType,
+        'x-amz-target': `Kinesis_20131202.${operation}`,
+        'x-amz-content-sha256': bodyHash,
+      },
+    });
+    const signingDate = new Date(this.#nowMs() + this.#clockOffsetMs);
+    return (await this.#signer.sign(unsigned, { signingDate })).headers;
+  }
+
+  #exchange(
+    operation: KinesisOperation,
+    parts: readonly Uint8Array[],
+    headers: Record<string, string>,
+    signal: AbortSignal | undefined,
+  ): Promise<KinesisAnswer> {
+    const { isTls, options } = this.#target;
+    const timeoutMs = this.#options.requestTimeoutMs ?? 30_000;
+    return new Promise((resolve, reject) => {
+      // Bytes leave only through an open connection: before that the request cannot have had an effect.
+      let isConnected = false;
+      const request = (isTls ? httpsRequest : httpRequest)({ ...options, headers, agent: this.#agent });
+      const timer = setTimeout(() => {
+        request.destroy(
+          Object.assign(new Error(`no complete answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }),
+        );
+      }, timeoutMs);
+      const onAbort = () =>
+        request.destroy(Object.assign(new Error('aborted'), { code: 'ABORT_ERR', cause: signal?.reason }));
+      const settle = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const fail = (error: NodeJS.ErrnoException) => {
+        settle();
+        const message = `${error.code ?? error.name}: ${error.message}`;
+        reject(
+          new KinesisCallError({
+            operation,
+            awsCode: null,
+            message,
+            statusCode: null,
+            isAmbiguous: isConnected,
+            cause: error,
+          }),
+        );
+      };
+      request.on('error', fail);
+      request.on('socket', (socket) => {
+        if (!socket.connecting) isConnected = true;
+        else socket.once(isTls ? 'secureConnect' : 'connect', () => (isConnected = true));
+      });
+      request.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', fail);
+        response.on('end', () => {
+          settle();
+          const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+        });
+      });
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
+      for (let i = 0; i < parts.length - 1; i++) request.write(parts[i]!);
+      request.end(parts[parts.length - 1]);
+    });
+  }
+}
+
+/** @throws The SDK's own error when region, endpoint or credentials cannot be resolved (e.g. CredentialsProviderError). */
+export async function createKinesisCaller(options: KinesisCallerOptions): Promise<KinesisCaller> {
+  return new Caller(options, await resolveTarget(options.client, options.streamArn));
+}

@@ -1,0 +1,78 @@
+/**
+ * Kinesis error: what a request that did not end well tells.
+ * Takes  an error answer in JSON or CBOR.
+ * Gives  KinesisCallError: the service's code and message, and whether the request may have had an effect.
+ * Never  decides what to do about it: that belongs to the stage that called.
+ */
+import { type CborValue, decodeCbor } from './cbor.ts';
+
+export interface KinesisCallErrorFields {
+  readonly operation: string;
+  readonly awsCode: string | null;
+  readonly message: string;
+  readonly statusCode: number | null;
+  readonly isAmbiguous: boolean;
+  readonly cause?: unknown;
+}
+
+/** A request to Kinesis that did not end with an answer of status 200. */
+export class KinesisCallError extends Error {
+  readonly operation: string;
+  /** The service's name for the error, e.g. `ExpiredIteratorException`; of a credential chain that failed, its error's name. */
+  readonly awsCode: string | null;
+  /** HTTP status, or null where there was no complete answer. */
+  readonly statusCode: number | null;
+  /** True where the service may have carried the request out: bytes may have been sent, and no definite answer came back. */
+  readonly isAmbiguous: boolean;
+
+  constructor(fields: KinesisCallErrorFields) {
+    super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.name = 'KinesisCallError';
+    this.operation = fields.operation;
+    this.awsCode = fields.awsCode;
+    this.statusCode = fields.statusCode;
+    this.isAmbiguous = fields.isAmbiguous;
+  }
+}
+
+/** After a status of 500 or more nobody knows whether the request was carried out. */
+export function isAmbiguousStatus(status: number): boolean {
+  return status >= 500;
+}
+
+/** Longest message that is passed on: a proxy may answer with a page. */
+const MESSAGE_CHARS_MAX = 500;
+
+function decode(body: Buffer, contentType: string): { readonly [key: string]: CborValue | undefined } {
+  try {
+    const value = contentType.includes('cbor') ? decodeCbor(body) : JSON.parse(body.toString('utf8'));
+    return value !== null && typeof value === 'object' ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+/** The error that an answer with a status other than 200 describes. */
+export function serviceError(
+  operation: string,
+  answer: {
+    status: number;
+    headers: { readonly [name: string]: string | string[] | undefined };
+    body: Buffer;
+  },
+): KinesisCallError {
+  const fields = decode(answer.body, String(answer.headers['content-type'] ?? ''));
+  const type = fields.__type ?? answer.headers['x-amzn-errortype'];
+  // Both `com.amazonaws.kinesis#Code` and `Code:http://...` are in use.
+  const awsCode = typeof type === 'string' ? type.split(':', 1)[0]!.replace(/^.*#/, '') : null;
+  const text = fields.message ?? fields.Message;
+  const message =
+    typeof text === 'string' ? text.slice(0, MESSAGE_CHARS_MAX) : `HTTP status ${answer.status}`;
+  return new KinesisCallError({
+    operation,
+    awsCode,
+    message,
+    statusCode: answer.status,
+    isAmbiguous: isAmbiguousStatus(answer.status),
+  });
+}
