@@ -20,6 +20,7 @@ export const FAULT_POINTS = [
   'dead-letters.before-write',
   'dead-letters.before-sync',
   'dead-letters.before-rename',
+  'parser.task',
 ] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 

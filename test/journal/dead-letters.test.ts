@@ -38,8 +38,8 @@ describe('the dead-letter file on a real disk', () => {
   it('holds coordinates, code, message and raw bytes of a line, in mode 0600, and no data for an object', async () => {
     const path = join(folder, 'deep', 'dead.jsonl');
     const letters = await DeadLetters.open({ path, resume: null });
-    letters.add(letter('../k\n\u001b[31m', 7));
-    letters.add(letter('k', null, { code: 'OBJECT_CHANGED' }));
+    await letters.add(letter('../k\n\u001b[31m', 7));
+    await letters.add(letter('k', null, { code: 'OBJECT_CHANGED' }));
     await letters.close();
     const [line, object] = readFileSync(path, 'utf8')
       .trim()
@@ -72,7 +72,7 @@ describe('the dead-letter file on a real disk', () => {
   it('leaves the payload out when asked', async () => {
     const path = join(folder, 'dead.jsonl');
     const letters = await DeadLetters.open({ path, resume: null, payload: false });
-    letters.add(letter('k', 7));
+    await letters.add(letter('k', 7));
     await letters.close();
     expect(JSON.parse(readFileSync(path, 'utf8'))).not.toHaveProperty('data');
   });
@@ -100,7 +100,7 @@ describe('the dead-letter file on a real disk', () => {
 
   it('ends with exit 3 on a full device, and may be a device that keeps nothing', async () => {
     const full = await DeadLetters.open({ path: '/dev/full', resume: null });
-    full.add(letter('k', 1));
+    await full.add(letter('k', 1));
     const error = await failureOf(full.flush());
     expect([error.code, error.exitCode, error.message.includes('the disk is full (ENOSPC)')]).toEqual([
       'MILLRACE_DEAD_LETTER',
@@ -110,7 +110,7 @@ describe('the dead-letter file on a real disk', () => {
     expect(() => full.add(letter('k', 2))).toThrow(error);
     await full.close();
     const none = await DeadLetters.open({ path: '/dev/null', resume: { covers: () => true, count: 5 } });
-    none.add(letter('k', 1));
+    await none.add(letter('k', 1));
     await none.close();
     expect(none.count).toBe(6);
   });
@@ -159,7 +159,7 @@ describe('at resume', () => {
       resume: { covers: coversEven, count },
     });
     expect([letters.count, letters.removed]).toEqual([left.length, removed]);
-    letters.add(letter('k', 99));
+    await letters.add(letter('k', 99));
     await letters.close();
     expect(letterNames(disk.content(LETTERS))).toEqual([...left, 99].map((offset) => `k:${offset}`).sort());
     expect(disk.paths).toEqual([LETTERS]);

@@ -1,0 +1,79 @@
+import { expect, it } from 'vitest';
+import { isWorthCompacting } from '../../src/journal/compact.ts';
+import { Journal } from '../../src/journal/journal.ts';
+import { JournalState } from '../../src/journal/state.ts';
+import { tally } from '../../src/journal/tally.ts';
+import { MemoryDisk, seeded } from './memory-disk.ts';
+import { JOURNAL, noLock } from './small-run.ts';
+
+const open = (files: MemoryDisk, compactBytesMin?: number) =>
+  Journal.open({
+    path: JOURNAL,
+    run: 'r',
+    identity: {},
+    digestKey: '',
+    files,
+    lock: noLock,
+    compactBytesMin,
+  });
+
+async function longJournal(): Promise<MemoryDisk> {
+  const disk = new MemoryDisk();
+  const journal = await open(disk);
+  for (let n = 0; n < 20; n += 1) {
+    const id = journal.pin({ bucket: 'b', key: `k${n}`, etag: '"1"', size: 1000 });
+    for (let at = n === 19 ? 100 : 0; at < 1000; at += 20) {
+      journal.append({
+        kind: 'segment',
+        id,
+        start: at,
+        end: at + 20,
+        tally: tally({ records: 1, sumB: BigInt(at) }),
+      });
+    }
+    if (n < 19) journal.append({ kind: 'object-done', id });
+    await journal.commit();
+  }
+  await journal.close(null);
+  return disk;
+}
+
+it('loses nothing when the disk fails at any call and then the process or the power goes', async () => {
+  const disk = await longJournal();
+  const before = await open(disk.after('kill', Math.random));
+  const counter = disk.after('kill', Math.random);
+  const longBytes = counter.content(JOURNAL)!.byteLength;
+  await open(counter, 1);
+  expect(counter.calls).toBeGreaterThan(5);
+  let compacted = 0;
+  for (const failure of ['full', 'input-output', 'short'] as const) {
+    for (const event of ['kill', 'power', 'torn'] as const) {
+      for (let k = 1; k <= counter.calls + 1; k += 1) {
+        const trial = disk.after('kill', Math.random).failAt(k, failure);
+        const opened = await open(trial, 1).catch((error: unknown) => error);
+        if (!(opened instanceof Journal))
+          expect(opened).toMatchObject({ code: 'MILLRACE_JOURNAL', exitCode: 3 });
+        const next = trial.after(event, seeded(k));
+        if (next.content(JOURNAL)!.byteLength < longBytes / 2) compacted += 1;
+        const again = await open(next);
+        const label = `${failure} at call ${k}, then ${event}`;
+        expect(again.before, label).toEqual(before.before);
+        expect(again.state.partial(19)!.done, label).toEqual([[100, 1000]]);
+        expect(again.state.lookup({ bucket: 'b', key: 'k7', etag: '"1"', size: 1000 }).kind, label).toBe(
+          'settled',
+        );
+      }
+    }
+  }
+  expect(compacted).toBeGreaterThan(9); // both outcomes were seen
+});
+
+it.each([
+  { name: 'a long journal of one finished object', bytes: 20_000, min: 20_000, worth: true },
+  { name: 'a journal one byte under the least size', bytes: 19_999, min: 20_000, worth: false },
+  { name: 'a short one, whatever the least size', bytes: 9000, min: 1, worth: false },
+])('judges $name', ({ bytes, min, worth }) => {
+  const state = new JournalState();
+  state.apply({ kind: 'object-done', object: { bucket: 'b', key: 'k', etag: '', size: 1 } }, 0);
+  expect(isWorthCompacting(state, bytes, min)).toBe(worth);
+});
