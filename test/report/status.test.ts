@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { Journal } from '../../src/journal/journal.ts';
+import type { LockHolder } from '../../src/journal/lock.ts';
+import { tally } from '../../src/journal/tally.ts';
+import { readStatus } from '../../src/report/status.ts';
+import { MemoryDisk } from '../journal/memory-disk.ts';
+import { JOURNAL, noLock } from '../journal/small-run.ts';
+
+const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
+const nobody = async () => null;
+const somebody = async (): Promise<LockHolder> => ({ host: 'h', boot: 'b', pid: 42, start: null, token: '' });
+
+/** A run over two objects of 1,000 bytes whose clock is the test's. */
+async function begin(disk: MemoryDisk, clock: { ms: number }): Promise<Journal> {
+  return Journal.open({
+    path: JOURNAL,
+    run: 'clicks-1',
+    identity: { stream: 'clicks' },
+    digestKey: '',
+    files: disk,
+    lock: noLock,
+    nowMs: () => clock.ms,
+  });
+}
+async function deliver(journal: Journal, id: number, start: number, end: number): Promise<void> {
+  const part = tally({ lines: 11, records: 10, rejected: 1, bytes: end - start, codes: { SCHEMA: 1 } });
+  journal.append({ kind: 'segment', id, start, end, tally: part });
+  await journal.commit();
+}
+
+describe('the status of a run', () => {
+  it('tells what is done, what is left, the rate and the time to go, while the run goes on', async () => {
+    const disk = new MemoryDisk();
+    const clock = { ms: T0 };
+    const journal = await begin(disk, clock);
+    journal.append({ kind: 'listed', objects: 2, bytes: 2000, complete: true });
+    const first = journal.pin({ bucket: 'b', key: 'a', etag: '', size: 1000 });
+    for (let n = 0; n < 10; n += 1) {
+      clock.ms += 2000;
+      await deliver(journal, first, n * 100, n * 100 + 100);
+    }
+    journal.append({ kind: 'object-done', id: first });
+    const second = journal.pin({ bucket: 'b', key: 'b', etag: '', size: 1000 });
+    await deliver(journal, second, 0, 500);
+    const status = await readStatus(JOURNAL, { files: disk, holder: somebody });
+    expect(status).toEqual({
+      run: 'clicks-1',
+      journal: JOURNAL,
+      state: 'running',
+      status: null,
+      pid: 42,
+      processes: 1,
+      createdAt: '2026-01-02T03:04:05.000Z',
+      startedAt: '2026-01-02T03:04:05.000Z',
+      updatedAt: '2026-01-02T03:04:25.000Z',
+      objects: { listed: 2, done: 1, failed: 0, begun: 1 },
+      lines: { read: 121, blank: 0, rejected: 11, rejectedByCode: { SCHEMA: 11 } },
+      records: { delivered: 110, ambiguous: 0 },
+      bytes: { listed: 2000, settled: 1000, published: 1500 },
+      deadLetters: 11,
+      rate: { records: 5.5, bytes: 75 },
+      left: { objects: 1, bytes: 1000 },
+      etaMs: Math.round((500 / 75) * 1000), // half of the second object is done already
+      tornBytes: 0,
+    });
+  });
+
+  it('reckons the rate over the last minute of the last process only', async () => {
+    const disk = new MemoryDisk();
+    const clock = { ms: T0 };
+    const first = await begin(disk, clock);
+    const id = first.pin({ bucket: 'b', key: 'a', etag: '', size: 100_000 });
+    clock.ms += 1000;
+    await deliver(first, id, 0, 50_000); // fast, and long ago
+    await first.close({ status: 'interrupted', complete: false });
+    clock.ms += 3_600_000;
+    const second = await begin(disk, clock);
+    for (let n = 0; n < 100; n += 1) {
+      clock.ms += 1000;
+      await deliver(second, id, 50_000 + n * 10, 50_010 + n * 10);
+    }
+    const status = await readStatus(JOURNAL, { files: disk, holder: nobody });
+    expect([status.rate?.bytes, status.processes, status.left, status.etaMs]).toEqual([10, 2, null, null]);
+  });
+
+  it.each([
+    { name: 'running', end: null, holder: somebody, state: 'running' },
+    { name: 'killed', end: null, holder: nobody, state: 'killed' },
+    { name: 'stopped', end: { status: 'interrupted', complete: false }, holder: nobody, state: 'stopped' },
+    { name: 'finished', end: { status: 'delivered', complete: true }, holder: nobody, state: 'finished' },
+  ])('is $name', async ({ end, holder, state }) => {
+    const disk = new MemoryDisk();
+    const journal = await begin(disk, { ms: T0 });
+    if (end !== null) await journal.close(end);
+    const status = await readStatus(JOURNAL, { files: disk, holder });
+    expect([status.state, status.status, status.rate]).toEqual([state, end?.status ?? null, null]);
+    expect(status.etaMs).toBe(state === 'finished' ? 0 : null);
+  });
+
+  it('can be read at any byte of a write that is going on', async () => {
+    const disk = new MemoryDisk();
+    const journal = await begin(disk, { ms: T0 });
+    const before = disk.content(JOURNAL)!.byteLength;
+    await deliver(journal, journal.pin({ bucket: 'b', key: 'a', etag: '', size: 10 }), 0, 10);
+    const whole = Buffer.from(disk.content(JOURNAL)!);
+    for (let bytes = before; bytes < whole.byteLength; bytes += 1) {
+      disk.put(JOURNAL, whole.subarray(0, bytes));
+      const status = await readStatus(JOURNAL, { files: disk, holder: somebody });
+      expect(status.records.delivered).toBe(0);
+    }
+    expect(disk.calls).toBeGreaterThan(0);
+  });
+
+  it.each([
+    { name: 'no file', content: null, says: /no such file/ },
+    { name: 'another file', content: 'hello\n', says: /not a journal of Millrace/ },
+    { name: 'an empty file', content: '', says: /not a journal of Millrace/ },
+  ])('says what is wrong with $name', async ({ content, says }) => {
+    const disk = new MemoryDisk();
+    if (content !== null) disk.put(JOURNAL, content);
+    const error = await readStatus(JOURNAL, { files: disk, holder: nobody }).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({
+      code: 'MILLRACE_JOURNAL',
+      exitCode: 2,
+      message: expect.stringMatching(says),
+    });
+  });
+});
