@@ -4,8 +4,10 @@
 
 namespace millrace {
 void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.cc
+void registerScan(napi_env env, napi_value exports);          // scan.cc
 napi_value initAddon(napi_env env, napi_value exports) {
   registerRecordDigest(env, exports);
+  registerScan(env, exports);
   exportCodec(env, exports);
   return exports;
 }

@@ -2,7 +2,7 @@
  * Scanner: the interface of the room where bytes become records.
  * Takes  whole lines of one object, in a buffer that may be shared with another thread.
  * Gives  RECORD frames, written straight into lanes (src/ring/layout.ts), a tally, and the lines it rejected.
- * Owns   what a valid line is: well-formed UTF-8 that `JSON.parse` accepts, nested no deeper than `depthMax`.
+ * Owns   what a valid line is: well-formed UTF-8 that `JSON.parse` accepts, nested no deeper than `depthMax` (src/scan/depth.ts).
  * Never  waits: when a lane is full it says so and is called again; see src/ring/producer.ts. Never keeps a reference to a buffer.
  *
  * Two scanners implement it with equal results: native.ts (C++ over simdjson) and portable.ts (JavaScript).
@@ -15,7 +15,11 @@ export interface RecordRules {
   readonly partitionKey: string | null;
   /** RFC 6901 pointer to a decimal hash key, 0 to 2^128 - 1 (a string of digits or a number as written), or null. */
   readonly explicitHashKey: string | null;
-  /** When a pointer finds nothing usable: absent, null, object, array, empty, over 256 characters, no hash key. */
+  /**
+   * When a pointer finds nothing usable: absent, null, object, array, empty, over 256 characters, no hash key. Characters are
+   * UTF-16 units: the service does not say what it counts, and no other count is higher. With 'coordinates' a record without
+   * a usable explicit hash key goes out without one.
+   */
   readonly onMissingKey: 'dead-letter' | 'coordinates';
   /** Ends each record's data with one `\n`. */
   readonly appendNewline: boolean;
@@ -56,7 +60,7 @@ export interface Reject {
   /** Index into `piece.bytes`. */
   readonly start: number;
   readonly end: number;
-  /** Byte offset of the line in the object. */
+  /** Byte offset of the line's first byte in the object. A byte order mark belongs to its line. */
   readonly objectOffset: number;
 }
 
@@ -85,6 +89,15 @@ export interface ScanResult extends ScanTally {
   readonly laneNeedBytes: number;
   readonly rejects: readonly Reject[];
 }
+
+/** What people read about a rejected line; SCHEMA brings its own sentence. */
+export const REJECT_MESSAGES = {
+  INVALID_UTF8: 'The line is not well-formed UTF-8',
+  INVALID_JSON: 'The line is not valid JSON',
+  TOO_DEEP: 'The line nests deeper than --max-depth allows',
+  MISSING_KEY: 'The line has no usable value where --partition-key or --explicit-hash-key points',
+  RECORD_TOO_LARGE: 'The record with its partition key is larger than the stream takes',
+} as const;
 
 /** Bound on what one call returns, so that a file of nothing but bad lines stays within memory. */
 export const REJECTS_PER_CALL_MAX = 1024;

@@ -1,0 +1,64 @@
+// JSON line: the exact judge of one line, byte by byte. The windowed scanner asks it about every line that it does not accept
+// itself, so here and only here a line is refused. Also finds values by pointer and decodes strings, for the rare cases that the
+// windowed scanner leaves to it. No recursion, no allocation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace millrace {
+
+/** A key is at most 256 UTF-16 units; each takes at most three bytes of UTF-8. */
+constexpr uint32_t KEY_UNITS_MAX = 256;
+constexpr uint32_t KEY_BYTES_MAX = KEY_UNITS_MAX * 3;
+
+/** One reference token of a JSON Pointer, unescaped. */
+struct PointerToken {
+  const uint8_t* name;
+  uint32_t nameBytes;
+  /** Whether it can be an array index: digits without leading zeros, below 2^32. */
+  bool isIndex;
+  uint32_t index;
+};
+
+struct JsonPointer {
+  const PointerToken* tokens;
+  uint32_t tokenCount;
+};
+
+struct ByteRange {
+  const uint8_t* start;
+  const uint8_t* end;
+};
+
+inline bool isJsonSpace(uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; }
+
+/** Whether the bytes nest deeper than depthMax, by the rule of src/scan/depth.ts. */
+bool isTooDeep(const uint8_t* start, const uint8_t* end, uint32_t depthMax);
+
+/**
+ * Whether JSON.parse accepts the bytes, which are well-formed UTF-8 and not too deep.
+ * @param stack One bit for each level that may be open, at least depthMax bits.
+ */
+bool isJson(const uint8_t* start, const uint8_t* end, uint64_t* stack);
+
+/** @returns The end of the number that starts here, or null where there is none. */
+const uint8_t* skipNumber(const uint8_t* at, const uint8_t* end);
+
+/** Finds the value of valid JSON, as written; {null, null} where the pointer leads nowhere. The last of equal names wins. */
+ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& pointer);
+
+/**
+ * Decodes a valid string's inside to UTF-8; lone surrogates become U+FFFD.
+ * @param out KEY_BYTES_MAX bytes.
+ * @returns Bytes written, or -1 for over KEY_UNITS_MAX UTF-16 units.
+ */
+int32_t decodeKey(const uint8_t* start, const uint8_t* end, uint8_t* out);
+
+/** UTF-16 units of well-formed UTF-8. */
+uint32_t utf16Units(const uint8_t* start, const uint8_t* end);
+
+/** Reads 0 to 2^128 - 1 in decimal without leading zeros. @returns False for everything else. */
+bool parseHashKey(const uint8_t* start, const uint8_t* end, uint64_t* high, uint64_t* low);
+
+}  // namespace millrace

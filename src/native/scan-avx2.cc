@@ -1,0 +1,201 @@
+// Scan, AVX2: the windowed scanner for x86-64 machines of about 2013 and later.
+#include "scan-sink.h"
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#include <cstring>
+#include <immintrin.h>
+
+#include <simdjson.h>
+
+#include "scan-classes.h"
+
+// Everything up to the pop is compiled for these instructions, and has internal linkage: nothing of it can leak into code that
+// runs elsewhere.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul")
+#endif
+
+namespace millrace {
+namespace {
+namespace avx2 {
+
+struct Masks {
+  uint64_t backslash, quote, op, space, newline, control, high;
+};
+
+struct TokenMasks {
+  uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray;
+};
+
+struct Pair {
+  __m256i low, high;
+};
+
+inline Pair loadPair(const uint8_t* from) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 32))};
+}
+
+inline uint64_t toMask(__m256i low, __m256i high) {
+  return uint64_t(uint32_t(_mm256_movemask_epi8(low))) | (uint64_t(uint32_t(_mm256_movemask_epi8(high))) << 32);
+}
+
+inline uint64_t equals(Pair pair, char byte) {
+  const __m256i wanted = _mm256_set1_epi8(byte);
+  return toMask(_mm256_cmpeq_epi8(pair.low, wanted), _mm256_cmpeq_epi8(pair.high, wanted));
+}
+
+inline __m256i isAtMost(__m256i bytes, uint8_t limit) {
+  const __m256i most = _mm256_set1_epi8(char(limit));
+  return _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, most), most);
+}
+
+inline uint64_t isIn(Pair pair, uint8_t first, uint8_t last) {
+  const __m256i from = _mm256_set1_epi8(char(first));
+  const uint8_t width = uint8_t(last - first);
+  return toMask(isAtMost(_mm256_sub_epi8(pair.low, from), width), isAtMost(_mm256_sub_epi8(pair.high, from), width));
+}
+
+inline void classify(const uint8_t* block, Masks& masks) {
+  const Pair pair = loadPair(block);
+  masks.backslash = equals(pair, '\\');
+  masks.quote = equals(pair, '"');
+  masks.newline = equals(pair, '\n');
+  masks.space = equals(pair, ' ') | equals(pair, '\t') | equals(pair, '\r');
+  // Bit 5 is all that tells [ from { and ] from }.
+  const __m256i bit = _mm256_set1_epi8(0x20);
+  const Pair curled = {_mm256_or_si256(pair.low, bit), _mm256_or_si256(pair.high, bit)};
+  masks.op = equals(curled, '{') | equals(curled, '}') | equals(pair, ':') | equals(pair, ',');
+  masks.control = toMask(isAtMost(pair.low, 0x1f), isAtMost(pair.high, 0x1f));
+  masks.high = toMask(pair.low, pair.high);
+}
+
+inline void classifyEscapes(const uint8_t* block, uint64_t& escapable, uint64_t& hex, uint64_t& u) {
+  const Pair pair = loadPair(block);
+  u = equals(pair, 'u');
+  escapable = u | equals(pair, '"') | equals(pair, '\\') | equals(pair, '/') | equals(pair, 'b') | equals(pair, 'f') |
+              equals(pair, 'n') | equals(pair, 'r') | equals(pair, 't');
+  hex = isIn(pair, '0', '9') | isIn(pair, 'a', 'f') | isIn(pair, 'A', 'F');
+}
+
+inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
+  const Pair pair = loadPair(tokens);
+  masks.quote = equals(pair, '"');
+  masks.colon = equals(pair, ':');
+  masks.comma = equals(pair, ',');
+  masks.newline = equals(pair, '\n');
+  masks.openObject = equals(pair, '{');
+  masks.closeObject = equals(pair, '}');
+  masks.openArray = equals(pair, '[');
+  masks.closeArray = equals(pair, ']');
+}
+
+inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, uint8_t* bytes, uint16_t* at) {
+  const uint32_t count = uint32_t(_mm_popcnt_u64(which));
+  // Always in eights: what is too much is overwritten by the next block, and the branch is easy to foresee.
+  for (uint32_t done = 0; done < count; done += 8) {
+    for (uint32_t i = 0; i < 8; i++) {
+      const uint32_t bit = uint32_t(_tzcnt_u64(which)) & 63;
+      bytes[done + i] = block[bit];
+      at[done + i] = uint16_t(blockAt + bit);
+      which = _blsr_u64(which);
+    }
+  }
+  return count;
+}
+
+inline uint64_t prefixXor(uint64_t bits) {
+  const __m128i product = _mm_clmulepi64_si128(_mm_set_epi64x(0, int64_t(bits)), _mm_set1_epi8(char(0xff)), 0);
+  return uint64_t(_mm_cvtsi128_si64(product));
+}
+
+inline bool isPlainInteger(const uint8_t* at, const uint8_t* end) {
+  const uint8_t first = *at;
+  if (end - at < 16) {
+    if (!isDecimal(first)) return false;
+    for (at++; at < end && isDecimal(*at); at++) {
+      if (first == '0') return false;
+    }
+    return at == end || isScalarEnd(*at);
+  }
+  const __m128i digits = _mm_sub_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)), _mm_set1_epi8('0'));
+  const __m128i nine = _mm_set1_epi8(9);
+  const uint32_t others = ~uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine)));
+  const uint32_t count = _tzcnt_u32(others);
+  return count < 16 && count > uint32_t(first == '0' && count != 1) * 16 && isScalarEnd(at[count]);
+}
+
+inline uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t left) {
+  uint32_t same = 0;
+  // `wanted` is followed by 64 bytes of nothing.
+  while (same < bytes && left - same >= 8) {
+    uint64_t a, b;
+    std::memcpy(&a, name + same, 8);
+    std::memcpy(&b, wanted + same, 8);
+    if (a != b) {
+      const uint32_t at = same + uint32_t(_tzcnt_u64(a ^ b) >> 3);
+      return at < bytes ? at : bytes;
+    }
+    same += 8;
+  }
+  while (same < bytes && name[same] == wanted[same]) same++;
+  return same < bytes ? same : bytes;
+}
+
+inline bool hasBackslash(const uint8_t* start, const uint8_t* end) {
+  const __m256i backslash = _mm256_set1_epi8('\\');
+  for (; end - start >= 32; start += 32) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(start));
+    if (_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, backslash)) != 0) return true;
+  }
+  for (; start < end; start++) {
+    if (*start == '\\') return true;
+  }
+  return false;
+}
+
+#include "scan-window.h"
+
+void hashGroup(const uint32_t (*blocks)[16], uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
+  typedef uint32_t Word __attribute__((vector_size(32)));
+  constexpr uint32_t LANES = 8;
+  for (uint32_t first = 0; first < GROUP_RECORDS; first += LANES) {
+    Word words[16] = {};
+    const __m256i rows = _mm256_setr_epi32(0, 16, 32, 48, 64, 80, 96, 112);
+    const int* from = reinterpret_cast<const int*>(blocks[first]);
+    for (uint32_t word = 0; word < wordCount; word++) words[word] = Word(_mm256_i32gather_epi32(from + word, rows, 4));
+    words[14] = Word(_mm256_i32gather_epi32(from + 14, rows, 4));
+    Word state[4];
+    for (int i = 0; i < 4; i++) state[i] = Word{} + MD5_START[i];
+    md5Block(state, words);
+    for (int i = 0; i < 4; i++) std::memcpy(digests[i] + first, &state[i], sizeof(Word));
+  }
+}
+
+}  // namespace avx2
+}  // namespace
+}  // namespace millrace
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace millrace {
+const ScanKernels* scanKernelsAvx2() {
+  static constexpr ScanKernels KERNELS = {"avx2", avx2::scanWindow, avx2::hashGroup};
+  const bool isThere = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+                       __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("pclmul");
+  return isThere ? &KERNELS : nullptr;
+}
+}  // namespace millrace
+
+#else
+namespace millrace {
+const ScanKernels* scanKernelsAvx2() { return nullptr; }
+}  // namespace millrace
+#endif

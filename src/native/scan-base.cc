@@ -1,0 +1,148 @@
+// Scan, base: the windowed scanner for every machine, in plain C++. Eight bytes at a time inside ordinary registers.
+#include <cstring>
+
+#include <simdjson.h>
+
+#include "scan-classes.h"
+#include "scan-sink.h"
+
+namespace millrace {
+namespace {
+namespace base {
+
+struct Masks {
+  uint64_t backslash, quote, op, space, newline, control, high;
+};
+
+struct TokenMasks {
+  uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray;
+};
+
+/** The classes of eight bytes, one byte each. */
+inline uint64_t lookUp(const uint8_t* bytes, const ClassTable& table) {
+  uint64_t classes = 0;
+  for (int i = 0; i < 8; i++) classes |= uint64_t(table.of[bytes[i]]) << (8 * i);
+  return classes;
+}
+
+/** Gathers one bit of each of eight bytes into the low eight bits. */
+inline uint64_t gatherBit(uint64_t classes, uint8_t bit) {
+  const uint64_t ones = (classes >> __builtin_ctz(bit)) & 0x0101010101010101u;
+  return (ones * 0x0102040810204080u) >> 56;
+}
+
+inline void classify(const uint8_t* block, Masks& masks) {
+  masks = {};
+  for (int at = 0; at < 64; at += 8) {
+    const uint64_t classes = lookUp(block + at, BYTE_CLASSES);
+    masks.backslash |= gatherBit(classes, CLASS_BACKSLASH) << at;
+    masks.quote |= gatherBit(classes, CLASS_QUOTE) << at;
+    masks.op |= gatherBit(classes, CLASS_OP) << at;
+    masks.space |= gatherBit(classes, CLASS_SPACE) << at;
+    masks.newline |= gatherBit(classes, CLASS_NEWLINE) << at;
+    masks.control |= gatherBit(classes, CLASS_CONTROL) << at;
+    masks.high |= gatherBit(classes, CLASS_HIGH) << at;
+  }
+}
+
+inline void classifyEscapes(const uint8_t* block, uint64_t& escapable, uint64_t& hex, uint64_t& u) {
+  escapable = hex = u = 0;
+  for (int at = 0; at < 64; at += 8) {
+    const uint64_t classes = lookUp(block + at, ESCAPE_CLASSES);
+    escapable |= gatherBit(classes, ESCAPE_ALLOWED) << at;
+    hex |= gatherBit(classes, ESCAPE_HEX) << at;
+    u |= gatherBit(classes, ESCAPE_U) << at;
+  }
+}
+
+constexpr ClassTable makeTokenClasses() {
+  ClassTable table = {};
+  table.of['"'] = 1;
+  table.of[':'] = 2;
+  table.of[','] = 4;
+  table.of['\n'] = 8;
+  table.of['{'] = 16;
+  table.of['}'] = 32;
+  table.of['['] = 64;
+  table.of[']'] = 128;
+  return table;
+}
+constexpr ClassTable TOKEN_CLASSES = makeTokenClasses();
+
+inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
+  masks = {};
+  for (int at = 0; at < 64; at += 8) {
+    const uint64_t classes = lookUp(tokens + at, TOKEN_CLASSES);
+    masks.quote |= gatherBit(classes, 1) << at;
+    masks.colon |= gatherBit(classes, 2) << at;
+    masks.comma |= gatherBit(classes, 4) << at;
+    masks.newline |= gatherBit(classes, 8) << at;
+    masks.openObject |= gatherBit(classes, 16) << at;
+    masks.closeObject |= gatherBit(classes, 32) << at;
+    masks.openArray |= gatherBit(classes, 64) << at;
+    masks.closeArray |= gatherBit(classes, 128) << at;
+  }
+}
+
+inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, uint8_t* bytes, uint16_t* at) {
+  uint32_t count = 0;
+  for (; which != 0; which &= which - 1) {
+    const uint32_t bit = uint32_t(__builtin_ctzll(which));
+    bytes[count] = block[bit];
+    at[count] = uint16_t(blockAt + bit);
+    count++;
+  }
+  return count;
+}
+
+inline uint64_t prefixXor(uint64_t bits) {
+  for (int shift = 1; shift < 64; shift *= 2) bits ^= bits << shift;
+  return bits;
+}
+
+inline bool isPlainInteger(const uint8_t* at, const uint8_t* end) {
+  const uint8_t first = *at;
+  if (!isDecimal(first)) return false;
+  for (at++; at < end && isDecimal(*at); at++) {
+    if (first == '0') return false;
+  }
+  return at == end || isScalarEnd(*at);
+}
+
+inline uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t) {
+  uint32_t same = 0;
+  while (same < bytes && name[same] == wanted[same]) same++;
+  return same;
+}
+
+inline bool hasBackslash(const uint8_t* start, const uint8_t* end) {
+  return std::memchr(start, '\\', size_t(end - start)) != nullptr;
+}
+
+#include "scan-window.h"
+
+void hashGroup(const uint32_t (*blocks)[16], uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
+  typedef uint32_t Word __attribute__((vector_size(16)));
+  constexpr uint32_t LANES = 4;
+  for (uint32_t first = 0; first < GROUP_RECORDS; first += LANES) {
+    Word words[16] = {};
+    for (uint32_t lane = 0; lane < LANES; lane++) {
+      for (uint32_t word = 0; word < wordCount; word++) words[word][lane] = blocks[first + lane][word];
+      words[14][lane] = blocks[first + lane][14];
+    }
+    Word state[4];
+    for (int i = 0; i < 4; i++) state[i] = Word{} + MD5_START[i];
+    md5Block(state, words);
+    for (int i = 0; i < 4; i++) std::memcpy(digests[i] + first, &state[i], sizeof(Word));
+  }
+}
+
+}  // namespace base
+}  // namespace
+
+const ScanKernels* scanKernelsBase() {
+  static constexpr ScanKernels KERNELS = {"base", base::scanWindow, base::hashGroup};
+  return &KERNELS;
+}
+
+}  // namespace millrace

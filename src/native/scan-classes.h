@@ -1,0 +1,71 @@
+// Scan classes: what each byte means to the windowed scanner, as tables that all instruction sets share.
+#pragma once
+
+#include <cstdint>
+
+namespace millrace {
+
+/** Bits of a byte's class. */
+constexpr uint8_t CLASS_OP = 1;         // { } [ ] : ,
+constexpr uint8_t CLASS_SPACE = 2;      // space, tab, carriage return
+constexpr uint8_t CLASS_NEWLINE = 4;
+constexpr uint8_t CLASS_CONTROL = 8;    // below 0x20
+constexpr uint8_t CLASS_QUOTE = 16;
+constexpr uint8_t CLASS_BACKSLASH = 32;
+constexpr uint8_t CLASS_HIGH = 64;      // beyond ASCII
+
+/** Bits of a byte's class behind a backslash. */
+constexpr uint8_t ESCAPE_ALLOWED = 1;   // " \ / b f n r t u
+constexpr uint8_t ESCAPE_HEX = 2;
+constexpr uint8_t ESCAPE_U = 4;
+
+struct ClassTable {
+  uint8_t of[256];
+};
+
+constexpr bool isOneOf(int byte, const char* list) {
+  for (; *list != 0; list++) {
+    if (byte == *list) return true;
+  }
+  return false;
+}
+
+constexpr ClassTable makeByteClasses() {
+  ClassTable table = {};
+  for (int byte = 0; byte < 256; byte++) {
+    uint8_t bits = 0;
+    if (isOneOf(byte, "{}[]:,")) bits |= CLASS_OP;
+    if (isOneOf(byte, " \t\r")) bits |= CLASS_SPACE;
+    if (byte == '\n') bits |= CLASS_NEWLINE;
+    if (byte < 0x20) bits |= CLASS_CONTROL;
+    if (byte == '"') bits |= CLASS_QUOTE;
+    if (byte == '\\') bits |= CLASS_BACKSLASH;
+    if (byte >= 0x80) bits |= CLASS_HIGH;
+    table.of[byte] = bits;
+  }
+  return table;
+}
+
+constexpr ClassTable makeEscapeClasses() {
+  ClassTable table = {};
+  for (int byte = 0; byte < 256; byte++) {
+    uint8_t bits = 0;
+    if (isOneOf(byte, "\"\\/bfnrtu")) bits |= ESCAPE_ALLOWED;
+    if (isOneOf(byte, "0123456789abcdefABCDEF")) bits |= ESCAPE_HEX;
+    if (byte == 'u') bits |= ESCAPE_U;
+    table.of[byte] = bits;
+  }
+  return table;
+}
+
+alignas(64) inline constexpr ClassTable BYTE_CLASSES = makeByteClasses();
+alignas(64) inline constexpr ClassTable ESCAPE_CLASSES = makeEscapeClasses();
+
+/** Whether a number or literal may end before this byte. */
+inline bool isScalarEnd(uint8_t byte) {
+  return (BYTE_CLASSES.of[byte] & (CLASS_OP | CLASS_SPACE | CLASS_NEWLINE | CLASS_QUOTE)) != 0;
+}
+
+inline bool isDecimal(uint8_t byte) { return uint8_t(byte - '0') < 10; }
+
+}  // namespace millrace

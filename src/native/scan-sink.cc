@@ -1,0 +1,180 @@
+// Scan sink: see scan-sink.h.
+#include "scan-sink.h"
+
+#include <simdjson.h>
+
+namespace millrace {
+namespace {
+
+/** MD5 of all gathered keys: those of one block side by side, longer ones alone. */
+void hashPending(ScanState& state) {
+  uint32_t keyBytesMax = 0;
+  uint32_t shortCount = 0;
+  for (uint32_t i = 0; i < state.pendingCount; i++) {
+    PendingRecord& record = state.pending[i];
+    if ((record.flags & FLAG_EXPLICIT_HASH_KEY) != 0) continue;
+    if (record.keyBytes > MD5_BLOCK_MESSAGE_MAX) {
+      md5Message(record.key, record.keyBytes, &record.hashHigh, &record.hashLow);
+      continue;
+    }
+    uint8_t* block = reinterpret_cast<uint8_t*>(state.blocks[i]);
+    std::memset(block, 0, 64);
+    std::memcpy(block, record.key, record.keyBytes);
+    block[record.keyBytes] = 0x80;
+    state.blocks[i][14] = uint32_t(record.keyBytes) * 8;
+    if (record.keyBytes > keyBytesMax) keyBytesMax = record.keyBytes;
+    shortCount++;
+  }
+  if (shortCount == 0) return;
+  // A group is mostly full. Lanes without a record hash what the last group left there, and nobody looks at it.
+  state.kernels->hashGroup(state.blocks, keyBytesMax / 4 + 1, state.digests);
+  for (uint32_t i = 0; i < state.pendingCount; i++) {
+    PendingRecord& record = state.pending[i];
+    if ((record.flags & FLAG_EXPLICIT_HASH_KEY) != 0 || record.keyBytes > MD5_BLOCK_MESSAGE_MAX) continue;
+    const auto& digests = state.digests;
+    md5ToHashKey(digests[0][i], digests[1][i], digests[2][i], digests[3][i], &record.hashHigh, &record.hashLow);
+  }
+}
+
+/** The last lane that starts at or before the record's hash key. */
+uint32_t laneOf(const ScanState& state, const PendingRecord& record) {
+  uint32_t index = state.laneCount - 1;
+  while (index > 0) {
+    const uint64_t high = state.laneStarts[index * 2];
+    const uint64_t low = state.laneStarts[index * 2 + 1];
+    if (high < record.hashHigh || (high == record.hashHigh && low <= record.hashLow)) break;
+    index--;
+  }
+  return index;
+}
+
+/** @returns False when the lane is full. */
+bool writeRecord(ScanState& state, ScanCall& call, const PendingRecord& record, uint32_t dataBytes) {
+  const uint32_t laneIndex = laneOf(state, record);
+  const uint32_t needBytes = frameBytes(record.keyBytes, dataBytes);
+  LaneWriter& lane = state.lanes[laneIndex];
+  uint8_t* frame = lane.reserve(needBytes);
+  if (frame == nullptr) {
+    call.status = STATUS_LANE_FULL;
+    call.laneIndex = laneIndex;
+    call.laneNeedBytes = needBytes;
+    call.next = record.line;
+    return false;
+  }
+  FrameHeader header;
+  header.frameBytes = needBytes;
+  header.kind = KIND_RECORD;
+  header.flags = record.flags;
+  header.keyBytes = record.keyBytes;
+  header.dataBytes = dataBytes;
+  header.unit = call.unit;
+  header.lineOffset = call.objectOffset + (uint64_t(record.line - call.bytes) - call.start);
+  header.hashHigh = record.hashHigh;
+  header.hashLow = record.hashLow;
+  std::memcpy(frame, &header, sizeof header);
+  uint8_t* at = frame + FRAME_HEADER_BYTES;
+  std::memcpy(at, record.key, record.keyBytes);
+  at += record.keyBytes;
+  std::memcpy(at, record.data, record.dataBytes);
+  if (state.appendsNewline) at[record.dataBytes] = '\n';
+  lane.commit(needBytes);
+  return true;
+}
+
+}  // namespace
+
+bool flushRecords(ScanState& state, ScanCall& call) {
+  const uint32_t count = state.pendingCount;
+  if (count == 0) return true;
+  const bool hasLanes = state.laneCount > 0;
+  if (hasLanes) hashPending(state);
+  state.pendingCount = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const PendingRecord& record = state.pending[i];
+    countBlank(call, record.blankBefore);
+    const uint32_t dataBytes = record.dataBytes + state.appendsNewline;
+    if (hasLanes && !writeRecord(state, call, record, dataBytes)) {
+      // Blank lines after that record will be met again.
+      call.blankBefore = 0;
+      return false;
+    }
+    call.lines++;
+    call.records++;
+    call.recordBytes += dataBytes + record.keyBytes;
+  }
+  return true;
+}
+
+bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, RejectNumber number) {
+  if (!flushRecords(state, call)) return false;
+  countBlank(call, call.blankBefore);
+  call.blankBefore = 0;
+  if (call.rejected == REJECTS_MAX) {
+    call.status = STATUS_REJECTS_FULL;
+    call.next = line;
+    return false;
+  }
+  // \r\n is one line end; a lone \r at the end of the piece belongs to the line.
+  const bool hasNewline = lineEnd < call.bytes + call.end;
+  if (hasNewline && lineEnd > line && lineEnd[-1] == '\r') lineEnd--;
+  double* cells = call.rejectCells + size_t(call.rejected) * 3;
+  cells[0] = number;
+  cells[1] = double(line - call.bytes);
+  cells[2] = double(lineEnd - call.bytes);
+  call.rejected++;
+  call.lines++;
+  return true;
+}
+
+uint32_t writeCoordinates(const ScanCall& call, const uint8_t* line, uint8_t* out) {
+  std::memcpy(out, call.coordinate, call.coordinateBytes);
+  uint8_t* at = out + call.coordinateBytes;
+  *at++ = ':';
+  uint64_t offset = call.objectOffset + (uint64_t(line - call.bytes) - call.start);
+  uint8_t digits[20];
+  uint32_t count = 0;
+  do {
+    digits[count++] = uint8_t('0' + offset % 10);
+    offset /= 10;
+  } while (offset > 0);
+  while (count > 0) *at++ = digits[--count];
+  return uint32_t(at - out);
+}
+
+bool findHashKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, RecordKey& key) {
+  const ByteRange value = locate(data, dataEnd, state.hashKey);
+  if (value.start == nullptr) return false;
+  if (*value.start != '"') return parseHashKey(value.start, value.end, &key.hashHigh, &key.hashLow);
+  uint8_t decoded[KEY_BYTES_MAX];
+  const int32_t bytes = decodeKey(value.start + 1, value.end - 1, decoded);
+  return bytes > 0 && parseHashKey(decoded, decoded + bytes, &key.hashHigh, &key.hashLow);
+}
+
+bool findKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, RecordKey& key) {
+  const ByteRange value = locate(data, dataEnd, state.key);
+  if (value.start == nullptr) return false;
+  const uint8_t first = *value.start;
+  if (first == '{' || first == '[' || first == 'n') return false;
+  if (first != '"') return toKey(state, value.start, value.end, false, key);
+  return toKey(state, value.start + 1, value.end - 1, true, key);
+}
+
+bool judgeLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd) {
+  const uint8_t* data = at;
+  const uint8_t* dataEnd = lineEnd;
+  while (data < dataEnd && isJsonSpace(*data)) data++;
+  while (dataEnd > data && isJsonSpace(dataEnd[-1])) dataEnd--;
+  if (data == dataEnd) {
+    call.blankBefore++;
+    return true;
+  }
+  const char* text = reinterpret_cast<const char*>(data);
+  if (!simdjson::validate_utf8(text, size_t(dataEnd - data))) return addReject(state, call, line, lineEnd, INVALID_UTF8);
+  if (isTooDeep(data, dataEnd, state.depthMax)) return addReject(state, call, line, lineEnd, TOO_DEEP);
+  if (!isJson(data, dataEnd, state.depthStack)) return addReject(state, call, line, lineEnd, INVALID_JSON);
+  RecordKey key;
+  if (!state.hasKey || !findKey(state, data, dataEnd, key)) key.key = nullptr;
+  return addRecord(state, call, line, lineEnd, data, dataEnd, key);
+}
+
+}  // namespace millrace

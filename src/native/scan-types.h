@@ -1,0 +1,131 @@
+// Scan types: what the files of the native scanner share. One ScanState belongs to one scanner of one thread; nothing is global.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "frame.h"
+#include "json-line.h"
+
+namespace millrace {
+
+/**
+ * Lines are looked at in windows of whole lines: small enough that all that is noted about one stays in the nearest cache, and
+ * that positions fit into 16 bits.
+ */
+constexpr uint32_t WINDOW_BYTES = 32 * 1024;
+/** Notes may be written in whole vectors past the last one. */
+constexpr uint32_t WINDOW_SLACK = 128;
+/** Doubtful places noted in one window; with more of them every line of the window is doubted. */
+constexpr uint32_t DOUBTS_MAX = 1024;
+/** Records whose keys are hashed together. */
+constexpr uint32_t GROUP_RECORDS = 16;
+constexpr uint32_t REJECTS_MAX = 1024;
+
+/** Numbers of CODES in src/scan/native.ts. */
+enum RejectNumber : uint32_t { INVALID_JSON, INVALID_UTF8, TOO_DEEP, MISSING_KEY, RECORD_TOO_LARGE };
+
+/** Cells of `sums` in src/scan/native.ts. */
+struct ScanSums {
+  double status, next, laneIndex, laneNeedBytes, lines, blank, rejected, records, recordBytes;
+};
+enum ScanStatus : uint32_t { STATUS_DONE, STATUS_LANE_FULL, STATUS_REJECTS_FULL };
+
+/** A record between being recognised and being written. Points into the piece, or into the state's key scratch. */
+struct PendingRecord {
+  const uint8_t* line;
+  const uint8_t* data;
+  const uint8_t* key;
+  uint64_t hashHigh;
+  uint64_t hashLow;
+  uint32_t dataBytes;
+  uint32_t blankBefore;
+  uint16_t keyBytes;
+  uint8_t flags;
+};
+
+/** One call of scanRun. */
+struct ScanCall {
+  const uint8_t* bytes;
+  uint64_t start;
+  uint64_t end;
+  uint64_t objectOffset;
+  uint32_t unit;
+  const uint8_t* coordinate;
+  uint32_t coordinateBytes;
+  double* rejectCells;
+  /** Where the caller has to go on; set where scanning stops early. */
+  const uint8_t* next;
+  ScanStatus status;
+  uint32_t laneIndex;
+  uint32_t laneNeedBytes;
+  uint64_t lines, blank, records, recordBytes;
+  uint32_t rejected;
+  /** Blank lines since the last record or reject. */
+  uint32_t blankBefore;
+};
+
+struct ScanState;
+
+/** What is compiled once for each instruction set. */
+struct ScanKernels {
+  const char* name;
+  /**
+   * Deals with the whole lines window[0, windowBytes); the last may lack its newline.
+   * @returns False when the call has to end: its status says why.
+   */
+  bool (*scanWindow)(ScanState&, ScanCall&, const uint8_t* window, uint32_t windowBytes);
+  /** MD5 of up to GROUP_RECORDS padded one-block messages, of which only the first `wordCount` words and the length are set. */
+  void (*hashGroup)(const uint32_t (*blocks)[16], uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]);
+};
+
+const ScanKernels* scanKernelsBase();
+/** Null where the machine or the compiler lacks the instructions. */
+const ScanKernels* scanKernelsAvx2();
+const ScanKernels* scanKernelsAvx512();
+
+struct ScanState {
+  const ScanKernels* kernels;
+
+  // Rules.
+  bool hasKey;
+  bool hasHashKey;
+  bool appendsNewline;
+  bool usesCoordinates;
+  /** Whether the window's own search can follow the key pointer: no name needs an escape. */
+  bool isKeyPlain;
+  uint32_t depthMax;
+  uint64_t recordBytesMax;
+  JsonPointer key;
+  JsonPointer hashKey;
+  /** Owned memory behind both pointers. */
+  PointerToken* tokens;
+  uint8_t* names;
+
+  // Lanes.
+  uint32_t laneCount;
+  uint8_t** laneBase;
+  size_t* laneBytes;
+  uint64_t* laneStarts;
+  LaneWriter* lanes;
+
+  /** One bit a level, for isJson. */
+  uint64_t* depthStack;
+  /** Size of the next window: it shrinks after a full lane, because what was found beyond it is lost. */
+  uint32_t windowBytes;
+
+  // Records on their way.
+  uint32_t pendingCount;
+  PendingRecord pending[GROUP_RECORDS];
+  uint8_t keyScratch[GROUP_RECORDS][KEY_BYTES_MAX];
+  alignas(64) uint32_t blocks[GROUP_RECORDS][16];
+  alignas(64) uint32_t digests[4][GROUP_RECORDS];
+
+  // What is noted about a window: its tokens in order, one byte each and where it stands, and where there is doubt.
+  uint32_t doubtCount;
+  uint16_t doubts[DOUBTS_MAX];
+  alignas(64) uint8_t tokenBytes[WINDOW_BYTES + WINDOW_SLACK];
+  alignas(64) uint16_t tokenAt[WINDOW_BYTES + WINDOW_SLACK];
+};
+
+}  // namespace millrace

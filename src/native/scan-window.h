@@ -1,0 +1,418 @@
+// Scan window: the fast way through lines, compiled once for each instruction set (scan-base.cc, scan-avx2.cc, scan-avx512.cc).
+// The including file opens a namespace of its own and gives, before including this:
+//   struct Masks { uint64_t backslash, quote, op, space, newline, control, high; };     one bit a byte of a block of 64
+//   void classify(const uint8_t* block, Masks&);
+//   void classifyEscapes(const uint8_t* block, uint64_t& escapable, uint64_t& hex, uint64_t& u);
+//   struct TokenMasks { uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray; };
+//   void classifyTokens(const uint8_t* tokens, TokenMasks&);
+//   uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, uint8_t* bytes, uint16_t* at);
+//   uint64_t prefixXor(uint64_t);
+//   bool isPlainInteger(const uint8_t* at, const uint8_t* end);    false also for what it cannot decide
+//
+// Pass one goes over the bytes in blocks of 64 and keeps the tokens: structural characters, opening quotes, the first byte of
+// every number or literal, and newlines. Strings and escapes are settled here. Pass two goes over the tokens in words of 64:
+// JSON's grammar is a matter of neighbouring tokens, except for what a comma or a closing bracket needs to know about its
+// container, so all pairs are checked at once with shifted masks, and only brackets and newlines are visited one by one.
+//
+// What this accepts is valid. Whatever it does not accept goes to judgeLine, which decides: so a doubt costs time, never truth.
+
+struct LineWalk {
+  /** Open containers, the innermost in bit 0; 1 is an object. */
+  uint64_t stack;
+  /** How many are open, and the most that were open in this line. Negative after a closing bracket too many. */
+  int32_t depth;
+  int32_t depthSeen;
+  /** Anything wrong so far. */
+  uint64_t wrong;
+  /** How many names of the pointer have been followed into objects that are still open. */
+  int32_t followed;
+  /** Token that has to be the object to follow next, or NO_TOKEN. */
+  uint32_t followAt;
+  /** Token of the key's value, or NO_TOKEN. */
+  uint32_t valueAt;
+  /** The pointer needs the slow search in this line. */
+  bool needsSearch;
+};
+
+constexpr uint32_t NO_TOKEN = 0xffffffff;
+/** The walk's stack is one word. */
+constexpr int32_t WALK_DEPTH_MAX = 63;
+/** `followed` of a walk that compares no names: no depth comes near it. */
+constexpr int32_t FOLLOWS_NOTHING = -(1 << 30);
+
+struct WindowScan {
+  ScanState& state;
+  ScanCall& call;
+  const uint8_t* window;
+  uint32_t windowBytes;
+  uint32_t tokenCount;
+  bool doubtsAll;
+};
+
+inline void doubt(WindowScan& scan, uint32_t at) {
+  if (scan.state.doubtCount == DOUBTS_MAX) {
+    scan.doubtsAll = true;
+    return;
+  }
+  scan.state.doubts[scan.state.doubtCount++] = uint16_t(at);
+}
+
+/** Notes the lines of window[from, to), whole lines, that are no UTF-8, by halving. */
+inline void doubtUtf8(WindowScan& scan, uint32_t from, uint32_t to) {
+  // Halving needs as many open halves as a window has bits of length.
+  uint32_t ends[32];
+  uint32_t endCount = 1;
+  ends[0] = to;
+  while (endCount > 0) {
+    const uint32_t end = ends[endCount - 1];
+    if (simdjson::validate_utf8(reinterpret_cast<const char*>(scan.window + from), end - from)) {
+      from = end;
+      endCount--;
+      continue;
+    }
+    const uint32_t middle = from + (end - from) / 2;
+    const void* newline = std::memchr(scan.window + middle, '\n', end - middle);
+    uint32_t cut = newline == nullptr ? end : uint32_t(static_cast<const uint8_t*>(newline) - scan.window) + 1;
+    if (cut >= end) {
+      // The second half has no line start: look for one in the first.
+      cut = middle;
+      while (cut > from && scan.window[cut - 1] != '\n') cut--;
+    }
+    if (cut <= from || endCount == 32) {
+      scan.doubtsAll |= cut > from;
+      doubt(scan, from);
+      from = end;
+      endCount--;
+    } else {
+      ends[endCount++] = cut;
+    }
+  }
+}
+
+/** Two sorted lists become one. They are short, and nearly always the second one is empty. */
+inline void sortDoubts(ScanState& state) {
+  for (uint32_t i = 1; i < state.doubtCount; i++) {
+    const uint16_t moved = state.doubts[i];
+    uint32_t to = i;
+    for (; to > 0 && state.doubts[to - 1] > moved; to--) state.doubts[to] = state.doubts[to - 1];
+    state.doubts[to] = moved;
+  }
+}
+
+/** What one block hands on to the next. */
+struct BlockCarry {
+  uint64_t inString;      // all ones inside a string
+  uint64_t isEscaped;     // 1 if the first byte is escaped
+  uint64_t hexNeeded;     // bytes that must be hexadecimal digits
+  uint64_t isScalar;      // 1 if the last byte belonged to a number or literal
+};
+
+/** Settles escapes. @returns Mask of the bytes that follow an odd run of backslashes. */
+inline uint64_t findEscaped(const uint8_t* block, uint64_t backslash, BlockCarry& carry, uint64_t& wrong) {
+  constexpr uint64_t EVEN = 0x5555555555555555u;
+  const uint64_t runs = backslash & ~carry.isEscaped;
+  const uint64_t starts = runs & ~(runs << 1);
+  // Adding its start to a run moves a bit behind the run's end. A run of odd length ends where it started, modulo 2.
+  unsigned long long behindOdd;
+  const bool runsOn = __builtin_add_overflow((unsigned long long)runs, (unsigned long long)(starts & ~EVEN), &behindOdd);
+  const uint64_t behindEven = runs + (starts & EVEN);
+  const uint64_t escaped =
+      (((behindEven & ~EVEN) | (behindOdd & EVEN)) & ~runs) | (carry.isEscaped & ~backslash);
+  carry.isEscaped = runsOn ? 1 : 0;
+  if ((escaped | carry.hexNeeded) != 0) {
+    uint64_t escapable, hex, u;
+    classifyEscapes(block, escapable, hex, u);
+    const uint64_t starts = escaped & u;
+    const uint64_t needed = (starts << 1) | (starts << 2) | (starts << 3) | (starts << 4) | carry.hexNeeded;
+    wrong |= (escaped & ~escapable) | (needed & ~hex);
+    carry.hexNeeded = (starts >> 63) | (starts >> 62) | (starts >> 61) | (starts >> 60);
+  }
+  return escaped;
+}
+
+/** One block of pass one. @returns How many tokens it has. */
+inline uint32_t scanBlock(WindowScan& scan, const uint8_t* block, uint32_t blockAt, BlockCarry& carry, uint64_t& high) {
+  Masks masks;
+  classify(block, masks);
+  high |= masks.high;
+  uint64_t wrong = 0;
+  uint64_t escaped = 0;
+  if ((masks.backslash | carry.isEscaped | carry.hexNeeded) != 0) {
+    escaped = findEscaped(block, masks.backslash, carry, wrong);
+  }
+  const uint64_t quote = masks.quote & ~escaped;
+  uint64_t inString = prefixXor(quote) ^ carry.inString;
+  uint64_t broken = masks.newline & inString;
+  while (broken != 0) [[unlikely]] {
+    // No string goes over a line end: the next line starts outside.
+    const uint64_t newline = broken & (0 - broken);
+    const uint64_t behind = ~(newline | (newline - 1));
+    wrong |= newline;
+    inString = (inString & ~newline) ^ behind;
+    broken = masks.newline & inString & behind;
+  }
+  wrong |= inString & masks.control;
+  carry.inString = uint64_t(int64_t(inString) >> 63);
+  if (wrong != 0) [[unlikely]] {
+    for (uint64_t left = wrong; left != 0; left &= left - 1) {
+      doubt(scan, blockAt + uint32_t(__builtin_ctzll(left)));
+    }
+  }
+  const uint64_t outside = ~(inString | quote);
+  const uint64_t scalar = outside & ~(masks.op | masks.space | masks.newline);
+  const uint64_t scalarStart = scalar & ~((scalar << 1) | carry.isScalar);
+  carry.isScalar = scalar >> 63;
+  const uint64_t tokens = (outside & (masks.op | masks.newline)) | (quote & inString) | scalarStart;
+  ScanState& state = scan.state;
+  return takeTokens(block, tokens, blockAt, state.tokenBytes + scan.tokenCount, state.tokenAt + scan.tokenCount);
+}
+
+/** Pass one: fills the state's tokens and doubts. */
+inline void findTokens(WindowScan& scan) {
+  BlockCarry carry = {0, 0, 0, 0};
+  uint64_t high = 0;
+  uint32_t at = 0;
+  for (; at + 64 <= scan.windowBytes; at += 64) {
+    scan.tokenCount += scanBlock(scan, scan.window + at, at, carry, high);
+  }
+  const bool needsNewline = scan.window[scan.windowBytes - 1] != '\n';
+  if (at < scan.windowBytes || needsNewline) {
+    // The rest, ended by a newline if the source did not, in a block of its own: nothing is read past the window.
+    uint8_t rest[64];
+    std::memset(rest, ' ', 64);
+    std::memcpy(rest, scan.window + at, scan.windowBytes - at);
+    if (needsNewline) rest[scan.windowBytes - at] = '\n';
+    scan.tokenCount += scanBlock(scan, rest, at, carry, high);
+  }
+  if (high != 0 && !simdjson::validate_utf8(reinterpret_cast<const char*>(scan.window), scan.windowBytes)) {
+    doubtUtf8(scan, 0, scan.windowBytes);
+    sortDoubts(scan.state);
+  }
+}
+
+/** Whether a number or literal starts here and ends where its token ends. */
+inline bool isScalarValid(const uint8_t* at, const uint8_t* end) {
+  if (isPlainInteger(at, end)) return true;
+  const uint8_t* after;
+  const size_t left = size_t(end - at);
+  switch (*at) {
+    case 't': after = left >= 4 && std::memcmp(at, "true", 4) == 0 ? at + 4 : nullptr; break;
+    case 'n': after = left >= 4 && std::memcmp(at, "null", 4) == 0 ? at + 4 : nullptr; break;
+    case 'f': after = left >= 5 && std::memcmp(at, "false", 5) == 0 ? at + 5 : nullptr; break;
+    default: after = skipNumber(at, end);
+  }
+  return after != nullptr && (after == end || isScalarEnd(*after));
+}
+
+/** Position behind the last byte of the value whose token is `token`. */
+inline const uint8_t* valueEnd(const WindowScan& scan, uint32_t token) {
+  const uint8_t* end = scan.window + scan.state.tokenAt[token + 1];
+  while (isJsonSpace(end[-1])) end--;
+  return end;
+}
+
+/** Compares a member's name with the token of the pointer that is due. */
+inline void matchName(WindowScan& scan, LineWalk& walk, uint32_t token) {
+  const ScanState& state = scan.state;
+  const PointerToken& wanted = state.key.tokens[walk.followed];
+  const uint8_t* name = scan.window + state.tokenAt[token] + 1;
+  const uint32_t left = uint32_t(scan.window + scan.windowBytes - name);
+  const uint32_t bytes = wanted.nameBytes;
+  if (left > bytes) {
+    const uint32_t same = commonPrefix(name, wanted.name, bytes, left);
+    if (same < bytes) {
+      if (name[same] == '\\') walk.needsSearch = true;
+      return;
+    }
+    if (name[bytes] != '"') {
+      if (name[bytes] == '\\') walk.needsSearch = true;
+      return;
+    }
+  } else {
+    return;
+  }
+  // The last of equal names wins, whatever the ones before led to.
+  walk.valueAt = NO_TOKEN;
+  walk.followAt = NO_TOKEN;
+  if (walk.followed + 1 == int32_t(state.key.tokenCount)) {
+    walk.valueAt = token + 2;
+  } else {
+    walk.followAt = token + 2;
+  }
+}
+
+/** Hands one line on. @returns False when the call has ended. */
+inline bool finishLine(WindowScan& scan, LineWalk& walk, uint32_t lineAt, uint32_t firstToken, uint32_t newlineToken,
+                       uint32_t& doubtIndex) {
+  ScanState& state = scan.state;
+  const uint8_t* line = scan.window + lineAt;
+  const uint8_t* lineEnd = scan.window + state.tokenAt[newlineToken];
+  bool isDoubted = (walk.wrong | uint64_t(walk.depth)) != 0 || walk.depthSeen > WALK_DEPTH_MAX ||
+                   walk.depthSeen > int64_t(state.depthMax) || scan.doubtsAll;
+  while (doubtIndex < state.doubtCount && state.doubts[doubtIndex] <= state.tokenAt[newlineToken]) [[unlikely]] {
+    doubtIndex++;
+    isDoubted = true;
+  }
+  if (isDoubted) [[unlikely]] return judgeLine(state, scan.call, line, line, lineEnd);
+  if (firstToken == newlineToken) {
+    scan.call.blankBefore++;
+    return true;
+  }
+  const uint8_t* data = scan.window + state.tokenAt[firstToken];
+  const uint8_t* dataEnd = lineEnd;
+  while (isJsonSpace(dataEnd[-1])) dataEnd--;
+  RecordKey key;
+  key.key = nullptr;
+  if (state.hasKey) {
+    if (state.key.tokenCount == 0) walk.valueAt = firstToken;
+    const bool startsArray = state.tokenBytes[firstToken] == '[';
+    if (walk.needsSearch || !state.isKeyPlain || (startsArray && state.key.tokenCount > 0)) {
+      if (!findKey(state, data, dataEnd, key)) key.key = nullptr;
+    } else if (walk.valueAt != NO_TOKEN) {
+      const uint8_t kind = state.tokenBytes[walk.valueAt];
+      const uint8_t* value = scan.window + state.tokenAt[walk.valueAt];
+      bool isUsable = false;
+      if (kind == '"') {
+        const uint8_t* inside = value + 1;
+        const uint8_t* insideEnd = valueEnd(scan, walk.valueAt) - 1;
+        isUsable = toKey(state, inside, insideEnd, hasBackslash(inside, insideEnd), key);
+      } else if (kind != '{' && kind != '[' && kind != 'n') {
+        isUsable = toKey(state, value, valueEnd(scan, walk.valueAt), false, key);
+      }
+      if (!isUsable) key.key = nullptr;
+    }
+  }
+  return addRecord(state, scan.call, line, lineEnd, data, dataEnd, key);
+}
+
+/** Which tokens are wrong in an object, in an array and outside of all, whatever brackets surround them. */
+struct WordChecks {
+  uint64_t wrong[3];
+  uint64_t names;
+  uint64_t stops;
+  uint64_t newlines;
+};
+
+/** The last token of the word before, as masks whose top bit counts. */
+struct WordCarry {
+  uint64_t quote, colon, comma, newline, openObject, openArray, valueEnd;
+};
+
+inline uint64_t follow(uint64_t now, uint64_t before) { return (now << 1) | (before >> 63); }
+
+/** Checks all pairs of neighbours in 64 tokens. @param count How many of them there are. */
+inline void checkWord(const WindowScan& scan, uint32_t base, uint32_t count, WordCarry& carry, WordChecks& checks) {
+  const ScanState& state = scan.state;
+  const uint8_t* bytes = state.tokenBytes + base;
+  TokenMasks is;
+  classifyTokens(bytes, is);
+  const uint64_t valid = count >= 64 ? ~uint64_t(0) : (uint64_t(1) << count) - 1;
+  const uint64_t brackets = is.openObject | is.closeObject | is.openArray | is.closeArray;
+  const uint64_t scalars = ~(is.quote | is.colon | is.comma | is.newline | brackets) & valid;
+  // A string before a colon is a name.
+  const uint64_t beforeColon = (is.colon >> 1) | (uint64_t(bytes[64] == ':') << 63);
+  const uint64_t names = is.quote & beforeColon;
+  const uint64_t values = (is.quote & ~beforeColon) | scalars;
+  const uint64_t valueStarts = values | is.openObject | is.openArray;
+  const uint64_t valueEnds = values | is.closeObject | is.closeArray;
+
+  const uint64_t afterQuote = follow(is.quote, carry.quote);
+  const uint64_t afterColon = follow(is.colon, carry.colon);
+  const uint64_t afterComma = follow(is.comma, carry.comma);
+  const uint64_t afterNewline = follow(is.newline, carry.newline);
+  const uint64_t afterOpenObject = follow(is.openObject, carry.openObject);
+  const uint64_t afterOpenArray = follow(is.openArray, carry.openArray);
+  const uint64_t afterValue = follow(valueEnds, carry.valueEnd);
+  carry = {is.quote, is.colon, is.comma, is.newline, is.openObject, is.openArray, valueEnds};
+
+  uint64_t wrong = (is.colon & ~afterQuote) | (is.comma & ~afterValue) | (names & ~(afterOpenObject | afterComma)) |
+                   (valueStarts & ~(afterColon | afterComma | afterOpenArray | afterNewline)) |
+                   (is.closeObject & ~(afterOpenObject | afterValue)) | (is.closeArray & ~(afterOpenArray | afterValue)) |
+                   (is.newline & ~(afterValue | afterNewline));
+  const uint8_t* end = scan.window + scan.windowBytes;
+  for (uint64_t left = scalars; left != 0; left &= left - 1) {
+    const uint32_t bit = uint32_t(__builtin_ctzll(left));
+    if (!isScalarValid(scan.window + state.tokenAt[base + bit], end)) [[unlikely]] wrong |= uint64_t(1) << bit;
+  }
+  // Commas know their container by what follows them: in an object a name, in an array a value.
+  const uint64_t listed = valueStarts & afterComma;
+  wrong &= valid;
+  checks.wrong[0] = wrong | (names & valid);
+  checks.wrong[1] = wrong | (listed & valid);
+  checks.wrong[2] = wrong | ((names | listed) & valid);
+  checks.names = names & valid;
+  checks.newlines = is.newline & valid;
+  checks.stops = (brackets | is.newline) & valid;
+}
+
+/** Looks at the tokens `run` of a word, which stand in one container. */
+inline void walkRun(WindowScan& scan, LineWalk& walk, const WordChecks& checks, uint64_t run, uint32_t base) {
+  const uint32_t context = walk.depth <= 0 ? 2 : uint32_t(walk.stack & 1);
+  walk.wrong |= checks.wrong[context] & run;
+  if (walk.depth == walk.followed + 1) {
+    for (uint64_t left = checks.names & run; left != 0; left &= left - 1) {
+      matchName(scan, walk, base + uint32_t(__builtin_ctzll(left)));
+    }
+  }
+}
+
+/** Enters or leaves a container. */
+inline void walkBracket(WindowScan& scan, LineWalk& walk, uint32_t token) {
+  // The four brackets: bit 1 is set in those that open, bit 5 in those of objects.
+  const uint8_t byte = scan.state.tokenBytes[token];
+  const uint64_t isObject = (byte >> 5) & 1;
+  if ((byte & 2) != 0) {
+    if (token == walk.followAt) {
+      if (isObject) walk.followed++;
+      else walk.needsSearch = true;
+      walk.followAt = NO_TOKEN;
+    }
+    walk.stack = (walk.stack << 1) | isObject;
+    walk.depth++;
+    if (walk.depth > walk.depthSeen) walk.depthSeen = walk.depth;
+    return;
+  }
+  walk.wrong |= uint64_t(walk.depth <= 0) | ((walk.stack ^ isObject) & 1);
+  walk.stack >>= 1;
+  walk.depth--;
+  if (walk.depth == walk.followed && walk.followed > 0) walk.followed--;
+}
+
+inline bool scanWindow(ScanState& state, ScanCall& call, const uint8_t* window, uint32_t windowBytes) {
+  WindowScan scan = {state, call, window, windowBytes, 0, false};
+  state.doubtCount = 0;
+  findTokens(scan);
+  std::memset(state.tokenBytes + scan.tokenCount, '\n', 64 + 1);
+
+  constexpr LineWalk FRESH = {0, 0, 0, 0, 0, NO_TOKEN, NO_TOKEN, false};
+  LineWalk walk = FRESH;
+  // Without a plain pointer no name is compared.
+  if (!state.hasKey || !state.isKeyPlain || state.key.tokenCount == 0) walk.followed = FOLLOWS_NOTHING;
+  const int32_t followedFirst = walk.followed;
+  WordCarry carry = {0, 0, 0, ~uint64_t(0), 0, 0, 0};
+  uint32_t lineAt = 0;
+  uint32_t firstToken = 0;
+  uint32_t doubtIndex = 0;
+  for (uint32_t base = 0; base < scan.tokenCount; base += 64) {
+    WordChecks checks;
+    checkWord(scan, base, scan.tokenCount - base, carry, checks);
+    uint64_t done = 0;
+    for (uint64_t left = checks.stops; left != 0; left &= left - 1) {
+      const uint64_t upTo = left ^ (left - 1);
+      const uint32_t token = base + uint32_t(__builtin_ctzll(left));
+      walkRun(scan, walk, checks, upTo & ~done, base);
+      done = upTo | done;
+      if ((checks.newlines & left & (0 - left)) == 0) {
+        walkBracket(scan, walk, token);
+        continue;
+      }
+      if (!finishLine(scan, walk, lineAt, firstToken, token, doubtIndex)) return false;
+      lineAt = uint32_t(state.tokenAt[token]) + 1;
+      firstToken = token + 1;
+      walk = FRESH;
+      walk.followed = followedFirst;
+    }
+    walkRun(scan, walk, checks, ~done, base);
+  }
+  return true;
+}

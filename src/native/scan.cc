@@ -1,0 +1,273 @@
+// Scan: the scanner's door to JavaScript. The twin of src/scan/native.ts, which has checked every argument.
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "addon.h"
+#include "args.h"
+#include "scan-sink.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint32_t RULE_APPEND_NEWLINE = 1;
+constexpr uint32_t RULE_COORDINATES = 2;
+constexpr uint32_t WINDOW_BYTES_LEAST = 2 * 1024;
+/** Vectors may be read past the end of a name. */
+constexpr size_t NAME_SLACK = 64;
+constexpr uint32_t KERNELS_MAX = 3;
+
+/** The kernels that run on this machine, slowest first. */
+uint32_t listKernels(const ScanKernels** list) {
+  uint32_t count = 0;
+  list[count++] = scanKernelsBase();
+  if (const ScanKernels* kernels = scanKernelsAvx2()) list[count++] = kernels;
+  if (const ScanKernels* kernels = scanKernelsAvx512()) list[count++] = kernels;
+  return count;
+}
+
+void freeState(ScanState* state) {
+  if (state == nullptr) return;
+  std::free(state->tokens);
+  std::free(state->names);
+  std::free(state->laneBase);
+  std::free(state->laneBytes);
+  std::free(state->laneStarts);
+  std::free(state->lanes);
+  std::free(state->depthStack);
+  std::free(state);
+}
+
+void finalizeState(napi_env, void* data, void*) { freeState(static_cast<ScanState*>(data)); }
+
+uint32_t lengthOf(napi_env env, napi_value array) {
+  uint32_t length = 0;
+  if (array != nullptr) napi_get_array_length(env, array, &length);
+  return length;
+}
+
+View<uint8_t> elementOf(napi_env env, napi_value array, uint32_t index) {
+  napi_value element;
+  if (napi_get_element(env, array, index, &element) != napi_ok) return {};
+  return viewOf<uint8_t>(env, element);
+}
+
+/** Whether a name is written in JSON as it is: nothing in it must be escaped. */
+bool isPlainName(const uint8_t* name, uint32_t bytes) {
+  for (uint32_t i = 0; i < bytes; i++) {
+    if (name[i] < 0x20 || name[i] == '"' || name[i] == '\\') return false;
+  }
+  return true;
+}
+
+void readIndex(PointerToken& token) {
+  token.isIndex = token.nameBytes > 0 && (token.nameBytes == 1 || token.name[0] != '0');
+  uint64_t index = 0;
+  for (uint32_t i = 0; i < token.nameBytes && token.isIndex; i++) {
+    const uint8_t byte = token.name[i];
+    if (byte < '0' || byte > '9') token.isIndex = false;
+    index = index * 10 + (byte - '0');
+    // No line has that many elements.
+    if (index > 0xffffffffu) index = 0xffffffffu;
+  }
+  token.index = uint32_t(index);
+}
+
+/** Copies both pointers' tokens into memory of the state. @returns False without memory. */
+bool readPointers(napi_env env, ScanState& state, napi_value keyTokens, napi_value hashTokens) {
+  const napi_value arrays[2] = {state.hasKey ? keyTokens : nullptr, state.hasHashKey ? hashTokens : nullptr};
+  const uint32_t counts[2] = {lengthOf(env, arrays[0]), lengthOf(env, arrays[1])};
+  size_t namesBytes = NAME_SLACK;
+  for (int which = 0; which < 2; which++) {
+    for (uint32_t i = 0; i < counts[which]; i++) namesBytes += elementOf(env, arrays[which], i).length + NAME_SLACK;
+  }
+  state.tokens = static_cast<PointerToken*>(std::calloc(counts[0] + counts[1] + 1, sizeof(PointerToken)));
+  state.names = static_cast<uint8_t*>(std::calloc(namesBytes, 1));
+  if (state.tokens == nullptr || state.names == nullptr) return false;
+  uint8_t* name = state.names;
+  PointerToken* token = state.tokens;
+  state.key = {token, counts[0]};
+  state.hashKey = {token + counts[0], counts[1]};
+  state.isKeyPlain = true;
+  for (int which = 0; which < 2; which++) {
+    for (uint32_t i = 0; i < counts[which]; i++, token++) {
+      const View<uint8_t> bytes = elementOf(env, arrays[which], i);
+      if (bytes.length > 0) std::memcpy(name, bytes.data, bytes.length);
+      token->name = name;
+      token->nameBytes = uint32_t(bytes.length);
+      readIndex(*token);
+      if (which == 0 && !isPlainName(name, token->nameBytes)) state.isKeyPlain = false;
+      name += bytes.length + NAME_SLACK;
+    }
+  }
+  return true;
+}
+
+bool readLanes(napi_env env, ScanState& state, napi_value lanes, napi_value starts) {
+  const uint32_t count = lengthOf(env, lanes);
+  state.laneCount = count;
+  state.laneBase = static_cast<uint8_t**>(std::calloc(count + 1, sizeof(uint8_t*)));
+  state.laneBytes = static_cast<size_t*>(std::calloc(count + 1, sizeof(size_t)));
+  state.laneStarts = static_cast<uint64_t*>(std::calloc(count + 1, 2 * sizeof(uint64_t)));
+  state.lanes = static_cast<LaneWriter*>(std::calloc(count + 1, sizeof(LaneWriter)));
+  if (!state.laneBase || !state.laneBytes || !state.laneStarts || !state.lanes) return false;
+  const View<uint64_t> from = viewOf<uint64_t>(env, starts);
+  if (count > 0 && from.length >= 2 * size_t(count)) std::memcpy(state.laneStarts, from.data, 2 * sizeof(uint64_t) * count);
+  for (uint32_t i = 0; i < count; i++) {
+    const View<uint8_t> lane = elementOf(env, lanes, i);
+    state.laneBase[i] = lane.data;
+    state.laneBytes[i] = lane.length;
+  }
+  return true;
+}
+
+bool isNull(napi_env env, napi_value value) {
+  napi_valuetype type = napi_null;
+  napi_typeof(env, value, &type);
+  return type == napi_null || type == napi_undefined;
+}
+
+double doubleOf(napi_env env, napi_value value) {
+  double number = 0;
+  napi_get_value_double(env, value, &number);
+  return number;
+}
+
+napi_value throwNoMemory(napi_env env) {
+  napi_throw_range_error(env, nullptr, "Cannot open the native scanner: out of memory");
+  return nullptr;
+}
+
+/** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, lanes, starts, instructions) */
+napi_value scanCreate(napi_env env, napi_callback_info info) {
+  const Args<8> args(env, info);
+  const size_t stateBytes = (sizeof(ScanState) + 63) & ~size_t(63);
+  auto* state = static_cast<ScanState*>(std::aligned_alloc(64, stateBytes));
+  if (state == nullptr) return throwNoMemory(env);
+  std::memset(static_cast<void*>(state), 0, stateBytes);
+  const ScanKernels* kernels[KERNELS_MAX];
+  const uint32_t kernelCount = listKernels(kernels);
+  const double wanted = doubleOf(env, args[7]);
+  state->kernels = kernels[wanted >= 0 && wanted < kernelCount ? uint32_t(wanted) : kernelCount - 1];
+  state->hasKey = !isNull(env, args[0]);
+  state->hasHashKey = !isNull(env, args[1]);
+  const uint32_t flags = u32Of(env, args[2]);
+  state->appendsNewline = (flags & RULE_APPEND_NEWLINE) != 0;
+  state->usesCoordinates = (flags & RULE_COORDINATES) != 0;
+  const double depthMax = doubleOf(env, args[3]);
+  state->depthMax = depthMax < 2147483647.0 ? uint32_t(depthMax) : 2147483647u;
+  state->recordBytesMax = uint64_t(doubleOf(env, args[4]));
+  state->windowBytes = WINDOW_BYTES;
+  // Untouched memory costs nothing: of a high limit only the depth that lines have is ever used.
+  state->depthStack = static_cast<uint64_t*>(std::calloc(size_t(state->depthMax) / 64 + 2, sizeof(uint64_t)));
+  const bool isWhole = state->depthStack != nullptr && readPointers(env, *state, args[0], args[1]) &&
+                       readLanes(env, *state, args[5], args[6]);
+  napi_value external;
+  if (!isWhole || napi_create_external(env, state, finalizeState, nullptr, &external) != napi_ok) {
+    freeState(state);
+    return throwNoMemory(env);
+  }
+  return external;
+}
+
+/** The window that starts at `at`: whole lines, or one line that is longer than a window (then `isLong`). */
+const uint8_t* findWindowEnd(const ScanState& state, const uint8_t* at, const uint8_t* end, bool& isLong) {
+  isLong = false;
+  if (uint64_t(end - at) <= state.windowBytes) return end;
+  const uint8_t* cut = at + state.windowBytes;
+  while (cut > at && cut[-1] != '\n') cut--;
+  if (cut > at) return cut;
+  const void* newline = std::memchr(at + state.windowBytes, '\n', size_t(end - at) - state.windowBytes);
+  const uint8_t* lineEnd = newline == nullptr ? end : static_cast<const uint8_t*>(newline);
+  isLong = uint64_t(lineEnd - at) >= WINDOW_BYTES;
+  return lineEnd < end && !isLong ? lineEnd + 1 : lineEnd;
+}
+
+/** Deals with all lines from `at` on. */
+void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
+  const uint8_t* end = call.bytes + call.end;
+  const bool isObjectStart = call.objectOffset == 0 && at == call.bytes + call.start;
+  if (isObjectStart && end - at >= 3 && std::memcmp(at, "\xef\xbb\xbf", 3) == 0) {
+    const void* newline = std::memchr(at, '\n', size_t(end - at));
+    const uint8_t* lineEnd = newline == nullptr ? end : static_cast<const uint8_t*>(newline);
+    if (!judgeLine(state, call, at, at + 3, lineEnd)) return;
+    at = lineEnd < end ? lineEnd + 1 : end;
+  }
+  while (at < end) {
+    bool isLong;
+    const uint8_t* windowEnd = findWindowEnd(state, at, end, isLong);
+    if (isLong) {
+      if (!judgeLine(state, call, at, at, windowEnd)) return;
+      at = windowEnd < end ? windowEnd + 1 : end;
+      continue;
+    }
+    if (!state.kernels->scanWindow(state, call, at, uint32_t(windowEnd - at))) return;
+    at = windowEnd;
+    if (state.windowBytes < WINDOW_BYTES) state.windowBytes *= 2;
+    // Readers need not wait for the end of a long piece.
+    for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].publish();
+  }
+  if (!flushRecords(state, call)) return;
+  countBlank(call, call.blankBefore);
+  call.next = end;
+}
+
+/** scanRun(state, bytes, start, end, from, objectOffset, unit, coordinate, sums, rejects) */
+napi_value scanRun(napi_env env, napi_callback_info info) {
+  const Args<10> args(env, info);
+  void* external = nullptr;
+  if (napi_get_value_external(env, args[0], &external) != napi_ok) return nullptr;
+  ScanState& state = *static_cast<ScanState*>(external);
+  const View<uint8_t> bytes = viewOf<uint8_t>(env, args[1]);
+  const View<uint8_t> coordinate = viewOf<uint8_t>(env, args[7]);
+  const View<double> sums = viewOf<double>(env, args[8]);
+  ScanCall call = {};
+  call.bytes = bytes.data;
+  call.start = uint64_t(doubleOf(env, args[2]));
+  call.end = uint64_t(doubleOf(env, args[3]));
+  call.objectOffset = uint64_t(doubleOf(env, args[5]));
+  call.unit = u32Of(env, args[6]);
+  call.coordinate = coordinate.data;
+  call.coordinateBytes = uint32_t(coordinate.length);
+  call.rejectCells = viewOf<double>(env, args[9]).data;
+  const uint64_t from = uint64_t(doubleOf(env, args[4]));
+  // The one place where a wrong argument would write outside of memory.
+  if (call.end > bytes.length || from > call.end || call.start > from || sums.length * sizeof(double) < sizeof(ScanSums)) {
+    napi_throw_range_error(env, nullptr, "Cannot scan: the piece lies outside its buffer");
+    return nullptr;
+  }
+  state.pendingCount = 0;
+  for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].open(state.laneBase[i], state.laneBytes[i]);
+  scanLines(state, call, call.bytes + from);
+  for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].publish();
+  if (call.status == STATUS_LANE_FULL) state.windowBytes = WINDOW_BYTES_LEAST;
+  const ScanSums result = {double(call.status),        double(call.next - call.bytes), double(call.laneIndex),
+                           double(call.laneNeedBytes), double(call.lines),             double(call.blank),
+                           double(call.rejected),      double(call.records),           double(call.recordBytes)};
+  std::memcpy(sums.data, &result, sizeof result);
+  return nullptr;
+}
+
+/** scanInstructions(): names of the kernels, slowest first. */
+napi_value scanInstructions(napi_env env, napi_callback_info) {
+  const ScanKernels* kernels[KERNELS_MAX];
+  const uint32_t count = listKernels(kernels);
+  napi_value list;
+  napi_create_array_with_length(env, count, &list);
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value name;
+    napi_create_string_utf8(env, kernels[i]->name, NAPI_AUTO_LENGTH, &name);
+    napi_set_element(env, list, i, name);
+  }
+  return list;
+}
+
+}  // namespace
+
+void registerScan(napi_env env, napi_value exports) {
+  exportFunction(env, exports, "scanCreate", scanCreate);
+  exportFunction(env, exports, "scanRun", scanRun);
+  exportFunction(env, exports, "scanInstructions", scanInstructions);
+}
+
+}  // namespace millrace

@@ -1,0 +1,155 @@
+/**
+ * Native scanner: the room where bytes become records, as a thin face of the C++ one (src/native/scan.cc).
+ * Takes  whole lines of one object, in any typed array; shared memory is not copied.
+ * Gives  what portable.ts gives for the same lines, many times faster.
+ * Owns   the native scanner's state, which ends with this object.
+ * Never  touches a record: JavaScript sees sums, and rejects, which are rare.
+ */
+import type { NativeAddon } from '../native/load.ts';
+import { LANE_DATA_BYTE } from '../ring/layout.ts';
+import { parsePointer } from './pointer.ts';
+import {
+  REJECT_MESSAGES,
+  REJECTS_PER_CALL_MAX,
+  type RecordRules,
+  type Reject,
+  type ScanLanes,
+  type Scanner,
+  type ScanPiece,
+  type ScanResult,
+} from './scanner.ts';
+
+/** What the addon exports for scanning. The twin of src/native/scan.cc. */
+interface ScanExports {
+  scanCreate(
+    keyTokens: readonly Uint8Array[] | null,
+    hashTokens: readonly Uint8Array[] | null,
+    flags: number,
+    depthMax: number,
+    recordBytesMax: number,
+    lanes: readonly Uint8Array[],
+    starts: BigUint64Array,
+    instructions: number,
+  ): object;
+  scanRun(
+    state: object,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    from: number,
+    objectOffset: number,
+    unit: number,
+    coordinate: Uint8Array,
+    sums: Float64Array,
+    rejects: Float64Array,
+  ): void;
+  scanInstructions(): string[];
+}
+
+const FLAG = { APPEND_NEWLINE: 1, COORDINATES: 2 } as const;
+/** Cells of `sums`, in the order of struct ScanSums. */
+const SUM = {
+  STATUS: 0,
+  NEXT: 1,
+  LANE: 2,
+  NEED: 3,
+  LINES: 4,
+  BLANK: 5,
+  REJECTED: 6,
+  RECORDS: 7,
+  BYTES: 8,
+} as const;
+const SUM_COUNT = 9;
+const STATUSES = ['done', 'lane-full', 'rejects-full'] as const;
+/** Codes by their number in src/native/scan-types.h. */
+const CODES = ['INVALID_JSON', 'INVALID_UTF8', 'TOO_DEEP', 'MISSING_KEY', 'RECORD_TOO_LARGE'] as const;
+const REJECT_COLUMNS = 3;
+
+/** Instruction sets for which this machine has a kernel, slowest first; `base` is always there. */
+export function nativeInstructions(addon: NativeAddon): readonly string[] {
+  return (addon as unknown as ScanExports).scanInstructions();
+}
+
+export class NativeScanner implements Scanner {
+  readonly kind = 'native';
+  readonly #run: ScanExports['scanRun'];
+  readonly #state: object;
+  /** Keeps the lanes' memory: the native state points into it. */
+  readonly #lanes: ScanLanes;
+  readonly #sums = new Float64Array(SUM_COUNT);
+  readonly #rejects = new Float64Array(REJECTS_PER_CALL_MAX * REJECT_COLUMNS);
+
+  /**
+   * @param instructions Index into `nativeInstructions`; by default the fastest. Tests try them all.
+   * @throws {OptionsError} If a pointer of the rules is none.
+   * @throws {RangeError} If there is no memory for the state.
+   */
+  constructor(addon: NativeAddon, rules: RecordRules, lanes: ScanLanes, instructions = -1) {
+    const scan = addon as unknown as ScanExports;
+    this.#run = scan.scanRun;
+    this.#lanes = lanes;
+    this.#state = scan.scanCreate(
+      tokenBytes(rules.partitionKey),
+      tokenBytes(rules.explicitHashKey),
+      (rules.appendNewline ? FLAG.APPEND_NEWLINE : 0) |
+        (rules.onMissingKey === 'coordinates' ? FLAG.COORDINATES : 0),
+      rules.depthMax,
+      rules.recordBytesMax,
+      lanes.buffers.map((lane) => new Uint8Array(lane)),
+      lanes.starts,
+      instructions,
+    );
+  }
+
+  /** Bytes that all lanes hold together, for reports. */
+  get laneBytes(): number {
+    return this.#lanes.buffers.reduce((sum, lane) => sum + lane.byteLength - LANE_DATA_BYTE, 0);
+  }
+
+  scan(piece: ScanPiece, from: number): ScanResult {
+    const { start, end, objectOffset, unit, coordinate } = piece;
+    const sums = this.#sums;
+    this.#run(
+      this.#state,
+      piece.bytes,
+      start,
+      end,
+      from,
+      objectOffset,
+      unit,
+      coordinate,
+      sums,
+      this.#rejects,
+    );
+    const rejected = sums[SUM.REJECTED]!;
+    return {
+      status: STATUSES[sums[SUM.STATUS]!]!,
+      next: sums[SUM.NEXT]!,
+      laneIndex: sums[SUM.LANE]!,
+      laneNeedBytes: sums[SUM.NEED]!,
+      lines: sums[SUM.LINES]!,
+      blank: sums[SUM.BLANK]!,
+      rejected,
+      records: sums[SUM.RECORDS]!,
+      recordBytes: sums[SUM.BYTES]!,
+      rejects: rejected === 0 ? NO_REJECTS : this.#takeRejects(rejected, piece),
+    };
+  }
+
+  #takeRejects(count: number, piece: ScanPiece): Reject[] {
+    const cells = this.#rejects;
+    return Array.from({ length: count }, (_, index) => {
+      const at = index * REJECT_COLUMNS;
+      const code = CODES[cells[at]!]!;
+      const start = cells[at + 1]!;
+      const objectOffset = piece.objectOffset + (start - piece.start);
+      return { code, message: REJECT_MESSAGES[code], start, end: cells[at + 2]!, objectOffset };
+    });
+  }
+}
+
+const NO_REJECTS: readonly Reject[] = Object.freeze([]);
+
+function tokenBytes(pointer: string | null): readonly Uint8Array[] | null {
+  return pointer === null ? null : parsePointer(pointer).map((token) => Buffer.from(token));
+}

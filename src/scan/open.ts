@@ -1,0 +1,34 @@
+/**
+ * Open: chooses the scanner.
+ * Takes  the rules of a run and the lanes of one parser.
+ * Gives  the native scanner where the addon is there and nothing asks for the other one, else the portable scanner.
+ * Never  prints: `scannerReason` tells whoever starts the run why it will be slower.
+ */
+import { loadAddon } from '../native/load.ts';
+import { NativeScanner } from './native.ts';
+import { type LineJudge, PortableScanner } from './portable.ts';
+import type { RecordRules, ScanLanes, Scanner } from './scanner.ts';
+
+export interface OpenScannerOptions {
+  /** Asks for the portable scanner. Default false. */
+  readonly portable?: boolean;
+  /** Refuses valid lines (`--schema`). It needs each line as a string, so it asks for the portable scanner. */
+  readonly judge?: LineJudge;
+}
+
+/**
+ * The scanner of one parser thread.
+ * @throws {OptionsError} If a pointer of the rules is none.
+ */
+export function openScanner(rules: RecordRules, lanes: ScanLanes, options: OpenScannerOptions = {}): Scanner {
+  const { addon } = loadAddon();
+  if (addon === null || options.portable || options.judge) {
+    return new PortableScanner(rules, lanes, options.judge);
+  }
+  return new NativeScanner(addon, rules, lanes);
+}
+
+/** Why there is no native scanner here, or null. */
+export function scannerReason(): string | null {
+  return loadAddon().reason;
+}

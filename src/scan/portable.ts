@@ -1,0 +1,245 @@
+/**
+ * Portable scanner: the room where bytes become records, in JavaScript alone.
+ * Takes  whole lines of one object; optionally a judge that refuses valid lines (`--schema`).
+ * Gives  RECORD frames in lanes, a tally and rejects, equal to what native.ts gives for the same lines.
+ * Owns   the writing ends of its lanes while a call lasts.
+ * Never  waits, never keeps a reference to a piece.
+ */
+import { isAscii, isUtf8 } from 'node:buffer';
+import type { RejectCode } from '../errors.ts';
+import { KINESIS } from '../limits.ts';
+import { FRAME_FLAG, frameBytes } from '../ring/layout.ts';
+import { LaneProducer } from '../ring/producer.ts';
+import { isTooDeep } from './depth.ts';
+import { type HashKey, hashKeyOf, parseHashKey } from './hash-key.ts';
+import { locate, parsePointer, resolve } from './pointer.ts';
+import {
+  REJECT_MESSAGES,
+  REJECTS_PER_CALL_MAX,
+  type RecordRules,
+  type Reject,
+  type ScanLanes,
+  type Scanner,
+  type ScanPiece,
+  type ScanResult,
+} from './scanner.ts';
+
+/**
+ * Says why a valid line does not conform, or null. Called once for each time a valid line is looked at.
+ * @param text The line, trimmed.
+ */
+export type LineJudge = (text: string) => string | null;
+
+const NEWLINE = 0x0a;
+/** UTF-8 bytes of the longest key: a UTF-16 unit takes three at most. */
+const KEY_BYTES_MAX = KINESIS.partitionKeyCharsMax * 3;
+
+/** What becomes of one line. */
+type Verdict =
+  | { readonly kind: 'blank' }
+  | { readonly kind: 'rejected'; readonly code: RejectCode; readonly message: string }
+  | {
+      readonly kind: 'record';
+      readonly start: number;
+      readonly end: number;
+      readonly explicit: HashKey | undefined;
+    };
+
+const BLANK: Verdict = { kind: 'blank' };
+
+export class PortableScanner implements Scanner {
+  readonly kind = 'portable';
+  readonly #rules: RecordRules;
+  readonly #lanes: ScanLanes;
+  readonly #judge: LineJudge | undefined;
+  readonly #keyTokens: readonly string[] | null;
+  readonly #hashTokens: readonly string[] | null;
+  /** The key of the record at hand is #key[0, #keyBytes). */
+  readonly #key = Buffer.alloc(KEY_BYTES_MAX);
+  #keyBytes = 0;
+
+  /** @throws {OptionsError} If a pointer of the rules is none. */
+  constructor(rules: RecordRules, lanes: ScanLanes, judge?: LineJudge) {
+    this.#rules = rules;
+    this.#lanes = lanes;
+    this.#judge = judge;
+    this.#keyTokens = rules.partitionKey === null ? null : parsePointer(rules.partitionKey);
+    this.#hashTokens = rules.explicitHashKey === null ? null : parsePointer(rules.explicitHashKey);
+  }
+
+  scan(piece: ScanPiece, from: number): ScanResult {
+    const buffer = Buffer.from(piece.bytes.buffer, piece.bytes.byteOffset, piece.bytes.byteLength);
+    // Others may have written marks since the last call, so the positions are read anew.
+    const producers = this.#lanes.buffers.map((lane) => new LaneProducer(lane));
+    const rest = buffer.subarray(from, piece.end);
+    const encoding = isAscii(rest) ? 'latin1' : 'utf8';
+    // One question for the whole piece, so that a good piece is not asked line by line.
+    const isTrusted = encoding === 'latin1' || isUtf8(rest);
+    const tally = { lines: 0, blank: 0, rejected: 0, records: 0, recordBytes: 0 };
+    const rejects: Reject[] = [];
+    let status: ScanResult['status'] = 'done';
+    let laneIndex = 0;
+    let laneNeedBytes = 0;
+    let next = from;
+    while (next < piece.end) {
+      const newline = buffer.indexOf(NEWLINE, next);
+      const end = newline < 0 || newline >= piece.end ? piece.end : newline;
+      const verdict = this.#look(buffer, piece, next, end, encoding, isTrusted);
+      if (verdict.kind === 'rejected') {
+        if (rejects.length === REJECTS_PER_CALL_MAX) {
+          status = 'rejects-full';
+          break;
+        }
+        const { code, message } = verdict;
+        const lineEnd = end > next && buffer[end - 1] === 0x0d && end < piece.end ? end - 1 : end;
+        rejects.push({ code, message, start: next, end: lineEnd, objectOffset: lineOffset(piece, next) });
+        tally.rejected++;
+      } else if (verdict.kind === 'blank') {
+        tally.blank++;
+      } else {
+        const hashKey = verdict.explicit ?? hashKeyOf(this.#key.subarray(0, this.#keyBytes));
+        laneIndex = this.#laneOf(hashKey);
+        const producer = producers[laneIndex];
+        if (producer !== undefined && !this.#write(producer, buffer, piece, next, verdict, hashKey)) {
+          status = 'lane-full';
+          laneNeedBytes = frameBytes(this.#keyBytes, this.#dataBytes(verdict.end - verdict.start));
+          break;
+        }
+        tally.records++;
+        tally.recordBytes += this.#keyBytes + this.#dataBytes(verdict.end - verdict.start);
+      }
+      tally.lines++;
+      next = Math.min(end + 1, piece.end);
+    }
+    for (const producer of producers) producer.publish();
+    if (status !== 'lane-full') laneIndex = 0;
+    return { ...tally, status, next, laneIndex, laneNeedBytes, rejects };
+  }
+
+  /** Judges the line bytes[start, end) and leaves its key in #key. */
+  #look(
+    buffer: Buffer,
+    piece: ScanPiece,
+    start: number,
+    end: number,
+    encoding: 'latin1' | 'utf8',
+    isTrusted: boolean,
+  ): Verdict {
+    let dataStart = lineOffset(piece, start) === 0 ? skipByteOrderMark(buffer, start, end) : start;
+    let dataEnd = end;
+    while (dataStart < dataEnd && isSpace(buffer[dataStart]!)) dataStart++;
+    while (dataEnd > dataStart && isSpace(buffer[dataEnd - 1]!)) dataEnd--;
+    if (dataStart === dataEnd) return BLANK;
+    if (!isTrusted && !isUtf8(buffer.subarray(dataStart, dataEnd))) return rejected('INVALID_UTF8');
+    if (isTooDeep(buffer, dataStart, dataEnd, this.#rules.depthMax)) return rejected('TOO_DEEP');
+    const text = buffer.toString(encoding, dataStart, dataEnd);
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return rejected('INVALID_JSON');
+    }
+    const complaint = this.#judge?.(text) ?? null;
+    if (complaint !== null) return { kind: 'rejected', code: 'SCHEMA', message: complaint };
+    return this.#toRecord(piece, start, dataStart, dataEnd, text, value);
+  }
+
+  #toRecord(
+    piece: ScanPiece,
+    lineStart: number,
+    start: number,
+    end: number,
+    text: string,
+    value: unknown,
+  ): Verdict {
+    const rules = this.#rules;
+    const key = this.#keyTokens && scalarText(text, value, this.#keyTokens);
+    const hasKey = typeof key === 'string' && key !== '' && key.length <= KINESIS.partitionKeyCharsMax;
+    const hashText = this.#hashTokens && scalarText(text, value, this.#hashTokens);
+    const explicit = typeof hashText === 'string' ? parseHashKey(hashText) : undefined;
+    if (rules.onMissingKey === 'dead-letter') {
+      if (this.#keyTokens !== null && !hasKey) return rejected('MISSING_KEY');
+      if (this.#hashTokens !== null && explicit === undefined) return rejected('MISSING_KEY');
+    }
+    // Buffer.write turns lone surrogates into U+FFFD, as TextEncoder does.
+    if (hasKey) this.#keyBytes = this.#key.write(key, 0, 'utf8');
+    else this.#keyBytes = this.#writeCoordinates(piece, lineStart);
+    if (this.#dataBytes(end - start) + this.#keyBytes > rules.recordBytesMax)
+      return rejected('RECORD_TOO_LARGE');
+    return { kind: 'record', start, end, explicit };
+  }
+
+  #writeCoordinates(piece: ScanPiece, lineStart: number): number {
+    this.#key.set(piece.coordinate, 0);
+    const at = piece.coordinate.length;
+    return at + this.#key.write(`:${lineOffset(piece, lineStart)}`, at, 'latin1');
+  }
+
+  #dataBytes(trimmedBytes: number): number {
+    return trimmedBytes + (this.#rules.appendNewline ? 1 : 0);
+  }
+
+  /** The last lane that starts at or before the hash key. */
+  #laneOf({ high, low }: HashKey): number {
+    const { starts } = this.#lanes;
+    let index = this.#lanes.buffers.length - 1;
+    while (index > 0) {
+      const startHigh = starts[index * 2]!;
+      if (startHigh < high || (startHigh === high && starts[index * 2 + 1]! <= low)) break;
+      index--;
+    }
+    return Math.max(index, 0);
+  }
+
+  #write(
+    producer: LaneProducer,
+    buffer: Buffer,
+    piece: ScanPiece,
+    lineStart: number,
+    record: { readonly start: number; readonly end: number; readonly explicit: HashKey | undefined },
+    hashKey: HashKey,
+  ): boolean {
+    return producer.tryWriteRecord({
+      key: this.#key,
+      keyStart: 0,
+      keyEnd: this.#keyBytes,
+      data: buffer,
+      dataStart: record.start,
+      dataEnd: record.end,
+      appendNewline: this.#rules.appendNewline,
+      unit: piece.unit,
+      lineOffset: lineOffset(piece, lineStart),
+      hashHigh: hashKey.high,
+      hashLow: hashKey.low,
+      flags: record.explicit === undefined ? 0 : FRAME_FLAG.EXPLICIT_HASH_KEY,
+    });
+  }
+}
+
+function rejected(code: keyof typeof REJECT_MESSAGES): Verdict {
+  return { kind: 'rejected', code, message: REJECT_MESSAGES[code] };
+}
+
+function lineOffset(piece: ScanPiece, index: number): number {
+  return piece.objectOffset + (index - piece.start);
+}
+
+function skipByteOrderMark(buffer: Buffer, start: number, end: number): number {
+  const isMark =
+    end - start >= 3 && buffer[start] === 0xef && buffer[start + 1] === 0xbb && buffer[start + 2] === 0xbf;
+  return isMark ? start + 3 : start;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0d;
+}
+
+/** A string's value, a number or boolean as written; nothing for null, objects, arrays and where there is nothing. */
+function scalarText(text: string, value: unknown, tokens: readonly string[]): string | undefined {
+  const found = resolve(value, tokens);
+  if (typeof found === 'string') return found;
+  if (typeof found === 'boolean') return String(found);
+  if (typeof found !== 'number') return undefined;
+  const range = locate(text, tokens)!;
+  return text.slice(range.start, range.end);
+}
