@@ -1,0 +1,240 @@
+/** The native codec gives the results of the portable one, byte for byte, for everything: lanes, bodies, answers good and bad. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SHARD_ROW, type ShardTable, type Wire } from '../../src/publish/codec.ts';
+import { FRAME_KIND, LANE_CELL } from '../../src/ring/layout.ts';
+import { createLane, LaneProducer } from '../../src/ring/producer.ts';
+import { answerBody, anyAnswer } from './answers.ts';
+import { native, portable } from './codecs.ts';
+import { anyRecords, framesOf, hashKeyOf, type TestRecord } from './frames.ts';
+
+const ARN = 'arn:aws:kinesis:eu-central-1:123456789012:stream/clicks';
+const WIRES: readonly Wire[] = ['cbor', 'json'];
+
+/** A lane near the wrap of its 32-bit positions, filled with the records. Marks after some records. */
+function laneOf(
+  records: readonly TestRecord[],
+  marks: readonly number[],
+  position: number,
+): SharedArrayBuffer {
+  const lane = createLane(256 * 1024, position);
+  const producer = new LaneProducer(lane, true);
+  for (const [i, record] of records.entries()) {
+    const key = Buffer.from(record.key);
+    const hashKey = hashKeyOf(record);
+    const isWritten = producer.tryWriteRecord({
+      key,
+      keyStart: 0,
+      keyEnd: key.length,
+      data: record.data,
+      dataStart: 0,
+      dataEnd: record.data.length,
+      appendNewline: false,
+      unit: record.unit,
+      lineOffset: record.lineOffset,
+      hashHigh: hashKey >> 64n,
+      hashLow: hashKey & 0xffff_ffff_ffff_ffffn,
+      flags: record.explicitHashKey === null ? 0 : 1,
+    });
+    expect(isWritten).toBe(true);
+    if (marks.includes(i)) producer.tryWriteMark(i % 2 ? FRAME_KIND.BEGIN : FRAME_KIND.END, 2 ** 40 + i);
+  }
+  producer.publish();
+  return lane;
+}
+
+function tableOf(
+  starts: readonly bigint[],
+  countMax: number,
+  payloadBytesMax: number,
+  absent: number,
+): ShardTable {
+  const rows = new Uint32Array(starts.length * SHARD_ROW.COLUMNS);
+  const buffers = starts.map((_, i) => (i === absent ? null : new Uint8Array(20_000).fill(0xaa)));
+  for (const [i, buffer] of buffers.entries()) {
+    const row = i * SHARD_ROW.COLUMNS;
+    rows[row + SHARD_ROW.CAPACITY_BYTES] = buffer?.length ?? 0;
+    rows[row + SHARD_ROW.COUNT_MAX] = countMax;
+    rows[row + SHARD_ROW.PAYLOAD_BYTES_MAX] = payloadBytesMax;
+  }
+  return {
+    starts: BigUint64Array.from(starts.flatMap((start) => [start >> 64n, start & 0xffff_ffff_ffff_ffffn])),
+    rows,
+    buffers,
+  };
+}
+
+const anyStarts = fc
+  .uniqueArray(fc.bigInt({ min: 1n, max: (1n << 128n) - 1n }), { maxLength: 9 })
+  .map((starts) => [0n, ...starts.sort((a, b) => (a < b ? -1 : 1))]);
+
+// Where the addon is not built there is nothing to compare: the run then lists this suite as skipped.
+describe.skipIf(!native)('the native codec (skipped where there is no addon)', () => {
+  const codec = native!;
+
+  it('drains lanes as the portable one does, to the last row and byte', () => {
+    const options = fc.record({
+      starts: anyStarts,
+      countMax: fc.integer({ min: 1, max: 30 }),
+      payloadBytesMax: fc.integer({ min: 1, max: 6000 }),
+      absent: fc.integer({ min: 0, max: 12 }),
+      marks: fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 4 }),
+      position: fc.constantFrom(0, 2 ** 32 - 4096, 2 ** 32 - 8, 2 ** 31 - 1024, 262_144 - 512),
+    });
+    fc.assert(
+      fc.property(
+        anyRecords,
+        options,
+        (records, { starts, countMax, payloadBytesMax, absent, marks, position }) => {
+          const sides = [portable, codec].map((side) => ({
+            side,
+            lane: laneOf(records, marks, position),
+            table: tableOf(starts, countMax, payloadBytesMax, absent),
+          }));
+          for (let call = 0; call < 200; call++) {
+            const [one, other] = sides.map(({ side, lane, table }) => ({
+              result: side.drain(lane, table),
+              table,
+              tail: new Int32Array(lane)[LANE_CELL.TAIL],
+            }));
+            expect(other).toEqual(one);
+            if (one!.result.status === 'empty') return;
+            if (one!.result.status !== 'shard-full') continue;
+            const shard = one!.result.shardIndex;
+            for (const { table } of sides) {
+              table.rows.fill(
+                0,
+                shard * SHARD_ROW.COLUMNS,
+                shard * SHARD_ROW.COLUMNS + SHARD_ROW.CAPACITY_BYTES,
+              );
+              table.rows[shard * SHARD_ROW.COLUMNS + SHARD_ROW.CAPACITY_BYTES] = 20_000;
+              table.buffers[shard] = new Uint8Array(20_000);
+            }
+          }
+          expect.fail('the lane is never empty');
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('encodes and aggregates to the same bytes', () => {
+    fc.assert(
+      fc.property(
+        anyRecords,
+        fc.constantFrom(...WIRES),
+        fc.integer({ min: 100, max: 20_000 }),
+        fc.integer({ min: 500, max: 40_000 }),
+        (records, wire, aggregateBytesMax, requestBytesMax) => {
+          const frames = framesOf(records);
+          const results = [portable, codec].map((side) => {
+            const out = Buffer.alloc(side.encodedBytesMax(frames, records.length, wire));
+            const counts = new Uint32Array(500);
+            const bytes = side.encode(frames, records.length, wire, ARN, out);
+            const plain = Buffer.from(out.subarray(0, bytes));
+            const result = side.encodeAggregated(
+              frames,
+              records.length,
+              wire,
+              ARN,
+              '42',
+              aggregateBytesMax,
+              requestBytesMax,
+              out,
+              counts,
+            );
+            return { plain, result, counts, aggregated: Buffer.from(out.subarray(0, result.bytes)) };
+          });
+          expect(results[1]!.plain.equals(results[0]!.plain)).toBe(true);
+          expect(results[1]!.aggregated.equals(results[0]!.aggregated)).toBe(true);
+          expect(results[1]).toEqual(results[0]);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('reads answers as the portable one does, with any fields, definite or indefinite', () => {
+    fc.assert(
+      fc.property(anyAnswer, fc.constantFrom(null, 'shardId-000000000001'), (answer, expected) => {
+        const body = answerBody(answer);
+        const results = [portable, codec].map((side) => {
+          const verdicts = new Uint8Array(answer.records.length);
+          return {
+            verdict: side.readPutResult(body, answer.wire, verdicts.length, expected, verdicts),
+            verdicts,
+          };
+        });
+        expect(results[1]).toEqual(results[0]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('reads cut, flipped and random answers as the portable one does: an error, or the same verdicts', () => {
+    const damage = fc.record({
+      cut: fc.option(fc.nat(4000)),
+      flips: fc.array(fc.tuple(fc.nat(4000), fc.integer({ min: 0, max: 255 })), { maxLength: 3 }),
+    });
+    const seen = { refused: 0, read: 0 };
+    fc.assert(
+      fc.property(anyAnswer, damage, (answer, { cut, flips }) => {
+        const whole = Buffer.from(answerBody(answer));
+        for (const [at, value] of flips) whole[at % whole.length] = value;
+        // Exactly as long as it is, so that a sanitizer build sees a read past its end.
+        const body = Uint8Array.from(
+          whole.subarray(0, cut === null ? whole.length : cut % (whole.length + 1)),
+        );
+        const results = [portable, codec].map((side) => {
+          const verdicts = new Uint8Array(answer.records.length);
+          try {
+            return {
+              verdict: side.readPutResult(body, answer.wire, verdicts.length, null, verdicts),
+              verdicts,
+            };
+          } catch (error) {
+            return (error as Error).message;
+          }
+        });
+        expect(results[1]).toEqual(results[0]);
+        if (typeof results[0] === 'string') seen.refused++;
+        else seen.read++;
+      }),
+      { numRuns: 2000 },
+    );
+    expect(Math.min(seen.refused, seen.read)).toBeGreaterThan(50);
+  });
+
+  it('survives random bytes that begin like an answer', () => {
+    const start = Buffer.from('a16752656372', 'hex');
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.boolean(),
+        fc.constantFrom(...WIRES),
+        (noise, isLike, wire) => {
+          const body = isLike ? Buffer.concat([start, noise]) : noise;
+          expect(() => codec.readPutResult(body, wire, 1, null, new Uint8Array(1))).toThrow(RangeError);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('acknowledges and selects as the portable one does', () => {
+    fc.assert(
+      fc.property(anyRecords, fc.infiniteStream(fc.integer({ min: 0, max: 3 })), (records, stream) => {
+        const frames = framesOf(records);
+        const verdicts = Uint8Array.from([...stream.take(records.length)]);
+        const results = [portable, codec].map((side) => {
+          const acknowledged = new Int32Array(16);
+          const out = new Uint8Array(frames.length);
+          side.acknowledge(frames, records.length, verdicts, 0, acknowledged);
+          return { acknowledged, out, selected: side.select(frames, records.length, verdicts, 3, out) };
+        });
+        expect(results[1]).toEqual(results[0]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
