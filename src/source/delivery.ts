@@ -1,0 +1,188 @@
+/**
+ * Delivery: the door out of this folder. What slots produce side by side leaves through it in parcels, in order if asked for.
+ * Takes  events of segments from download slots.
+ * Gives  them to the sink: pieces of many small segments in one parcel, so that handing over costs nothing per object.
+ * Owns   the pending parcel and, in ordered mode, the backlog of segments that are not due. The backlog holds no bytes of its
+ *        own: they lie in the blocks of the slots, whose quotas bound it.
+ */
+import type { MillraceError } from '../errors.ts';
+import type { Block } from './block-pool.ts';
+import type { OversizeLine } from './line-cutter.ts';
+import type { Format, Segment, SourceObject } from './object.ts';
+import type { Clock } from './retry.ts';
+
+/** Part of a segment: bytes [start, end) of `block.bytes`. */
+export interface Piece {
+  readonly segment: Segment;
+  readonly block: Block;
+  readonly start: number;
+  readonly end: number;
+  /** Plain: offset of the first byte in the object, where a line starts. Compressed: offset in the stored bytes. */
+  readonly objectOffset: number;
+  /** Compressed: the stored bytes end here. Plain: not meaningful, see SourceSink.end. */
+  readonly isLast: boolean;
+}
+
+/**
+ * What a parser is given at once. All pieces have the segment's `format`.
+ * - plain: whole lines; any parser may take any parcel.
+ * - gzip, zstd: either whole small objects (each piece is its object's only one), or one piece of a larger object; the pieces of
+ *   one object must reach one parser, in order.
+ */
+export interface Parcel {
+  readonly format: Format;
+  readonly pieces: readonly Piece[];
+  /** Sum over the pieces. */
+  readonly bytes: number;
+}
+
+/** The engine's side. Called on the main thread, synchronously; none of these may throw or wait: quotas are the backpressure. */
+export interface SourceSink {
+  /** First event of a segment; its `format`, `end` and `count` are settled. */
+  begin(segment: Segment): void;
+  /** The receiver calls `releaseParcel` when the bytes have been dealt with. */
+  parcel(parcel: Parcel): void;
+  /** A line over `lineBytesMax`: it is in no parcel. */
+  oversize(segment: Segment, line: OversizeLine): void;
+  /** Last event of a segment, after all its parcels. With an error its lines are incomplete; the object has been reported. */
+  end(segment: Segment, error: MillraceError | null): void;
+  /** Once per object that cannot be carried to its end. Its other segments end with an error too, or are never begun. */
+  objectFailed(object: SourceObject, error: MillraceError): void;
+  /** The journal says that all of it was delivered before. */
+  objectSkipped(object: SourceObject): void;
+}
+
+/** Gives the blocks of a parcel back. @throws {AssertionError} When called twice for one parcel. */
+export function releaseParcel(parcel: Parcel): void {
+  for (const { block } of parcel.pieces) block.slot.release(block);
+}
+
+export interface DeliveryOptions {
+  readonly sink: SourceSink;
+  readonly clock: Clock;
+  /** A parcel this large leaves at once. */
+  readonly parcelBytes: number;
+  /** A parcel of this many pieces leaves at once. Default 256. */
+  readonly parcelPiecesMax?: number;
+  /** A smaller one leaves after this time. Default 5 ms: of a run of small objects some dozens come together in it. */
+  readonly lingerMs?: number;
+  readonly isOrdered: boolean;
+}
+
+type DeliveryEvent =
+  | { readonly kind: 'begin'; readonly segment: Segment }
+  | { readonly kind: 'piece'; readonly piece: Piece }
+  | { readonly kind: 'oversize'; readonly segment: Segment; readonly line: OversizeLine }
+  | { readonly kind: 'end'; readonly segment: Segment; readonly error: MillraceError | null };
+
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #piecesMax: number;
+  readonly #lingerMs: number;
+  #pieces: Piece[] = [];
+  #bytes = 0;
+  /** Ends that must follow the pending pieces. */
+  #ends: { segment: Segment; error: MillraceError | null }[] = [];
+  #cancelLinger: (() => void) | null = null;
+  /** Ordered mode: segments given out and not yet delivered to their end, first the one that is due. */
+  readonly #issued = new Map<Segment, { backlog: DeliveryEvent[]; isFinished: boolean }>();
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#piecesMax = options.parcelPiecesMax ?? 256;
+    this.#lingerMs = options.lingerMs ?? 5;
+  }
+
+  /** A segment has been given to a slot. In ordered mode segments leave in the order of these calls. */
+  issue(segment: Segment): void {
+    if (this.#options.isOrdered) this.#issued.set(segment, { backlog: [], isFinished: false });
+  }
+
+  begin(segment: Segment): void {
+    this.#take(segment, { kind: 'begin', segment });
+  }
+
+  piece(piece: Piece): void {
+    this.#take(piece.segment, { kind: 'piece', piece });
+  }
+
+  oversize(segment: Segment, line: OversizeLine): void {
+    this.#take(segment, { kind: 'oversize', segment, line });
+  }
+
+  end(segment: Segment, error: MillraceError | null): void {
+    this.#take(segment, { kind: 'end', segment, error });
+    this.#finish(segment);
+  }
+
+  /** The segment was never begun and has no events. */
+  drop(segment: Segment): void {
+    this.#finish(segment);
+  }
+
+  /** Sends what is pending. */
+  flush(): void {
+    this.#cancelLinger?.();
+    this.#cancelLinger = null;
+    if (this.#pieces.length === 0) return;
+    const parcel = { format: this.#pieces[0]!.segment.format, pieces: this.#pieces, bytes: this.#bytes };
+    const ends = this.#ends;
+    this.#pieces = [];
+    this.#bytes = 0;
+    this.#ends = [];
+    this.#options.sink.parcel(parcel);
+    for (const { segment, error } of ends) this.#options.sink.end(segment, error);
+  }
+
+  #take(segment: Segment, event: DeliveryEvent): void {
+    if (this.#options.isOrdered) {
+      const [due] = this.#issued.keys();
+      if (segment !== due) {
+        this.#issued.get(segment)!.backlog.push(event);
+        return;
+      }
+    }
+    this.#pass(event);
+  }
+
+  /** Ordered mode: when the due segment has ended the next one becomes due, and its backlog leaves. */
+  #finish(segment: Segment): void {
+    if (!this.#options.isOrdered) return;
+    this.#issued.get(segment)!.isFinished = true;
+    for (const [next, entry] of this.#issued) {
+      for (const event of entry.backlog.splice(0)) this.#pass(event);
+      if (!entry.isFinished) return;
+      this.#issued.delete(next);
+    }
+  }
+
+  #pass(event: DeliveryEvent): void {
+    const { sink } = this.#options;
+    if (event.kind === 'begin') sink.begin(event.segment);
+    else if (event.kind === 'oversize') sink.oversize(event.segment, event.line);
+    else if (event.kind === 'piece') this.#pack(event.piece);
+    else if (this.#pieces.length > 0) this.#ends.push(event);
+    else sink.end(event.segment, event.error);
+  }
+
+  #pack(piece: Piece): void {
+    const first = this.#pieces[0];
+    const isFitting =
+      first === undefined || (canShare(first) && canShare(piece) && isSameFormat(first, piece));
+    if (!isFitting) this.flush();
+    this.#pieces.push(piece);
+    this.#bytes += piece.end - piece.start;
+    const isFull = this.#bytes >= this.#options.parcelBytes || this.#pieces.length >= this.#piecesMax;
+    if (isFull || !canShare(piece)) this.flush();
+    else this.#cancelLinger ??= this.#options.clock.later(this.#lingerMs, () => this.flush());
+  }
+}
+
+function isSameFormat(one: Piece, other: Piece): boolean {
+  return one.segment.format === other.segment.format;
+}
+
+/** Plain pieces always; of compressed objects only whole ones, which need no memory of what came before. */
+function canShare(piece: Piece): boolean {
+  return piece.segment.format === 'plain' || (piece.objectOffset === 0 && piece.isLast);
+}

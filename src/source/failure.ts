@@ -1,0 +1,172 @@
+/**
+ * S3Failure: one request that did not work, sorted by what can be done about it.
+ * Takes  an HTTP status with S3's error document, an exception of the SDK, or an error of a socket.
+ * Gives  S3Failure with its kind; for people, a MillraceError with code and exit code.
+ * Never  retries (retry.ts does), never shows a header, a credential or a payload.
+ */
+import { MillraceError } from '../errors.ts';
+
+/**
+ * | kind        | what it was                                            | what happens                                 |
+ * |-------------|--------------------------------------------------------|----------------------------------------------|
+ * | throttle    | 503 SlowDown, 429, a KMS throttle                      | again, later, with fewer downloads           |
+ * | transient   | 5xx, timeouts, cut or stalled bodies, resets           | again, from the byte reached                 |
+ * | credentials | expired token                                          | renewed once a time, then again              |
+ * | skew        | RequestTimeTooSkewed                                   | again by the service's clock                 |
+ * | changed     | 412, another ETag or size                              | the object is given up: OBJECT_CHANGED       |
+ * | gone        | 404 NoSuchKey                                          | the object is given up: OBJECT_UNREADABLE    |
+ * | denied      | 403 AccessDenied                                       | the same; while listing the run ends         |
+ * | archived    | InvalidObjectState                                     | the same                                     |
+ * | unreadable  | what a repetition cannot mend, for this object         | the same                                     |
+ * | setup       | no such bucket, wrong keys, wrong region, TLS          | the run ends, exit 2                         |
+ */
+export type FailureKind =
+  | 'throttle'
+  | 'transient'
+  | 'credentials'
+  | 'skew'
+  | 'changed'
+  | 'gone'
+  | 'denied'
+  | 'archived'
+  | 'unreadable'
+  | 'setup';
+
+export class S3Failure extends Error {
+  readonly kind: FailureKind;
+  /** HTTP status, or 0 where there was no answer. */
+  readonly status: number;
+  /** S3's error code, or the system's (ECONNRESET). */
+  readonly awsCode: string;
+  /** Offset of the service's clock against ours, for `skew`. */
+  readonly clockOffsetMs: number | null;
+  constructor(
+    kind: FailureKind,
+    message: string,
+    details: { status?: number; awsCode?: string; clockOffsetMs?: number | null; cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'S3Failure';
+    this.kind = kind;
+    this.status = details.status ?? 0;
+    this.awsCode = details.awsCode ?? '';
+    this.clockOffsetMs = details.clockOffsetMs ?? null;
+  }
+}
+
+const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
+  SlowDown: 'throttle',
+  ServiceUnavailable: 'throttle',
+  TooManyRequests: 'throttle',
+  TooManyRequestsException: 'throttle',
+  RequestLimitExceeded: 'throttle',
+  BandwidthLimitExceeded: 'throttle',
+  Throttling: 'throttle',
+  ThrottlingException: 'throttle',
+  'KMS.ThrottlingException': 'throttle',
+  InternalError: 'transient',
+  RequestTimeout: 'transient',
+  OperationAborted: 'transient',
+  ExpiredToken: 'credentials',
+  ExpiredTokenException: 'credentials',
+  TokenRefreshRequired: 'credentials',
+  RequestExpired: 'credentials',
+  RequestTimeTooSkewed: 'skew',
+  PreconditionFailed: 'changed',
+  InvalidRange: 'changed',
+  NoSuchKey: 'gone',
+  NoSuchVersion: 'gone',
+  NotFound: 'gone',
+  AccessDenied: 'denied',
+  Forbidden: 'denied',
+  InvalidObjectState: 'archived',
+  NoSuchBucket: 'setup',
+  InvalidBucketName: 'setup',
+  InvalidAccessKeyId: 'setup',
+  SignatureDoesNotMatch: 'setup',
+  InvalidToken: 'setup',
+  AuthorizationHeaderMalformed: 'setup',
+  PermanentRedirect: 'setup',
+  CredentialsProviderError: 'setup',
+  TokenProviderError: 'setup',
+};
+
+/** @param status HTTP status; 0: no answer came. */
+export function kindOf(status: number, awsCode: string, message: string): FailureKind {
+  const byCode = KIND_BY_CODE[awsCode];
+  if (byCode !== undefined) return byCode;
+  if (/kms/i.test(awsCode + message) && /throttl|rate exceeded/i.test(awsCode + message)) return 'throttle';
+  if (status === 429 || status === 503) return 'throttle';
+  if (status >= 500 || status === 408) return 'transient';
+  if (status === 412 || status === 416) return 'changed';
+  if (status === 404) return 'gone';
+  if (status === 403) return 'denied';
+  if (status >= 300 && status < 400) return 'setup';
+  if (status >= 400) return 'unreadable';
+  return isTlsCode(awsCode) ? 'setup' : 'transient';
+}
+
+/** Certificates that cannot be trusted do not become trustworthy by asking again. */
+function isTlsCode(code: string): boolean {
+  return /^(?:ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_)/.test(code);
+}
+
+/** A fault of this program must not be taken for one of the network, and repeated. */
+function isBug(error: Error): boolean {
+  const isOurs = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  return isOurs || error.name === 'AssertionError';
+}
+
+/** The failure in whatever was thrown by a request of the SDK or by a socket. An AbortError, or a bug, is thrown on. */
+export function failureOf(error: unknown): S3Failure {
+  if (error instanceof S3Failure) return error;
+  if (error instanceof MillraceError) throw error;
+  if (!(error instanceof Error)) return new S3Failure('transient', String(error));
+  if (error.name === 'AbortError' || isBug(error)) throw error;
+  const sdk = error as Error & { $metadata?: { httpStatusCode?: number }; code?: unknown; Code?: unknown };
+  const status = sdk.$metadata?.httpStatusCode ?? 0;
+  const isNamedByService = sdk.$metadata !== undefined || KIND_BY_CODE[error.name] !== undefined;
+  const awsCode = isNamedByService ? error.name : String(sdk.code ?? sdk.Code ?? error.name);
+  return new S3Failure(kindOf(status, awsCode, error.message), error.message, {
+    status,
+    awsCode,
+    cause: error,
+  });
+}
+
+/** One line for people: what could not be done, why. @param what For example `read s3://bucket/key`. */
+export function toMillraceError(failure: S3Failure, what: string): MillraceError {
+  const why = [failure.awsCode, failure.message].filter((part) => part !== '').join(': ');
+  const cause = { cause: failure };
+  switch (failure.kind) {
+    case 'changed':
+      return new MillraceError(
+        'MILLRACE_OBJECT_CHANGED',
+        `Cannot ${what}: it has changed since it was listed (${why})`,
+        cause,
+      );
+    case 'gone':
+      return new MillraceError(
+        'MILLRACE_OBJECT_UNREADABLE',
+        `Cannot ${what}: it no longer exists (${why})`,
+        cause,
+      );
+    case 'denied':
+      return new MillraceError('MILLRACE_OBJECT_UNREADABLE', `Cannot ${what}: access denied (${why})`, cause);
+    case 'archived':
+      return new MillraceError(
+        'MILLRACE_OBJECT_UNREADABLE',
+        `Cannot ${what}: it is archived, restore it first (${why})`,
+        cause,
+      );
+    case 'unreadable':
+      return new MillraceError('MILLRACE_OBJECT_UNREADABLE', `Cannot ${what}: ${why}`, cause);
+    case 'setup':
+      return new MillraceError('MILLRACE_SOURCE', `Cannot ${what}: ${why}`, cause);
+    default:
+      return new MillraceError('MILLRACE_SERVICE_AWAY', `Cannot ${what}: ${why}; gave up after retries`, {
+        ...cause,
+        exitCode: 3,
+      });
+  }
+}

@@ -1,0 +1,362 @@
+/**
+ * List: from SOURCEs to the objects of a run.
+ * Takes  `s3://` URIs, `-` with lines of URIs, an inventory; filters.
+ * Gives  SourceObject in the order of the SOURCEs and, within one, in S3's listing order; what is left out is counted.
+ * Owns   paging, the listing-ahead, decoding of keys, and the rule for duplicates.
+ * Never  downloads an object.
+ *
+ * Which objects a SOURCE names: `s3://bucket/text` is every object whose key starts with `text`; the object whose key is `text` is the first
+ * of them. So one rule serves keys and prefixes.
+ * Duplicates: an object is carried once, where its first SOURCE names it. A later prefix leaves out what an earlier one covers; a
+ * URI on stdin is left out when an earlier prefix covers it or an earlier line was the same.
+ */
+import {
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { MillraceError } from '../errors.ts';
+import { failureOf } from './failure.ts';
+import { type ListFilter, type ListFilters, prepareFilter } from './filter.ts';
+import type { SourceObject } from './object.ts';
+import { aheadOf, mapAhead } from './prefetch.ts';
+import { type Clock, RETRY_POLICY_DEFAULT, Retry, type RetryPolicy, retrying, systemClock } from './retry.ts';
+import { formatS3Uri, parseS3Uri, type S3Location } from './uri.ts';
+
+/** What the listing left out, and why. `listed` counts what it gave. */
+export interface ListTally {
+  /** Objects given to the run. */
+  listed: number;
+  listedBytes: number;
+  /** Left out by include, exclude, startAfter or the times. */
+  filtered: number;
+  /** Empty objects whose key ends with `/`. */
+  directoryMarkers: number;
+  /** Other objects of no bytes. */
+  empty: number;
+  /** In a storage class that must be restored first. */
+  archived: number;
+  archivedBytes: number;
+  duplicates: number;
+}
+
+export function newListTally(): ListTally {
+  return {
+    listed: 0,
+    listedBytes: 0,
+    filtered: 0,
+    directoryMarkers: 0,
+    empty: 0,
+    archived: 0,
+    archivedBytes: 0,
+    duplicates: 0,
+  };
+}
+
+export interface ListOptions {
+  readonly filters?: ListFilters;
+  readonly tally?: ListTally;
+  /** Lines of the SOURCE `-`. */
+  readonly stdin?: AsyncIterable<string>;
+  /** Objects of a SOURCE that is neither, in the order of `sources`: see inventory.ts. */
+  readonly inventory?: AsyncIterable<SourceObject>;
+  /** Told of each object that must be restored before it can be read. It is not given to the run. */
+  readonly onArchived?: (object: SourceObject) => void;
+  readonly requesterPays?: boolean;
+  readonly retry?: RetryPolicy;
+  readonly clock?: Clock;
+  readonly signal?: AbortSignal;
+  /** Pages of up to 1,000 keys listed ahead of their use. Default 4. */
+  readonly pagesAhead?: number;
+  /** HeadObject calls at once for `-`. Default 32. */
+  readonly headsAhead?: number;
+}
+
+/** Storage classes whose objects have to be restored before GetObject works. SDK-S. */
+const ARCHIVED_CLASSES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
+
+/** More lines of `-` than these are a case for an inventory: each of them costs a HeadObject call and a place in memory. */
+const STDIN_LINES_MAX = 10_000_000;
+
+/**
+ * The objects of a run.
+ * @param sources As parseS3Uri takes them, or `-`.
+ * @throws {MillraceError} MILLRACE_SOURCE (exit 2): nothing there, access denied, no such bucket, a line that is no URI.
+ * MILLRACE_SERVICE_AWAY (exit 3): S3 does not answer.
+ */
+export async function* listObjects(
+  s3: S3Client,
+  sources: readonly string[],
+  options: ListOptions = {},
+): AsyncGenerator<SourceObject> {
+  const lister = new Lister(s3, options);
+  for (const source of sources)
+    yield* source === '-' ? lister.fromLines() : lister.fromPrefix(parseS3Uri(source));
+  if (options.inventory !== undefined) yield* lister.fromInventory(options.inventory);
+}
+
+/**
+ * Asks for one key of every SOURCE, so that a typing error ends a run before it has begun.
+ * @throws {MillraceError} MILLRACE_SOURCE, for the first SOURCE that does not work.
+ */
+export async function probeSources(
+  s3: S3Client,
+  sources: readonly string[],
+  options: ListOptions = {},
+): Promise<void> {
+  const retry = { ...(options.retry ?? RETRY_POLICY_DEFAULT), attemptsMax: 3 };
+  const lister = new Lister(s3, { ...options, retry });
+  for (const source of sources) {
+    if (source === '-') continue;
+    try {
+      await lister.probe(parseS3Uri(source));
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'MILLRACE_SERVICE_AWAY') throw error;
+      // Nothing has been done yet: there is nothing to resume.
+      throw new MillraceError('MILLRACE_SOURCE', error.message, { cause: error });
+    }
+  }
+}
+
+class Lister {
+  readonly #s3: S3Client;
+  readonly #options: ListOptions;
+  readonly #filter: ListFilter;
+  readonly #tally: ListTally;
+  /** Prefixes dealt with so far. */
+  readonly #covered: S3Location[] = [];
+  /** Objects that lines of `-` named. */
+  readonly #named = new Set<string>();
+
+  constructor(s3: S3Client, options: ListOptions) {
+    this.#s3 = s3;
+    this.#options = options;
+    this.#filter = prepareFilter(options.filters ?? {});
+    this.#tally = options.tally ?? newListTally();
+  }
+
+  async probe(location: S3Location): Promise<void> {
+    const page = await this.#page(location, undefined, 1);
+    if (page === null) await this.#head(location);
+    else if ((page.Contents?.length ?? 0) === 0 && !this.#filter.startAfter) throw nothingAt(location);
+  }
+
+  async *fromPrefix(location: S3Location): AsyncGenerator<SourceObject> {
+    let count = 0;
+    for await (const objects of aheadOf(this.#pages(location), this.#options.pagesAhead ?? 4)) {
+      count += objects.length;
+      for (const object of objects) if (this.#admits(object)) yield object;
+    }
+    if (count === 0 && !this.#filter.startAfter) throw nothingAt(location);
+    this.#covered.push(location);
+  }
+
+  /** HeadObject for each line, side by side, given in the order of the lines. */
+  async *fromLines(): AsyncGenerator<SourceObject> {
+    const { stdin, headsAhead = 32 } = this.#options;
+    if (stdin === undefined)
+      throw new MillraceError('MILLRACE_SOURCE', 'Expected lines of S3 URIs for the source -');
+    const locations = this.#locations(stdin);
+    for await (const object of mapAhead(locations, headsAhead, (location) => this.#head(location))) {
+      if (this.#admits(object)) yield object;
+    }
+  }
+
+  async *fromInventory(inventory: AsyncIterable<SourceObject>): AsyncGenerator<SourceObject> {
+    for await (const object of inventory) {
+      if (!this.#filter.isAfterStart(object.key)) this.#tally.filtered++;
+      else if (this.#admits(object)) yield object;
+    }
+  }
+
+  /** Decides on one object, and counts. */
+  #admits(object: SourceObject): boolean {
+    const tally = this.#tally;
+    if (this.#isCovered(object)) tally.duplicates++;
+    else if (!this.#filter.admits(object)) tally.filtered++;
+    else if (object.size === 0) {
+      if (object.key.endsWith('/')) tally.directoryMarkers++;
+      else tally.empty++;
+    } else if (ARCHIVED_CLASSES.has(object.storageClass)) {
+      tally.archived++;
+      tally.archivedBytes += object.size;
+      this.#options.onArchived?.(object);
+    } else {
+      tally.listed++;
+      tally.listedBytes += object.size;
+      return true;
+    }
+    return false;
+  }
+
+  #isCovered({ bucket, key }: SourceObject): boolean {
+    return this.#covered.some((prefix) => prefix.bucket === bucket && key.startsWith(prefix.key));
+  }
+
+  async *#locations(stdin: AsyncIterable<string>): AsyncGenerator<S3Location> {
+    for await (const line of stdin) {
+      const text = line.replace(/\r?\n?$/, '');
+      if (text.trim() === '') continue;
+      const location = parseS3Uri(text);
+      if (location.key === '') {
+        throw new MillraceError(
+          'MILLRACE_SOURCE',
+          `Expected the URI of an object on each line of -, but received ${text}`,
+        );
+      }
+      const uri = formatS3Uri(location);
+      if (this.#named.has(uri)) {
+        this.#tally.duplicates++;
+        continue;
+      }
+      if (this.#named.size >= STDIN_LINES_MAX) {
+        throw new MillraceError(
+          'MILLRACE_SOURCE',
+          `Expected at most ${STDIN_LINES_MAX} lines on -; give an inventory instead`,
+        );
+      }
+      this.#named.add(uri);
+      yield location;
+    }
+  }
+
+  async *#pages(location: S3Location): AsyncGenerator<SourceObject[]> {
+    let token: string | undefined;
+    do {
+      const page = await this.#page(location, token, undefined);
+      if (page === null) {
+        yield [await this.#head(location)];
+        return;
+      }
+      const objects = (page.Contents ?? []).map((entry) =>
+        toObject(location.bucket, entry, page.EncodingType === 'url'),
+      );
+      const isNew = (object: SourceObject) => !this.#named.has(formatS3Uri(object));
+      const kept = this.#named.size === 0 ? objects : objects.filter(isNew);
+      this.#tally.duplicates += objects.length - kept.length;
+      if (objects.length > 0) yield await this.#withRestored(location, token, kept);
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  /** An archived object that has been restored can be read. S3 says so on request only, so only pages with such objects are asked again. */
+  async #withRestored(
+    location: S3Location,
+    token: string | undefined,
+    objects: SourceObject[],
+  ): Promise<SourceObject[]> {
+    if (!objects.some((object) => ARCHIVED_CLASSES.has(object.storageClass))) return objects;
+    const page = await this.#page(location, token, undefined, true);
+    const restored = new Set<string>();
+    for (const entry of page?.Contents ?? []) {
+      const status = entry.RestoreStatus;
+      if (status?.IsRestoreInProgress || status?.RestoreExpiryDate === undefined) continue;
+      restored.add(toObject(location.bucket, entry, page?.EncodingType === 'url').key);
+    }
+    return objects.map((object) =>
+      restored.has(object.key) ? { ...object, storageClass: 'RESTORED' } : object,
+    );
+  }
+
+  /** One page, or null where listing is denied and the SOURCE may be an object that can be read all the same. */
+  async #page(
+    location: S3Location,
+    token: string | undefined,
+    maxKeys: number | undefined,
+    asksRestored = false,
+  ): Promise<ListObjectsV2CommandOutput | null> {
+    const { signal, requesterPays } = this.#options;
+    const command = () =>
+      new ListObjectsV2Command({
+        Bucket: location.bucket,
+        Prefix: location.key,
+        EncodingType: 'url', // XML cannot carry every character of a key
+        ...(token !== undefined && { ContinuationToken: token }),
+        ...(token === undefined && this.#filter.startAfter && { StartAfter: this.#filter.startAfter }),
+        ...(maxKeys !== undefined && { MaxKeys: maxKeys }),
+        ...(requesterPays && { RequestPayer: 'requester' as const }),
+        ...(asksRestored && { OptionalObjectAttributes: ['RestoreStatus' as const] }),
+      });
+    try {
+      return await this.#retrying(`list ${formatS3Uri(location)}`, () =>
+        this.#s3.send(command(), signal === undefined ? {} : { abortSignal: signal }),
+      );
+    } catch (error) {
+      const isDenied = error instanceof MillraceError && error.code === 'MILLRACE_OBJECT_UNREADABLE';
+      if (!isDenied) throw error;
+      if (location.key === '' || location.key.endsWith('/') || token !== undefined)
+        throw asSourceError(error);
+      return null;
+    }
+  }
+
+  async #head(location: S3Location): Promise<SourceObject> {
+    const { signal, requesterPays } = this.#options;
+    try {
+      const output = await this.#retrying(`find ${formatS3Uri(location)}`, () =>
+        this.#s3.send(
+          new HeadObjectCommand({
+            Bucket: location.bucket,
+            Key: location.key,
+            ...(requesterPays && { RequestPayer: 'requester' as const }),
+          }),
+          signal === undefined ? {} : { abortSignal: signal },
+        ),
+      );
+      const isRestored = /ongoing-request="false"/.test(output.Restore ?? '');
+      return {
+        ...location,
+        etag: output.ETag ?? '',
+        size: output.ContentLength ?? 0,
+        lastModifiedMs: output.LastModified?.getTime() ?? 0,
+        storageClass: isRestored ? 'RESTORED' : (output.StorageClass ?? 'STANDARD'),
+      };
+    } catch (error) {
+      throw asSourceError(error);
+    }
+  }
+
+  #retrying<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const { retry = RETRY_POLICY_DEFAULT, clock = systemClock, signal } = this.#options;
+    const policy = new Retry(retry, clock, what);
+    return retrying(policy, work, failureOf, signal);
+  }
+}
+
+function toObject(
+  bucket: string,
+  entry: NonNullable<ListObjectsV2CommandOutput['Contents']>[number],
+  isEncoded: boolean,
+): SourceObject {
+  const key = entry.Key ?? '';
+  return {
+    bucket,
+    key: isEncoded ? decodeListedKey(key) : key,
+    etag: entry.ETag ?? '',
+    size: entry.Size ?? 0,
+    lastModifiedMs: entry.LastModified?.getTime() ?? 0,
+    storageClass: entry.StorageClass ?? 'STANDARD',
+  };
+}
+
+/** `EncodingType: url` escapes like a form: a space is `+`. What is no valid escape is taken as it stands. */
+export function decodeListedKey(encoded: string): string {
+  const text = encoded.replaceAll('+', ' ');
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return encoded;
+  }
+}
+
+function nothingAt(location: S3Location): MillraceError {
+  return new MillraceError('MILLRACE_SOURCE', `Cannot find any object at ${formatS3Uri(location)}`);
+}
+
+/** While listing nothing is a matter of one object: what cannot be read there ends the run. */
+function asSourceError(error: unknown): unknown {
+  const isOfObject = error instanceof MillraceError && error.code.startsWith('MILLRACE_OBJECT_');
+  return isOfObject ? new MillraceError('MILLRACE_SOURCE', error.message, { cause: error.cause }) : error;
+}

@@ -1,0 +1,7 @@
+/** Types of the part of picomatch that filter.ts uses; the package brings none. */
+declare module 'picomatch' {
+  export default function picomatch(
+    glob: string,
+    options?: { readonly dot?: boolean },
+  ): (text: string) => boolean;
+}

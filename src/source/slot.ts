@@ -1,0 +1,274 @@
+/**
+ * Slot: one download at a time, from its first GET to the last byte that its segment needs.
+ * Takes  segments from the planner.
+ * Gives  events to the delivery: pieces of whole lines for plain objects, the stored bytes for compressed ones.
+ * Owns   the block that is being filled. Small segments go into it one behind the other.
+ */
+import { MillraceError } from '../errors.ts';
+import type { Block, SlotBlocks } from './block-pool.ts';
+import type { Delivery } from './delivery.ts';
+import { type ByteSink, type DownloadContext, download } from './download.ts';
+import { FORMAT_HEAD_BYTES, formatOf } from './format.ts';
+import { type CutTarget, LineCutter, type OversizeLine } from './line-cutter.ts';
+import type { Segment } from './object.ts';
+import type { Planner } from './plan.ts';
+
+export interface SlotOptions {
+  readonly blocks: SlotBlocks;
+  readonly delivery: Delivery;
+  readonly planner: Planner;
+  readonly download: DownloadContext;
+  readonly lineBytesMax: number;
+  /** Bytes fetched past a segment's end in its own GET, for its last line. */
+  readonly lookaheadBytes: number;
+  /** Bytes of one GET of a compressed object. */
+  readonly rangeBytes: number;
+  /** Told before the segment's end. Throws when the whole run has to end. */
+  readonly onObjectError: (segment: Segment, error: MillraceError) => void;
+}
+
+/** Largest further GET for a last line that did not end within the lookahead. */
+const TAIL_BYTES_MAX = 4 * 1024 * 1024;
+
+export class Slot {
+  readonly #options: SlotOptions;
+  readonly #target: BlockTarget;
+
+  constructor(options: SlotOptions) {
+    this.#options = options;
+    this.#target = new BlockTarget(options.blocks, options.delivery);
+  }
+
+  /**
+   * Downloads one segment, or gives up its object.
+   * @throws What ends the whole run: the service is away, the set-up is wrong, the signal was aborted, a bug.
+   */
+  async run(segment: Segment): Promise<void> {
+    const { planner, delivery, onObjectError } = this.#options;
+    const sink = new SegmentSink(segment, this.#target, this.#options);
+    let failure = planner.failureOf(segment);
+    try {
+      if (failure === null) failure = await this.#fetch(segment, sink);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || this.#options.download.signal.aborted) throw error;
+      onObjectError(segment, error);
+      failure = error;
+    }
+    if (failure !== null) this.#target.abandon();
+    if (sink.isBegun) delivery.end(segment, failure);
+    else delivery.drop(segment);
+  }
+
+  /** Nothing more will come: the open block goes back when its pieces have been read. */
+  close(): void {
+    this.#target.abandon();
+    this.#target.close();
+  }
+
+  /** @returns Why the object was given up meanwhile, by another slot, or null. */
+  async #fetch(segment: Segment, sink: SegmentSink): Promise<MillraceError | null> {
+    const { lookaheadBytes, rangeBytes, planner } = this.#options;
+    const { object } = segment;
+    const isPlain = () => segment.format === 'plain';
+    let position = Math.max(0, segment.start - 1);
+    let end = Math.min(object.size, isPlain() ? segment.end + lookaheadBytes : rangeBytes);
+    for (let tailBytes = lookaheadBytes; ; tailBytes = Math.min(2 * tailBytes, TAIL_BYTES_MAX)) {
+      position = await download(this.#options.download, object, position, end, sink);
+      if (sink.done || position === object.size) break;
+      const failure = planner.failureOf(segment);
+      if (failure !== null) return failure;
+      end = Math.min(object.size, position + (isPlain() ? tailBytes : rangeBytes));
+    }
+    while (!sink.done && !sink.endOfObject()) await sink.room();
+    return null;
+  }
+}
+
+/** What turns the bytes of one segment into events. */
+interface Writer {
+  write(chunk: Uint8Array): number;
+  /** @returns false when a buffer is missing. */
+  end(): boolean;
+  readonly done: boolean;
+}
+
+/** Looks at the first bytes where nobody has, then hands everything to the writer of that format. */
+class SegmentSink implements ByteSink {
+  readonly #segment: Segment;
+  readonly #target: BlockTarget;
+  readonly #options: SlotOptions;
+  #writer: Writer | null = null;
+  /** First bytes that were too few to decide, or wait for a block. */
+  #head: Uint8Array | null = null;
+
+  constructor(segment: Segment, target: BlockTarget, options: SlotOptions) {
+    this.#segment = segment;
+    this.#target = target;
+    this.#options = options;
+    if (!options.planner.isFormatUnknown(segment)) this.#begin();
+  }
+
+  get isBegun(): boolean {
+    return this.#writer !== null;
+  }
+
+  get done(): boolean {
+    return this.#writer?.done ?? false;
+  }
+
+  write(chunk: Uint8Array): number {
+    if (this.#writer === null) {
+      const head = this.#head === null ? chunk : Buffer.concat([this.#head, chunk]);
+      if (head.length < FORMAT_HEAD_BYTES && head.length < this.#segment.object.size) {
+        this.#head = head.slice();
+        return chunk.length;
+      }
+      this.#options.planner.settleFormat(this.#segment, formatOf(head));
+      this.#begin();
+    }
+    return this.#writeHead() ? this.#writer!.write(chunk) : 0;
+  }
+
+  room(): Promise<void> {
+    return this.#options.blocks.room();
+  }
+
+  /** @returns false when a buffer is missing: wait for room and call again. */
+  endOfObject(): boolean {
+    return this.#writeHead() && this.#writer!.end();
+  }
+
+  #writeHead(): boolean {
+    if (this.#head !== null) {
+      const taken = this.#writer!.write(this.#head);
+      this.#head = taken === this.#head.length || this.#writer!.done ? null : this.#head.subarray(taken);
+    }
+    return this.#head === null;
+  }
+
+  #begin(): void {
+    const { start, end, format, object } = this.#segment;
+    this.#target.segment = this.#segment;
+    this.#options.delivery.begin(this.#segment);
+    this.#writer =
+      format === 'plain'
+        ? // The last segment ends with the object: its last line needs no newline.
+          new LineCutter(
+            { start, end: end === object.size ? Infinity : end, lineBytesMax: this.#options.lineBytesMax },
+            this.#target,
+          )
+        : new RawWriter(object.size, this.#target);
+  }
+}
+
+/** Copies stored bytes into blocks as they come. */
+class RawWriter implements Writer {
+  readonly #size: number;
+  readonly #target: BlockTarget;
+  #offset = 0;
+  #pieceStart: number;
+
+  constructor(size: number, target: BlockTarget) {
+    this.#size = size;
+    this.#target = target;
+    this.#pieceStart = target.position;
+  }
+
+  get done(): boolean {
+    return this.#offset === this.#size;
+  }
+
+  write(chunk: Uint8Array): number {
+    let taken = 0;
+    while (taken < chunk.length) {
+      const block = this.#target.open();
+      if (block === null) break;
+      const count = Math.min(chunk.length - taken, block.bytes.length - this.#target.position);
+      block.bytes.set(chunk.subarray(taken, taken + count), this.#target.position);
+      taken += count;
+      this.#target.position += count;
+      this.#offset += count;
+      const isFull = this.#target.position === block.bytes.length;
+      const isLast = this.#offset === this.#size;
+      if (!isFull && !isLast) continue;
+      const pieceBytes = this.#target.position - this.#pieceStart;
+      if (pieceBytes > 0) {
+        this.#target.emitRaw(
+          block,
+          this.#pieceStart,
+          this.#target.position,
+          this.#offset - pieceBytes,
+          isLast,
+        );
+      }
+      if (isFull) this.#target.close();
+      this.#pieceStart = this.#target.position;
+    }
+    return taken;
+  }
+
+  end(): boolean {
+    return this.done;
+  }
+}
+
+/** The open block of a slot, as cutters and raw writers see it. */
+class BlockTarget implements CutTarget<Block> {
+  readonly #blocks: SlotBlocks;
+  readonly #delivery: Delivery;
+  #block: Block | null = null;
+  #big: Block | null = null;
+  position = 0;
+  segment: Segment | null = null;
+
+  constructor(blocks: SlotBlocks, delivery: Delivery) {
+    this.#blocks = blocks;
+    this.#delivery = delivery;
+  }
+
+  open(): Block | null {
+    if (this.#block === null) {
+      this.#block = this.#blocks.take();
+      // What we wait for may be pending in a parcel that waits for more.
+      if (this.#block === null) this.#delivery.flush();
+    }
+    return this.#block;
+  }
+
+  close(): void {
+    if (this.#block !== null) this.#blocks.release(this.#block);
+    this.#block = null;
+    this.position = 0;
+  }
+
+  big(bytes: number): Block | null {
+    this.#big = this.#blocks.takeBig(bytes);
+    if (this.#big === null) this.#delivery.flush();
+    return this.#big;
+  }
+
+  dropBig(buffer: Block): void {
+    this.#blocks.release(buffer);
+    this.#big = null;
+  }
+
+  emit(block: Block, start: number, end: number, objectOffset: number): void {
+    this.emitRaw(block, start, end, objectOffset, false);
+  }
+
+  emitRaw(block: Block, start: number, end: number, objectOffset: number, isLast: boolean): void {
+    // A long line's buffer goes over to its only piece; a block is still being filled.
+    if (block === this.#big) this.#big = null;
+    else block.references++;
+    this.#delivery.piece({ segment: this.segment!, block, start, end, objectOffset, isLast });
+  }
+
+  oversize(line: OversizeLine): void {
+    this.#delivery.oversize(this.segment!, line);
+  }
+
+  /** Forgets what was not emitted: the next piece starts behind it. */
+  abandon(): void {
+    if (this.#big !== null) this.dropBig(this.#big);
+  }
+}

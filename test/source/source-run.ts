@@ -1,0 +1,117 @@
+/** Harness of this folder's tests: runs a download pool against the embedded S3 and keeps what the sink is told. */
+import { setImmediate as turn } from 'node:timers/promises';
+import { createS3Client } from '../../src/aws/clients.ts';
+import type { MillraceError } from '../../src/errors.ts';
+import { type Parcel, releaseParcel, type SourceSink } from '../../src/source/delivery.ts';
+import { DownloadPool, type DownloadPoolOptions } from '../../src/source/download-pool.ts';
+import { createObjectGetter } from '../../src/source/get-object.ts';
+import type { OversizeLine } from '../../src/source/line-cutter.ts';
+import type { Segment, SourceObject } from '../../src/source/object.ts';
+import { type Clock, systemClock } from '../../src/source/retry.ts';
+
+process.env.AWS_ACCESS_KEY_ID ??= 'test';
+process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
+
+/** A clock on which waiting takes no time, but is written down. */
+export function hastyClock(): Clock & { readonly sleptMs: number[] } {
+  const sleptMs: number[] = [];
+  return {
+    ...systemClock,
+    sleptMs,
+    sleep: async (durationMs, signal) => {
+      signal?.throwIfAborted();
+      sleptMs.push(durationMs);
+      await turn();
+    },
+  };
+}
+
+export interface Recorded {
+  /** Everything told, in order: `begin k#0`, `piece k#0 offset bytes`, `end k#0`, `failed k CODE`. */
+  readonly events: string[];
+  /** Bytes by object and segment, pieces one after the other. */
+  readonly contents: Map<string, Buffer>;
+  readonly parcels: { pieces: number; bytes: number; format: string }[];
+  readonly errors: Map<string, MillraceError>;
+  readonly oversized: { key: string; line: OversizeLine }[];
+  readonly skipped: string[];
+}
+
+export function nameOf(segment: Segment): string {
+  return `${segment.object.key}#${segment.index}`;
+}
+
+export interface RunOptions extends Partial<Omit<DownloadPoolOptions, 'objects'>> {
+  readonly endpoint: string;
+  readonly objects: AsyncIterable<SourceObject>;
+  /** When parcels go back. Default: in a later turn of the event loop. */
+  readonly release?: (parcel: Parcel) => void;
+}
+
+export function startPool(options: RunOptions): { pool: DownloadPool; recorded: Recorded } {
+  const recorded: Recorded = {
+    events: [],
+    contents: new Map(),
+    parcels: [],
+    errors: new Map(),
+    oversized: [],
+    skipped: [],
+  };
+  const { events, contents } = recorded;
+  const release = options.release ?? ((parcel: Parcel) => setImmediate(() => releaseParcel(parcel)));
+  const sink: SourceSink = {
+    begin: (segment) => {
+      events.push(`begin ${nameOf(segment)} ${segment.format} of ${segment.count}`);
+      contents.set(nameOf(segment), Buffer.alloc(0));
+    },
+    parcel: (parcel) => {
+      recorded.parcels.push({ pieces: parcel.pieces.length, bytes: parcel.bytes, format: parcel.format });
+      for (const { segment, block, start, end, objectOffset, isLast } of parcel.pieces) {
+        const name = nameOf(segment);
+        const before = contents.get(name);
+        if (before === undefined) throw new Error(`a piece of ${name} came before its begin`);
+        events.push(`piece ${name} ${objectOffset}${isLast ? ' last' : ''}`);
+        contents.set(name, Buffer.concat([before, block.bytes.subarray(start, end)]));
+      }
+      release(parcel);
+    },
+    oversize: ({ object }, line) => recorded.oversized.push({ key: object.key, line }),
+    end: (segment, error) => events.push(`end ${nameOf(segment)}${error === null ? '' : ` ${error.code}`}`),
+    objectFailed: (object, error) => {
+      events.push(`failed ${object.key} ${error.code}`);
+      recorded.errors.set(object.key, error);
+    },
+    objectSkipped: (object) => recorded.skipped.push(object.key),
+  };
+  const clock = options.clock ?? systemClock;
+  const target = { region: 'us-east-1', profile: null, endpoint: options.endpoint };
+  const pool = new DownloadPool({
+    getter: createObjectGetter(createS3Client(target), { clock }),
+    sink,
+    downloads: 4,
+    segmentBytes: 1024 * 1024,
+    compression: 'auto',
+    isOrdered: false,
+    ...options,
+  });
+  return { pool, recorded };
+}
+
+/** Runs to the end. @returns What the sink was told. */
+export async function runPool(options: RunOptions): Promise<Recorded & { pool: DownloadPool }> {
+  const { pool, recorded } = startPool(options);
+  await pool.run();
+  return { ...recorded, pool };
+}
+
+/** The bytes of each object, its segments joined in order. */
+export function joined(recorded: Recorded): Map<string, string> {
+  const parts = [...recorded.contents].map(([name, bytes]) => {
+    const at = name.lastIndexOf('#');
+    return { key: name.slice(0, at), index: Number(name.slice(at + 1)), bytes };
+  });
+  parts.sort((one, other) => one.index - other.index);
+  const result = new Map<string, string>();
+  for (const { key, bytes } of parts) result.set(key, (result.get(key) ?? '') + bytes.toString('latin1'));
+  return result;
+}
