@@ -43,9 +43,8 @@ interface Exchange {
 /** One operation on decoded input, as the server and `LocalKinesis.call` run it. */
 export function perform(state: KinesisState, operation: string, input: Input): object {
   if (operation === 'PutRecord') return putRecord(state, input);
-  const perform = operations[operation];
-  if (perform === undefined) throw new ServiceError('UnknownOperationException', '');
-  return perform(state, input);
+  if (!Object.hasOwn(operations, operation)) throw new ServiceError('UnknownOperationException', '');
+  return operations[operation]!(state, input);
 }
 
 /** PutRecord is PutRecords with one entry whose refusal refuses the request. */
@@ -105,7 +104,7 @@ export class KinesisServer {
     const type = request.headers['content-type'] ?? '';
     const wire: Wire = type.startsWith(CONTENT_TYPES.cbor) ? 'cbor' : 'json';
     const isKnown = typeof target === 'string' && target.startsWith(TARGET_PREFIX);
-    const operation = isKnown ? target.slice(TARGET_PREFIX.length) : 'unknown';
+    const operation = isKnown ? target.slice(TARGET_PREFIX.length, TARGET_PREFIX.length + 64) : 'unknown';
     const exchange: Exchange = { request, response, operation, wire };
     counters.requests++;
     counters.requestsByOperation[operation] = (counters.requestsByOperation[operation] ?? 0) + 1;
