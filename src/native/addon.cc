@@ -3,9 +3,11 @@
 #include "codec.h"
 
 namespace millrace {
+void registerGetRecords(napi_env env, napi_value exports);    // get-records.cc
 void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.cc
 void registerScan(napi_env env, napi_value exports);          // scan.cc
 napi_value initAddon(napi_env env, napi_value exports) {
+  registerGetRecords(env, exports);
   registerRecordDigest(env, exports);
   registerScan(env, exports);
   exportCodec(env, exports);

@@ -70,6 +70,46 @@ class CborReader {
     return true;
   }
 
+  /** A byte string of definite length. */
+  bool byteString(TextRef& bytes) {
+    uint8_t info;
+    uint64_t length;
+    if (peek() != BYTES || !head(info, length) || info == 31 || length > uint64_t(end - at)) return fail();
+    bytes = {at, size_t(length)};
+    at += length;
+    return true;
+  }
+
+  /** An integer or a float of 32 or 64 bits, tagged or not: a timestamp is one. */
+  bool number(double& value) {
+    uint8_t info;
+    uint64_t argument;
+    const Major major = peek();
+    if (!head(info, argument)) return fail();
+    if (major == TAG && peek() != TAG) return number(value);
+    if (major == UNSIGNED && info != 31) {
+      value = double(argument);
+      return true;
+    }
+    if (major == NEGATIVE && info != 31) {
+      value = -1.0 - double(argument);
+      return true;
+    }
+    if (major != SIMPLE || info < 26 || info > 27) return fail();
+    if (info == 27) {
+      std::memcpy(&value, &argument, 8);
+      return true;
+    }
+    const uint32_t bits = uint32_t(argument);
+    float narrow;
+    std::memcpy(&narrow, &bits, 4);
+    value = narrow;
+    return true;
+  }
+
+  /** Where the next item starts. */
+  const uint8_t* position() const { return at; }
+
   /** Steps over one item of any kind. */
   bool skip(uint32_t depth) {
     if (at >= end || depth > DEPTH_MAX) return fail();

@@ -1,0 +1,273 @@
+// Get records: walks the CBOR answer of GetRecords and writes its records as RECORD frames, KPL aggregates taken apart.
+// The portable twin is src/stream/answer-portable.ts. The answer comes from the network and is not trusted; what this file
+// cannot read (chunked strings) it refuses, and the twin is asked.
+#include <cstring>
+
+#include "addon.h"
+#include "aggregate-reader.h"
+#include "args.h"
+#include "cbor-reader.h"
+#include "frame.h"
+#include "md5-many.h"
+
+namespace millrace {
+namespace {
+
+/** Cells of the outline, u32. Offsets count from the start of the answer; 0 where a member is absent. */
+enum Outline { RECORDS_AT, RECORD_COUNT, NEXT_ITERATOR_AT, MILLIS_AT, CHILD_SHARDS_AT };
+/** Cells of the cursor, u32. */
+enum Cursor { AT, LEFT, SUB, ORDINAL, NEED_BYTES, OUTSIDE };
+/** Columns of the index, f64, one row a record of the answer. */
+enum Index { SEQUENCE_AT, SEQUENCE_BYTES, ARRIVAL_MS, PARTS, COLUMNS };
+/** PARTS of a record that starts like an aggregate but is none: it is passed on as it is. */
+constexpr double PARTS_BAD_CHECKSUM = -1;
+constexpr double PARTS_MALFORMED = -2;
+
+/** outlineGetRecords(answer, outline): where the members lie. Returns false when the answer cannot be read here. */
+bool outline(const View<uint8_t>& answer, uint32_t* cells) {
+  for (int cell = RECORDS_AT; cell <= CHILD_SHARDS_AT; cell++) cells[cell] = 0;
+  CborReader reader(answer.data, answer.length);
+  uint64_t members;
+  if (!reader.open(CborReader::MAP, members)) return false;
+  TextRef name;
+  while (reader.more(members)) {
+    if (!reader.text(name)) return false;
+    const auto at = uint32_t(reader.position() - answer.data);
+    if (name.is("Records")) {
+      uint64_t items;
+      if (!reader.open(CborReader::ARRAY, items)) return false;
+      cells[RECORDS_AT] = uint32_t(reader.position() - answer.data);
+      while (reader.more(items)) {
+        cells[RECORD_COUNT] += 1;
+        if (!reader.skip(2)) return false;
+      }
+      continue;
+    }
+    if (name.is("NextShardIterator")) cells[NEXT_ITERATOR_AT] = at;
+    if (name.is("MillisBehindLatest")) cells[MILLIS_AT] = at;
+    if (name.is("ChildShards")) cells[CHILD_SHARDS_AT] = at;
+    if (!reader.skip(1)) return false;
+  }
+  return reader.isOk;
+}
+
+struct Entry {
+  TextRef data, key, sequence;
+  double arrivalMs = 0;
+  /** Where the entry starts, to come back to. */
+  const uint8_t* from = nullptr;
+  uint8_t checksum[AGGREGATE_CHECKSUM_BYTES];
+  Slice slice() const { return {data.bytes, data.length}; }
+};
+
+bool readEntry(CborReader& reader, Entry& entry) {
+  entry = Entry();
+  entry.from = reader.position();
+  uint64_t members;
+  if (!reader.open(CborReader::MAP, members)) return false;
+  TextRef name;
+  while (reader.more(members)) {
+    if (!reader.text(name)) return false;
+    bool isRead;
+    if (name.is("Data")) isRead = reader.byteString(entry.data);
+    else if (name.is("PartitionKey")) isRead = reader.text(entry.key);
+    else if (name.is("SequenceNumber")) isRead = reader.text(entry.sequence);
+    else if (name.is("ApproximateArrivalTimestamp") && !reader.peekNull()) isRead = reader.number(entry.arrivalMs);
+    else isRead = reader.skip(3);
+    if (!isRead) return false;
+  }
+  return reader.isOk && entry.sequence.bytes != nullptr && entry.key.length <= UINT16_MAX;
+}
+
+struct HashKey {
+  uint64_t high = 0;
+  uint64_t low = 0;
+};
+
+bool operator<(const HashKey& one, const HashKey& other) {
+  return one.high != other.high ? one.high < other.high : one.low < other.low;
+}
+
+/** Zero for what is no number of at most 39 digits. */
+HashKey fromDecimal(const Slice& digits) {
+  unsigned __int128 value = 0;
+  if (digits.length > 39) return {};
+  for (size_t i = 0; i < digits.length; i++) {
+    if (digits.bytes[i] < '0' || digits.bytes[i] > '9') return {};
+    value = value * 10 + uint8_t(digits.bytes[i] - '0');
+  }
+  return {uint64_t(value >> 64), uint64_t(value)};
+}
+
+/** Writes frames until they do not fit any more. */
+struct FrameWriter {
+  uint8_t* out;
+  size_t capacity;
+  size_t used = 0;
+  size_t needBytes = 0;
+
+  uint8_t* write(const Slice& key, const Slice& data, uint32_t ordinal, uint64_t part, uint8_t flags, const HashKey& hash) {
+    const uint64_t bytes = (uint64_t(FRAME_HEADER_BYTES) + key.length + data.length + 7) & ~uint64_t(7);
+    if (bytes > capacity - used) {
+      needBytes = bytes;
+      return nullptr;
+    }
+    uint8_t* frame = out + used;
+    const FrameHeader header = {uint32_t(bytes), KIND_RECORD, flags, uint16_t(key.length), uint32_t(data.length), ordinal,
+                                part, hash.high, hash.low};
+    std::memcpy(frame, &header, sizeof header);
+    std::memcpy(frame + FRAME_HEADER_BYTES, key.bytes, key.length);
+    std::memcpy(frame + FRAME_HEADER_BYTES + key.length, data.bytes, data.length);
+    used += bytes;
+    return frame;
+  }
+};
+
+constexpr size_t HASH_BATCH = 32;
+
+/** Gives the frames of sub-records without an explicit hash key the MD5 of their partition key, many at a time. */
+struct KeyHasher {
+  const uint64_t* range;
+  uint32_t outsideCount = 0;
+  Md5Job jobs[HASH_BATCH];
+  uint8_t* frames[HASH_BATCH];
+  size_t used = 0;
+
+  void check(const HashKey& hash) {
+    if (hash < HashKey{range[0], range[1]} || HashKey{range[2], range[3]} < hash) outsideCount += 1;
+  }
+  void add(uint8_t* frame, size_t keyBytes) {
+    jobs[used] = {frame + FRAME_HEADER_BYTES, keyBytes, frame + FRAME_HASH_HIGH};
+    frames[used++] = frame;
+    if (used == HASH_BATCH) flush();
+  }
+  void flush() {
+    if (used > 0) md5Many(jobs, used);
+    for (size_t i = 0; i < used; i++) {
+      HashKey hash;
+      std::memcpy(&hash, frames[i] + FRAME_HASH_HIGH, 16);
+      hash = {__builtin_bswap64(hash.high), __builtin_bswap64(hash.low)};
+      std::memcpy(frames[i] + FRAME_HASH_HIGH, &hash, 16);
+      check(hash);
+    }
+    used = 0;
+  }
+};
+
+/** Entries that are read ahead, so that their checksums are computed side by side; and bytes of them, for they may be read again. */
+constexpr size_t AHEAD_ENTRIES = 16;
+constexpr size_t AHEAD_BYTES = 1 << 20;
+
+struct Decoder {
+  const View<uint8_t>& answer;
+  uint32_t* cursor;
+  FrameWriter writer;
+  double* index;
+  KeyHasher hasher;
+  AggregateReader aggregate;
+
+  /** @returns False when the answer is malformed. */
+  bool run() {
+    CborReader reader(answer.data + cursor[AT], answer.length - cursor[AT]);
+    while (cursor[LEFT] > 0) {
+      Entry entries[AHEAD_ENTRIES];
+      Md5Job jobs[AHEAD_ENTRIES];
+      size_t count = 0, jobCount = 0, jobBytes = 0;
+      while (count < AHEAD_ENTRIES && count < cursor[LEFT] && jobBytes < AHEAD_BYTES) {
+        Entry& entry = entries[count++];
+        if (!readEntry(reader, entry)) return false;
+        if (!hasAggregateMagic(entry.slice())) continue;
+        const Slice message = aggregateMessage(entry.slice());
+        jobs[jobCount++] = {message.bytes, message.length, entry.checksum};
+        jobBytes += message.length;
+      }
+      if (jobCount > 0) md5Many(jobs, jobCount);
+      for (size_t i = 0; i < count; i++) {
+        cursor[AT] = uint32_t(entries[i].from - answer.data);
+        if (!emit(entries[i])) {
+          hasher.flush();
+          return true;
+        }
+        cursor[AT] = uint32_t((i + 1 < count ? entries[i + 1].from : reader.position()) - answer.data);
+        cursor[LEFT] -= 1;
+        cursor[SUB] = 0;
+        cursor[ORDINAL] += 1;
+      }
+    }
+    hasher.flush();
+    return true;
+  }
+
+  /** @returns False when the frames did not fit. */
+  bool emit(const Entry& entry) {
+    double* row = index + size_t(cursor[ORDINAL]) * COLUMNS;
+    row[SEQUENCE_AT] = double(entry.sequence.bytes - answer.data);
+    row[SEQUENCE_BYTES] = double(entry.sequence.length);
+    row[ARRIVAL_MS] = entry.arrivalMs;
+    row[PARTS] = 0;
+    const Slice data = entry.slice();
+    if (hasAggregateMagic(data)) {
+      const Slice message = aggregateMessage(data);
+      if (std::memcmp(entry.checksum, message.bytes + message.length, AGGREGATE_CHECKSUM_BYTES) != 0) {
+        row[PARTS] = PARTS_BAD_CHECKSUM;
+      } else if (!aggregate.open(message)) {
+        row[PARTS] = PARTS_MALFORMED;
+      } else {
+        row[PARTS] = double(aggregate.count());
+        return emitParts();
+      }
+    }
+    return writer.write({entry.key.bytes, entry.key.length}, data, cursor[ORDINAL], 0, 0, {}) != nullptr;
+  }
+
+  bool emitParts() {
+    for (; cursor[SUB] < aggregate.count(); cursor[SUB]++) {
+      const SubRecord part = aggregate.at(cursor[SUB]);
+      const HashKey hash = part.hasExplicitHashKey ? fromDecimal(part.explicitHashKey) : HashKey{};
+      const uint8_t flags = part.hasExplicitHashKey ? FLAG_EXPLICIT_HASH_KEY : 0;
+      uint8_t* frame = writer.write(part.key, part.data, cursor[ORDINAL], cursor[SUB], flags, hash);
+      if (frame == nullptr) return false;
+      if (hasher.range == nullptr) continue;
+      if (part.hasExplicitHashKey) hasher.check(hash);
+      else hasher.add(frame, part.key.length);
+    }
+    return true;
+  }
+};
+
+napi_value outlineGetRecords(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  napi_value result;
+  napi_get_boolean(env, outline(viewOf<uint8_t>(env, args[0]), viewOf<uint32_t>(env, args[1]).data), &result);
+  return result;
+}
+
+/**
+ * decodeGetRecords(answer, cursor, out, index, range | null): writes frames from the cursor on, as many as fit, and moves it on.
+ * The frame's unit is the record's ordinal in the answer, its lineOffset the sub-record's number. With a range (four u64: first and
+ * last hash key) sub-records get their hash keys, and those outside the range are counted in the cursor.
+ * Returns the bytes written, or -1 when the answer is malformed.
+ */
+napi_value decodeGetRecords(napi_env env, napi_callback_info info) {
+  Args<5> args(env, info);
+  const View<uint8_t> answer = viewOf<uint8_t>(env, args[0]);
+  uint32_t* cursor = viewOf<uint32_t>(env, args[1]).data;
+  const View<uint8_t> out = viewOf<uint8_t>(env, args[2]);
+  thread_local AggregateReader scratch;
+  Decoder decoder{answer, cursor, {out.data, out.length}, viewOf<double>(env, args[3]).data,
+                  {viewOf<uint64_t>(env, args[4]).data}, std::move(scratch)};
+  const bool isOk = decoder.run();
+  scratch = std::move(decoder.aggregate);
+  cursor[NEED_BYTES] = uint32_t(decoder.writer.needBytes);
+  cursor[OUTSIDE] += decoder.hasher.outsideCount;
+  return numberOf(env, isOk ? double(decoder.writer.used) : -1);
+}
+
+}  // namespace
+
+void registerGetRecords(napi_env env, napi_value exports) {
+  exportFunction(env, exports, "outlineGetRecords", outlineGetRecords);
+  exportFunction(env, exports, "decodeGetRecords", decodeGetRecords);
+}
+
+}  // namespace millrace

@@ -1,0 +1,172 @@
+/**
+ * Portable answer: reads a GetRecords answer without native code, in CBOR of any form or in JSON. Twin of src/native/get-records.cc.
+ * Takes  the body. Gives  RECORD frames and what else the answer says, as src/stream/answer.ts describes.
+ * Owns   the decoded records of one answer, at most 10 MiB of them.
+ * Never  allocates more than one answer's worth: frames come in runs.
+ */
+import { createHash } from 'node:crypto';
+import { type CborValue, decodeCbor } from '../aws/cbor.ts';
+import { KPL } from '../limits.ts';
+import { deaggregate, type SubRecord } from '../publish/kpl.ts';
+import { FRAME, FRAME_FLAG, FRAME_KIND, frameBytes } from '../ring/layout.ts';
+import { type Answer, type AnswerOutline, type HashRange, outlineOf, PARTS } from './answer.ts';
+
+interface Entry {
+  readonly key: Buffer;
+  readonly data: Uint8Array;
+  readonly sequenceNumber: string;
+  readonly arrivalMs: number;
+}
+
+const RUN_BYTES = 512 * 1024;
+const MASK_64 = (1n << 64n) - 1n;
+
+function hasAggregateMagic(data: Uint8Array): boolean {
+  return (
+    data.length >= KPL.magic.length + KPL.checksumBytes && KPL.magic.every((byte, i) => data[i] === byte)
+  );
+}
+
+function isChecksumRight(data: Uint8Array): boolean {
+  const end = data.length - KPL.checksumBytes;
+  const checksum = createHash('md5').update(data.subarray(KPL.magic.length, end)).digest();
+  return checksum.equals(data.subarray(end));
+}
+
+/** The hash key of a sub-record; zero for an explicit one that is no number. */
+function hashKeyOf(part: SubRecord): bigint {
+  const digits = part.explicitHashKey;
+  if (digits === null) return BigInt(`0x${createHash('md5').update(part.partitionKey).digest('hex')}`);
+  return /^\d{1,39}$/.test(digits) ? BigInt.asUintN(128, BigInt(digits)) : 0n;
+}
+
+export class PortableAnswer implements Answer {
+  readonly #wire: 'cbor' | 'json';
+  #entries: Entry[] = [];
+  #parts: number[] = [];
+  #range: HashRange | null = null;
+  /** The aggregate that is being written, and how many of its sub-records are. */
+  #open: SubRecord[] | null = null;
+  #sub = 0;
+  #out = new Uint8Array(RUN_BYTES);
+  #used = 0;
+  outsideCount = 0;
+
+  constructor(wire: 'cbor' | 'json') {
+    this.#wire = wire;
+  }
+
+  open(body: Uint8Array, range: HashRange | null): AnswerOutline {
+    const isCbor = this.#wire === 'cbor';
+    const members = (isCbor ? decodeCbor(body) : JSON.parse(Buffer.from(body).toString('utf8'))) as Record<
+      string,
+      CborValue
+    >;
+    const records = (members?.Records ?? []) as Record<string, CborValue>[];
+    this.#entries = records.map((record) => entryOf(record, isCbor));
+    this.#parts = [];
+    this.#range = range;
+    this.#open = null;
+    this.outsideCount = 0;
+    return outlineOf({
+      recordCount: records.length,
+      nextIterator: members.NextShardIterator,
+      millis: members.MillisBehindLatest,
+      childShards: members.ChildShards,
+    });
+  }
+
+  next(): Uint8Array | null {
+    this.#used = 0;
+    while (this.#parts.length < this.#entries.length || this.#open) {
+      if (!this.#open) this.#begin(this.#entries[this.#parts.length]!);
+      if (!this.#writeParts()) return this.#out.subarray(0, this.#used);
+    }
+    return this.#used > 0 ? this.#out.subarray(0, this.#used) : null;
+  }
+
+  /** Takes the next entry as what it is: an aggregate, or a single record. */
+  #begin(entry: Entry): void {
+    let parts = 0;
+    let open: SubRecord[] | null = null;
+    if (hasAggregateMagic(entry.data)) {
+      if (isChecksumRight(entry.data)) open = deaggregate(entry.data);
+      else parts = PARTS.BAD_CHECKSUM;
+      if (parts === 0) parts = open ? open.length : PARTS.MALFORMED;
+    }
+    this.#parts.push(parts);
+    this.#sub = 0;
+    this.#open = open ?? [{ partitionKey: '', explicitHashKey: null, data: entry.data }];
+  }
+
+  /** @returns False when the run is full. */
+  #writeParts(): boolean {
+    const ordinal = this.#parts.length - 1;
+    const isAggregate = this.#parts[ordinal]! > 0;
+    for (const open = this.#open!; this.#sub < open.length; this.#sub++) {
+      const part = open[this.#sub]!;
+      const key = isAggregate ? Buffer.from(part.partitionKey) : this.#entries[ordinal]!.key;
+      const bytes = frameBytes(key.length, part.data.length);
+      if (bytes > this.#out.length - this.#used) {
+        if (this.#used > 0) return false;
+        this.#out = new Uint8Array(2 * bytes);
+      }
+      this.#writeFrame(bytes, key, part, ordinal, isAggregate);
+    }
+    this.#open = null;
+    return true;
+  }
+
+  #writeFrame(bytes: number, key: Buffer, part: SubRecord, ordinal: number, isAggregate: boolean): void {
+    const view = new DataView(this.#out.buffer, this.#used, bytes);
+    this.#out.fill(0, this.#used, this.#used + FRAME.HEADER_BYTES);
+    view.setUint32(FRAME.FRAME_BYTES, bytes, true);
+    view.setUint8(FRAME.KIND, FRAME_KIND.RECORD);
+    view.setUint16(FRAME.KEY_BYTES, key.length, true);
+    view.setUint32(FRAME.DATA_BYTES, part.data.length, true);
+    view.setUint32(FRAME.UNIT, ordinal, true);
+    view.setUint32(FRAME.LINE_OFFSET, this.#sub, true);
+    if (isAggregate && part.explicitHashKey !== null)
+      view.setUint8(FRAME.FLAGS, FRAME_FLAG.EXPLICIT_HASH_KEY);
+    if (isAggregate && (this.#range || part.explicitHashKey !== null)) {
+      const hash = hashKeyOf(part);
+      view.setBigUint64(FRAME.HASH_HIGH, hash >> 64n, true);
+      view.setBigUint64(FRAME.HASH_LOW, hash & MASK_64, true);
+      if (this.#range && !isInside(hash, this.#range)) this.outsideCount += 1;
+    }
+    this.#out.set(key, this.#used + FRAME.HEADER_BYTES);
+    this.#out.set(part.data, this.#used + FRAME.HEADER_BYTES + key.length);
+    this.#used += bytes;
+  }
+
+  sequenceNumber(ordinal: number): string {
+    return this.#entries[ordinal]!.sequenceNumber;
+  }
+
+  arrivalMs(ordinal: number): number {
+    return this.#entries[ordinal]!.arrivalMs;
+  }
+
+  parts(ordinal: number): number {
+    return this.#parts[ordinal]!;
+  }
+}
+
+function entryOf(record: Record<string, CborValue>, isCbor: boolean): Entry {
+  const data = record.Data;
+  const arrival = Number(record.ApproximateArrivalTimestamp ?? 0);
+  if (typeof record.SequenceNumber !== 'string') {
+    throw new RangeError('Cannot read the answer to GetRecords: a record is malformed');
+  }
+  return {
+    key: Buffer.from(String(record.PartitionKey ?? '')),
+    data: data instanceof Uint8Array ? data : Buffer.from(String(data ?? ''), 'base64'),
+    sequenceNumber: record.SequenceNumber,
+    // Milliseconds in CBOR, seconds in JSON.
+    arrivalMs: isCbor ? arrival : Math.round(arrival * 1000),
+  };
+}
+
+function isInside(hash: bigint, range: HashRange): boolean {
+  return hash >= (range[0]! << 64n) + range[1]! && hash <= (range[2]! << 64n) + range[3]!;
+}
