@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { bodySuffix, bodyWriter } from '../../src/publish/body.ts';
+import { decodeCbor } from '../../src/publish/cbor.ts';
+
+const entry = (dataBytes: number, keyBytes: number) => ({
+  key: Buffer.alloc(keyBytes, 'k'),
+  explicitHashKey: null,
+  data: Buffer.alloc(dataBytes, 'd'),
+});
+
+describe('a body', () => {
+  it.each([0, 23, 24, 255, 256, 65_535, 65_536])(
+    'holds data of %i bytes, at both sides of each length of a head',
+    (dataBytes) => {
+      const out = new Uint8Array(dataBytes + 400);
+      const writer = bodyWriter('cbor', out);
+      writer.open();
+      writer.entry(entry(dataBytes, 24));
+      const bytes = writer.close(bodySuffix('cbor', 'arn:x'));
+      const { Records } = decodeCbor(out.subarray(0, bytes)) as { Records: { Data: Uint8Array }[] };
+      expect(Records[0]?.Data.length).toBe(dataBytes);
+    },
+  );
+
+  it('takes an ARN of 2,048 bytes and refuses one more', () => {
+    expect(bodySuffix('cbor', 'x'.repeat(2048)).length).toBeGreaterThan(2048);
+    expect(() => bodySuffix('cbor', 'x'.repeat(2049))).toThrow(RangeError);
+    expect(() => bodySuffix('json', 'ü'.repeat(1025))).toThrow(RangeError);
+  });
+});
