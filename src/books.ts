@@ -6,12 +6,13 @@
  *        settled; or, when it cannot be read to its end, when all that was read of it is settled.
  * Never  does I/O of its own: entries and letters go to src/journal/, which decides when they are on the disk.
  */
+
+import type { RejectCode } from './errors.ts';
 import type { DeadLetter } from './journal/dead-letters.ts';
 import type { JournalEntry, PinnedObject } from './journal/entries.ts';
 import type { PartialObject } from './journal/state.ts';
-import { addTally, type Tally, tally as newTally } from './journal/tally.ts';
+import { addTally, tally as newTally, type Tally } from './journal/tally.ts';
 import { Ledger } from './ledger.ts';
-import type { RejectCode } from './errors.ts';
 import type { Segment, SourceObject } from './source/object.ts';
 import type { PieceTally, RejectedLine } from './threads/parse-setup.ts';
 
@@ -75,7 +76,13 @@ export interface BooksOptions {
 
 export class Books {
   readonly ledger = new Ledger<UnitBook>();
-  readonly counts: Counts = { objectsDone: 0, objectsFailed: 0, objectsSkipped: 0, objectBytesDone: 0, tally: newTally() };
+  readonly counts: Counts = {
+    objectsDone: 0,
+    objectsFailed: 0,
+    objectsSkipped: 0,
+    objectBytesDone: 0,
+    tally: newTally(),
+  };
   readonly #options: BooksOptions;
   readonly #open = new Map<string, ObjectBook>();
   readonly #earlier = new Map<string, PartialObject>();
@@ -156,11 +163,26 @@ export class Books {
   }
 
   /** The stream refused a record for good: it is a reject, and no longer one of the published. */
-  refuse(refused: { unit: number; objectOffset: number; key: Uint8Array; data: Uint8Array; message: string }): void {
+  refuse(refused: {
+    unit: number;
+    objectOffset: number;
+    key: Uint8Array;
+    data: Uint8Array;
+    message: string;
+  }): void {
     const { book, tally } = this.ledger.item(refused.unit);
     const { bucket, key, etag } = book.object;
     const { objectOffset: offset, data, message } = refused;
-    this.#options.onLetter({ bucket, key, etag, offset, length: data.byteLength, code: 'PUT_REFUSED', message, data });
+    this.#options.onLetter({
+      bucket,
+      key,
+      etag,
+      offset,
+      length: data.byteLength,
+      code: 'PUT_REFUSED',
+      message,
+      data,
+    });
     const { sumA, sumB } = this.#options.digestOf(refused.key, data);
     const part = newTally({ records: 1, bytes: refused.key.byteLength + data.byteLength, sumA, sumB });
     for (const sums of [tally, this.counts.tally]) {
@@ -233,12 +255,18 @@ export class Books {
     }
     const isLast = book.parts.length === 0 && book.isStreamEnded;
     if (offset === null || isLast || book.failedCode !== null) return;
-    this.#options.journal?.append({ kind: 'progress', id: this.#pin(book), offset, tally: newTally(book.tally) });
+    this.#options.journal?.append({
+      kind: 'progress',
+      id: this.#pin(book),
+      offset,
+      tally: newTally(book.tally),
+    });
   }
 
   #closeIfSettled(book: ObjectBook): void {
     if (book.unitsOpen > 0 || book.segmentsEnded < book.segmentsBegun) return;
-    const isWhole = book.isStreamEnded || (book.segmentCount > 0 && book.segmentsSettled >= book.segmentCount);
+    const isWhole =
+      book.isStreamEnded || (book.segmentCount > 0 && book.segmentsSettled >= book.segmentCount);
     if (!isWhole && book.failedCode === null) return;
     if (!this.#open.delete(nameOf(book.object))) return;
     this.#earlier.delete(nameOf(book.object));

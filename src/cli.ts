@@ -24,7 +24,6 @@ export async function main(args: readonly string[]): Promise<void> {
       ...manifest,
       oclif: {
         bin: 'millrace',
-        topicSeparator: ' ',
         commands: { strategy: 'explicit', target: fileURLToPath(commands), identifier: 'COMMANDS' },
       },
     },

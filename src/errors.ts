@@ -34,7 +34,11 @@ export interface WireError {
 export class MillraceError extends Error {
   readonly code: ErrorCode;
   readonly exitCode: number;
-  constructor(code: ErrorCode, message: string, options: ErrorOptions & { exitCode?: 2 | 3 | 130 | 143 } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: ErrorOptions & { exitCode?: 2 | 3 | 130 | 143 } = {},
+  ) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;

@@ -21,6 +21,9 @@ export const FAULT_POINTS = [
   'dead-letters.before-sync',
   'dead-letters.before-rename',
   'parser.task',
+  'publisher.before-put',
+  'publisher.after-put',
+  'engine.settled',
 ] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 

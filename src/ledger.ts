@@ -37,7 +37,8 @@ export class Ledger<T> {
 
   /** Resolves when new objects may be begun. */
   async room(): Promise<void> {
-    while (this.#units.size > UNIT_COUNT_BUSY) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.#units.size > UNIT_COUNT_BUSY)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Opens a unit for `item`. */

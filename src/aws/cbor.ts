@@ -11,6 +11,7 @@ export type CborValue =
   | boolean
   | null
   | Uint8Array
+  | Date
   | readonly CborValue[]
   | { readonly [key: string]: CborValue | undefined };
 
@@ -186,6 +187,9 @@ function write(value: CborValue, parts: Uint8Array[]): void {
     parts.push(Uint8Array.of(value === null ? 0xf6 : value ? 0xf5 : 0xf4));
   } else if (value instanceof Uint8Array) {
     parts.push(head(CBOR_MAJOR.BYTES, value.length), value);
+  } else if (value instanceof Date) {
+    // Tag 1 and milliseconds: RFC 8949 says seconds, the service says milliseconds.
+    parts.push(head(CBOR_MAJOR.TAG, 1), head(CBOR_MAJOR.UINT, value.getTime()));
   } else if (Array.isArray(value)) {
     parts.push(head(CBOR_MAJOR.ARRAY, value.length));
     for (const item of value) write(item, parts);

@@ -14,7 +14,8 @@ export function oclifFlags(specs: Readonly<Record<string, FlagSpec>>) {
   const entries = Object.entries(specs).map(([name, spec]) => {
     const common = { summary: spec.help, helpValue: spec.value };
     if (spec.kind === 'switch') return [name, Flags.boolean({ summary: spec.help })];
-    return [name, Flags.string({ ...common, multiple: spec.kind === 'list' })];
+    if (spec.kind === 'list') return [name, Flags.string({ ...common, multiple: true })];
+    return [name, Flags.string(common)];
   });
   return Object.fromEntries(entries);
 }

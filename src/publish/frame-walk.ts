@@ -58,10 +58,12 @@ export function markOutside(frames: Uint8Array, count: number, shard: ShardRange
 export function readRefused(batch: Batch, message: string): RefusedRecord[] {
   const records: RefusedRecord[] = [];
   walk(batch.buffer, batch.count, (bytes, at) => {
-    const dataStart = at + FRAME.HEADER_BYTES + bytes.readUInt16LE(at + FRAME.KEY_BYTES);
+    const keyStart = at + FRAME.HEADER_BYTES;
+    const dataStart = keyStart + bytes.readUInt16LE(at + FRAME.KEY_BYTES);
     records.push({
       unit: bytes.readUInt32LE(at + FRAME.UNIT),
       objectOffset: Number(bytes.readBigUInt64LE(at + FRAME.LINE_OFFSET)),
+      key: Uint8Array.from(bytes.subarray(keyStart, dataStart)),
       data: Uint8Array.from(bytes.subarray(dataStart, dataStart + bytes.readUInt32LE(at + FRAME.DATA_BYTES))),
       message,
     });

@@ -6,6 +6,7 @@
  * Never  retries, paces or decides what a verdict means: see publisher.ts.
  */
 import { KinesisCallError, type KinesisCaller } from '../aws/kinesis-call.ts';
+import { faultPoint } from '../fault-points.ts';
 import { KINESIS } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Codec, PutVerdict, Wire } from './codec.ts';
@@ -106,7 +107,9 @@ export class RecordPutter {
   }
 
   async #call(body: Uint8Array, shard: OwnedShard, verdicts: Uint8Array): Promise<PutVerdict> {
+    faultPoint('publisher.before-put');
     const answer = await this.#caller.call('PutRecords', body);
+    faultPoint('publisher.after-put');
     const expectedShardId = this.#options.canPredictShard ? shard.shardId : null;
     try {
       return this.#codec.readPutResult(

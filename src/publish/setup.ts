@@ -19,7 +19,7 @@ export const PHASE = {
 export interface StreamTarget {
   readonly name: string;
   readonly arn: string;
-  readonly region: string;
+  readonly region: string | null;
   readonly profile: string | null;
   readonly endpoint: string | null;
 }
@@ -71,6 +71,9 @@ export interface PublishSetup {
   /** Int32Array, records acknowledged per accounting unit. */
   readonly acknowledged: SharedArrayBuffer;
   readonly stats: SharedArrayBuffer;
+  /** Of all threads, and which of them is this one's (src/threads/heartbeat.ts). */
+  readonly heartbeats: SharedArrayBuffer;
+  readonly heartIndex: number;
   /** Bytes for batches and bodies. */
   readonly bufferBytesMax: number;
   readonly scanner: 'native' | 'portable';
@@ -81,6 +84,7 @@ export interface PublishSetup {
 export interface RefusedRecord {
   readonly unit: number;
   readonly objectOffset: number;
+  readonly key: Uint8Array;
   readonly data: Uint8Array;
   readonly message: string;
 }

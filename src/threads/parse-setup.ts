@@ -18,6 +18,8 @@ export interface ParseSetup {
   readonly control: SharedArrayBuffer;
   /** Int32Array of two cells: parsers started so far; bytes of rejected lines that the main thread has not taken yet. */
   readonly shared: SharedArrayBuffer;
+  /** Of all threads; the parsers' come first. */
+  readonly heartbeats: SharedArrayBuffer;
   readonly isOrdered: boolean;
   /** JSON Schema as text, and the name of its file. */
   readonly schema: { readonly text: string; readonly name: string } | null;

@@ -15,6 +15,7 @@ import { Doorbell, waitForSpace } from '../ring/wait.ts';
 import { openScanner } from '../scan/open.ts';
 import type { Reject, ScanLanes, Scanner } from '../scan/scanner.ts';
 import { createJudge } from '../scan/schema.ts';
+import { Heart } from './heartbeat.ts';
 import { Inflation } from './inflation.ts';
 import { LaneDigest } from './lane-digest.ts';
 import {
@@ -46,6 +47,7 @@ export class ParseThread {
   readonly #control: Int32Array;
   readonly #shared: Int32Array;
   readonly #digest: LaneDigest;
+  readonly #heart: Heart;
 
   constructor(setup: ParseSetup) {
     this.setup = setup;
@@ -58,12 +60,22 @@ export class ParseThread {
     this.#scanner = openScanner(setup.rules, this.#lanes, { portable: setup.isPortable, judge });
     this.#bell = new Doorbell(setup.doorbells);
     this.#control = new Int32Array(setup.control);
+    this.#heart = new Heart(setup.heartbeats, index);
     this.#digest = new LaneDigest(buffers, setup.digestKey);
   }
 
   /** Does one task. Rejects only for a broken invariant, or when the run is being stopped. */
   async run(task: ParseTask): Promise<ParseReceipt> {
-    faultPoint('parser.task');
+    this.#heart.isBusy = true;
+    try {
+      faultPoint('parser.task');
+      return await this.#run(task);
+    } finally {
+      this.#heart.isBusy = false;
+    }
+  }
+
+  async #run(task: ParseTask): Promise<ParseReceipt> {
     if (this.setup.isOrdered) this.#mark(FRAME_KIND.BEGIN, task.sequence);
     const tallies =
       task.kind === 'plain' ? task.pieces.map((piece) => this.#scanPlain(piece)) : await this.#inflate(task);
@@ -125,7 +137,9 @@ export class ParseThread {
     if (!hasRoom) throw new StoppedError('The run is being stopped');
   }
 
+  /** Asked again and again by whatever waits. */
   #isStopping(): boolean {
+    this.#heart.beat();
     return Atomics.load(this.#control, 0) === PHASE.STOP;
   }
 

@@ -13,12 +13,21 @@ import { RecordPutter } from '../publish/put-records.ts';
 import type { PublishReceipt, PublishSetup } from '../publish/setup.ts';
 import { listOpenShards } from '../publish/stream-probe.ts';
 import { createRandom } from '../random.ts';
+import { Heart } from './heartbeat.ts';
 
 /** Runs one publisher to its end. */
 export async function publish(setup: PublishSetup): Promise<PublishReceipt> {
   const { rules, target, traits } = setup;
   const client = createKinesisClient(target);
-  const caller = createKinesisCaller({ client, wire: rules.wire, requestTimeoutMs: rules.requestTimeoutMs });
+  const caller = await createKinesisCaller({
+    client,
+    wire: rules.wire,
+    streamArn: target.arn,
+    requestTimeoutMs: rules.requestTimeoutMs,
+    socketCountMax: rules.inFlightMax,
+  });
+  const heart = new Heart(setup.heartbeats, setup.heartIndex);
+  heart.isBusy = true;
   const codec = openCodec({ portable: setup.scanner === 'portable' });
   const pool = new BufferPool(setup.bufferBytesMax);
   const putter = new RecordPutter(caller, codec, pool, {
@@ -40,8 +49,10 @@ export async function publish(setup: PublishSetup): Promise<PublishReceipt> {
     random: createRandom(setup.seed),
   });
   try {
+    // The loop awaits at least once a second, so a heart that stands still means a thread that hangs.
     return await publisher.run();
   } finally {
+    heart.isBusy = false;
     caller.close();
     client.destroy();
   }

@@ -1,0 +1,108 @@
+/**
+ * Budget: what the engine's buffers may cost, as a sum with one named user a line, under `--memory`.
+ * Takes  the options, the number of shards and the largest record.
+ * Gives  the size of every buffer of the run, and the sum as text.
+ * Owns   the trade between them when memory is scarce: fewer blocks first, then fewer downloads.
+ * Not in the sum: the runtime itself, about 45 MB for each thread and the code.
+ */
+import { OptionsError } from './errors.ts';
+import { ENGINE, KIB, MIB } from './limits.ts';
+import { formatBytes } from './quantity.ts';
+import { FRAME, LANE_CAPACITY_BYTES_MIN } from './ring/layout.ts';
+
+export interface BudgetInput {
+  readonly memoryBytes: number;
+  readonly downloads: number;
+  readonly parsers: number;
+  readonly publishers: number;
+  readonly recordBytesMax: number;
+  readonly batchBytes: number;
+  readonly inFlight: number;
+  readonly isOrdered: boolean;
+}
+
+export interface Budget {
+  readonly downloads: number;
+  readonly blocksPerSlot: number;
+  readonly lineBytesMax: number;
+  readonly laneCapacityBytes: number;
+  /** Batches and bodies of one publisher. */
+  readonly publisherBytes: number;
+  /** One line a user: name and bytes. */
+  readonly users: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+const LANE_BYTES_PREFERRED = 2 * MIB;
+/** In order mode a download runs ahead of the segment that is due: it gets room to. */
+const BLOCKS_PER_SLOT = { none: 4, key: 8 } as const;
+const BLOCKS_PER_SLOT_MIN = 2;
+/** A parser's block of decompressed bytes, the decoder's own memory, and rejected lines on their way. */
+const PARSER_BYTES = 16 * MIB;
+const PUBLISHER_BYTES_MIN = 8 * MIB;
+/** More than this a publisher cannot use to go faster; it would only make a throttled run larger. */
+const PUBLISHER_BYTES_MAX = 128 * MIB;
+
+/** Cuts the memory. @throws {OptionsError} When it is too small for these options. */
+export function planBudget(input: BudgetInput): Budget {
+  const { parsers, publishers, recordBytesMax } = input;
+  const lineBytesMax = Math.max(2 * MIB, recordBytesMax + 64 * KIB);
+  const laneCapacityBytes = laneCapacity(recordBytesMax);
+  const fixedBytes = parsers * publishers * laneCapacityBytes + parsers * PARSER_BYTES;
+  const publisherBytesMin = Math.max(PUBLISHER_BYTES_MIN, 4 * recordBytesMax);
+  const leastBytes = fixedBytes + publishers * publisherBytesMin;
+  let { downloads } = input;
+  let blocksPerSlot: number = BLOCKS_PER_SLOT[input.isOrdered ? 'key' : 'none'];
+  const slotBytes = () => blocksPerSlot * ENGINE.blockBytes + lineBytesMax;
+  while (leastBytes + downloads * slotBytes() > input.memoryBytes && blocksPerSlot > BLOCKS_PER_SLOT_MIN)
+    blocksPerSlot--;
+  while (leastBytes + downloads * slotBytes() > input.memoryBytes && downloads > 1) downloads--;
+  if (leastBytes + downloads * slotBytes() > input.memoryBytes) {
+    const neededBytes = leastBytes + slotBytes();
+    const why = `${parsers} parsers, ${publishers} publishers and records up to ${formatBytes(recordBytesMax)}`;
+    throw new OptionsError([
+      `Expected --memory to be at least ${Math.ceil(neededBytes / MIB)}MiB for ${why}, but received ${formatBytes(input.memoryBytes)}.`,
+    ]);
+  }
+  const restBytes = input.memoryBytes - fixedBytes - downloads * slotBytes();
+  const publisherBytes = Math.min(PUBLISHER_BYTES_MAX, Math.floor(restBytes / publishers));
+  return {
+    downloads,
+    blocksPerSlot,
+    lineBytesMax,
+    laneCapacityBytes,
+    publisherBytes,
+    users: [
+      {
+        name: `blocks: ${downloads} downloads x ${blocksPerSlot} x 1 MiB`,
+        bytes: downloads * blocksPerSlot * ENGINE.blockBytes,
+      },
+      {
+        name: `long lines: ${downloads} downloads x ${formatBytes(lineBytesMax)}`,
+        bytes: downloads * lineBytesMax,
+      },
+      { name: `parsers: ${parsers} x ${formatBytes(PARSER_BYTES)}`, bytes: parsers * PARSER_BYTES },
+      {
+        name: `lanes: ${parsers} parsers x ${publishers} publishers x ${formatBytes(laneCapacityBytes)}`,
+        bytes: parsers * publishers * laneCapacityBytes,
+      },
+      {
+        name: `shard queues and requests: ${publishers} publishers x ${formatBytes(publisherBytes)}`,
+        bytes: publishers * publisherBytes,
+      },
+    ],
+  };
+}
+
+/** The sum as text, one user a line. */
+export function formatBudget(budget: Budget, memoryBytes: number): string {
+  const sum = budget.users.reduce((total, user) => total + user.bytes, 0);
+  const lines = budget.users.map((user) => `  ${formatBytes(user.bytes).padStart(8)}  ${user.name}`);
+  return [`memory: ${formatBytes(sum)} of ${formatBytes(memoryBytes)}`, ...lines].join('\n');
+}
+
+/** A lane holds the largest frame; a power of two. */
+function laneCapacity(recordBytesMax: number): number {
+  let capacityBytes = Math.max(LANE_CAPACITY_BYTES_MIN, LANE_BYTES_PREFERRED);
+  while (capacityBytes < recordBytesMax + FRAME.HEADER_BYTES + 8) capacityBytes *= 2;
+  return capacityBytes;
+}

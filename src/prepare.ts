@@ -1,0 +1,201 @@
+/**
+ * Prepare: everything that has to be known and open before the first byte moves, so that a mistake ends the run at once.
+ * Takes  checked options.
+ * Gives  clients, the stream's facts, the run's identity, its journal and its dead letters.
+ * Owns   the identity of a run: what has to be the same for a journal to be resumed.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { createKinesisClient, createS3Client } from './aws/clients.ts';
+import { createKinesisCaller, KinesisCallError } from './aws/kinesis-call.ts';
+import { OptionsError } from './errors.ts';
+import { DeadLetters } from './journal/dead-letters.ts';
+import { Journal } from './journal/journal.ts';
+import { runName } from './journal/run-name.ts';
+import type { BackfillOptions } from './options.ts';
+import type { Wire } from './publish/codec.ts';
+import { openCodec } from './publish/open-codec.ts';
+import type { ShardRange } from './publish/shard-map.ts';
+import { listOpenShards, probeStream, type StreamFacts } from './publish/stream-probe.ts';
+import type { RecordRules } from './scan/scanner.ts';
+import { createJudge } from './scan/schema.ts';
+import { probeSources } from './source/list.ts';
+
+export interface Prepared {
+  readonly s3: S3Client;
+  readonly kinesis: KinesisClient;
+  readonly stream: StreamFacts;
+  readonly shards: readonly ShardRange[];
+  readonly wire: Wire;
+  readonly rules: RecordRules;
+  readonly schema: { readonly text: string; readonly name: string } | null;
+  readonly run: string;
+  /** Null in a dry run: nothing is delivered, so there is nothing to remember. */
+  readonly journal: Journal | null;
+  readonly deadLetters: DeadLetters | null;
+  readonly deadLetterPath: string | null;
+  readonly digestKey: Uint8Array;
+  /** Things the user should know, one line each. */
+  readonly notices: readonly string[];
+}
+
+const DIGEST_KEY_BYTES = 16;
+
+/** @throws {MillraceError} For whatever cannot work, with what to do about it. */
+export async function prepare(options: BackfillOptions): Promise<Prepared> {
+  const { aws } = options;
+  const notices: string[] = [];
+  const schema = readSchema(options.schema);
+  const kinesis = createKinesisClient({ ...aws, endpoint: aws.kinesisEndpoint });
+  const s3 = createS3Client({ ...aws, endpoint: aws.s3Endpoint }, options.downloads + 4);
+  const stream = await probeStream(kinesis, options.stream);
+  checkTraits(options, stream);
+  const shards = await listOpenShards(kinesis, stream.arn);
+  await probeSources(s3, options.sources, { requesterPays: options.requestPayer });
+  const wire = options.dryRun
+    ? options.wire
+    : await negotiateWire(kinesis, stream.arn, options.wire, notices);
+  const rules: RecordRules = {
+    partitionKey: options.partitionKey,
+    explicitHashKey: options.explicitHashKey,
+    onMissingKey: options.onMissingKey,
+    appendNewline: options.appendNewline,
+    depthMax: options.depthMax,
+    recordBytesMax: Math.min(
+      options.recordBytesMax ?? stream.traits.recordBytesMax,
+      stream.traits.recordBytesMax,
+    ),
+  };
+  const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
+  const run = runName(stream.name, identity);
+  const base = { s3, kinesis, stream, shards, wire, rules, schema, run, notices };
+  if (options.dryRun) {
+    const path = options.deadLetter;
+    const deadLetters = path === null ? null : await DeadLetters.open({ path, resume: null });
+    return {
+      ...base,
+      journal: null,
+      deadLetters,
+      deadLetterPath: path,
+      digestKey: randomBytes(DIGEST_KEY_BYTES),
+    };
+  }
+  const path = options.journal ?? join('.millrace', `${run}.journal`);
+  const digestKey = randomBytes(DIGEST_KEY_BYTES).toString('hex');
+  const journal = await Journal.open({ path, run, identity, digestKey, restart: options.restart });
+  const deadLetterPath = options.deadLetter ?? join(dirname(path), `${run}.dead-letters.jsonl`);
+  const deadLetters = await openDeadLetters(journal, deadLetterPath, notices);
+  return { ...base, journal, deadLetters, deadLetterPath, digestKey: Buffer.from(journal.digestKey, 'hex') };
+}
+
+/** What shapes the records and their order of work. Another journal is another run. */
+function identityOf(options: BackfillOptions, streamArn: string, rules: RecordRules, schema: string | null) {
+  const {
+    sources,
+    inventory,
+    include,
+    exclude,
+    startAfter,
+    modifiedAfterMs,
+    modifiedBeforeMs,
+    compression,
+    segmentBytes,
+  } = options;
+  const { recordBytesMax, ...shape } = rules;
+  return {
+    sources,
+    inventory,
+    include,
+    exclude,
+    startAfter,
+    modifiedAfterMs,
+    modifiedBeforeMs,
+    compression,
+    segmentBytes,
+    stream: streamArn,
+    ...shape,
+    recordBytesMax: options.recordBytesMax,
+    schema,
+    order: options.order,
+  };
+}
+
+async function openDeadLetters(journal: Journal, path: string, notices: string[]): Promise<DeadLetters> {
+  try {
+    const { tally, objectsFailed } = journal.before;
+    void objectsFailed;
+    const covers = journal.state.covers.bind(journal.state);
+    const resume = journal.resumed ? { covers, count: tally.rejected } : null;
+    const deadLetters = await DeadLetters.open({ path, resume });
+    if (deadLetters.setAside !== null)
+      notices.push(`a dead-letter file of another run was moved to ${deadLetters.setAside}`);
+    journal.beforeCommit = () => deadLetters.flush();
+    return deadLetters;
+  } catch (error) {
+    await journal.close(null);
+    throw error;
+  }
+}
+
+function checkTraits(options: BackfillOptions, stream: StreamFacts): void {
+  const problems: string[] = [];
+  if (stream.traits.isAutoDistributed) {
+    const why = `stream ${stream.name} distributes records by itself (RecordDistributionStrategy AUTO)`;
+    if (options.order === 'key') problems.push(`Expected --order none: ${why}, so no order can hold.`);
+    if (options.aggregate)
+      problems.push(`Expected no --aggregate: ${why}, so consumers would drop aggregated records.`);
+  }
+  if (problems.length > 0) throw new OptionsError(problems);
+}
+
+function readSchema(path: string | null): { text: string; name: string } | null {
+  if (path === null) return null;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new OptionsError([
+      `Cannot read --schema ${path}: ${error instanceof Error ? error.message : error}.`,
+    ]);
+  }
+  createJudge(text, path);
+  return { text, name: path };
+}
+
+/** Codes of endpoints that do not read CBOR. Any other answer means that the request was understood. */
+const NO_CBOR_CODES: ReadonlySet<string | null> = new Set([
+  null,
+  'SerializationException',
+  'UnknownOperationException',
+  'InternalFailure',
+]);
+
+/** Sends a request without records: an endpoint that reads CBOR refuses it for being empty, another one for its form. */
+async function negotiateWire(
+  client: KinesisClient,
+  streamArn: string,
+  wanted: Wire,
+  notices: string[],
+): Promise<Wire> {
+  if (wanted === 'json') return 'json';
+  const codec = openCodec();
+  const caller = await createKinesisCaller({ client, wire: 'cbor', streamArn, requestTimeoutMs: 10_000 });
+  const out = new Uint8Array(codec.encodedBytesMax(new Uint8Array(0), 0, 'cbor'));
+  try {
+    await caller.call(
+      'PutRecords',
+      out.subarray(0, codec.encode(new Uint8Array(0), 0, 'cbor', streamArn, out)),
+    );
+    return 'cbor';
+  } catch (error) {
+    if (!(error instanceof KinesisCallError) || error.statusCode === null) throw error;
+    if (!NO_CBOR_CODES.has(error.awsCode)) return 'cbor';
+    notices.push('the endpoint does not understand CBOR, so records go as JSON: slower, same result');
+    return 'json';
+  } finally {
+    caller.close();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Heartbeat: how the main thread sees that a thread hangs.
+ * Owns  two int32 cells per thread in shared memory: beats, and whether it has work. Only the thread itself writes them.
+ */
+const STRIDE = 16;
+const BEATS = 0;
+const BUSY = 1;
+const INTERVAL_MS = 1_000;
+
+/** Shared memory for `count` threads. */
+export function createHeartbeats(count: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(count * STRIDE * Int32Array.BYTES_PER_ELEMENT);
+}
+
+/** The thread's own side. */
+export class Heart {
+  readonly #cells: Int32Array;
+  readonly #at: number;
+
+  constructor(heartbeats: SharedArrayBuffer, index: number) {
+    this.#cells = new Int32Array(heartbeats);
+    this.#at = index * STRIDE;
+    // The event loop beats while it turns; a thread that stands still before a lane beats in `shouldStop`.
+    setInterval(() => this.beat(), INTERVAL_MS).unref();
+  }
+
+  beat(): void {
+    Atomics.add(this.#cells, this.#at + BEATS, 1);
+  }
+
+  set isBusy(value: boolean) {
+    this.beat();
+    Atomics.store(this.#cells, this.#at + BUSY, value ? 1 : 0);
+  }
+}
+
+/** The main thread's side. */
+export class HeartMonitor {
+  readonly #cells: Int32Array;
+  readonly #seen: { beats: number; atMs: number }[];
+
+  constructor(heartbeats: SharedArrayBuffer) {
+    this.#cells = new Int32Array(heartbeats);
+    this.#seen = Array.from({ length: this.#cells.length / STRIDE }, () => ({ beats: -1, atMs: 0 }));
+  }
+
+  /** The first thread that has work and has not beaten for `hangMs`, 0-based; null when all are well. */
+  findHanging(nowMs: number, hangMs: number): number | null {
+    for (const [index, seen] of this.#seen.entries()) {
+      const beats = Atomics.load(this.#cells, index * STRIDE + BEATS);
+      const isBusy = Atomics.load(this.#cells, index * STRIDE + BUSY) === 1;
+      if (beats !== seen.beats || !isBusy) {
+        seen.beats = beats;
+        seen.atMs = nowMs;
+      } else if (nowMs - seen.atMs > hangMs) {
+        return index;
+      }
+    }
+    return null;
+  }
+}
