@@ -1,0 +1,189 @@
+/**
+ * Harness: runs the real command against the embedded services, kills it, and lets it go on.
+ * Takes  a seed and a plan.
+ * Gives  the evidence for checker.ts, and what happened on the way.
+ * Owns   the servers (in this process, on loopback), the folder of the run, and the child processes that it starts.
+ * Never  judges: see checker.ts. Never kills a process that is not its own child.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
+import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
+import type { StoredRecord } from './checker.ts';
+import { type CorpusObject, corpus } from './corpus.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+export const SECRETS = ['canary-secret-2b7e151628aed2a6', 'canary-token-abf7158809cf4f3c'];
+const STREAM = 'chaos';
+
+export interface WorldOptions {
+  readonly random: () => number;
+  readonly shards?: number;
+  readonly scale?: number;
+  /** Rules of the embedded Kinesis and S3, for weather. */
+  readonly kinesisFaults?: Parameters<LocalKinesis['setFaults']>[0];
+  readonly s3Faults?: Parameters<FastS3['setFaults']>[0];
+  readonly faultSeed?: number;
+}
+
+/** The services, the source and the folder of one run. */
+export class World {
+  readonly folder = mkdtempSync(join(tmpdir(), 'millrace-chaos-'));
+  readonly journal = join(this.folder, 'run.journal');
+  readonly letters = join(this.folder, 'run.dead.jsonl');
+  readonly objects: CorpusObject[];
+  readonly kinesis: LocalKinesis;
+  readonly s3: FastS3;
+
+  private constructor(objects: CorpusObject[], kinesis: LocalKinesis, s3: FastS3) {
+    this.objects = objects;
+    this.kinesis = kinesis;
+    this.s3 = s3;
+  }
+
+  static async open(options: WorldOptions): Promise<World> {
+    const objects = corpus(options.random, 'source', options.scale);
+    const kinesis = await startLocalKinesis({
+      streams: { [STREAM]: options.shards ?? 4 },
+      faults: options.kinesisFaults ?? [],
+      seed: options.faultSeed ?? 1,
+    });
+    const s3 = await startFastS3({
+      buckets: { source: objects.map(({ key, stored, etag }) => ({ key, body: stored, etag })) },
+      faults: options.s3Faults ?? [],
+      seed: options.faultSeed ?? 1,
+    });
+    return new World(objects, kinesis, s3);
+  }
+
+  /** What the stream holds, from its own log, over the network, as any other observer would read it. */
+  async stored(): Promise<StoredRecord[]> {
+    const response = await fetch(`${this.kinesis.endpoint}/_millrace/log?stream=${STREAM}`);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`The log of the stream cannot be read: ${response.status}`);
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+      .map((record) => ({ ...record, data: Buffer.from(record.data, 'base64') }));
+  }
+
+  lettersText(): string {
+    return existsSync(this.letters) ? readFileSync(this.letters, 'utf8') : '';
+  }
+  journalText(): string {
+    return existsSync(this.journal) ? readFileSync(this.journal, 'utf8') : '';
+  }
+
+  /** The command line of the run; the same for every process of it. */
+  command(flags: readonly string[]): string[] {
+    return [
+      join(ROOT, 'src', 'bin.mjs'),
+      'backfill',
+      's3://source/p/',
+      ...['--stream', STREAM, '--journal', this.journal, '--dead-letter', this.letters],
+      ...['--s3-endpoint-url', this.s3.endpoint, '--kinesis-endpoint-url', this.kinesis.endpoint],
+      ...[
+        '--json',
+        '--quiet',
+        '--segment-size',
+        '64KiB',
+        '--memory',
+        '128MiB',
+        '--parsers',
+        '2',
+        '--publishers',
+        '2',
+      ],
+      ...flags,
+    ];
+  }
+
+  async close(options: { keepFolder?: boolean } = {}): Promise<void> {
+    await Promise.all([this.kinesis.close(), this.s3.close()]);
+    if (!options.keepFolder) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** How one process of the run ended. */
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+  /** Milliseconds from the (first) signal to the end. */
+  readonly afterSignalMs: number | null;
+  /** Whether the fault point of MILLRACE_FAULT was reached. */
+  readonly faultFired: boolean;
+}
+
+export interface RunPlan {
+  /** Signals to send, each `atMs` after the start, if the process still runs then. */
+  readonly signals?: readonly { readonly signal: NodeJS.Signals; readonly atMs: number }[];
+  /** MILLRACE_FAULT. */
+  readonly fault?: string;
+  readonly env?: Record<string, string>;
+  /** The process is killed and the run fails after so long. Default 60 s. */
+  readonly timeoutMs?: number;
+}
+
+let faultLogs = 0;
+
+/** Runs the command once. */
+export async function runOnce(world: World, flags: readonly string[], plan: RunPlan = {}): Promise<Ended> {
+  faultLogs += 1;
+  const faultLog = join(world.folder, `fault-${faultLogs}`);
+  const started = performance.now();
+  const child = spawn(process.execPath, world.command(flags), {
+    cwd: world.folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env.PATH,
+      HOME: world.folder,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'AKIDCHAOS',
+      AWS_SECRET_ACCESS_KEY: SECRETS[0],
+      AWS_SESSION_TOKEN: SECRETS[1],
+      ...(plan.fault === undefined ? {} : { MILLRACE_FAULT: plan.fault, MILLRACE_FAULT_LOG: faultLog }),
+      ...plan.env,
+    },
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  let signalledAt: number | null = null;
+  const timers = (plan.signals ?? []).map(({ signal, atMs }) =>
+    setTimeout(() => {
+      signalledAt ??= performance.now();
+      child.kill(signal);
+    }, atMs),
+  );
+  let timedOut = false;
+  timers.push(
+    setTimeout(() => {
+      timedOut = true;
+      child.kill('SIGKILL');
+    }, plan.timeoutMs ?? 60_000),
+  );
+  const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, by) => resolve([code, by]));
+  });
+  for (const timer of timers) clearTimeout(timer);
+  if (timedOut)
+    throw new Error(
+      `The command did not end within ${plan.timeoutMs ?? 60_000} ms\n${output.stderr.slice(-2000)}`,
+    );
+  const now = performance.now();
+  return {
+    exitCode,
+    signal,
+    ...output,
+    durationMs: now - started,
+    afterSignalMs: signalledAt === null ? null : now - signalledAt,
+    faultFired: existsSync(faultLog),
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * Kill loop: one run that is killed again and again, and goes on each time (RELIABILITY row 1).
+ * Takes  a seed and how many kills to try.
+ * Gives  the broken promises (none, we hope), and counts that prove that kills happened.
+ * Owns   the story of one run: its options, the weather, the moments of the kills. All of it follows from the seed; how far a
+ *        process gets before a timed kill depends on the machine, how far before a fault point does not.
+ * Never  passes without a kill: a run in which none hit is reported as such.
+ */
+import { FAULT_POINTS, type FaultPoint } from '../../src/fault-points.ts';
+import { readStatus } from '../../src/report/status.ts';
+import { seeded } from '../journal/memory-disk.ts';
+import { check, duplicatesIn, type FinalReport } from './checker.ts';
+import { type Ended, runOnce, SECRETS, World } from './harness.ts';
+import { expectedOf } from './oracle.ts';
+
+export interface KillRun {
+  readonly seed: number;
+  readonly problems: string[];
+  readonly kills: number;
+  /** Kills by fault point, and `random` for those at a random moment. */
+  readonly killsBy: Record<string, number>;
+  readonly processes: number;
+  readonly records: number;
+  readonly duplicates: number;
+  /** Most records that one kill left in the stream but not in the journal. */
+  readonly unjournaledMax: number;
+  readonly flags: readonly string[];
+  readonly folder: string | null;
+}
+
+const RSS_BYTES_MAX = 900 << 20;
+/** A process that is not killed takes about so long on this corpus; kills fall within it. */
+const PROCESS_MS = 1800;
+
+export async function killLoop(seed: number, killsMax: number): Promise<KillRun> {
+  const random = seeded(seed);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+  const keyMember = random() < 0.5 ? 'user' : null;
+  const order = keyMember !== null && random() < 0.5 ? 'key' : 'none';
+  const flags = [
+    ...(keyMember === null ? [] : ['--partition-key', `/${keyMember}`]),
+    ...(order === 'key' ? ['--order', 'key'] : []),
+  ];
+  const world = await World.open({
+    random,
+    shards: pick([1, 2, 4, 7]),
+    faultSeed: seed,
+    kinesisFaults: weather(random),
+  });
+  const killsBy: Record<string, number> = {};
+  const outputs: string[] = [];
+  const problems: string[] = [];
+  let kills = 0;
+  let processes = 0;
+  let duplicatesMax = 0;
+  let unjournaledMax = 0;
+  let last: Ended | null = null;
+  try {
+    for (let turn = 0; turn < killsMax + 20 && last === null; turn += 1) {
+      const point = kills < killsMax && random() < 0.5 ? pick(pointsAt(turn)) : null;
+      const passage = point?.endsWith('rename') ? 1 : 1 + Math.floor(random() * 6);
+      const fault = point === null ? undefined : `${point}:${passage}:kill`;
+      const atMs = 100 + Math.floor(random() * PROCESS_MS);
+      const signals = kills < killsMax && fault === undefined ? [{ signal: 'SIGKILL' as const, atMs }] : [];
+      const ended = await runOnce(world, flags, { signals, fault });
+      processes += 1;
+      outputs.push(ended.stdout, ended.stderr);
+      if (ended.signal !== 'SIGKILL') {
+        if (fault !== undefined && ended.faultFired)
+          problems.push(`Fault ${fault} fired and the process was not killed`);
+        last = ended;
+        continue;
+      }
+      kills += 1;
+      killsBy[point ?? 'random'] = (killsBy[point ?? 'random'] ?? 0) + 1;
+      const gap = await unjournaled(world);
+      duplicatesMax += gap;
+      unjournaledMax = Math.max(unjournaledMax, gap);
+      if (gap < 0)
+        problems.push(`I1: after kill ${kills} the journal knows ${-gap} records more than the stream holds`);
+    }
+    const stored = await world.stored();
+    const final = last === null ? null : reportOf(last, problems);
+    if (final !== null) {
+      const expected = expectedOf(world.objects, { partitionKeyMember: keyMember });
+      const rerun = await runOnce(world, flags);
+      const storedByRerun = (await world.stored()).length - stored.length;
+      if (rerun.exitCode !== 0 && rerun.exitCode !== 1)
+        problems.push(`I7: the finished run, run again, ended with ${rerun.exitCode}`);
+      outputs.push(rerun.stdout, rerun.stderr, world.journalText());
+      problems.push(
+        ...check({
+          expected,
+          stored,
+          letters: world.lettersText(),
+          report: final,
+          exitCode: last!.exitCode,
+          duplicatesMax: Math.max(0, duplicatesMax) + ambiguousOf(final),
+          order,
+          storedByRerun,
+          rssBytesMax: RSS_BYTES_MAX,
+          outputs,
+          secrets: SECRETS,
+        }),
+      );
+    }
+    const folder = problems.length > 0 ? world.folder : null;
+    return {
+      seed,
+      problems,
+      kills,
+      killsBy,
+      processes,
+      records: stored.length,
+      duplicates: duplicatesIn(stored),
+      unjournaledMax,
+      flags,
+      folder,
+    };
+  } finally {
+    await world.close({ keepFolder: problems.length > 0 });
+  }
+}
+
+/** Points that a process of this turn can reach: a journal is created once, and compacted only when it is large. */
+function pointsAt(turn: number): FaultPoint[] {
+  return FAULT_POINTS.filter((point) => {
+    if (point === 'journal.before-rename') return turn === 0;
+    if (point === 'dead-letters.before-rename') return turn > 0;
+    return point !== 'journal.before-compact-rename';
+  });
+}
+
+/** Slow answers keep requests in flight; refused records and broken connections make the work of each process untidy. */
+function weather(random: () => number): Parameters<typeof World.open>[0]['kinesisFaults'] {
+  return [
+    { kind: 'delay', name: 'slow', delayMs: 20 + Math.floor(random() * 60), probability: 0.7 },
+    ...(random() < 0.5 ? [{ kind: 'throttle' as const, name: 'throttle', probability: 0.02 }] : []),
+    ...(random() < 0.3
+      ? [{ kind: 'reset' as const, name: 'reset', probability: 0.01, when: 'after' as const }]
+      : []),
+  ];
+}
+
+/** Records that are in the stream and that the journal does not know: what the next process will repeat at most. */
+async function unjournaled(world: World): Promise<number> {
+  const stored = await world.stored();
+  const distinct = stored.length - duplicatesIn(stored);
+  if (world.journalText() === '') return distinct;
+  const status = await readStatus(world.journal);
+  return distinct - status.records.delivered;
+}
+
+function reportOf(ended: Ended, problems: string[]): FinalReport | null {
+  try {
+    return JSON.parse(ended.stdout) as FinalReport;
+  } catch {
+    problems.push(
+      `I6: the last process ended with ${ended.exitCode ?? ended.signal} and without a report: ${ended.stderr.slice(-500)}`,
+    );
+    return null;
+  }
+}
+
+/** Requests without an answer were sent again. */
+function ambiguousOf(report: FinalReport): number {
+  return report.records.ambiguous;
+}
