@@ -1,0 +1,246 @@
+/** List: which objects a run takes, in which order, and what is counted as left out. */
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createS3Client } from '../../src/aws/clients.ts';
+import { MillraceError } from '../../src/errors.ts';
+import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
+import { type LocalS3, startLocalS3 } from '../../src/local/s3.ts';
+import {
+  decodeListedKey,
+  type ListOptions,
+  listObjects,
+  newListTally,
+  probeSources,
+} from '../../src/source/list.ts';
+import type { SourceObject } from '../../src/source/object.ts';
+import { hastyClock } from './source-run.ts';
+
+const body = Buffer.from('{}\n');
+const odd = ['a b+c%20', 'a&<>"\'', 'new\nline', 'tab\t', 'ü/é', '\u{1f600}', 'x//y', '%', '~!*()', '\u0001'];
+let s3: FastS3;
+
+beforeAll(async () => {
+  s3 = await startFastS3({
+    buckets: {
+      data: [
+        ...Array.from({ length: 2500 }, (_, i) => ({ key: `many/${String(i).padStart(5, '0')}`, body })),
+        ...odd.map((key) => ({ key: `odd/${key}`, body })),
+        { key: 'exact', body },
+        { key: 'exact/under', body },
+        { key: 'mixed/', body: Buffer.alloc(0) },
+        { key: 'mixed/empty', body: Buffer.alloc(0) },
+        { key: 'mixed/cold', body, storageClass: 'DEEP_ARCHIVE' },
+        { key: 'mixed/old.jsonl', body, modifiedAt: new Date(1000) },
+        { key: 'mixed/new.jsonl', body, modifiedAt: new Date(2000) },
+        { key: 'mixed/deep/new.txt', body, modifiedAt: new Date(2000) },
+      ],
+      empty: [],
+    },
+  });
+});
+afterAll(() => s3.close());
+
+const client = () => createS3Client({ region: 'us-east-1', profile: null, endpoint: s3.endpoint });
+
+async function keys(sources: string[], options: ListOptions = {}): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key } of listObjects(client(), sources, options)) found.push(key);
+  return found;
+}
+
+async function collect(objects: AsyncIterable<SourceObject>): Promise<SourceObject[]> {
+  const found: SourceObject[] = [];
+  for await (const object of objects) found.push(object);
+  return found;
+}
+
+async function* linesOf(...lines: string[]) {
+  yield* lines;
+}
+
+describe('listObjects', () => {
+  it('pages through a prefix in listing order, ahead of its use', async () => {
+    const found = await keys(['s3://data/many/']);
+    expect(found).toEqual(Array.from({ length: 2500 }, (_, i) => `many/${String(i).padStart(5, '0')}`));
+  });
+
+  it('decodes keys of any characters', async () => {
+    expect(new Set(await keys(['s3://data/odd/']))).toEqual(new Set(odd.map((key) => `odd/${key}`)));
+  });
+
+  it('takes an exact key, and what lies under it', async () => {
+    expect(await keys(['s3://data/exact'])).toEqual(['exact', 'exact/under']);
+    expect(await keys(['s3://data/exact/'])).toEqual(['exact/under']);
+  });
+
+  it('gives what the service says about an object', async () => {
+    const [object] = await collect(listObjects(client(), ['s3://data/mixed/old']));
+    const expected: SourceObject = {
+      bucket: 'data',
+      key: 'mixed/old.jsonl',
+      etag: expect.stringMatching(/^"[0-9a-f]{32}"$/),
+      size: 3,
+      lastModifiedMs: 1000,
+      storageClass: 'STANDARD',
+    };
+    expect(object).toEqual(expected);
+  });
+
+  it('counts what it leaves out, and names what is archived', async () => {
+    const tally = newListTally();
+    const archived: string[] = [];
+    const onArchived = ({ key }: SourceObject) => archived.push(key);
+    expect(await keys(['s3://data/mixed/'], { tally, onArchived, filters: { exclude: ['*.txt'] } })).toEqual([
+      'mixed/new.jsonl',
+      'mixed/old.jsonl',
+    ]);
+    expect(archived).toEqual(['mixed/cold']);
+    expect(tally).toEqual({
+      listed: 2,
+      listedBytes: 6,
+      filtered: 1,
+      directoryMarkers: 1,
+      empty: 1,
+      archived: 1,
+      archivedBytes: 3,
+      duplicates: 0,
+    });
+  });
+
+  it.each([
+    { name: 'include', filters: { include: ['*.jsonl'] }, found: ['new.jsonl', 'old.jsonl'] },
+    { name: 'include with folders', filters: { include: ['mixed/deep/**'] }, found: ['deep/new.txt'] },
+    { name: 'two includes', filters: { include: ['old*', '*.txt'] }, found: ['deep/new.txt', 'old.jsonl'] },
+    {
+      name: 'exclude over include',
+      filters: { include: ['*.jsonl'], exclude: ['**/old*'] },
+      found: ['new.jsonl'],
+    },
+    { name: 'startAfter', filters: { startAfter: 'mixed/new.jsonl' }, found: ['old.jsonl'] },
+    { name: 'startAfter beyond the end', filters: { startAfter: 'mixed/z' }, found: [] },
+    {
+      name: 'modifiedAfter at the instant',
+      filters: { modifiedAfterMs: 1000, modifiedBeforeMs: 3000 },
+      found: ['deep/new.txt', 'new.jsonl'],
+    },
+    {
+      name: 'modifiedAfter just before',
+      filters: { modifiedAfterMs: 999, modifiedBeforeMs: 2000 },
+      found: ['old.jsonl'],
+    },
+    {
+      name: 'modifiedBefore just after',
+      filters: { modifiedAfterMs: 1999, modifiedBeforeMs: 2001 },
+      found: ['deep/new.txt', 'new.jsonl'],
+    },
+  ])('filters by $name', async ({ filters, found }) => {
+    expect(await keys(['s3://data/mixed/'], { filters })).toEqual(found.map((key) => `mixed/${key}`));
+  });
+
+  it('gives an object once, where its first source names it', async () => {
+    const tally = newListTally();
+    const sources = ['s3://data/exact/', 's3://data/exact', '-', 's3://data/exact/under'];
+    const stdin = linesOf('s3://data/exact', 's3://data/mixed/old.jsonl\n', '', 's3://data/mixed/old.jsonl');
+    expect(await keys(sources, { tally, stdin })).toEqual(['exact/under', 'exact', 'mixed/old.jsonl']);
+    expect([tally.listed, tally.duplicates]).toEqual([3, 4]);
+    const reversed = ['-', 's3://data/exact'];
+    expect(await keys(reversed, { stdin: linesOf('s3://data/exact/under') })).toEqual([
+      'exact/under',
+      'exact',
+    ]);
+  });
+
+  it('keeps the order of stdin', async () => {
+    const uris = Array.from({ length: 100 }, (_, i) => `many/${String((i * 37) % 100).padStart(5, '0')}`);
+    const stdin = linesOf(...uris.map((key) => `s3://data/${key}`));
+    expect(await keys(['-'], { stdin, headsAhead: 7 })).toEqual(uris);
+  });
+
+  it.each([
+    { name: 'a bucket that does not exist', source: 's3://nowhere/', message: /NoSuchBucket/ },
+    {
+      name: 'a prefix without objects',
+      source: 's3://data/nothing/',
+      message: /Cannot find any object at s3:\/\/data\/nothing\//,
+    },
+    { name: 'an empty bucket', source: 's3://empty', message: /Cannot find any object at s3:\/\/empty\// },
+    { name: 'a line of stdin that does not exist', source: '-', message: /s3:\/\/data\/gone/ },
+    { name: 'something that is no URI', source: 'data/x', message: /Expected s3:\/\// },
+  ])('ends with one clear line for $name', async ({ source, message }) => {
+    const options = { stdin: linesOf('s3://data/gone') };
+    const error = await keys([source], options).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(MillraceError);
+    expect(error).toMatchObject({
+      code: 'MILLRACE_SOURCE',
+      exitCode: 2,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('repeats what the service refuses for now', async () => {
+    s3.setFaults([{ kind: 'slow-down', operation: 'ListObjectsV2', times: 3 }]);
+    const clock = hastyClock();
+    expect((await keys(['s3://data/exact'], { clock })).length).toBe(2);
+    expect(clock.sleptMs.length).toBe(3);
+    s3.setFaults([]);
+  });
+
+  it('finds an object that may be read but not listed', async () => {
+    s3.setFaults([{ kind: 'access-denied', operation: 'ListObjectsV2' }]);
+    expect(await keys(['s3://data/exact'])).toEqual(['exact']);
+    await expect(keys(['s3://data/mixed/'])).rejects.toMatchObject({ code: 'MILLRACE_SOURCE', exitCode: 2 });
+    s3.setFaults([]);
+  });
+});
+
+describe('probeSources', () => {
+  it('passes what exists', async () => {
+    await probeSources(client(), ['s3://data/exact', '-', 's3://data/many/']);
+  });
+
+  it.each([
+    { name: 'a missing prefix', sources: ['s3://data/exact', 's3://data/nothing'] },
+    { name: 'a missing bucket', sources: ['s3://nowhere/x'] },
+  ])('refuses $name', async ({ sources }) => {
+    await expect(probeSources(client(), sources)).rejects.toMatchObject({
+      code: 'MILLRACE_SOURCE',
+      exitCode: 2,
+    });
+  });
+
+  it('says that an endpoint refuses connections', async () => {
+    const nobody = createS3Client({ region: 'us-east-1', profile: null, endpoint: 'http://127.0.0.1:9' });
+    const refused = probeSources(nobody, ['s3://data/x'], { clock: hastyClock() });
+    await expect(refused).rejects.toMatchObject({
+      code: 'MILLRACE_SOURCE',
+      message: expect.stringMatching(/ECONNREFUSED/),
+    });
+  });
+});
+
+describe('listObjects on the other embedded S3', () => {
+  let local: LocalS3;
+  beforeAll(async () => {
+    local = await startLocalS3();
+    await local.createBucket('data');
+    for (const key of ['p/a b+c', 'p/ü', 'p/%25', 'p/x&y']) await local.upload('data', key, body);
+  });
+  afterAll(() => local.close());
+
+  it('decodes what it encodes', async () => {
+    const other = createS3Client({ region: 'us-east-1', profile: null, endpoint: local.endpoint });
+    const found = (await collect(listObjects(other, ['s3://data/p/']))).map(({ key }) => key);
+    const asListed = await other.send(new ListObjectsV2Command({ Bucket: 'data', EncodingType: 'url' }));
+    expect(new Set(found)).toEqual(new Set(['p/a b+c', 'p/ü', 'p/%25', 'p/x&y']));
+    expect(asListed.Contents?.length).toBe(4);
+  });
+});
+
+it.each([
+  ['a+b', 'a b'],
+  ['a%2Bb', 'a+b'],
+  ['%C3%BC', 'ü'],
+  ['100%', '100%'],
+])('decodes the listed key %j to %j', (encoded, key) => {
+  expect(decodeListedKey(encoded)).toBe(key);
+});
