@@ -75,3 +75,7 @@ it.each(['', '18', '1903', '62c3', '8301', 'a161', 'bf6161', '5f41', '1c', '5f5f
 it('refuses what is nested deeper than any answer', () => {
   expect(() => decodeCbor(new Uint8Array(40).fill(0x81))).toThrow('nested deeper');
 });
+
+it('writes a date as tagged milliseconds, as the service reads them', () => {
+  expect(encodeCbor(new Date(1_363_896_240_000)).toString('hex')).toBe('c11b0000013d8e8d0780');
+});

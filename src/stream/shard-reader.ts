@@ -1,0 +1,147 @@
+/**
+ * Shard reader: one shard, one GetRecords call at a time.
+ * Takes  a position to begin at; turns, which its owner gives it.
+ * Gives  answers, opened; the position behind what its owner has dealt with.
+ * Owns   iterator, position, pace and the count of failures of this shard.
+ * Never  waits: waitMs() says how long its owner has to. Never keeps an answer: that belongs to its owner.
+ */
+import { MillraceError } from '../errors.ts';
+import type { Answer, AnswerOutline, HashRange } from './answer.ts';
+import type { ShardInfo } from './lineage.ts';
+import type { ShardPosition } from './position.ts';
+import type { ReadClient } from './read-client.ts';
+import { classifyReadFailure } from './read-failure.ts';
+import type { ReadPace } from './read-pace.ts';
+
+export interface ReadError {
+  readonly shardId: string;
+  readonly error: Error;
+  /** What the reader does now; after `fatal` it ends. */
+  readonly action: 'renew-iterator' | 'retry' | 'fatal';
+}
+
+export interface ShardReaderOptions {
+  readonly client: ReadClient;
+  readonly streamName: string;
+  readonly shard: ShardInfo;
+  readonly start: ShardPosition;
+  readonly recordsPerCall: number;
+  readonly pollIntervalMs: number;
+  /** Reading ends once everything that arrived before this time is read; Infinity: never. */
+  readonly untilMs: number;
+  /** Without one answer for this time the service counts as away for good. */
+  readonly awayMs: number;
+  readonly isHashRangeChecked: boolean;
+  readonly pace: ReadPace;
+  readonly nowMs: () => number;
+  readonly onGetRecordsError: ((error: ReadError) => void) | undefined;
+}
+
+const MASK_64 = (1n << 64n) - 1n;
+
+function rangeOf(shard: ShardInfo): HashRange {
+  const first = BigInt(shard.startingHashKey);
+  const last = BigInt(shard.endingHashKey);
+  return BigUint64Array.of(first >> 64n, first & MASK_64, last >> 64n, last & MASK_64);
+}
+
+export class ShardReader {
+  readonly shard: ShardInfo;
+  readonly #options: ShardReaderOptions;
+  readonly #range: HashRange | null;
+  #position: ShardPosition;
+  #iterator: string | null = null;
+  #failingSinceMs: number | null = null;
+  /** `open`; `closed`: read to the end of the shard; `until`: read as far as was wanted. */
+  state: 'open' | 'closed' | 'until' = 'open';
+
+  constructor(options: ShardReaderOptions) {
+    this.#options = options;
+    this.shard = options.shard;
+    this.#position = options.start;
+    this.#range = options.isHashRangeChecked ? rangeOf(options.shard) : null;
+  }
+
+  /** Where to go on after everything that was committed. */
+  get position(): ShardPosition {
+    return this.state === 'closed' ? { type: 'FINISHED' } : this.#position;
+  }
+
+  /** How long to wait before the next attempt. */
+  waitMs(): number {
+    return this.#options.pace.waitMs(this.#options.nowMs());
+  }
+
+  /**
+   * One attempt at the next answer.
+   * @param answerFor The answer to open the body with; it is the caller's until commit().
+   * @returns Null when the attempt failed and is worth repeating after waitMs().
+   * @throws {MillraceError} When it is not. The signal's reason, when that ended it.
+   */
+  async attempt(
+    answerFor: (wire: 'cbor' | 'json') => Answer,
+    signal: AbortSignal,
+  ): Promise<{ answer: Answer; outline: AnswerOutline } | null> {
+    const { client, nowMs, pace, recordsPerCall } = this.#options;
+    try {
+      this.#iterator ??= await this.#firstIterator(signal);
+      const startMs = nowMs();
+      const { body, wire } = await client.records(this.#iterator, recordsPerCall, signal);
+      const answer = answerFor(wire);
+      const outline = answer.open(body, this.#range);
+      this.#failingSinceMs = null;
+      pace.succeeded(startMs, body.length);
+      this.#goOn(outline, startMs);
+      return { answer, outline };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      this.#failed(error as Error);
+      return null;
+    }
+  }
+
+  async #firstIterator(signal: AbortSignal): Promise<string> {
+    const { client, nowMs, shard } = this.#options;
+    const beforeMs = nowMs();
+    const iterator = await client.shardIterator(shard.shardId, this.#position, signal);
+    // "The latest" moves on: whoever asks again, after a pause or a lost iterator, means the same moment.
+    if (this.#position.type === 'LATEST') this.#position = { type: 'AT_TIMESTAMP', timestampMs: beforeMs };
+    return iterator;
+  }
+
+  #goOn(outline: AnswerOutline, startMs: number): void {
+    const { pace, pollIntervalMs, untilMs } = this.#options;
+    this.#iterator = outline.nextIterator;
+    const behindMs = outline.millisBehindLatest ?? 0;
+    if (outline.nextIterator === null) this.state = 'closed';
+    else if (startMs - behindMs >= untilMs) this.state = 'until';
+    else if (behindMs === 0) pace.rest(startMs, pollIntervalMs);
+  }
+
+  /** The answer's records are dealt with. @param lastSequenceNumber Of its last record; null where there was none. */
+  commit(lastSequenceNumber: string | null): void {
+    if (lastSequenceNumber !== null) {
+      this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: lastSequenceNumber };
+    }
+  }
+
+  #failed(error: Error): void {
+    const { awayMs, nowMs, onGetRecordsError, pace, shard, streamName } = this.#options;
+    const failure = classifyReadFailure(error, streamName);
+    const now = nowMs();
+    if (failure.kind === 'fatal') {
+      onGetRecordsError?.({ shardId: shard.shardId, error, action: 'fatal' });
+      throw failure.error;
+    }
+    this.#failingSinceMs ??= now;
+    if (now - this.#failingSinceMs >= awayMs) {
+      onGetRecordsError?.({ shardId: shard.shardId, error, action: 'fatal' });
+      const message = `Cannot read stream ${streamName}: no answer for shard ${shard.shardId} in ${Math.round(awayMs / 1000)} s, at last ${error.message}`;
+      throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
+    }
+    const isExpired = failure.kind === 'expired';
+    onGetRecordsError?.({ shardId: shard.shardId, error, action: isExpired ? 'renew-iterator' : 'retry' });
+    if (isExpired) this.#iterator = null;
+    pace.failed(now);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Stream batch: the records of one GetRecords answer, as frames or as objects.
+ * Takes  an opened answer.
+ * Gives  runs of RECORD frames for those who count bytes; records for those who read them.
+ * Owns   nothing: the answer's memory is reused as soon as the next batch is asked for.
+ */
+import { FRAME, FRAME_FLAG } from '../ring/layout.ts';
+import { type Answer, PARTS } from './answer.ts';
+
+export interface StreamRecord {
+  /** `<stream>/<shard>/<sequenceNumber>`, with `/<subSequenceNumber>` for a part of a KPL aggregate: unique in the stream's history. */
+  readonly id: string;
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+  /** 0-based place in its aggregate, or null. */
+  readonly subSequenceNumber: number | null;
+  readonly partitionKey: string;
+  /** Known of parts of an aggregate only: the service does not give it back. */
+  readonly explicitHashKey: bigint | null;
+  /** A copy, the reader's to keep. */
+  readonly data: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly arrivalMs: number;
+}
+
+/** A record that starts like a KPL aggregate and is none. It is delivered as one plain record all the same. */
+export interface Undecodable {
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+  readonly reason: 'checksum' | 'malformed';
+}
+
+export interface BatchPlace {
+  readonly streamName: string;
+  readonly shardId: string;
+}
+
+export class StreamBatch {
+  readonly streamName: string;
+  readonly shardId: string;
+  /** Records of the answer; an aggregate counts as one. */
+  readonly recordCount: number;
+  /** How far behind the tip of its shard this batch is. */
+  readonly millisBehindLatest: number;
+  readonly #answer: Answer;
+
+  constructor(answer: Answer, place: BatchPlace, recordCount: number, millisBehindLatest: number) {
+    this.#answer = answer;
+    this.streamName = place.streamName;
+    this.shardId = place.shardId;
+    this.recordCount = recordCount;
+    this.millisBehindLatest = millisBehindLatest;
+  }
+
+  /**
+   * Runs of RECORD frames (src/ring/layout.ts); each is valid until the next. `unit` is the record's ordinal in the batch,
+   * `lineOffset` the number of the part in its aggregate. Once per batch, this or records().
+   */
+  *frames(): Generator<Uint8Array, void, undefined> {
+    for (let run = this.#answer.next(); run !== null; run = this.#answer.next()) yield run;
+  }
+
+  /** The records as objects. Once per batch, this or frames(). */
+  *records(): Generator<StreamRecord, void, undefined> {
+    for (const run of this.frames()) {
+      const bytes = Buffer.from(run.buffer, run.byteOffset, run.byteLength);
+      for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at + FRAME.FRAME_BYTES))
+        yield this.#record(bytes, at);
+    }
+  }
+
+  #record(bytes: Buffer, at: number): StreamRecord {
+    const ordinal = bytes.readUInt32LE(at + FRAME.UNIT);
+    const keyAt = at + FRAME.HEADER_BYTES;
+    const dataAt = keyAt + bytes.readUInt16LE(at + FRAME.KEY_BYTES);
+    const sequenceNumber = this.#answer.sequenceNumber(ordinal);
+    const part =
+      this.#answer.parts(ordinal) > 0 ? Number(bytes.readBigUInt64LE(at + FRAME.LINE_OFFSET)) : null;
+    const isExplicit = (bytes.readUInt8(at + FRAME.FLAGS) & FRAME_FLAG.EXPLICIT_HASH_KEY) !== 0;
+    const hashHigh = bytes.readBigUInt64LE(at + FRAME.HASH_HIGH);
+    return {
+      id: `${this.streamName}/${this.shardId}/${sequenceNumber}${part === null ? '' : `/${part}`}`,
+      shardId: this.shardId,
+      sequenceNumber,
+      subSequenceNumber: part,
+      partitionKey: bytes.toString('utf8', keyAt, dataAt),
+      explicitHashKey: isExplicit ? (hashHigh << 64n) + bytes.readBigUInt64LE(at + FRAME.HASH_LOW) : null,
+      data: Uint8Array.prototype.slice.call(
+        bytes,
+        dataAt,
+        dataAt + bytes.readUInt32LE(at + FRAME.DATA_BYTES),
+      ),
+      arrivalMs: this.#answer.arrivalMs(ordinal),
+    };
+  }
+
+  /** @param ordinal A frame's `unit`. */
+  sequenceNumber(ordinal: number): string {
+    return this.#answer.sequenceNumber(ordinal);
+  }
+
+  /** Parts of aggregates so far whose hash key belongs to another shard: the Kinesis Client Library drops such records. */
+  get outsideCount(): number {
+    return this.#answer.outsideCount;
+  }
+
+  /** Reads what the consumer left. @returns The sequence number of the last record, or null. */
+  drain(): string | null {
+    while (this.#answer.next() !== null);
+    return this.recordCount > 0 ? this.#answer.sequenceNumber(this.recordCount - 1) : null;
+  }
+
+  /** The records of a drained batch that start like aggregates and are none. */
+  *undecodable(): Generator<Undecodable, void, undefined> {
+    for (let ordinal = 0; ordinal < this.recordCount; ordinal++) {
+      const parts = this.#answer.parts(ordinal);
+      if (parts >= 0) continue;
+      const reason = parts === PARTS.BAD_CHECKSUM ? 'checksum' : 'malformed';
+      yield { shardId: this.shardId, sequenceNumber: this.#answer.sequenceNumber(ordinal), reason };
+    }
+  }
+}
