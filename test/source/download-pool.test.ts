@@ -2,11 +2,10 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createS3Client } from '../../src/aws/clients.ts';
 import { type FastS3, type FastS3Object, startFastS3 } from '../../src/local/fast-s3.ts';
 import { type Parcel, releaseParcel } from '../../src/source/delivery.ts';
 import { listObjects } from '../../src/source/list.ts';
-import { hastyClock, joined, type RunOptions, runPool, startPool } from './source-run.ts';
+import { hastyClock, joined, type RunOptions, runPool, startPool, testClient } from './source-run.ts';
 
 let servers: FastS3[] = [];
 afterEach(async () => {
@@ -21,7 +20,7 @@ async function serve(objects: readonly FastS3Object[]): Promise<FastS3> {
 }
 
 function listing({ endpoint }: FastS3) {
-  return listObjects(createS3Client({ region: 'us-east-1', profile: null, endpoint }), ['s3://data/']);
+  return listObjects(testClient({ endpoint }), ['s3://data/']);
 }
 
 function run(server: FastS3, options: Partial<RunOptions> = {}) {
@@ -119,8 +118,7 @@ describe('DownloadPool', () => {
             expected.set(`${prefix}${i}`, text);
             server.put('data', { key: `${prefix}${i}`, body: Buffer.from(text) });
           });
-          const target = { region: 'us-east-1', profile: null, endpoint: server.endpoint };
-          const found = listObjects(createS3Client(target), [`s3://data/${prefix}`]);
+          const found = listObjects(testClient(server), [`s3://data/${prefix}`]);
           const recorded = await runPool({
             endpoint: server.endpoint,
             objects: found,

@@ -1,7 +1,6 @@
 /** List: which objects a run takes, in which order, and what is counted as left out. */
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createS3Client } from '../../src/aws/clients.ts';
 import { MillraceError } from '../../src/errors.ts';
 import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
 import { type LocalS3, startLocalS3 } from '../../src/local/s3.ts';
@@ -13,7 +12,7 @@ import {
   probeSources,
 } from '../../src/source/list.ts';
 import type { SourceObject } from '../../src/source/object.ts';
-import { hastyClock } from './source-run.ts';
+import { hastyClock, testClient } from './source-run.ts';
 
 const body = Buffer.from('{}\n');
 const odd = ['a b+c%20', 'a&<>"\'', 'new\nline', 'tab\t', 'ü/é', '\u{1f600}', 'x//y', '%', '~!*()', '\u0001'];
@@ -40,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => s3.close());
 
-const client = () => createS3Client({ region: 'us-east-1', profile: null, endpoint: s3.endpoint });
+const client = () => testClient(s3);
 
 async function keys(sources: string[], options: ListOptions = {}): Promise<string[]> {
   const found: string[] = [];
@@ -209,7 +208,7 @@ describe('probeSources', () => {
   });
 
   it('says that an endpoint refuses connections', async () => {
-    const nobody = createS3Client({ region: 'us-east-1', profile: null, endpoint: 'http://127.0.0.1:9' });
+    const nobody = testClient({ endpoint: 'http://127.0.0.1:9' });
     const refused = probeSources(nobody, ['s3://data/x'], { clock: hastyClock() });
     await expect(refused).rejects.toMatchObject({
       code: 'MILLRACE_SOURCE',
@@ -228,7 +227,7 @@ describe('listObjects on the other embedded S3', () => {
   afterAll(() => local.close());
 
   it('decodes what it encodes', async () => {
-    const other = createS3Client({ region: 'us-east-1', profile: null, endpoint: local.endpoint });
+    const other = testClient(local);
     const found = (await collect(listObjects(other, ['s3://data/p/']))).map(({ key }) => key);
     const asListed = await other.send(new ListObjectsV2Command({ Bucket: 'data', EncodingType: 'url' }));
     expect(new Set(found)).toEqual(new Set(['p/a b+c', 'p/ü', 'p/%25', 'p/x&y']));

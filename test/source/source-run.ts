@@ -12,6 +12,11 @@ import { type Clock, systemClock } from '../../src/source/retry.ts';
 process.env.AWS_ACCESS_KEY_ID ??= 'test';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
 
+/** A client with credentials that the embedded servers do not check. */
+export function testClient({ endpoint }: { readonly endpoint: string }) {
+  return createS3Client({ region: 'us-east-1', profile: null, endpoint });
+}
+
 /** A clock on which waiting takes no time, but is written down. */
 export function hastyClock(): Clock & { readonly sleptMs: number[] } {
   const sleptMs: number[] = [];
@@ -84,9 +89,8 @@ export function startPool(options: RunOptions): { pool: DownloadPool; recorded: 
     objectSkipped: (object) => recorded.skipped.push(object.key),
   };
   const clock = options.clock ?? systemClock;
-  const target = { region: 'us-east-1', profile: null, endpoint: options.endpoint };
   const pool = new DownloadPool({
-    getter: createObjectGetter(createS3Client(target), { clock }),
+    getter: createObjectGetter(testClient(options), { clock }),
     sink,
     downloads: 4,
     segmentBytes: 1024 * 1024,

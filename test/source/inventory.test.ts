@@ -1,0 +1,218 @@
+/** Inventory: reports in CSV and Parquet, trusted only after their checksums. */
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
+import { parseCsvLine, readInventory } from '../../src/source/inventory.ts';
+import { listObjects, newListTally } from '../../src/source/list.ts';
+import type { SourceObject } from '../../src/source/object.ts';
+import { hastyClock, testClient } from './source-run.ts';
+
+/** Four rows in two row groups, with the columns of S3 Inventory; written by hyparquet-writer 0.17.0. */
+const PARQUET = Buffer.from(
+  [
+    'UEFSMRUEFRAVFEwVAhUAAAAIHAQAAABkYXRhFQYVCBUMXBUEFQAVBBUQFQQVAAAAAwMCBAADFQYVPBVAXBUEFQAVBBUAFQQVAAAA',
+    'AwMcbA0AAABwL2EgYitjLmpzb25sBwAAAHAvJTI1w7wVBhUGFQpcFQQVABUEFQAVBBUAAAADAwEAAxUGFQYVClwVBBUAFQQVABUE',
+    'FQAAAAMDAQAAFQYVJBUoXBUEFQAVBBUAFQQVAAAAAwMQPAoAAAAAAAAAFAAAAAAAAAAVBBUQFRRMFQIVAAAACByoN7tMjwEAABUG',
+    'FQgVDFwVBBUAFQQVEBUEFQAAAAMDAgQAAxUGFSAVJFwVBBUAFQQVABUEFQAAAAMDDjQCAAAAYWEEAAAAYmItMhUGFTIVNlwVBBUA',
+    'FQQVABUEFQAAAAMDF1gIAAAAU1RBTkRBUkQHAAAAR0xBQ0lFUhUEFRAVFEwVAhUAAAAIHAQAAABkYXRhFQYVCBUMXBUEFQAVBBUQ',
+    'FQQVAAAAAwMCBAADFQYVKhUuXBUEFQAVBBUAFQQVAAAAAwMTSAUAAABwL29sZAYAAABwL2dvbmUVBhUGFQpcFQQVABUEFQAVBBUA',
+    'AAADAwEAAhUGFQYVClwVBBUAFQQVABUEFQAAAAMDAQACFQYVJBUoXBUEFQAVBBUAFQQVAAAAAwMQPB4AAAAAAAAAAAAAAAAAAAAV',
+    'BBUQFRRMFQIVAAAACByoN7tMjwEAABUGFQgVDFwVBBUAFQQVEBUEFQAAAAMDAgQAAxUGFRwVIFwVBBUAFQQVABUEFQAAAAMDDCwC',
+    'AAAAY2MCAAAAZGQVBBUYFRxMFQIVAAAADCwIAAAAU1RBTkRBUkQVBhUIFQxcFQQVABUEFRAVBBUAAAADAwIEAAMVBBmcSARyb290',
+    'FRAAFQwlAhgGYnVja2V0JQAAFQwlAhgDa2V5JQAAFQAlAhgJaXNfbGF0ZXN0ABUAJQIYEGlzX2RlbGV0ZV9tYXJrZXIAFQQlAhgE',
+    'c2l6ZQAVBCUCGBJsYXN0X21vZGlmaWVkX2RhdGUlEgAVDCUCGAVlX3RhZyUAABUMJQIYDXN0b3JhZ2VfY2xhc3MlAAAWCBksGYwm',
+    'CBwVDBklABAZGAZidWNrZXQVAhYEFlwWZCY2JggcNgAoBGRhdGEYBGRhdGEAGSwVBBUAFQIAFQYVEBUCAAAAJmwcFQwZFQAZGANr',
+    'ZXkVAhYEFmYWaiZsPDYAKA1wL2EgYitjLmpzb25sGAdwLyUyNcO8ABkcFQYVABUCAAAAJtYBHBUAGRUAGRgJaXNfbGF0ZXN0FQIW',
+    'BBYwFjQm1gE8NgAoAQEYAQEAGRwVBhUAFQIAAAAmigIcFQAZFQAZGBBpc19kZWxldGVfbWFya2VyFQIWBBYwFjQmigI8NgAoAQAY',
+    'AQAAGRwVBhUAFQIAAAAmvgIcFQQZFQAZGARzaXplFQIWBBZOFlImvgI8NgAoCBQAAAAAAAAAGAgKAAAAAAAAAAAZHBUGFQAVAgAA',
+    'ACaQAxwVBBklABAZGBJsYXN0X21vZGlmaWVkX2RhdGUVAhYEFlwWZCa+AyaQAxw2ACgIqDe7TI8BAAAYCKg3u0yPAQAAABksFQQV',
+    'ABUCABUGFRAVAgAAACb0AxwVDBkVABkYBWVfdGFnFQIWBBZKFk4m9AM8NgAoBGJiLTIYAmFhABkcFQYVABUCAAAAJsIEHBUMGRUA',
+    'GRgNc3RvcmFnZV9jbGFzcxUCFgQWXBZgJsIEPDYAKAhTVEFOREFSRBgHR0xBQ0lFUgAZHBUGFQAVAgAAABbyBBYENpoFABmMJqIF',
+    'HBUMGSUAEBkYBmJ1Y2tldBUCFgQWXBZkJtAFJqIFHDYAKARkYXRhGARkYXRhABksFQQVABUCABUGFRAVAgAAACaGBhwVDBkVABkY',
+    'A2tleRUCFgQWVBZYJoYGPDYAKAVwL29sZBgGcC9nb25lABkcFQYVABUCAAAAJt4GHBUAGRUAGRgJaXNfbGF0ZXN0FQIWBBYwFjQm',
+    '3gY8NgAoAQEYAQAAGRwVBhUAFQIAAAAmkgccFQAZFQAZGBBpc19kZWxldGVfbWFya2VyFQIWBBYwFjQmkgc8NgAoAQEYAQAAGRwV',
+    'BhUAFQIAAAAmxgccFQQZFQAZGARzaXplFQIWBBZOFlImxgc8NgAoCB4AAAAAAAAAGAgAAAAAAAAAAAAZHBUGFQAVAgAAACaYCBwV',
+    'BBklABAZGBJsYXN0X21vZGlmaWVkX2RhdGUVAhYEFlwWZCbGCCaYCBw2ACgIqDe7TI8BAAAYCKg3u0yPAQAAABksFQQVABUCABUG',
+    'FRAVAgAAACb8CBwVDBkVABkYBWVfdGFnFQIWBBZGFkom/Ag8NgAoAmRkGAJjYwAZHBUGFQAVAgAAACbGCRwVDBklABAZGA1zdG9y',
+    'YWdlX2NsYXNzFQIWBBZkFmwm/AkmxgkcNgAoCFNUQU5EQVJEGAhTVEFOREFSRAAZLBUEFQAVAgAVBhUQFQIAAAAW5AQWBDaQBQAo',
+    'CWh5cGFycXVldBmMHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAAN8EAABQQVIx',
+  ].join(''),
+  'base64',
+);
+const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');
+const SCHEMA = 'Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass';
+const CSV = [
+  ['data', 'p/a+b%2Bc.jsonl', 'v1', 'true', 'false', '10', '2024-05-06T07:08:09.000Z', 'aa', 'STANDARD'],
+  ['data', 'p/%2525%C3%BC', 'v2', 'true', 'false', '20', '2024-05-06T07:08:09.000Z', 'bb-2', 'GLACIER'],
+  ['data', 'p/old', 'v0', 'false', 'false', '30', '2024-05-06T07:08:09.000Z', 'cc', 'STANDARD'],
+  ['data', 'p/gone', 'v3', 'true', 'true', '', '2024-05-06T07:08:09.000Z', '', ''],
+];
+const csvBytes = (rows: string[][]) =>
+  gzipSync(rows.map((row) => `${row.map((cell) => `"${cell}"`).join(',')}\n`).join(''));
+const EXPECTED = ['p/a b+c.jsonl', 'p/%25ü'];
+
+let server: FastS3 | undefined;
+afterEach(async () => {
+  await server?.close();
+});
+
+interface Report {
+  format?: string;
+  schema?: string;
+  files: Uint8Array[];
+  /** What the manifest says instead of the truth. */
+  fileMd5?: string;
+  manifestMd5?: string;
+}
+
+async function publish({ format = 'CSV', schema = SCHEMA, files, fileMd5, manifestMd5 }: Report) {
+  const manifest = Buffer.from(
+    JSON.stringify({
+      sourceBucket: 'data',
+      destinationBucket: 'arn:aws:s3:::reports',
+      version: '2016-11-30',
+      fileFormat: format,
+      fileSchema: schema,
+      files: files.map((bytes, i) => ({
+        key: `data/${i}`,
+        size: bytes.length,
+        MD5checksum: fileMd5 ?? md5(bytes),
+      })),
+    }),
+  );
+  server = await startFastS3({
+    buckets: {
+      reports: [
+        { key: 'day/manifest.json', body: manifest },
+        { key: 'day/manifest.checksum', body: Buffer.from(manifestMd5 ?? md5(manifest)) },
+        ...files.map((body, i) => ({ key: `data/${i}`, body })),
+      ],
+    },
+  });
+  return testClient(server);
+}
+
+async function read(report: Report, uri = 's3://reports/day/manifest.json'): Promise<SourceObject[]> {
+  const client = await publish(report);
+  const found: SourceObject[] = [];
+  for await (const object of readInventory(client, uri)) found.push(object);
+  return found;
+}
+
+describe('readInventory', () => {
+  it.each([
+    { name: 'CSV', report: { files: [csvBytes(CSV.slice(0, 1)), csvBytes(CSV.slice(1))] } },
+    { name: 'Parquet', report: { format: 'Parquet', schema: 'message s3.inventory { }', files: [PARQUET] } },
+  ])('reads $name: current objects, keys decoded, ETags as If-Match wants them', async ({ report }) => {
+    const found = await read(report);
+    expect(found).toEqual([
+      {
+        bucket: 'data',
+        key: EXPECTED[0],
+        etag: '"aa"',
+        size: 10,
+        lastModifiedMs: Date.UTC(2024, 4, 6, 7, 8, 9),
+        storageClass: 'STANDARD',
+      },
+      {
+        bucket: 'data',
+        key: EXPECTED[1],
+        etag: '"bb-2"',
+        size: 20,
+        lastModifiedMs: Date.UTC(2024, 4, 6, 7, 8, 9),
+        storageClass: 'GLACIER',
+      },
+    ]);
+  });
+
+  it('goes on at the byte reached when a file is cut', async () => {
+    const rows = Array.from({ length: 5000 }, (_, i) => [
+      'data',
+      `k${i}`,
+      `${Math.random()}`,
+      'true',
+      'false',
+      '1',
+      '',
+      'aa',
+      '',
+    ]);
+    const client = await publish({ files: [csvBytes(rows)] });
+    server?.setFaults([{ kind: 'truncate', afterBytes: 20_000, target: 'data/0', skip: 1, times: 2 }]);
+    const found: string[] = [];
+    const inventory = readInventory(client, 's3://reports/day/manifest.json', { clock: hastyClock() });
+    for await (const { key } of inventory) found.push(key);
+    expect(found).toEqual(rows.map((row) => row[1]));
+    expect(Object.values(server?.stats().faultsFired ?? {})).toEqual([2]);
+  });
+
+  it('goes through the same filters as a listing', async () => {
+    const client = await publish({ files: [csvBytes(CSV)] });
+    const inventory = readInventory(client, 's3://reports/day/manifest.json');
+    const tally = newListTally();
+    const found: string[] = [];
+    for await (const { key } of listObjects(client, [], { inventory, tally })) found.push(key);
+    expect([found, tally.archived]).toEqual([[EXPECTED[0]], 1]);
+  });
+
+  it.each([
+    {
+      name: 'a wrong manifest.checksum',
+      report: { files: [], manifestMd5: '0'.repeat(32) },
+      message: /Cannot trust/,
+    },
+    {
+      name: 'a wrong MD5 of a file',
+      report: { files: [csvBytes(CSV)], fileMd5: '0'.repeat(32) },
+      message: /Cannot trust/,
+    },
+    {
+      name: 'ORC',
+      report: { files: [], format: 'ORC' },
+      message: /format is ORC; have the inventory written as CSV or Parquet/,
+    },
+    {
+      name: 'a report without sizes',
+      report: { files: [csvBytes(CSV)], schema: 'Bucket, Key, ETag' },
+      message: /lacks the fields Size/,
+    },
+    {
+      name: 'a damaged file whose MD5 is right',
+      report: { files: [csvBytes(CSV).subarray(0, -9)] },
+      message: /decompress/,
+    },
+  ])('refuses $name', async ({ report, message }) => {
+    await expect(read(report)).rejects.toMatchObject({
+      code: 'MILLRACE_SOURCE',
+      exitCode: 2,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it.each([
+    {
+      name: 'a URI that is no manifest',
+      uri: 's3://reports/data/0',
+      message: /Expected the URI of an S3 Inventory/,
+    },
+    {
+      name: 'a manifest that does not exist',
+      uri: 's3://reports/other/manifest.json',
+      message: /no longer exists|NoSuchKey/,
+    },
+  ])('refuses $name', async ({ uri, message }) => {
+    await expect(read({ files: [] }, uri)).rejects.toMatchObject({
+      code: 'MILLRACE_SOURCE',
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+it.each([
+  ['"a","b"', ['a', 'b']],
+  ['"a,b","c""d",""', ['a,b', 'c"d', '']],
+  ['a,,c', ['a', '', 'c']],
+])('parses the CSV line %j', (line, cells) => {
+  expect(parseCsvLine(line)).toEqual(cells);
+});
