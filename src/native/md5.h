@@ -23,7 +23,7 @@ inline constexpr uint32_t MD5_START[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x
 constexpr uint32_t MD5_BLOCK_MESSAGE_MAX = 55;
 
 template <int STEP, typename Word>
-[[gnu::always_inline]] inline void md5Step(Word& a, Word b, Word c, Word d, const Word* words) {
+[[gnu::always_inline]] inline void md5Step(Word& a, const Word& b, const Word& c, const Word& d, const Word* words) {
   constexpr int ROUND = STEP / 16;
   constexpr int INDEX = ROUND == 0 ? STEP : ROUND == 1 ? (5 * STEP + 1) % 16 : ROUND == 2 ? (3 * STEP + 5) % 16 : (7 * STEP) % 16;
   constexpr int SHIFT = MD5_SHIFTS[ROUND][STEP % 4];
@@ -32,7 +32,8 @@ template <int STEP, typename Word>
   else if constexpr (ROUND == 1) mix = c ^ (d & (b ^ c));
   else if constexpr (ROUND == 2) mix = b ^ c ^ d;
   else mix = c ^ (b | ~d);
-  const Word sum = a + mix + (words[INDEX] + MD5_SINES[STEP]);
+  // `mix` comes last: it alone waits for the step before.
+  const Word sum = (a + (words[INDEX] + MD5_SINES[STEP])) + mix;
   a = b + ((sum << SHIFT) | (sum >> (32 - SHIFT)));
 }
 
@@ -46,6 +47,21 @@ template <int STEP, typename Word>
     md5Steps<STEP + 4>(a, b, c, d, words);
   }
 }
+
+/** Two words that go through the steps together: one waits for its results while the other one computes. */
+template <typename Half>
+struct Md5Pair {
+  Half first, second;
+  [[gnu::always_inline]] Md5Pair operator+(const Md5Pair& other) const { return {first + other.first, second + other.second}; }
+  [[gnu::always_inline]] Md5Pair operator+(uint32_t number) const { return {first + number, second + number}; }
+  [[gnu::always_inline]] Md5Pair operator^(const Md5Pair& other) const { return {first ^ other.first, second ^ other.second}; }
+  [[gnu::always_inline]] Md5Pair operator&(const Md5Pair& other) const { return {first & other.first, second & other.second}; }
+  [[gnu::always_inline]] Md5Pair operator|(const Md5Pair& other) const { return {first | other.first, second | other.second}; }
+  [[gnu::always_inline]] Md5Pair operator~() const { return {~first, ~second}; }
+  [[gnu::always_inline]] Md5Pair operator<<(int bits) const { return {first << bits, second << bits}; }
+  [[gnu::always_inline]] Md5Pair operator>>(int bits) const { return {first >> bits, second >> bits}; }
+  [[gnu::always_inline]] void operator+=(const Md5Pair& other) { *this = *this + other; }
+};
 
 /** Mixes one block of 16 words into the state. Word is uint32_t, or a vector of them: then each lane is a message of its own. */
 template <typename Word>

@@ -23,7 +23,12 @@ namespace {
 namespace avx2 {
 
 struct Masks {
-  uint64_t backslash, quote, op, space, newline, control, high;
+  uint64_t backslash, quote, op, space, newline, control;
+};
+
+struct HighSeen {
+  __m256i bytes;
+  bool any() const { return _mm256_movemask_epi8(bytes) != 0; }
 };
 
 struct TokenMasks {
@@ -59,7 +64,7 @@ inline uint64_t isIn(Pair pair, uint8_t first, uint8_t last) {
   return toMask(isAtMost(_mm256_sub_epi8(pair.low, from), width), isAtMost(_mm256_sub_epi8(pair.high, from), width));
 }
 
-inline void classify(const uint8_t* block, Masks& masks) {
+inline void classify(const uint8_t* block, Masks& masks, HighSeen& high) {
   const Pair pair = loadPair(block);
   masks.backslash = equals(pair, '\\');
   masks.quote = equals(pair, '"');
@@ -70,7 +75,7 @@ inline void classify(const uint8_t* block, Masks& masks) {
   const Pair curled = {_mm256_or_si256(pair.low, bit), _mm256_or_si256(pair.high, bit)};
   masks.op = equals(curled, '{') | equals(curled, '}') | equals(pair, ':') | equals(pair, ',');
   masks.control = toMask(isAtMost(pair.low, 0x1f), isAtMost(pair.high, 0x1f));
-  masks.high = toMask(pair.low, pair.high);
+  high.bytes = _mm256_or_si256(high.bytes, _mm256_or_si256(pair.low, pair.high));
 }
 
 inline void classifyEscapes(const uint8_t* block, uint64_t& escapable, uint64_t& hex, uint64_t& u) {
@@ -93,13 +98,19 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
   masks.closeArray = equals(pair, ']');
 }
 
-inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, uint8_t* bytes, uint16_t* at) {
+inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(loadPair(bytes), char(byte)); }
+
+inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState& state, uint32_t tokenCount) {
   const uint32_t count = uint32_t(_mm_popcnt_u64(which));
+  uint8_t* bytes = state.tokenBytes + tokenCount;
+  uint8_t* next = state.tokenNext + tokenCount;
+  uint16_t* at = state.tokenAt + tokenCount;
   // Always in eights: what is too much is overwritten by the next block, and the branch is easy to foresee.
   for (uint32_t done = 0; done < count; done += 8) {
     for (uint32_t i = 0; i < 8; i++) {
       const uint32_t bit = uint32_t(_tzcnt_u64(which)) & 63;
       bytes[done + i] = block[bit];
+      next[done + i] = block[bit + 1];
       at[done + i] = uint16_t(blockAt + bit);
       which = _blsr_u64(which);
     }
@@ -112,20 +123,18 @@ inline uint64_t prefixXor(uint64_t bits) {
   return uint64_t(_mm_cvtsi128_si64(product));
 }
 
-inline bool isPlainInteger(const uint8_t* at, const uint8_t* end) {
-  const uint8_t first = *at;
+/** Decides integers and decimals of less than 16 bytes. */
+inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
+  uint8_t copy[16] = {};
+  const uint8_t* from = at;
   if (end - at < 16) {
-    if (!isDecimal(first)) return false;
-    for (at++; at < end && isDecimal(*at); at++) {
-      if (first == '0') return false;
-    }
-    return at == end || isScalarEnd(*at);
+    std::memcpy(copy, at, size_t(end - at));
+    from = copy;
   }
-  const __m128i digits = _mm_sub_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)), _mm_set1_epi8('0'));
+  const __m128i digits = _mm_sub_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)), _mm_set1_epi8('0'));
   const __m128i nine = _mm_set1_epi8(9);
-  const uint32_t others = ~uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine)));
-  const uint32_t count = _tzcnt_u32(others);
-  return count < 16 && count > uint32_t(first == '0' && count != 1) * 16 && isScalarEnd(at[count]);
+  const uint32_t isDigit = uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine)));
+  return isDecimalNumber(at, end, isDigit, 16);
 }
 
 inline uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t left) {
@@ -159,17 +168,25 @@ inline bool hasBackslash(const uint8_t* start, const uint8_t* end) {
 
 #include "scan-window.h"
 
-void hashGroup(const uint32_t (*blocks)[16], uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
-  typedef uint32_t Word __attribute__((vector_size(32)));
-  constexpr uint32_t LANES = 8;
-  for (uint32_t first = 0; first < GROUP_RECORDS; first += LANES) {
-    Word words[16] = {};
-    const __m256i rows = _mm256_setr_epi32(0, 16, 32, 48, 64, 80, 96, 112);
-    const int* from = reinterpret_cast<const int*>(blocks[first]);
-    for (uint32_t word = 0; word < wordCount; word++) words[word] = Word(_mm256_i32gather_epi32(from + word, rows, 4));
-    words[14] = Word(_mm256_i32gather_epi32(from + 14, rows, 4));
+typedef uint32_t Words8 __attribute__((vector_size(32)));
+
+inline Words8 gatherWords(const uint32_t (*blocks)[16], uint32_t word) {
+  const __m256i rows = _mm256_setr_epi32(0, 16, 32, 48, 64, 80, 96, 112);
+  return Words8(_mm256_i32gather_epi32(reinterpret_cast<const int*>(&blocks[0][word]), rows, 4));
+}
+
+void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
+  typedef Md5Pair<Words8> Word;
+  constexpr uint32_t HALF = 8;
+  for (uint32_t first = 0; first < count; first += 2 * HALF) {
+    Word words[16];
+    for (uint32_t word = 0; word < 16; word++) {
+      words[word] = Word{Words8{}, Words8{}};
+      if (word >= wordCount && word != 14) continue;
+      words[word] = Word{gatherWords(blocks + first, word), gatherWords(blocks + first + HALF, word)};
+    }
     Word state[4];
-    for (int i = 0; i < 4; i++) state[i] = Word{} + MD5_START[i];
+    for (int i = 0; i < 4; i++) state[i] = Word{Words8{} + MD5_START[i], Words8{} + MD5_START[i]};
     md5Block(state, words);
     for (int i = 0; i < 4; i++) std::memcpy(digests[i] + first, &state[i], sizeof(Word));
   }

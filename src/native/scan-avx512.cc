@@ -24,7 +24,12 @@ namespace {
 namespace avx512 {
 
 struct Masks {
-  uint64_t backslash, quote, op, space, newline, control, high;
+  uint64_t backslash, quote, op, space, newline, control;
+};
+
+struct HighSeen {
+  __m512i bytes;
+  bool any() const { return _mm512_movepi8_mask(bytes) != 0; }
 };
 
 struct TokenMasks {
@@ -42,16 +47,16 @@ inline __m512i lookUp(__m512i bytes, const ClassTable& table) {
 
 inline uint64_t hasBit(__m512i classes, uint8_t bit) { return _mm512_test_epi8_mask(classes, _mm512_set1_epi8(char(bit))); }
 
-inline void classify(const uint8_t* block, Masks& masks) {
+inline void classify(const uint8_t* block, Masks& masks, HighSeen& high) {
   const __m512i bytes = load(block);
-  masks.high = _mm512_movepi8_mask(bytes);
-  const __m512i classes = _mm512_maskz_mov_epi8(~masks.high, lookUp(bytes, BYTE_CLASSES));
+  high.bytes = _mm512_or_si512(high.bytes, bytes);
+  const __m512i classes = lookUp(bytes, BYTE_CLASSES);
   masks.backslash = equals(bytes, '\\');
   masks.quote = equals(bytes, '"');
   masks.newline = equals(bytes, '\n');
   masks.op = hasBit(classes, CLASS_OP);
   masks.space = hasBit(classes, CLASS_SPACE);
-  masks.control = hasBit(classes, CLASS_CONTROL);
+  masks.control = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20));
 }
 
 inline void classifyEscapes(const uint8_t* block, uint64_t& escapable, uint64_t& hex, uint64_t& u) {
@@ -74,20 +79,41 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
   masks.closeArray = equals(bytes, ']');
 }
 
-alignas(64) constexpr uint16_t COUNTING[64] = {
-    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-    32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(load(bytes), char(byte)); }
 
-inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, uint8_t* bytes, uint16_t* at) {
+struct CountingTable {
+  uint8_t numbers[64];
+};
+constexpr CountingTable makeCounting() {
+  CountingTable table = {};
+  for (int i = 0; i < 64; i++) table.numbers[i] = uint8_t(i);
+  return table;
+}
+alignas(64) constexpr CountingTable COUNTING = makeCounting();
+
+inline void store16(uint16_t* to, __m256i offsets, __m512i base) {
+  _mm512_storeu_si512(to, _mm512_add_epi16(_mm512_cvtepu8_epi16(offsets), base));
+}
+
+inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState& state, uint32_t tokenCount) {
+  const uint32_t count = uint32_t(_mm_popcnt_u64(which));
   // Compressed in a register and stored whole: compressing into memory is slow on some of these machines.
-  _mm512_storeu_si512(bytes, _mm512_maskz_compress_epi8(which, load(block)));
+  const __m512i bytes = _mm512_maskz_compress_epi8(which, load(block));
+  const __m512i next = _mm512_maskz_compress_epi8(which, load(block + 1));
+  const __m512i offsets = _mm512_maskz_compress_epi8(which, load(COUNTING.numbers));
   const __m512i base = _mm512_set1_epi16(short(blockAt));
-  const __m512i low = _mm512_add_epi16(base, _mm512_load_si512(COUNTING));
-  const __m512i high = _mm512_add_epi16(base, _mm512_load_si512(COUNTING + 32));
-  const uint32_t lowCount = uint32_t(_mm_popcnt_u32(uint32_t(which)));
-  _mm512_storeu_si512(at, _mm512_maskz_compress_epi16(__mmask32(which), low));
-  _mm512_storeu_si512(at + lowCount, _mm512_maskz_compress_epi16(__mmask32(which >> 32), high));
-  return uint32_t(_mm_popcnt_u64(which));
+  uint8_t* toBytes = state.tokenBytes + tokenCount;
+  uint8_t* toNext = state.tokenNext + tokenCount;
+  uint16_t* toAt = state.tokenAt + tokenCount;
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(toBytes), _mm512_castsi512_si256(bytes));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(toNext), _mm512_castsi512_si256(next));
+  store16(toAt, _mm512_castsi512_si256(offsets), base);
+  if (count > 32) [[unlikely]] {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(toBytes + 32), _mm512_extracti64x4_epi64(bytes, 1));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(toNext + 32), _mm512_extracti64x4_epi64(next, 1));
+    store16(toAt + 32, _mm512_extracti64x4_epi64(offsets, 1), base);
+  }
+  return count;
 }
 
 inline uint64_t prefixXor(uint64_t bits) {
@@ -97,14 +123,12 @@ inline uint64_t prefixXor(uint64_t bits) {
 
 inline __mmask32 firstBytes(size_t count) { return count >= 32 ? ~uint32_t(0) : uint32_t((uint64_t(1) << count) - 1); }
 
-inline bool isPlainInteger(const uint8_t* at, const uint8_t* end) {
-  // Bytes past the window are not read; as zeros they are no digits, and end a number as a line end would.
+/** Decides integers and decimals of less than 32 bytes. */
+inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
+  // Bytes past the window are not read; as zeros they are no digits.
   const __m256i bytes = _mm256_maskz_loadu_epi8(firstBytes(size_t(end - at)), at);
   const __m256i digits = _mm256_sub_epi8(bytes, _mm256_set1_epi8('0'));
-  const uint32_t others = _mm256_cmpgt_epu8_mask(digits, _mm256_set1_epi8(9));
-  const uint32_t count = _tzcnt_u32(others);
-  const bool isLeadingZero = *at == '0' && count != 1;
-  return count - 1 < 31 && !isLeadingZero && (at + count == end || isScalarEnd(at[count]));
+  return isDecimalNumber(at, end, _mm256_cmple_epu8_mask(digits, _mm256_set1_epi8(9)), 32);
 }
 
 inline uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t) {
@@ -133,15 +157,24 @@ inline bool hasBackslash(const uint8_t* start, const uint8_t* end) {
 
 #include "scan-window.h"
 
-void hashGroup(const uint32_t (*blocks)[16], uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
-  typedef uint32_t Word __attribute__((vector_size(64)));
-  static_assert(sizeof(Word) == GROUP_RECORDS * 4);
-  Word words[16] = {};
+typedef uint32_t Words16 __attribute__((vector_size(64)));
+
+inline Words16 gatherWords(const uint32_t (*blocks)[16], uint32_t word) {
   const __m512i rows = _mm512_setr_epi32(0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240);
-  for (uint32_t word = 0; word < wordCount; word++) words[word] = Word(_mm512_i32gather_epi32(rows, &blocks[0][word], 4));
-  words[14] = Word(_mm512_i32gather_epi32(rows, &blocks[0][14], 4));
+  return Words16(_mm512_i32gather_epi32(rows, &blocks[0][word], 4));
+}
+
+void hashGroup(const uint32_t (*blocks)[16], uint32_t, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
+  typedef Md5Pair<Words16> Word;
+  static_assert(sizeof(Word) == GROUP_RECORDS * 4);
+  Word words[16];
+  for (uint32_t word = 0; word < 16; word++) {
+    words[word] = Word{Words16{}, Words16{}};
+    if (word >= wordCount && word != 14) continue;
+    words[word] = Word{gatherWords(blocks, word), gatherWords(blocks + 16, word)};
+  }
   Word state[4];
-  for (int i = 0; i < 4; i++) state[i] = Word{} + MD5_START[i];
+  for (int i = 0; i < 4; i++) state[i] = Word{Words16{} + MD5_START[i], Words16{} + MD5_START[i]};
   md5Block(state, words);
   for (int i = 0; i < 4; i++) std::memcpy(digests[i], &state[i], sizeof(Word));
 }

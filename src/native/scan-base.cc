@@ -11,7 +11,12 @@ namespace {
 namespace base {
 
 struct Masks {
-  uint64_t backslash, quote, op, space, newline, control, high;
+  uint64_t backslash, quote, op, space, newline, control;
+};
+
+struct HighSeen {
+  uint64_t classes;
+  bool any() const { return classes != 0; }
 };
 
 struct TokenMasks {
@@ -31,7 +36,7 @@ inline uint64_t gatherBit(uint64_t classes, uint8_t bit) {
   return (ones * 0x0102040810204080u) >> 56;
 }
 
-inline void classify(const uint8_t* block, Masks& masks) {
+inline void classify(const uint8_t* block, Masks& masks, HighSeen& high) {
   masks = {};
   for (int at = 0; at < 64; at += 8) {
     const uint64_t classes = lookUp(block + at, BYTE_CLASSES);
@@ -41,7 +46,7 @@ inline void classify(const uint8_t* block, Masks& masks) {
     masks.space |= gatherBit(classes, CLASS_SPACE) << at;
     masks.newline |= gatherBit(classes, CLASS_NEWLINE) << at;
     masks.control |= gatherBit(classes, CLASS_CONTROL) << at;
-    masks.high |= gatherBit(classes, CLASS_HIGH) << at;
+    high.classes |= classes & (0x0101010101010101u * CLASS_HIGH);
   }
 }
 
@@ -84,13 +89,19 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
   }
 }
 
-inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, uint8_t* bytes, uint16_t* at) {
+inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) {
+  uint64_t mask = 0;
+  for (int at = 0; at < 64; at++) mask |= uint64_t(bytes[at] == byte) << at;
+  return mask;
+}
+
+inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState& state, uint32_t tokenCount) {
   uint32_t count = 0;
-  for (; which != 0; which &= which - 1) {
+  for (uint32_t to = tokenCount; which != 0; which &= which - 1, to++, count++) {
     const uint32_t bit = uint32_t(__builtin_ctzll(which));
-    bytes[count] = block[bit];
-    at[count] = uint16_t(blockAt + bit);
-    count++;
+    state.tokenBytes[to] = block[bit];
+    state.tokenNext[to] = block[bit + 1];
+    state.tokenAt[to] = uint16_t(blockAt + bit);
   }
   return count;
 }
@@ -100,7 +111,7 @@ inline uint64_t prefixXor(uint64_t bits) {
   return bits;
 }
 
-inline bool isPlainInteger(const uint8_t* at, const uint8_t* end) {
+inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
   const uint8_t first = *at;
   if (!isDecimal(first)) return false;
   for (at++; at < end && isDecimal(*at); at++) {
@@ -121,10 +132,10 @@ inline bool hasBackslash(const uint8_t* start, const uint8_t* end) {
 
 #include "scan-window.h"
 
-void hashGroup(const uint32_t (*blocks)[16], uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
+void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
   typedef uint32_t Word __attribute__((vector_size(16)));
   constexpr uint32_t LANES = 4;
-  for (uint32_t first = 0; first < GROUP_RECORDS; first += LANES) {
+  for (uint32_t first = 0; first < count; first += LANES) {
     Word words[16] = {};
     for (uint32_t lane = 0; lane < LANES; lane++) {
       for (uint32_t word = 0; word < wordCount; word++) words[word][lane] = blocks[first + lane][word];

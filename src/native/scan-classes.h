@@ -66,6 +66,27 @@ inline bool isScalarEnd(uint8_t byte) {
   return (BYTE_CLASSES.of[byte] & (CLASS_OP | CLASS_SPACE | CLASS_NEWLINE | CLASS_QUOTE)) != 0;
 }
 
+/**
+ * Whether a number without exponent starts at `at` and ends where its token ends.
+ * @param isDigit One bit for each of the first `bitCount` bytes, at most 32; a number that is not shorter is not decided.
+ */
+[[gnu::always_inline]] inline bool isDecimalNumber(const uint8_t* at, const uint8_t* end, uint32_t isDigit, uint32_t bitCount) {
+  const uint64_t others = ~uint64_t(isDigit);
+  const uint32_t first = *at == '-';
+  const uint32_t wholeCount = uint32_t(__builtin_ctzll(others >> first));
+  uint32_t length = first + wholeCount;
+  if (wholeCount == 0 || length >= bitCount) return false;
+  if (wholeCount > 1 && at[first] == '0') return false;
+  if (at + length == end) return true;
+  if (at[length] == '.') {
+    const uint32_t partCount = uint32_t(__builtin_ctzll(others >> (length + 1)));
+    length += 1 + partCount;
+    if (partCount == 0 || length >= bitCount) return false;
+    if (at + length == end) return true;
+  }
+  return isScalarEnd(at[length]);
+}
+
 inline bool isDecimal(uint8_t byte) { return uint8_t(byte - '0') < 10; }
 
 }  // namespace millrace

@@ -6,6 +6,27 @@
 namespace millrace {
 namespace {
 
+/** memcpy for lengths that are mostly small: two moves that may overlap, instead of a call. */
+inline void copyBytes(uint8_t* to, const uint8_t* from, size_t bytes) {
+  if (bytes > 32) {
+    std::memcpy(to, from, bytes);
+  } else if (bytes >= 16) {
+    uint64_t parts[4];
+    std::memcpy(parts, from, 16);
+    std::memcpy(parts + 2, from + bytes - 16, 16);
+    std::memcpy(to, parts, 16);
+    std::memcpy(to + bytes - 16, parts + 2, 16);
+  } else if (bytes >= 8) {
+    uint64_t first, last;
+    std::memcpy(&first, from, 8);
+    std::memcpy(&last, from + bytes - 8, 8);
+    std::memcpy(to, &first, 8);
+    std::memcpy(to + bytes - 8, &last, 8);
+  } else {
+    for (size_t i = 0; i < bytes; i++) to[i] = from[i];
+  }
+}
+
 /** MD5 of all gathered keys: those of one block side by side, longer ones alone. */
 void hashPending(ScanState& state) {
   uint32_t keyBytesMax = 0;
@@ -19,15 +40,15 @@ void hashPending(ScanState& state) {
     }
     uint8_t* block = reinterpret_cast<uint8_t*>(state.blocks[i]);
     std::memset(block, 0, 64);
-    std::memcpy(block, record.key, record.keyBytes);
+    copyBytes(block, record.key, record.keyBytes);
     block[record.keyBytes] = 0x80;
     state.blocks[i][14] = uint32_t(record.keyBytes) * 8;
     if (record.keyBytes > keyBytesMax) keyBytesMax = record.keyBytes;
     shortCount++;
   }
   if (shortCount == 0) return;
-  // A group is mostly full. Lanes without a record hash what the last group left there, and nobody looks at it.
-  state.kernels->hashGroup(state.blocks, keyBytesMax / 4 + 1, state.digests);
+  // Places without a short key hash what an earlier group left there, and nobody looks at it.
+  state.kernels->hashGroup(state.blocks, state.pendingCount, keyBytesMax / 4 + 1, state.digests);
   for (uint32_t i = 0; i < state.pendingCount; i++) {
     PendingRecord& record = state.pending[i];
     if ((record.flags & FLAG_EXPLICIT_HASH_KEY) != 0 || record.keyBytes > MD5_BLOCK_MESSAGE_MAX) continue;
@@ -36,14 +57,13 @@ void hashPending(ScanState& state) {
   }
 }
 
-/** The last lane that starts at or before the record's hash key. */
+/** The last lane that starts at or before the record's hash key. Without branches: hash keys cannot be foreseen. */
 uint32_t laneOf(const ScanState& state, const PendingRecord& record) {
-  uint32_t index = state.laneCount - 1;
-  while (index > 0) {
-    const uint64_t high = state.laneStarts[index * 2];
-    const uint64_t low = state.laneStarts[index * 2 + 1];
-    if (high < record.hashHigh || (high == record.hashHigh && low <= record.hashLow)) break;
-    index--;
+  uint32_t index = 0;
+  for (uint32_t i = 1; i < state.laneCount; i++) {
+    const uint64_t high = state.laneStarts[i * 2];
+    const uint64_t low = state.laneStarts[i * 2 + 1];
+    index += uint32_t(high < record.hashHigh) | (uint32_t(high == record.hashHigh) & uint32_t(low <= record.hashLow));
   }
   return index;
 }
@@ -61,21 +81,20 @@ bool writeRecord(ScanState& state, ScanCall& call, const PendingRecord& record, 
     call.next = record.line;
     return false;
   }
-  FrameHeader header;
-  header.frameBytes = needBytes;
-  header.kind = KIND_RECORD;
-  header.flags = record.flags;
-  header.keyBytes = record.keyBytes;
-  header.dataBytes = dataBytes;
-  header.unit = call.unit;
-  header.lineOffset = call.objectOffset + (uint64_t(record.line - call.bytes) - call.start);
-  header.hashHigh = record.hashHigh;
-  header.hashLow = record.hashLow;
-  std::memcpy(frame, &header, sizeof header);
+  // In whole words: a header that is put together elsewhere from smaller parts and copied waits for its own stores.
+  const uint64_t header[5] = {
+      needBytes | (uint64_t(KIND_RECORD) << 32) | (uint64_t(record.flags) << 40) | (uint64_t(record.keyBytes) << 48),
+      dataBytes | (uint64_t(call.unit) << 32),
+      call.objectOffset + (uint64_t(record.line - call.bytes) - call.start),
+      record.hashHigh,
+      record.hashLow,
+  };
+  static_assert(sizeof header == FRAME_HEADER_BYTES);
+  for (int i = 0; i < 5; i++) std::memcpy(frame + i * 8, &header[i], 8);
   uint8_t* at = frame + FRAME_HEADER_BYTES;
-  std::memcpy(at, record.key, record.keyBytes);
+  copyBytes(at, record.key, record.keyBytes);
   at += record.keyBytes;
-  std::memcpy(at, record.data, record.dataBytes);
+  copyBytes(at, record.data, record.dataBytes);
   if (state.appendsNewline) at[record.dataBytes] = '\n';
   lane.commit(needBytes);
   return true;

@@ -19,8 +19,10 @@ constexpr uint32_t WINDOW_SLACK = 128;
 /** Doubtful places noted in one window; with more of them every line of the window is doubted. */
 constexpr uint32_t DOUBTS_MAX = 1024;
 /** Records whose keys are hashed together. */
-constexpr uint32_t GROUP_RECORDS = 16;
+constexpr uint32_t GROUP_RECORDS = 32;
 constexpr uint32_t REJECTS_MAX = 1024;
+/** Longer pointers compare every name in full. */
+constexpr uint32_t NAME_STARTS_MAX = 4;
 
 /** Numbers of CODES in src/scan/native.ts. */
 enum RejectNumber : uint32_t { INVALID_JSON, INVALID_UTF8, TOO_DEEP, MISSING_KEY, RECORD_TOO_LARGE };
@@ -75,8 +77,11 @@ struct ScanKernels {
    * @returns False when the call has to end: its status says why.
    */
   bool (*scanWindow)(ScanState&, ScanCall&, const uint8_t* window, uint32_t windowBytes);
-  /** MD5 of up to GROUP_RECORDS padded one-block messages, of which only the first `wordCount` words and the length are set. */
-  void (*hashGroup)(const uint32_t (*blocks)[16], uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]);
+  /**
+   * MD5 of padded messages of one block each, of which only the first `wordCount` words and the length are not zero.
+   * @param count How many, at most GROUP_RECORDS; more digests than that may be written.
+   */
+  void (*hashGroup)(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]);
 };
 
 const ScanKernels* scanKernelsBase();
@@ -94,6 +99,9 @@ struct ScanState {
   bool usesCoordinates;
   /** Whether the window's own search can follow the key pointer: no name needs an escape. */
   bool isKeyPlain;
+  /** First bytes of the pointer's names, by which most other names are told apart; 0 of them if the pointer is too long. */
+  uint32_t nameStartCount;
+  uint8_t nameStarts[NAME_STARTS_MAX];
   uint32_t depthMax;
   uint64_t recordBytesMax;
   JsonPointer key;
@@ -121,10 +129,12 @@ struct ScanState {
   alignas(64) uint32_t blocks[GROUP_RECORDS][16];
   alignas(64) uint32_t digests[4][GROUP_RECORDS];
 
-  // What is noted about a window: its tokens in order, one byte each and where it stands, and where there is doubt.
+  // What is noted about a window: its tokens in order (their byte, the byte behind it, where it stands) and
+  // where there is doubt.
   uint32_t doubtCount;
   uint16_t doubts[DOUBTS_MAX];
   alignas(64) uint8_t tokenBytes[WINDOW_BYTES + WINDOW_SLACK];
+  alignas(64) uint8_t tokenNext[WINDOW_BYTES + WINDOW_SLACK];
   alignas(64) uint16_t tokenAt[WINDOW_BYTES + WINDOW_SLACK];
 };
 

@@ -1,13 +1,18 @@
 // Scan window: the fast way through lines, compiled once for each instruction set (scan-base.cc, scan-avx2.cc, scan-avx512.cc).
 // The including file opens a namespace of its own and gives, before including this:
-//   struct Masks { uint64_t backslash, quote, op, space, newline, control, high; };     one bit a byte of a block of 64
-//   void classify(const uint8_t* block, Masks&);
+//   struct Masks { uint64_t backslash, quote, op, space, newline, control; };     one bit a byte of a block of 64
+//   struct HighSeen;                                      remembers whether any byte was beyond ASCII: bool any() const
+//   void classify(const uint8_t* block, Masks&, HighSeen&);    outside of ASCII op and space may be anything
 //   void classifyEscapes(const uint8_t* block, uint64_t& escapable, uint64_t& hex, uint64_t& u);
 //   struct TokenMasks { uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray; };
 //   void classifyTokens(const uint8_t* tokens, TokenMasks&);
-//   uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, uint8_t* bytes, uint16_t* at);
+//   uint64_t equalsByte(const uint8_t* bytes, uint8_t byte);
+//   uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState&, uint32_t tokenCount);
+//     reads 65 bytes of the block; fills tokenBytes, tokenNext and tokenAt from tokenCount on
 //   uint64_t prefixXor(uint64_t);
-//   bool isPlainInteger(const uint8_t* at, const uint8_t* end);    false also for what it cannot decide
+//   bool isPlainNumber(const uint8_t* at, const uint8_t* end);     false also for what it cannot decide
+//   uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t left);
+//   bool hasBackslash(const uint8_t* start, const uint8_t* end);
 //
 // Pass one goes over the bytes in blocks of 64 and keeps the tokens: structural characters, opening quotes, the first byte of
 // every number or literal, and newlines. Strings and escapes are settled here. Pass two goes over the tokens in words of 64:
@@ -131,10 +136,9 @@ inline uint64_t findEscaped(const uint8_t* block, uint64_t backslash, BlockCarry
 }
 
 /** One block of pass one. @returns How many tokens it has. */
-inline uint32_t scanBlock(WindowScan& scan, const uint8_t* block, uint32_t blockAt, BlockCarry& carry, uint64_t& high) {
+inline uint32_t scanBlock(WindowScan& scan, const uint8_t* block, uint32_t blockAt, BlockCarry& carry, HighSeen& high) {
   Masks masks;
-  classify(block, masks);
-  high |= masks.high;
+  classify(block, masks, high);
   uint64_t wrong = 0;
   uint64_t escaped = 0;
   if ((masks.backslash | carry.isEscaped | carry.hexNeeded) != 0) {
@@ -163,28 +167,28 @@ inline uint32_t scanBlock(WindowScan& scan, const uint8_t* block, uint32_t block
   const uint64_t scalarStart = scalar & ~((scalar << 1) | carry.isScalar);
   carry.isScalar = scalar >> 63;
   const uint64_t tokens = (outside & (masks.op | masks.newline)) | (quote & inString) | scalarStart;
-  ScanState& state = scan.state;
-  return takeTokens(block, tokens, blockAt, state.tokenBytes + scan.tokenCount, state.tokenAt + scan.tokenCount);
+  return takeTokens(block, tokens, blockAt, scan.state, scan.tokenCount);
 }
 
 /** Pass one: fills the state's tokens and doubts. */
 inline void findTokens(WindowScan& scan) {
   BlockCarry carry = {0, 0, 0, 0};
-  uint64_t high = 0;
+  HighSeen high = {};
   uint32_t at = 0;
-  for (; at + 64 <= scan.windowBytes; at += 64) {
+  for (; at + 65 <= scan.windowBytes; at += 64) {
     scan.tokenCount += scanBlock(scan, scan.window + at, at, carry, high);
   }
-  const bool needsNewline = scan.window[scan.windowBytes - 1] != '\n';
-  if (at < scan.windowBytes || needsNewline) {
-    // The rest, ended by a newline if the source did not, in a block of its own: nothing is read past the window.
-    uint8_t rest[64];
-    std::memset(rest, ' ', 64);
-    std::memcpy(rest, scan.window + at, scan.windowBytes - at);
-    if (needsNewline) rest[scan.windowBytes - at] = '\n';
-    scan.tokenCount += scanBlock(scan, rest, at, carry, high);
+  // The rest, ended by a newline if the source did not, in blocks of its own: nothing is read past the window.
+  uint8_t rest[2 * 64 + 1];
+  const uint32_t restBytes = scan.windowBytes - at;
+  std::memset(rest, ' ', sizeof rest);
+  std::memcpy(rest, scan.window + at, restBytes);
+  const bool needsNewline = rest[restBytes - 1] != '\n';
+  if (needsNewline) rest[restBytes] = '\n';
+  for (uint32_t done = 0; done < restBytes + needsNewline; done += 64) {
+    scan.tokenCount += scanBlock(scan, rest + done, at + done, carry, high);
   }
-  if (high != 0 && !simdjson::validate_utf8(reinterpret_cast<const char*>(scan.window), scan.windowBytes)) {
+  if (high.any() && !simdjson::validate_utf8(reinterpret_cast<const char*>(scan.window), scan.windowBytes)) {
     doubtUtf8(scan, 0, scan.windowBytes);
     sortDoubts(scan.state);
   }
@@ -192,7 +196,7 @@ inline void findTokens(WindowScan& scan) {
 
 /** Whether a number or literal starts here and ends where its token ends. */
 inline bool isScalarValid(const uint8_t* at, const uint8_t* end) {
-  if (isPlainInteger(at, end)) return true;
+  if (isPlainNumber(at, end)) return true;
   const uint8_t* after;
   const size_t left = size_t(end - at);
   switch (*at) {
@@ -300,6 +304,14 @@ struct WordCarry {
 
 inline uint64_t follow(uint64_t now, uint64_t before) { return (now << 1) | (before >> 63); }
 
+/** Tokens that may be names of the pointer, by the byte behind their quote; an escape may stand for any byte. */
+inline uint64_t maybeWanted(const ScanState& state, uint32_t base) {
+  if (state.nameStartCount == 0) return ~uint64_t(0);
+  uint64_t maybe = equalsByte(state.tokenNext + base, '\\');
+  for (uint32_t i = 0; i < state.nameStartCount; i++) maybe |= equalsByte(state.tokenNext + base, state.nameStarts[i]);
+  return maybe;
+}
+
 /** Checks all pairs of neighbours in 64 tokens. @param count How many of them there are. */
 inline void checkWord(const WindowScan& scan, uint32_t base, uint32_t count, WordCarry& carry, WordChecks& checks) {
   const ScanState& state = scan.state;
@@ -340,7 +352,7 @@ inline void checkWord(const WindowScan& scan, uint32_t base, uint32_t count, Wor
   checks.wrong[0] = wrong | (names & valid);
   checks.wrong[1] = wrong | (listed & valid);
   checks.wrong[2] = wrong | ((names | listed) & valid);
-  checks.names = names & valid;
+  checks.names = names & valid & maybeWanted(state, base);
   checks.newlines = is.newline & valid;
   checks.stops = (brackets | is.newline) & valid;
 }

@@ -100,6 +100,13 @@ bool readPointers(napi_env env, ScanState& state, napi_value keyTokens, napi_val
       name += bytes.length + NAME_SLACK;
     }
   }
+  if (state.key.tokenCount <= NAME_STARTS_MAX) {
+    for (uint32_t i = 0; i < state.key.tokenCount; i++) {
+      // Behind the opening quote of the empty name stands the closing one.
+      state.nameStarts[i] = state.key.tokens[i].nameBytes == 0 ? '"' : state.key.tokens[i].name[0];
+    }
+    state.nameStartCount = state.key.tokenCount;
+  }
   return true;
 }
 
