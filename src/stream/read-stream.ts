@@ -157,6 +157,9 @@ class Reader implements StreamReader {
         yield turn.item;
         turn.done();
       }
+    } catch (error) {
+      // Closing cuts what is under way; that is no failure.
+      if (this.#state === 'reading') throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
       await this.close();

@@ -37,6 +37,8 @@ export interface ShardReaderOptions {
   readonly onGetRecordsError: ((error: ReadError) => void) | undefined;
 }
 
+/** Arrival times are approximate: records that came within a second of each other may be in either order. (inferred) */
+const ARRIVAL_MARGIN_MS = 1000;
 const MASK_64 = (1n << 64n) - 1n;
 
 function rangeOf(shard: ShardInfo): HashRange {
@@ -114,15 +116,18 @@ export class ShardReader {
     this.#iterator = outline.nextIterator;
     const behindMs = outline.millisBehindLatest ?? 0;
     if (outline.nextIterator === null) this.state = 'closed';
-    else if (startMs - behindMs >= untilMs) this.state = 'until';
-    else if (behindMs === 0) pace.rest(startMs, pollIntervalMs);
+    else if (behindMs > 0) return;
+    else if (startMs >= untilMs) this.state = 'until';
+    else pace.rest(startMs, pollIntervalMs);
   }
 
-  /** The answer's records are dealt with. @param lastSequenceNumber Of its last record; null where there was none. */
-  commit(lastSequenceNumber: string | null): void {
-    if (lastSequenceNumber !== null) {
-      this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: lastSequenceNumber };
-    }
+  /** The answer's records are dealt with. @param last The last of them; null where there was none. */
+  commit(last: { readonly sequenceNumber: string; readonly arrivalMs: number } | null): void {
+    if (last === null) return;
+    this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: last.sequenceNumber };
+    // Behind busy producers the tip is never reached: a record that came clearly later is as good.
+    const isLater = last.arrivalMs > this.#options.untilMs + ARRIVAL_MARGIN_MS;
+    if (isLater && this.state === 'open') this.state = 'until';
   }
 
   #failed(error: Error): void {

@@ -65,11 +65,11 @@ export class StreamBatch {
     for (const run of this.frames()) {
       const bytes = Buffer.from(run.buffer, run.byteOffset, run.byteLength);
       for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at + FRAME.FRAME_BYTES))
-        yield this.#record(bytes, at);
+        yield this.#record(run, bytes, at);
     }
   }
 
-  #record(bytes: Buffer, at: number): StreamRecord {
+  #record(run: Uint8Array, bytes: Buffer, at: number): StreamRecord {
     const ordinal = bytes.readUInt32LE(at + FRAME.UNIT);
     const keyAt = at + FRAME.HEADER_BYTES;
     const dataAt = keyAt + bytes.readUInt16LE(at + FRAME.KEY_BYTES);
@@ -85,11 +85,7 @@ export class StreamBatch {
       subSequenceNumber: part,
       partitionKey: bytes.toString('utf8', keyAt, dataAt),
       explicitHashKey: isExplicit ? (hashHigh << 64n) + bytes.readBigUInt64LE(at + FRAME.HASH_LOW) : null,
-      data: Uint8Array.prototype.slice.call(
-        bytes,
-        dataAt,
-        dataAt + bytes.readUInt32LE(at + FRAME.DATA_BYTES),
-      ),
+      data: run.slice(dataAt, dataAt + bytes.readUInt32LE(at + FRAME.DATA_BYTES)),
       arrivalMs: this.#answer.arrivalMs(ordinal),
     };
   }
@@ -104,10 +100,12 @@ export class StreamBatch {
     return this.#answer.outsideCount;
   }
 
-  /** Reads what the consumer left. @returns The sequence number of the last record, or null. */
-  drain(): string | null {
+  /** Reads what the consumer left. @returns The last record, or null. */
+  drain(): { readonly sequenceNumber: string; readonly arrivalMs: number } | null {
     while (this.#answer.next() !== null);
-    return this.recordCount > 0 ? this.#answer.sequenceNumber(this.recordCount - 1) : null;
+    const last = this.recordCount - 1;
+    if (last < 0) return null;
+    return { sequenceNumber: this.#answer.sequenceNumber(last), arrivalMs: this.#answer.arrivalMs(last) };
   }
 
   /** The records of a drained batch that start like aggregates and are none. */

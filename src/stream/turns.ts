@@ -64,7 +64,9 @@ export class Turns<Item> {
     this.#notify();
   }
 
+  /** After the end there is nobody to tell. */
   fail(error: unknown): void {
+    if (this.#isOver) return;
     this.#failure ??= { error };
     this.#notify();
   }
