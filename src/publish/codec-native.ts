@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import type { NativeAddon } from '../native/load.ts';
+import { LANE_CELL, LANE_DATA_BYTE } from '../ring/layout.ts';
 import { bodySuffix, encodedBytesMax } from './body.ts';
 import type { Codec, DrainResult, PutVerdict, ShardTable, Wire } from './codec.ts';
 import { readPutResult as readPutResultPortable } from './put-result.ts';
@@ -86,6 +87,13 @@ class LastText {
 
 const NO_BYTES = new Uint8Array(0);
 
+interface LaneView {
+  readonly bytes: Uint8Array;
+  readonly cells: Int32Array;
+  /** TAIL as this codec left it, to find a second reader in a debug run. */
+  released: number;
+}
+
 /** @param addon What `loadAddon` found. */
 export function createNativeCodec(addon: NativeAddon): Codec {
   return new NativeCodec(addon as unknown as CodecAddon);
@@ -94,7 +102,8 @@ export function createNativeCodec(addon: NativeAddon): Codec {
 class NativeCodec implements Codec {
   readonly kind = 'native';
   readonly #addon: CodecAddon;
-  readonly #lanes = new WeakMap<SharedArrayBuffer, Uint8Array>();
+  readonly #lanes = new WeakMap<SharedArrayBuffer, LaneView>();
+  readonly #isDebug = process.env.MILLRACE_DEBUG === '1';
   readonly #result = new Float64Array(5);
   readonly #suffix = {
     cbor: new LastText((arn) => bodySuffix('cbor', arn)),
@@ -108,7 +117,13 @@ class NativeCodec implements Codec {
 
   drain(lane: SharedArrayBuffer, table: ShardTable): DrainResult {
     const result = this.#result;
-    this.#addon.drain(this.#bytesOf(lane), table.starts, table.rows, table.buffers, result);
+    const view = this.#viewOf(lane);
+    if (this.#isDebug) {
+      const tail = Atomics.load(view.cells, LANE_CELL.TAIL);
+      assert.equal(tail, view.released, 'TAIL of a lane has a second writer');
+    }
+    this.#addon.drain(view.bytes, table.starts, table.rows, table.buffers, result);
+    view.released = Atomics.load(view.cells, LANE_CELL.TAIL);
     return {
       status: DRAIN_STATUS[result[0]!]!,
       shardIndex: result[1]!,
@@ -201,12 +216,13 @@ class NativeCodec implements Codec {
     return { bytes: result[0]!, count: result[1]!, payloadBytes: result[2]! };
   }
 
-  #bytesOf(lane: SharedArrayBuffer): Uint8Array {
-    let bytes = this.#lanes.get(lane);
-    if (!bytes) {
-      bytes = new Uint8Array(lane);
-      this.#lanes.set(lane, bytes);
+  #viewOf(lane: SharedArrayBuffer): LaneView {
+    let view = this.#lanes.get(lane);
+    if (!view) {
+      const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
+      view = { bytes: new Uint8Array(lane), cells, released: Atomics.load(cells, LANE_CELL.TAIL) };
+      this.#lanes.set(lane, view);
     }
-    return bytes;
+    return view;
   }
 }

@@ -1,12 +1,14 @@
 /** The native codec gives the results of the portable one, byte for byte, for everything: lanes, bodies, answers good and bad. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { loadAddon } from '../../src/native/load.ts';
 import { SHARD_ROW, type ShardTable, type Wire } from '../../src/publish/codec.ts';
+import { createNativeCodec } from '../../src/publish/codec-native.ts';
 import { FRAME_KIND, LANE_CELL } from '../../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
 import { answerBody, anyAnswer } from './answers.ts';
 import { native, portable } from './codecs.ts';
-import { anyRecords, framesOf, hashKeyOf, type TestRecord } from './frames.ts';
+import { anyRecords, framesOf, hashKeyOf, record, type TestRecord } from './frames.ts';
 
 const ARN = 'arn:aws:kinesis:eu-central-1:123456789012:stream/clicks';
 const WIRES: readonly Wire[] = ['cbor', 'json'];
@@ -94,7 +96,8 @@ describe.skipIf(!native)('the native codec (skipped where there is no addon)', (
           for (let call = 0; call < 200; call++) {
             const [one, other] = sides.map(({ side, lane, table }) => ({
               result: side.drain(lane, table),
-              table,
+              rows: table.rows,
+              batches: table.buffers.map((buffer) => buffer && Buffer.from(buffer.buffer).toString('latin1')),
               tail: new Int32Array(lane)[LANE_CELL.TAIL],
             }));
             expect(other).toEqual(one);
@@ -116,6 +119,18 @@ describe.skipIf(!native)('the native codec (skipped where there is no addon)', (
       ),
       { numRuns: 150 },
     );
+  });
+
+  it('finds a second reader of its lane in a debug run', () => {
+    vi.stubEnv('MILLRACE_DEBUG', '1');
+    const [one, other] = [createNativeCodec(loadAddon().addon!), createNativeCodec(loadAddon().addon!)];
+    vi.unstubAllEnvs();
+    const records = Array.from({ length: 3 }, () => record());
+    const lane = laneOf(records, [0], 0);
+    const table = () => tableOf([0n], 100, 1000, -1);
+    expect(one.drain(lane, table()).status).toBe('end');
+    expect(other.drain(lane, table()).records).toBe(2);
+    expect(() => one.drain(lane, table())).toThrow(/second writer/);
   });
 
   it('encodes and aggregates to the same bytes', () => {

@@ -22,8 +22,10 @@ export function laneRecord(index: number, keyBytes: number, dataBytes: number): 
 /** What the current frame holds, as plain data. */
 export function readFrame(consumer: LaneConsumer) {
   return {
-    key: [...consumer.bytes.subarray(consumer.keyStart, consumer.keyStart + consumer.keyBytes)],
-    data: [...consumer.bytes.subarray(consumer.dataStart, consumer.dataStart + consumer.dataBytes)],
+    key: Buffer.from(consumer.bytes.subarray(consumer.keyStart, consumer.dataStart)).toString('latin1'),
+    data: Buffer.from(
+      consumer.bytes.subarray(consumer.dataStart, consumer.dataStart + consumer.dataBytes),
+    ).toString('latin1'),
     unit: consumer.unit,
     lineOffset: consumer.lineOffset,
     hashHigh: consumer.hashHigh,
@@ -34,9 +36,10 @@ export function readFrame(consumer: LaneConsumer) {
 
 /** What `readFrame` must give for a record. */
 export function wantedFrame(record: LaneRecord) {
+  const data = Buffer.from(record.data.subarray(record.dataStart, record.dataEnd)).toString('latin1');
   return {
-    key: [...record.key.subarray(record.keyStart, record.keyEnd)],
-    data: [...record.data.subarray(record.dataStart, record.dataEnd), ...(record.appendNewline ? [10] : [])],
+    key: Buffer.from(record.key.subarray(record.keyStart, record.keyEnd)).toString('latin1'),
+    data: record.appendNewline ? `${data}\n` : data,
     unit: record.unit,
     lineOffset: record.lineOffset,
     hashHigh: record.hashHigh,
