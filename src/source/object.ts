@@ -19,7 +19,6 @@ export interface SourceObject {
 
 /** What the stored bytes are. */
 export type Format = 'plain' | 'gzip' | 'zstd';
-export const FORMATS: readonly Format[] = ['plain', 'gzip', 'zstd'];
 
 /**
  * The unit of work and of resume. A plain object has ceil(size / segmentBytes) segments; segment [start, end) owns the lines

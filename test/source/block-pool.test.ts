@@ -1,0 +1,62 @@
+/** BlockPool: quotas hold, and a slot that waits is woken by its own blocks only. */
+import { expect, it } from 'vitest';
+import { BlockPool, READ_PADDING_BYTES } from '../../src/source/block-pool.ts';
+
+const options = { slotCount: 2, blocksPerSlot: 2, blockBytes: 64 };
+
+it('gives each slot its quota, and nothing of another slot', () => {
+  const [one, other] = new BlockPool(options).slots;
+  const blocks = [one!.take(), one!.take(), other!.take(), other!.take()];
+  expect(blocks.map((block) => block?.index).sort()).toEqual([0, 1, 2, 3]);
+  expect([one!.take(), other!.take()]).toEqual([null, null]);
+  for (const [i, block] of blocks.entries()) block!.bytes.fill(i);
+  expect(blocks.map((block) => new Set(block!.bytes))).toEqual([0, 1, 2, 3].map((i) => new Set([i])));
+});
+
+it('leaves room to read past the last block and past a long line', () => {
+  const pool = new BlockPool(options);
+  const last = Math.max(...[0, 1].map(() => pool.slots[1]!.take()!.byteOffset));
+  expect(pool.memory.byteLength - (last + 64)).toBe(READ_PADDING_BYTES);
+  expect(pool.slots[0]!.takeBig(1000)!.buffer.byteLength).toBe(1000 + READ_PADDING_BYTES);
+  expect(pool.memory.byteLength).toBe(BlockPool.memoryBytes(options));
+});
+
+it('has room again when the last reference is released, not before', async () => {
+  const [slot] = new BlockPool(options).slots;
+  const block = slot!.take()!;
+  slot!.take();
+  block.references++;
+  expect(slot!.take()).toBe(null);
+  let isRoom = false;
+  const room = slot!.room().then(() => {
+    isRoom = true;
+  });
+  slot!.release(block);
+  await Promise.resolve();
+  expect([isRoom, slot!.take()]).toEqual([false, null]);
+  slot!.release(block);
+  await room;
+  expect(slot!.take()).toBe(block);
+});
+
+it('gives one buffer for a long line at a time', async () => {
+  const [slot] = new BlockPool(options).slots;
+  const big = slot!.takeBig(100)!;
+  expect([big.index, big.bytes.length, slot!.takeBig(100)]).toEqual([-1, 100, null]);
+  const room = slot!.room();
+  slot!.release(slot!.take()!); // a block does not help who waits for a long line
+  expect(slot!.takeBig(100)).toBe(null);
+  slot!.release(big);
+  await room;
+  expect(slot!.takeBig(100)).not.toBe(null);
+});
+
+it('ends all waiting when it is closed, now and later', async () => {
+  const pool = new BlockPool(options);
+  const [slot] = pool.slots;
+  while (slot!.take() !== null);
+  const room = slot!.room();
+  pool.close(new Error('closed'));
+  await expect(room).rejects.toThrow('closed');
+  await expect(slot!.room()).rejects.toThrow('closed');
+});

@@ -1,0 +1,150 @@
+/** Delivery: parcels, their limits, and the order of what leaves. */
+import { describe, expect, it } from 'vitest';
+import { MillraceError } from '../../src/errors.ts';
+import { BlockPool } from '../../src/source/block-pool.ts';
+import { Delivery, type DeliveryOptions, type Piece, releaseParcel } from '../../src/source/delivery.ts';
+import type { Format, Segment } from '../../src/source/object.ts';
+import { systemClock } from '../../src/source/retry.ts';
+
+const object = { bucket: 'b', key: 'k', etag: '"1"', size: 100, lastModifiedMs: 0, storageClass: 'STANDARD' };
+const slot = new BlockPool({ slotCount: 1, blocksPerSlot: 2, blockBytes: 64 }).slots[0]!;
+
+function segmentOf(index: number, format: Format = 'plain'): Segment {
+  return { object, objectIndex: 0, index, count: 9, start: 0, end: 100, format, unit: -1 };
+}
+
+function delivery(more: Partial<DeliveryOptions> = {}) {
+  const told: string[] = [];
+  let fire: (() => void) | null = null;
+  const made = new Delivery({
+    sink: {
+      begin: ({ index }) => told.push(`begin ${index}`),
+      parcel: (parcel) =>
+        told.push(`parcel ${parcel.pieces.map((piece) => piece.segment.index)} ${parcel.bytes}`),
+      oversize: ({ index }) => told.push(`oversize ${index}`),
+      end: ({ index }, error) => told.push(`end ${index}${error === null ? '' : ' failed'}`),
+      objectFailed: () => {},
+      objectSkipped: () => {},
+    },
+    clock: {
+      ...systemClock,
+      later: (_, callback) => {
+        fire = callback;
+        return () => {
+          fire = null;
+        };
+      },
+    },
+    parcelBytes: 100,
+    isOrdered: false,
+    ...more,
+  });
+  const piece = (segment: Segment, bytes: number, place: Partial<Piece> = {}): Piece => {
+    const block = slot.take()!; // what lies in it is not looked at
+    slot.release(block);
+    return { segment, block, start: 0, end: bytes, objectOffset: 0, isLast: false, ...place };
+  };
+  const whole = (segment: Segment, bytes: number, place: Partial<Piece> = {}) => {
+    made.begin(segment);
+    made.piece(piece(segment, bytes, place));
+    made.end(segment, null);
+  };
+  return { made, told, piece, whole, linger: () => fire?.(), isLingering: () => fire !== null };
+}
+
+describe('Delivery', () => {
+  it('collects small pieces, and tells the ends after their parcel', () => {
+    const { made, told, whole } = delivery();
+    whole(segmentOf(0), 10);
+    whole(segmentOf(1), 20);
+    expect(told).toEqual(['begin 0', 'begin 1']);
+    made.flush();
+    expect(told.slice(2)).toEqual(['parcel 0,1 30', 'end 0', 'end 1']);
+    made.flush();
+    expect(told.length).toBe(5);
+  });
+
+  it.each([
+    { name: 'goes at once at exactly parcelBytes', sizes: [60, 40], sent: 1 },
+    { name: 'stays one byte below', sizes: [60, 39], sent: 0 },
+  ])('a parcel $name', ({ sizes, sent }) => {
+    const { told, whole } = delivery();
+    for (const [index, bytes] of sizes.entries()) whole(segmentOf(index), bytes);
+    expect(told.filter((event) => event.startsWith('parcel')).length).toBe(sent);
+  });
+
+  it('sends a parcel of parcelPiecesMax pieces at once', () => {
+    const { told, whole } = delivery({ parcelPiecesMax: 3 });
+    for (let index = 0; index < 5; index++) whole(segmentOf(index), 1);
+    expect(told.filter((event) => event.startsWith('parcel'))).toEqual(['parcel 0,1,2 3']);
+  });
+
+  it('sends a small parcel when it has lingered, and then rests', () => {
+    const { told, whole, linger, isLingering } = delivery();
+    expect(isLingering()).toBe(false);
+    whole(segmentOf(0), 10);
+    expect(isLingering()).toBe(true);
+    linger();
+    expect([told.at(-1), isLingering()]).toEqual(['end 0', false]);
+  });
+
+  it('tells an end without bytes at once', () => {
+    const { made, told } = delivery();
+    made.begin(segmentOf(0));
+    made.end(segmentOf(0), null);
+    expect(told).toEqual(['begin 0', 'end 0']);
+  });
+
+  it('mixes formats in no parcel, and parts of compressed objects with nothing', () => {
+    const { made, told, whole, piece } = delivery();
+    whole(segmentOf(0), 1);
+    whole(segmentOf(1, 'gzip'), 1, { isLast: true });
+    whole(segmentOf(2, 'gzip'), 1, { isLast: true });
+    whole(segmentOf(3, 'zstd'), 1, { isLast: true });
+    const large = segmentOf(4, 'zstd');
+    made.begin(large);
+    made.piece(piece(large, 1, { isLast: false }));
+    made.piece(piece(large, 1, { objectOffset: 1, isLast: true }));
+    made.end(large, null);
+    made.flush();
+    expect(told.filter((event) => event.startsWith('parcel'))).toEqual([
+      'parcel 0 1',
+      'parcel 1,2 2',
+      'parcel 3 1',
+      'parcel 4 1',
+      'parcel 4 1',
+    ]);
+  });
+
+  it('lets segments out in the order of issue when asked to', () => {
+    const { made, told, whole, piece } = delivery({ isOrdered: true });
+    const [a, b, c, d] = [0, 1, 2, 3].map((index) => segmentOf(index)) as [
+      Segment,
+      Segment,
+      Segment,
+      Segment,
+    ];
+    for (const segment of [a, b, c, d]) made.issue(segment);
+    whole(c, 200);
+    made.begin(b);
+    made.piece(piece(b, 200));
+    expect(told).toEqual([]);
+    whole(a, 200);
+    expect(told).toEqual(['begin 0', 'parcel 0 200', 'end 0', 'begin 1', 'parcel 1 200']);
+    made.drop(d);
+    made.oversize(b, { objectOffset: 0, length: 1, head: new Uint8Array() });
+    made.end(b, new MillraceError('MILLRACE_OBJECT_CHANGED', 'x'));
+    expect(told.slice(5)).toEqual(['oversize 1', 'end 1 failed', 'begin 2', 'parcel 2 200', 'end 2']);
+  });
+});
+
+it('releaseParcel gives the blocks back, each as often as it is in use', () => {
+  const [own] = new BlockPool({ slotCount: 1, blocksPerSlot: 2, blockBytes: 64 }).slots;
+  const block = own!.take()!;
+  block.references += 2;
+  const place = { segment: segmentOf(0), block, start: 0, end: 1, objectOffset: 0, isLast: false };
+  releaseParcel({ format: 'plain', pieces: [place, place], bytes: 2 });
+  expect(block.references).toBe(1);
+  own!.release(block);
+  expect(() => own!.release(block)).toThrow();
+});

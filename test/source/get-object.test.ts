@@ -1,0 +1,145 @@
+/** ObjectGetter: where requests go and what they carry, in every way of addressing a bucket. */
+import { Readable } from 'node:stream';
+import { S3Client } from '@aws-sdk/client-s3';
+import { HttpResponse } from '@smithy/protocol-http';
+import { describe, expect, it } from 'vitest';
+import { S3Failure } from '../../src/source/failure.ts';
+import { createObjectGetter, escapeKey } from '../../src/source/get-object.ts';
+import { systemClock } from '../../src/source/retry.ts';
+
+interface Sent {
+  hostname: string;
+  port?: number;
+  path: string;
+  query: Record<string, unknown>;
+  headers: Record<string, string>;
+}
+
+/** A client whose requests go nowhere; the first answer fits the object below. */
+function client(config: Record<string, unknown>) {
+  const sent: Sent[] = [];
+  const made = new S3Client({
+    region: 'eu-west-1',
+    credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'token' },
+    maxAttempts: 1,
+    ...config,
+    requestHandler: {
+      handle: async (request: Sent) => {
+        sent.push(request);
+        const headers = { etag: '"1"', 'content-range': 'bytes 10-19/100', 'content-length': '10' };
+        return {
+          response: new HttpResponse({ statusCode: 206, headers, body: Readable.from(['0123456789']) }),
+        };
+      },
+    } as never,
+  });
+  return { made, sent };
+}
+
+const object = {
+  bucket: 'my-bucket',
+  key: "a b/'ü",
+  etag: '"1"',
+  size: 100,
+  lastModifiedMs: 0,
+  storageClass: 'STANDARD',
+};
+const signal = new AbortController().signal;
+
+describe('createObjectGetter', () => {
+  it.each([
+    {
+      name: 'virtual hosts',
+      config: {},
+      bucket: 'my-bucket',
+      host: 'my-bucket.s3.eu-west-1.amazonaws.com',
+      path: '/a%20b/%27%C3%BC',
+    },
+    {
+      name: 'a bucket with dots',
+      config: {},
+      bucket: 'my.bucket',
+      host: 's3.eu-west-1.amazonaws.com',
+      path: '/my.bucket/a%20b/%27%C3%BC',
+    },
+    {
+      name: 'dual stack',
+      config: { useDualstackEndpoint: true },
+      bucket: 'my-bucket',
+      host: 'my-bucket.s3.dualstack.eu-west-1.amazonaws.com',
+      path: '/a%20b/%27%C3%BC',
+    },
+    {
+      name: 'an endpoint of its own',
+      config: { endpoint: 'http://127.0.0.1:9000/base', forcePathStyle: true },
+      bucket: 'my-bucket',
+      host: '127.0.0.1',
+      path: '/base/my-bucket/a%20b/%27%C3%BC',
+    },
+    {
+      name: 'an access point',
+      config: {},
+      bucket: 'arn:aws:s3:eu-west-1:123456789012:accesspoint/mine',
+      host: 'mine-123456789012.s3-accesspoint.eu-west-1.amazonaws.com',
+      path: '/a%20b/%27%C3%BC',
+    },
+  ])('addresses $name as the SDK does, signed and pinned', async ({ config, bucket, host, path }) => {
+    const { made, sent } = client(config);
+    const getter = createObjectGetter(made, { clock: systemClock, requesterPays: true });
+    const { body, crc32 } = await getter.get({ ...object, bucket }, 10, 20, signal);
+    expect([sent.length, sent[0]!.hostname, sent[0]!.path, sent[0]!.query]).toEqual([1, host, path, {}]);
+    expect(sent[0]!.headers).toMatchObject({
+      range: 'bytes=10-19',
+      'if-match': '"1"',
+      'x-amz-request-payer': 'requester',
+      'x-amz-security-token': 'token',
+      authorization: expect.stringMatching(
+        /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/s3\/aws4_request, SignedHeaders=.*host;if-match;range/,
+      ),
+    });
+    expect([(await body.toArray()).join(''), crc32]).toEqual(['0123456789', null]);
+  });
+
+  it('uses the whole SDK where buckets want sessions', async () => {
+    const { made, sent } = client({ disableS3ExpressSessionAuth: true });
+    const bucket = 'logs--euw1-az1--x-s3';
+    await createObjectGetter(made, { clock: systemClock }).get({ ...object, bucket }, 10, 20, signal);
+    expect(sent[0]!.hostname).toBe(`${bucket}.s3express-euw1-az1.eu-west-1.amazonaws.com`);
+    expect(sent[0]!.query).toMatchObject({ 'x-id': 'GetObject' });
+  });
+
+  it('asks the credential chain again when a token has expired', async () => {
+    let calls = 0;
+    const credentials = async () => {
+      calls++;
+      return {
+        accessKeyId: `AKID${calls}`,
+        secretAccessKey: 's',
+        expiration: new Date(Date.now() + 3_600_000),
+      };
+    };
+    const { made, sent } = client({ credentials });
+    const getter = createObjectGetter(made, { clock: systemClock });
+    await getter.get(object, 10, 20, signal);
+    await getter.get(object, 10, 20, signal);
+    expect(calls).toBe(1);
+    await getter.renew(new S3Failure('credentials', 'expired'));
+    await getter.get(object, 10, 20, signal);
+    expect([calls, sent.at(-1)!.headers.authorization]).toEqual([
+      2,
+      expect.stringContaining('Credential=AKID2/'),
+    ]);
+  });
+});
+
+it.each([
+  ['a/b', 'a/b'],
+  ['a b+c', 'a%20b%2Bc'],
+  ["!'()*", '%21%27%28%29%2A'],
+  ['~-_.', '~-_.'],
+  ['//x/../y', '//x/../y'],
+  ['ü\n', '%C3%BC%0A'],
+  ['%2e?#', '%252e%3F%23'],
+])('escapes the key %j as %j', (key, escaped) => {
+  expect(escapeKey(key)).toBe(escaped);
+});
