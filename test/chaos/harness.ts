@@ -85,18 +85,8 @@ export class World {
       's3://source/p/',
       ...['--stream', STREAM, '--journal', this.journal, '--dead-letter', this.letters],
       ...['--s3-endpoint-url', this.s3.endpoint, '--kinesis-endpoint-url', this.kinesis.endpoint],
-      ...[
-        '--json',
-        '--quiet',
-        '--segment-size',
-        '64KiB',
-        '--memory',
-        '128MiB',
-        '--parsers',
-        '2',
-        '--publishers',
-        '2',
-      ],
+      ...['--json', '--quiet', '--segment-size', '64KiB', '--memory', '128MiB'],
+      ...['--parsers', '2', '--publishers', '2', '--batch-records', '40', '--in-flight', '2'],
       ...flags,
     ];
   }
@@ -111,6 +101,8 @@ export class World {
 export interface Ended {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** It did not end by itself within `timeoutMs` and was killed: a hang. */
+  readonly timedOut: boolean;
   readonly stdout: string;
   readonly stderr: string;
   readonly durationMs: number;
@@ -126,7 +118,7 @@ export interface RunPlan {
   /** MILLRACE_FAULT. */
   readonly fault?: string;
   readonly env?: Record<string, string>;
-  /** The process is killed and the run fails after so long. Default 60 s. */
+  /** The process is killed after so long, and `timedOut` is set. Default 60 s. */
   readonly timeoutMs?: number;
 }
 
@@ -147,6 +139,7 @@ export async function runOnce(world: World, flags: readonly string[], plan: RunP
       AWS_ACCESS_KEY_ID: 'AKIDCHAOS',
       AWS_SECRET_ACCESS_KEY: SECRETS[0],
       AWS_SESSION_TOKEN: SECRETS[1],
+      MILLRACE_HANG_MS: '5000',
       ...(plan.fault === undefined ? {} : { MILLRACE_FAULT: plan.fault, MILLRACE_FAULT_LOG: faultLog }),
       ...plan.env,
     },
@@ -173,14 +166,11 @@ export async function runOnce(world: World, flags: readonly string[], plan: RunP
     child.once('close', (code, by) => resolve([code, by]));
   });
   for (const timer of timers) clearTimeout(timer);
-  if (timedOut)
-    throw new Error(
-      `The command did not end within ${plan.timeoutMs ?? 60_000} ms\n${output.stderr.slice(-2000)}`,
-    );
   const now = performance.now();
   return {
     exitCode,
     signal,
+    timedOut,
     ...output,
     durationMs: now - started,
     afterSignalMs: signalledAt === null ? null : now - signalledAt,

@@ -30,13 +30,18 @@ export interface KillRun {
 
 const RSS_BYTES_MAX = 900 << 20;
 /** A process that is not killed takes about so long on this corpus; kills fall within it. */
-const PROCESS_MS = 1800;
+const PROCESS_MS = 2500;
 
-export async function killLoop(seed: number, killsMax: number): Promise<KillRun> {
+/** @param orders Which `--order` the run may draw. */
+export async function killLoop(
+  seed: number,
+  killsMax: number,
+  orders: readonly ('none' | 'key')[] = ['none', 'key'],
+): Promise<KillRun> {
   const random = seeded(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const keyMember = random() < 0.5 ? 'user' : null;
-  const order = keyMember !== null && random() < 0.5 ? 'key' : 'none';
+  const order = keyMember === null ? 'none' : pick(orders);
   const flags = [
     ...(keyMember === null ? [] : ['--partition-key', `/${keyMember}`]),
     ...(order === 'key' ? ['--order', 'key'] : []),
@@ -58,13 +63,19 @@ export async function killLoop(seed: number, killsMax: number): Promise<KillRun>
   try {
     for (let turn = 0; turn < killsMax + 20 && last === null; turn += 1) {
       const point = kills < killsMax && random() < 0.5 ? pick(pointsAt(turn)) : null;
-      const passage = point?.endsWith('rename') ? 1 : 1 + Math.floor(random() * 6);
+      const passage = point?.endsWith('rename') ? 1 : 1 + Math.floor(random() * 4);
       const fault = point === null ? undefined : `${point}:${passage}:kill`;
       const atMs = 100 + Math.floor(random() * PROCESS_MS);
       const signals = kills < killsMax && fault === undefined ? [{ signal: 'SIGKILL' as const, atMs }] : [];
       const ended = await runOnce(world, flags, { signals, fault });
       processes += 1;
       outputs.push(ended.stdout, ended.stderr);
+      if (ended.timedOut) {
+        problems.push(
+          `I7: process ${processes} hung (${JSON.stringify({ fault, signals })}): ${ended.stderr.slice(-500)}`,
+        );
+        break;
+      }
       if (ended.signal !== 'SIGKILL') {
         if (fault !== undefined && ended.faultFired)
           problems.push(`Fault ${fault} fired and the process was not killed`);

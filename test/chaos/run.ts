@@ -1,6 +1,7 @@
 /**
  * Run: many kill loops one behind the other, for `npm run chaos -- --kills 1000 --seed 1`.
- * Takes  --kills N (100), --seed S (1), --kills-per-run K (10), --only SEED (replays one run).
+ * Takes  --kills N (100), --seed S (1), --kills-per-run K (10), --only SEED (replays one run),
+ *        --order none or key (both, drawn per run).
  * Gives  one JSON line a run and one for the whole on stdout; exit 1 if a promise was broken, with the seed that replays it.
  */
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     'kills-per-run': { type: 'string', default: '10' },
     only: { type: 'string' },
+    order: { type: 'string', multiple: true, default: ['none', 'key'] },
   },
 });
 const killsWanted = Number(values.kills);
@@ -20,7 +22,7 @@ const startedMs = Date.now();
 const runs: KillRun[] = [];
 let kills = 0;
 for (let seed = Number(values.only ?? values.seed); kills < killsWanted; seed += 1) {
-  const run = await killLoop(seed, perRun);
+  const run = await killLoop(seed, perRun, values.order as ('none' | 'key')[]);
   runs.push(run);
   kills += run.kills;
   console.log(JSON.stringify(run));
