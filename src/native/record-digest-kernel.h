@@ -171,8 +171,10 @@ static size_t hashFrames(const RecordDigestState* state, const uint8_t* frames, 
     Hash128 longHashes[RECORD_LANES];
     uint32_t longLanes = 0;
     while (used < RECORD_LANES && frame < end) {
-      const FrameHeader header = loadHeader(frame);
-      if (header.kind == KIND_RECORD) {
+      // A PAD may end the buffer after eight bytes: only a record has a whole header.
+      const uint32_t frameBytes = loadU32(frame + FRAME_FRAME_BYTES);
+      if (frame[FRAME_KIND] == KIND_RECORD) {
+        const FrameHeader header = loadHeader(frame);
         const uint8_t* key = frame + FRAME_HEADER_BYTES;
         const uint8_t* data = key + header.keyBytes;
         payload += header.keyBytes + uint64_t(header.dataBytes);
@@ -185,7 +187,7 @@ static size_t hashFrames(const RecordDigestState* state, const uint8_t* frames, 
         messages.lengths[used] = header.keyBytes | (uint64_t(header.dataBytes) << 32);
         used += 1;
       }
-      frame += header.frameBytes;
+      frame += frameBytes;
     }
     for (size_t lane = used; lane < RECORD_LANES; lane++) {
       messages.nhA[lane] = messages.nhB[lane] = messages.lengths[lane] = 0;

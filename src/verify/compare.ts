@@ -1,0 +1,244 @@
+/**
+ * Compare: two multisets of records, the source's and the stream's, and where they differ.
+ * Takes  both sides, readable several times; a key.
+ * Gives  counts and examples of what is missing, doubled, foreign, altered.
+ * Owns   the order of the passes and the memory: two bucket tables, then one record table of at most `memoryBytesMax`.
+ * Never  keeps records. See docs/VERIFY.md for the arithmetic.
+ *
+ * First pass: both sides into buckets. Equal sums end it. Otherwise, round by round over the unequal buckets: the source fills
+ * the table, the stream takes from it, and if anything is left the source is read once more to name it.
+ */
+import { FRAME, FRAME_KIND } from '../ring/layout.ts';
+import { BUCKET_BITS, type BucketRound, hasBucket, unequalRounds } from './buckets.ts';
+import { createDigester, type Digester, sumsEqual } from './digest.ts';
+import { bucketOf } from './digest-portable.ts';
+import { RECORD_BYTES, RecordTable } from './record-table.ts';
+import type { SourcePlace, StreamPlace, VerifyReport } from './report.ts';
+import type {
+  DigestSpec,
+  Locate,
+  ObjectPlace,
+  SideDigest,
+  SourceSide,
+  StreamExtent,
+  StreamSide,
+} from './sides.ts';
+
+export interface CompareOptions {
+  readonly source: SourceSide;
+  readonly stream: StreamSide;
+  /** 16 secret random bytes. */
+  readonly digestKey: Uint8Array;
+  /** Of each kind. Default 10. */
+  readonly examplesMax?: number;
+  /** Of the record table. Default 512 MiB: 33 million records of unequal buckets a round. */
+  readonly memoryBytesMax?: number;
+  /** 1 to 24. Default 16. */
+  readonly bucketBits?: number;
+  readonly kind?: 'native' | 'portable';
+  readonly signal?: AbortSignal;
+  readonly onPhase?: (phase: ComparePhase) => void;
+}
+
+export type ComparePhase =
+  | { readonly name: 'digest' }
+  | {
+      readonly name: 'locate';
+      readonly round: number;
+      readonly rounds: number;
+      readonly step: 'source' | 'stream' | 'name';
+    };
+
+export type Comparison = Pick<
+  VerifyReport,
+  | 'source'
+  | 'streamRecords'
+  | 'missing'
+  | 'duplicated'
+  | 'foreign'
+  | 'altered'
+  | 'examples'
+  | 'outsideHashRange'
+  | 'undecodable'
+>;
+
+/** Foreign records whose coordinate keys are kept, to see which missing line they are. A few hundred bytes each. */
+const COORDINATES_MAX = 10_000;
+/** 11 characters of base64url, a colon, the line's offset: the key of a record without a key of its own. */
+const COORDINATE_KEY = /^[\w-]{11}:\d{1,16}$/;
+
+export async function compare(options: CompareOptions): Promise<Comparison> {
+  const bucketBits = options.bucketBits ?? BUCKET_BITS;
+  const spec = { key: options.digestKey, bucketBits };
+  const signal = options.signal ?? new AbortController().signal;
+  options.onPhase?.({ name: 'digest' });
+  const [source, stream] = await Promise.all([
+    options.source.digest?.(spec, signal) ?? digestSource(options, spec, signal),
+    options.stream.digest(spec, signal),
+  ]);
+  const search = new Search(options, spec, signal);
+  if (!sumsEqual(source.sums, stream.sums)) {
+    const recordsMax = Math.max(1, Math.floor((options.memoryBytesMax ?? 512 * 1024 * 1024) / RECORD_BYTES));
+    const rounds = unequalRounds(source.buckets, stream.buckets, recordsMax);
+    for (const [i, round] of rounds.entries()) await search.run(round, i + 1, rounds.length);
+  }
+  return { ...totals(source, stream), ...search.result() };
+}
+
+function totals(source: SideDigest, stream: SideDigest & StreamExtent) {
+  const { shards, outsideHashRange, undecodable } = stream;
+  return {
+    source: { records: source.sums.count, bytes: source.sums.bytes },
+    streamRecords: { records: stream.sums.count, bytes: stream.sums.bytes, shards },
+    outsideHashRange,
+    undecodable,
+  };
+}
+
+async function digestSource(
+  options: CompareOptions,
+  spec: DigestSpec,
+  signal: AbortSignal,
+): Promise<SideDigest> {
+  const digester = createDigester(spec.key, { bucketBits: spec.bucketBits, kind: options.kind });
+  await options.source.scan((frames) => digester.addFrames(frames), signal);
+  return { sums: digester.sums(), buckets: digester.buckets };
+}
+
+/** The second pass: what differs, by name. */
+class Search {
+  readonly #options: CompareOptions;
+  readonly #examplesMax: number;
+  readonly #signal: AbortSignal;
+  readonly #bucketBits: number;
+  /** Only its key is used. */
+  readonly #digester: Digester;
+  #hashes = new Uint32Array(4 * 4096);
+  readonly #missing: SourcePlace[] = [];
+  readonly #duplicated: StreamPlace[] = [];
+  readonly #foreign: StreamPlace[] = [];
+  readonly #altered: (SourcePlace & StreamPlace)[] = [];
+  /** Foreign records with coordinate keys, of all rounds: a line and its altered copy lie in different buckets. */
+  readonly #foreignByKey = new Map<string, StreamPlace>();
+  readonly #missingByKey = new Map<string, SourcePlace>();
+  #counts = { missing: 0, duplicated: 0, foreign: 0 };
+  #alteredCount = 0;
+
+  constructor(options: CompareOptions, spec: DigestSpec, signal: AbortSignal) {
+    this.#options = options;
+    this.#examplesMax = options.examplesMax ?? 10;
+    this.#signal = signal;
+    this.#bucketBits = spec.bucketBits;
+    this.#digester = createDigester(spec.key, { kind: options.kind });
+  }
+
+  async run(round: BucketRound, number: number, rounds: number): Promise<void> {
+    const { onPhase, source, stream } = this.#options;
+    const phase = (step: 'source' | 'stream' | 'name') =>
+      onPhase?.({ name: 'locate', round: number, rounds, step });
+    const table = new RecordTable(round.sourceRecords);
+    phase('source');
+    await source.scan((frames) => {
+      this.#forEach(frames, round, (_, aLow, bLow, bHigh) => table.add(aLow, bLow, bHigh));
+    }, this.#signal);
+    phase('stream');
+    await stream.scan((frames, locate) => this.#take(frames, locate, round, table), this.#signal);
+    const missing = table.leftCount();
+    this.#counts.missing += missing;
+    if (missing === 0) return;
+    phase('name');
+    await source.scan((frames, object) => this.#name(frames, object, round, table), this.#signal);
+  }
+
+  #take(frames: Uint8Array, locate: Locate, round: BucketRound, table: RecordTable): void {
+    this.#forEach(frames, round, (at, aLow, bLow, bHigh) => {
+      const verdict = table.take(aLow, bLow, bHigh);
+      if (verdict === 'due') return;
+      const isForeign = verdict === 'unknown';
+      this.#counts[isForeign ? 'foreign' : 'duplicated'] += 1;
+      const examples = isForeign ? this.#foreign : this.#duplicated;
+      const key = isForeign && this.#foreignByKey.size < COORDINATES_MAX ? coordinateKeyAt(frames, at) : null;
+      if (examples.length >= this.#examplesMax && key === null) return;
+      const place = locate(viewOf(frames).getUint32(at + FRAME.UNIT, true));
+      if (examples.length < this.#examplesMax) examples.push(place);
+      if (key !== null) this.#foreignByKey.set(key, place);
+    });
+  }
+
+  #name(frames: Uint8Array, object: ObjectPlace, round: BucketRound, table: RecordTable): void {
+    this.#forEach(frames, round, (at, aLow, bLow, bHigh) => {
+      // What is left of a record is named at its first places: equal lines cannot be told apart.
+      if (table.take(aLow, bLow, bHigh) !== 'due') return;
+      const view = viewOf(frames);
+      const place = {
+        bucket: object.bucket,
+        key: object.key,
+        offset: Number(view.getBigUint64(at + FRAME.LINE_OFFSET, true)),
+        length: view.getUint32(at + FRAME.DATA_BYTES, true),
+      };
+      if (this.#missing.length < this.#examplesMax) this.#missing.push(place);
+      const key = this.#missingByKey.size < COORDINATES_MAX ? coordinateKeyAt(frames, at) : null;
+      if (key !== null) this.#missingByKey.set(key, place);
+    });
+  }
+
+  /** Calls `each` for every record of the round's buckets, with the frame's place in `frames`. */
+  #forEach(
+    frames: Uint8Array,
+    round: BucketRound,
+    each: (at: number, aLow: number, bLow: number, bHigh: number) => void,
+  ): void {
+    // A frame is at least as long as its header, so this many hashes are enough.
+    const wordsMax = 4 * Math.ceil(frames.length / FRAME.HEADER_BYTES);
+    if (this.#hashes.length < wordsMax) this.#hashes = new Uint32Array(wordsMax);
+    const hashes = this.#hashes;
+    this.#digester.hashFrames(frames, new Uint8Array(hashes.buffer));
+    const view = viewOf(frames);
+    let word = 0;
+    for (let at = 0; at < frames.length; at += view.getUint32(at, true)) {
+      if (view.getUint8(at + FRAME.KIND) !== FRAME_KIND.RECORD) continue;
+      if (hasBucket(round.bitmap, bucketOf(hashes[word + 1]!, this.#bucketBits))) {
+        each(at, hashes[word]!, hashes[word + 2]!, hashes[word + 3]!);
+      }
+      word += 4;
+    }
+  }
+
+  result() {
+    for (const [key, place] of this.#missingByKey) {
+      const found = this.#foreignByKey.get(key);
+      if (!found) continue;
+      this.#alteredCount += 1;
+      if (this.#altered.length < this.#examplesMax) this.#altered.push({ ...place, ...found });
+    }
+    return {
+      ...this.#counts,
+      altered: this.#alteredCount,
+      examples: {
+        missing: this.#missing,
+        duplicated: this.#duplicated,
+        foreign: this.#foreign,
+        altered: this.#altered,
+      },
+    };
+  }
+}
+
+const views = new WeakMap<Uint8Array, DataView>();
+function viewOf(frames: Uint8Array): DataView {
+  let view = views.get(frames);
+  if (!view) {
+    view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
+    views.set(frames, view);
+  }
+  return view;
+}
+
+function coordinateKeyAt(frames: Uint8Array, at: number): string | null {
+  const keyBytes = viewOf(frames).getUint16(at + FRAME.KEY_BYTES, true);
+  // 11 characters, a colon and 16 digits at most.
+  if (keyBytes < 13 || keyBytes > 28) return null;
+  const start = frames.byteOffset + at + FRAME.HEADER_BYTES;
+  const key = Buffer.from(frames.buffer, start, keyBytes).toString('latin1');
+  return COORDINATE_KEY.test(key) ? key : null;
+}

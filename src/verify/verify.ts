@@ -1,0 +1,140 @@
+/**
+ * Verify: says whether every record of the source is on the stream, unaltered, and if not, which are not.
+ * Takes  the source as the engine reads it, a stream, a key.
+ * Gives  a report; a failure on the way is part of it.
+ * Owns   the verdict: what counts as a difference, and what the reader has to know beside it.
+ */
+import { randomBytes } from 'node:crypto';
+import { DescribeStreamSummaryCommand } from '@aws-sdk/client-kinesis';
+import { createKinesisClient } from '../aws/clients.ts';
+import { MillraceError, type WireError } from '../errors.ts';
+import { streamInput, streamNameOf } from '../stream/list-shards.ts';
+import { type ComparePhase, type Comparison, compare } from './compare.ts';
+import { DIGEST_KEY_BYTES } from './digest.ts';
+import type { VerifyReport } from './report.ts';
+import type { SourceSide } from './sides.ts';
+import { createStreamSide, type StreamSideOptions } from './stream-side.ts';
+
+export interface VerifyOptions extends Omit<StreamSideOptions, 'untilMs'> {
+  readonly source: SourceSide;
+  /** Milliseconds since the epoch. Default: now, and a second for what was put just before to be readable. */
+  readonly untilMs?: number;
+  /** When the records were put at the earliest, as the journal knows; used for the warning that retention has cut them off. */
+  readonly putFromMs?: number;
+  /** Duplicated and foreign records are differences, too. Default false. */
+  readonly isStrict?: boolean;
+  /** Of each kind of example. Default 10. */
+  readonly examplesMax?: number;
+  /** Of the second pass. Default 512 MiB. */
+  readonly memoryBytesMax?: number;
+  /** Default: drawn at random. */
+  readonly digestKey?: Uint8Array;
+  readonly signal?: AbortSignal;
+  readonly onPhase?: (phase: ComparePhase) => void;
+}
+
+const READABLE_AFTER_MS = 1000;
+const HOUR_MS = 3_600_000;
+
+/** What a report says before anything was read. */
+const NOTHING: Comparison = {
+  source: { records: 0, bytes: 0 },
+  streamRecords: { records: 0, bytes: 0, shards: 0 },
+  ...{ missing: 0, duplicated: 0, foreign: 0, altered: 0, outsideHashRange: 0, undecodable: 0 },
+  examples: { missing: [], duplicated: [], foreign: [], altered: [] },
+};
+
+/** Compares source and stream. Never throws: what went wrong is in the report. */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const startedAtMs = performance.now();
+  const warnings: string[] = [];
+  let comparison = NOTHING;
+  let error: WireError | null = null;
+  try {
+    const nowMs = Date.now();
+    warnings.push(...(await retentionWarnings(options, nowMs)));
+    const stream = createStreamSide({ ...options, untilMs: options.untilMs ?? nowMs + READABLE_AFTER_MS });
+    comparison = await compare({
+      source: options.source,
+      stream,
+      digestKey: options.digestKey ?? randomBytes(DIGEST_KEY_BYTES),
+      ...(options.examplesMax !== undefined && { examplesMax: options.examplesMax }),
+      ...(options.memoryBytesMax !== undefined && { memoryBytesMax: options.memoryBytesMax }),
+      ...(options.decoder && { kind: options.decoder }),
+      ...(options.signal && { signal: options.signal }),
+      ...(options.onPhase && { onPhase: options.onPhase }),
+    });
+    warnings.push(...warningsOf(comparison));
+  } catch (failure) {
+    error = wireOf(failure, options.signal);
+  }
+  const { missing, duplicated, foreign } = comparison;
+  const isDifferent = missing > 0 || (options.isStrict === true && duplicated + foreign > 0);
+  return {
+    status: error ? 'failed' : isDifferent ? 'differ' : 'match',
+    error,
+    ...comparison,
+    warnings,
+    durationMs: Math.round(performance.now() - startedAtMs),
+  };
+}
+
+function wireOf(failure: unknown, signal: AbortSignal | undefined): WireError {
+  if (failure instanceof MillraceError) return failure.toWire();
+  if (signal?.aborted) {
+    const reason: unknown = signal.reason;
+    if (reason instanceof MillraceError) return reason.toWire();
+    return new MillraceError('MILLRACE_INTERRUPTED', 'Verifying was stopped before its end', {
+      exitCode: 130,
+    }).toWire();
+  }
+  const message = `Cannot verify: ${failure instanceof Error ? failure.message : String(failure)}`;
+  return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3 }).toWire();
+}
+
+function warningsOf({ outsideHashRange, undecodable }: Comparison): string[] {
+  const warnings: string[] = [];
+  if (outsideHashRange > 0) {
+    warnings.push(
+      `${outsideHashRange} aggregated records lie on shards that do not own their hash keys: the Kinesis Client Library drops such records.`,
+    );
+  }
+  if (undecodable > 0) {
+    warnings.push(
+      `${undecodable} stream records start like KPL aggregates and are none; each was taken as one record.`,
+    );
+  }
+  return warnings;
+}
+
+/** The sentence that retention deserves, or null. @param putFromMs When the first record was put. */
+export function retentionWarning(putFromMs: number, retentionHours: number, nowMs: number): string | null {
+  const ageHours = (nowMs - putFromMs) / HOUR_MS;
+  if (ageHours <= retentionHours) return null;
+  return (
+    `The first records were put ${ageHours.toFixed(1)} hours ago and the stream keeps ${retentionHours}: ` +
+    'what is older is gone from the stream and will be called missing.'
+  );
+}
+
+async function retentionWarnings(options: VerifyOptions, nowMs: number): Promise<string[]> {
+  const { start } = options;
+  const putFromMs = options.putFromMs ?? (start?.type === 'AT_TIMESTAMP' ? start.timestampMs : undefined);
+  if (putFromMs === undefined) return [];
+  const client = createKinesisClient(options.target);
+  try {
+    const { StreamDescriptionSummary: summary } = await client.send(
+      new DescribeStreamSummaryCommand(streamInput(options.stream)),
+    );
+    const warning = retentionWarning(putFromMs, summary?.RetentionPeriodHours ?? 24, nowMs);
+    return warning === null ? [] : [warning];
+  } catch (error) {
+    // The permission is not needed to verify; a stream that is not there is said by the reader, with advice.
+    const reason = (error as Error).name;
+    return [
+      `The retention period of stream ${streamNameOf(options.stream)} could not be read (${reason}), so it was not checked.`,
+    ];
+  } finally {
+    client.destroy();
+  }
+}
