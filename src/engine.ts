@@ -518,16 +518,13 @@ class Run {
     this.#sourceAbort.abort(this.#ending ?? new Error('The run has ended'));
     this.#setPhase(PHASE.STOP);
     try {
-      this.#books.settle();
-      await this.#committing;
+      this.#books.settle();await this.#committing;
       if (!this.#ending) this.#assertBalanced();
       await journal?.close({ status: this.#status(), complete: this.#ending === null });
     } catch (error) {
       this.#end(asFailure(error));
-    }
-    await deadLetters?.close().catch((error: unknown) => this.#end(asFailure(error)));
-    await Promise.all([this.#parsePiscina, this.#publishPool].map((pool) => pool && closePool(pool)));
-    s3.destroy();
+    }await deadLetters?.close().catch((error: unknown) => this.#end(asFailure(error)));
+    await Promise.all([this.#parsePiscina, this.#publishPool].map((pool) => pool && closePool(pool)));s3.destroy();
     kinesis.destroy();
   }
 

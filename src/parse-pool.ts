@@ -140,14 +140,14 @@ export class ParsePool implements SourceSink {
     const { port1, port2 } = new MessageChannel();
     const stream: Stream = { port: port1, segment, parcels: [], isOver: false };
     this.#streams.set(segment, stream);
-    port1.on('message', ({ tally }: StreamOutput) => {
+    const closed = Promise.withResolvers<void>();
+    port1.on('message', (message: StreamOutput) => {
+      if (message.kind === 'end') return closed.resolve();
+      const { tally } = message;
       this.#books.addTally(tally);
       if (tally.error !== null) this.#fail(segment.object, tally.error);
       this.#books.closeScan(tally.unit);
       releaseParcel(stream.parcels.shift()!);
-    });
-    const closed = new Promise<void>((resolve) => {
-      port1.on('close', resolve);
     });
     const task: ParseTask = {
       kind: 'stream',
@@ -159,8 +159,9 @@ export class ParsePool implements SourceSink {
     };
     // The receipt and the last tallies come by two ways: the object is done with when both ways are.
     this.#run(task, piece, [port2], async () => {
-      await closed;
+      await closed.promise;
       this.#streams.delete(segment);
+      port1.close();
     });
     return stream;
   }

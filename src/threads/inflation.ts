@@ -88,6 +88,7 @@ export class Inflation {
     if (tally !== null) post({ ...(tally as PieceTally), error: input.isAborted ? null : error });
     // What the decoder did not want to see any more is settled too, or its blocks would never be used again.
     for await (const piece of input) post(emptyTally(piece.unit, endOffset));
+    task.port.postMessage({ kind: 'end' } satisfies StreamOutput);
     task.port.close();
     return [];
   }

@@ -88,8 +88,11 @@ export type StreamInput =
   /** The download failed: what came so far stays, the rest never comes. */
   | { readonly kind: 'abort' };
 
-/** Parser to main thread, over the port of a stream task: this piece is dealt with, its block can be used again. */
-export type StreamOutput = { readonly kind: 'tally'; readonly tally: PieceTally };
+/**
+ * Parser to main thread, over the port of a stream task: a piece is dealt with and its block can be used again; or nothing
+ * follows. The parser says so instead of closing the port, because a thread that stands still between tasks closes nothing.
+ */
+export type StreamOutput = { readonly kind: 'tally'; readonly tally: PieceTally } | { readonly kind: 'end' };
 
 /** A rejected line on its way to the dead-letter file. */
 export interface RejectedLine {
