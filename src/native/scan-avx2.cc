@@ -23,7 +23,7 @@ namespace {
 namespace avx2 {
 
 struct Masks {
-  uint64_t backslash, quote, op, space, newline, control;
+  uint64_t backslash, quote, delimiter, structural, control;
 };
 
 struct HighSeen {
@@ -32,7 +32,7 @@ struct HighSeen {
 };
 
 struct TokenMasks {
-  uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray;
+  uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray, letter;
 };
 
 struct Pair {
@@ -68,12 +68,11 @@ inline void classify(const uint8_t* block, Masks& masks, HighSeen& high) {
   const Pair pair = loadPair(block);
   masks.backslash = equals(pair, '\\');
   masks.quote = equals(pair, '"');
-  masks.newline = equals(pair, '\n');
-  masks.space = equals(pair, ' ') | equals(pair, '\t') | equals(pair, '\r');
   // Bit 5 is all that tells [ from { and ] from }.
   const __m256i bit = _mm256_set1_epi8(0x20);
   const Pair curled = {_mm256_or_si256(pair.low, bit), _mm256_or_si256(pair.high, bit)};
-  masks.op = equals(curled, '{') | equals(curled, '}') | equals(pair, ':') | equals(pair, ',');
+  masks.structural = equals(curled, '{') | equals(curled, '}') | equals(pair, ':') | equals(pair, ',') | equals(pair, '\n');
+  masks.delimiter = masks.structural | equals(pair, ' ') | equals(pair, '\t') | equals(pair, '\r');
   masks.control = toMask(isAtMost(pair.low, 0x1f), isAtMost(pair.high, 0x1f));
   high.bytes = _mm256_or_si256(high.bytes, _mm256_or_si256(pair.low, pair.high));
 }
@@ -96,6 +95,8 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
   masks.closeObject = equals(pair, '}');
   masks.openArray = equals(pair, '[');
   masks.closeArray = equals(pair, ']');
+  // Bit 6, moved to where movemask looks.
+  masks.letter = toMask(_mm256_slli_epi16(pair.low, 1), _mm256_slli_epi16(pair.high, 1));
 }
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(loadPair(bytes), char(byte)); }

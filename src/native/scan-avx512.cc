@@ -24,7 +24,7 @@ namespace {
 namespace avx512 {
 
 struct Masks {
-  uint64_t backslash, quote, op, space, newline, control;
+  uint64_t backslash, quote, delimiter, structural, control;
 };
 
 struct HighSeen {
@@ -33,7 +33,7 @@ struct HighSeen {
 };
 
 struct TokenMasks {
-  uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray;
+  uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray, letter;
 };
 
 inline __m512i load(const uint8_t* from) { return _mm512_loadu_si512(from); }
@@ -53,9 +53,8 @@ inline void classify(const uint8_t* block, Masks& masks, HighSeen& high) {
   const __m512i classes = lookUp(bytes, BYTE_CLASSES);
   masks.backslash = equals(bytes, '\\');
   masks.quote = equals(bytes, '"');
-  masks.newline = equals(bytes, '\n');
-  masks.op = hasBit(classes, CLASS_OP);
-  masks.space = hasBit(classes, CLASS_SPACE);
+  masks.delimiter = hasBit(classes, CLASS_DELIMITER);
+  masks.structural = hasBit(classes, CLASS_STRUCTURAL);
   masks.control = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20));
 }
 
@@ -77,6 +76,7 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
   masks.closeObject = equals(bytes, '}');
   masks.openArray = equals(bytes, '[');
   masks.closeArray = equals(bytes, ']');
+  masks.letter = hasBit(bytes, 0x40);
 }
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(load(bytes), char(byte)); }

@@ -11,7 +11,7 @@ namespace {
 namespace base {
 
 struct Masks {
-  uint64_t backslash, quote, op, space, newline, control;
+  uint64_t backslash, quote, delimiter, structural, control;
 };
 
 struct HighSeen {
@@ -20,7 +20,7 @@ struct HighSeen {
 };
 
 struct TokenMasks {
-  uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray;
+  uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray, letter;
 };
 
 /** The classes of eight bytes, one byte each. */
@@ -42,9 +42,8 @@ inline void classify(const uint8_t* block, Masks& masks, HighSeen& high) {
     const uint64_t classes = lookUp(block + at, BYTE_CLASSES);
     masks.backslash |= gatherBit(classes, CLASS_BACKSLASH) << at;
     masks.quote |= gatherBit(classes, CLASS_QUOTE) << at;
-    masks.op |= gatherBit(classes, CLASS_OP) << at;
-    masks.space |= gatherBit(classes, CLASS_SPACE) << at;
-    masks.newline |= gatherBit(classes, CLASS_NEWLINE) << at;
+    masks.structural |= gatherBit(classes, CLASS_STRUCTURAL) << at;
+    masks.delimiter |= gatherBit(classes, CLASS_DELIMITER) << at;
     masks.control |= gatherBit(classes, CLASS_CONTROL) << at;
     high.classes |= classes & (0x0101010101010101u * CLASS_HIGH);
   }
@@ -77,6 +76,9 @@ constexpr ClassTable TOKEN_CLASSES = makeTokenClasses();
 inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
   masks = {};
   for (int at = 0; at < 64; at += 8) {
+    uint64_t bytes;
+    std::memcpy(&bytes, tokens + at, 8);
+    masks.letter |= gatherBit(bytes, 0x40) << at;
     const uint64_t classes = lookUp(tokens + at, TOKEN_CLASSES);
     masks.quote |= gatherBit(classes, 1) << at;
     masks.colon |= gatherBit(classes, 2) << at;

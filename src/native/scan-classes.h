@@ -6,10 +6,9 @@
 namespace millrace {
 
 /** Bits of a byte's class. */
-constexpr uint8_t CLASS_OP = 1;         // { } [ ] : ,
-constexpr uint8_t CLASS_SPACE = 2;      // space, tab, carriage return
-constexpr uint8_t CLASS_NEWLINE = 4;
-constexpr uint8_t CLASS_CONTROL = 8;    // below 0x20
+constexpr uint8_t CLASS_STRUCTURAL = 1;  // { } [ ] : , and newline: each is a token
+constexpr uint8_t CLASS_DELIMITER = 2;   // those, space, tab and carriage return: numbers and literals end before them
+constexpr uint8_t CLASS_CONTROL = 8;     // below 0x20
 constexpr uint8_t CLASS_QUOTE = 16;
 constexpr uint8_t CLASS_BACKSLASH = 32;
 constexpr uint8_t CLASS_HIGH = 64;      // beyond ASCII
@@ -34,9 +33,8 @@ constexpr ClassTable makeByteClasses() {
   ClassTable table = {};
   for (int byte = 0; byte < 256; byte++) {
     uint8_t bits = 0;
-    if (isOneOf(byte, "{}[]:,")) bits |= CLASS_OP;
-    if (isOneOf(byte, " \t\r")) bits |= CLASS_SPACE;
-    if (byte == '\n') bits |= CLASS_NEWLINE;
+    if (isOneOf(byte, "{}[]:,\n")) bits |= CLASS_STRUCTURAL;
+    if (isOneOf(byte, "{}[]:,\n \t\r")) bits |= CLASS_DELIMITER;
     if (byte < 0x20) bits |= CLASS_CONTROL;
     if (byte == '"') bits |= CLASS_QUOTE;
     if (byte == '\\') bits |= CLASS_BACKSLASH;
@@ -63,7 +61,7 @@ alignas(64) inline constexpr ClassTable ESCAPE_CLASSES = makeEscapeClasses();
 
 /** Whether a number or literal may end before this byte. */
 inline bool isScalarEnd(uint8_t byte) {
-  return (BYTE_CLASSES.of[byte] & (CLASS_OP | CLASS_SPACE | CLASS_NEWLINE | CLASS_QUOTE)) != 0;
+  return (BYTE_CLASSES.of[byte] & (CLASS_DELIMITER | CLASS_QUOTE)) != 0;
 }
 
 /**

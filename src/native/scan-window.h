@@ -1,10 +1,11 @@
 // Scan window: the fast way through lines, compiled once for each instruction set (scan-base.cc, scan-avx2.cc, scan-avx512.cc).
 // The including file opens a namespace of its own and gives, before including this:
-//   struct Masks { uint64_t backslash, quote, op, space, newline, control; };     one bit a byte of a block of 64
+//   struct Masks { uint64_t backslash, quote, delimiter, structural, control; };     one bit a byte of a block of 64
 //   struct HighSeen;                                      remembers whether any byte was beyond ASCII: bool any() const
-//   void classify(const uint8_t* block, Masks&, HighSeen&);    outside of ASCII op and space may be anything
+//   void classify(const uint8_t* block, Masks&, HighSeen&);    delimiter: may end a number; structural: op or newline. Beyond ASCII both
+//     may be anything: such a byte outside of a string becomes a token, or part of one, that no check accepts.
 //   void classifyEscapes(const uint8_t* block, uint64_t& escapable, uint64_t& hex, uint64_t& u);
-//   struct TokenMasks { uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray; };
+//   struct TokenMasks { uint64_t quote, colon, comma, newline, openObject, closeObject, openArray, closeArray, letter; };     letter: bit 6 of the byte
 //   void classifyTokens(const uint8_t* tokens, TokenMasks&);
 //   uint64_t equalsByte(const uint8_t* bytes, uint8_t byte);
 //   uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState&, uint32_t tokenCount);
@@ -112,6 +113,10 @@ struct BlockCarry {
   uint64_t isScalar;      // 1 if the last byte belonged to a number or literal
 };
 
+inline void doubtAll(WindowScan& scan, uint32_t blockAt, uint64_t which) {
+  for (; which != 0; which &= which - 1) doubt(scan, blockAt + uint32_t(__builtin_ctzll(which)));
+}
+
 /** Settles escapes. @returns Mask of the bytes that follow an odd run of backslashes. */
 inline uint64_t findEscaped(const uint8_t* block, uint64_t backslash, BlockCarry& carry, uint64_t& wrong) {
   constexpr uint64_t EVEN = 0x5555555555555555u;
@@ -121,18 +126,30 @@ inline uint64_t findEscaped(const uint8_t* block, uint64_t backslash, BlockCarry
   unsigned long long behindOdd;
   const bool runsOn = __builtin_add_overflow((unsigned long long)runs, (unsigned long long)(starts & ~EVEN), &behindOdd);
   const uint64_t behindEven = runs + (starts & EVEN);
-  const uint64_t escaped =
-      (((behindEven & ~EVEN) | (behindOdd & EVEN)) & ~runs) | (carry.isEscaped & ~backslash);
+  const uint64_t escaped = (((behindEven & ~EVEN) | (behindOdd & EVEN)) & ~runs) | (carry.isEscaped & ~backslash);
   carry.isEscaped = runsOn ? 1 : 0;
   if ((escaped | carry.hexNeeded) != 0) {
     uint64_t escapable, hex, u;
     classifyEscapes(block, escapable, hex, u);
-    const uint64_t starts = escaped & u;
-    const uint64_t needed = (starts << 1) | (starts << 2) | (starts << 3) | (starts << 4) | carry.hexNeeded;
-    wrong |= (escaped & ~escapable) | (needed & ~hex);
-    carry.hexNeeded = (starts >> 63) | (starts >> 62) | (starts >> 61) | (starts >> 60);
+    const uint64_t hexStarts = escaped & u;
+    const uint64_t needed = (hexStarts << 1) | (hexStarts << 2) | (hexStarts << 3) | (hexStarts << 4) | carry.hexNeeded;
+    wrong = (escaped & ~escapable) | (needed & ~hex);
+    carry.hexNeeded = (hexStarts >> 63) | (hexStarts >> 62) | (hexStarts >> 61) | (hexStarts >> 60);
   }
   return escaped;
+}
+
+/** Ends strings at line ends, where there are strings that go over one. @returns What is in strings then. */
+inline uint64_t breakStrings(uint64_t newlines, uint64_t inString, uint64_t& wrong) {
+  uint64_t broken = newlines & inString;
+  while (broken != 0) {
+    const uint64_t newline = broken & (0 - broken);
+    const uint64_t behind = ~(newline | (newline - 1));
+    wrong |= newline;
+    inString = (inString & ~newline) ^ behind;
+    broken = newlines & inString & behind;
+  }
+  return inString;
 }
 
 /** One block of pass one. @returns How many tokens it has. */
@@ -140,33 +157,21 @@ inline uint32_t scanBlock(WindowScan& scan, const uint8_t* block, uint32_t block
   Masks masks;
   classify(block, masks, high);
   uint64_t wrong = 0;
-  uint64_t escaped = 0;
+  uint64_t quote = masks.quote;
   if ((masks.backslash | carry.isEscaped | carry.hexNeeded) != 0) {
-    escaped = findEscaped(block, masks.backslash, carry, wrong);
+    quote &= ~findEscaped(block, masks.backslash, carry, wrong);
   }
-  const uint64_t quote = masks.quote & ~escaped;
   uint64_t inString = prefixXor(quote) ^ carry.inString;
-  uint64_t broken = masks.newline & inString;
-  while (broken != 0) [[unlikely]] {
-    // No string goes over a line end: the next line starts outside.
-    const uint64_t newline = broken & (0 - broken);
-    const uint64_t behind = ~(newline | (newline - 1));
-    wrong |= newline;
-    inString = (inString & ~newline) ^ behind;
-    broken = masks.newline & inString & behind;
+  if (((inString & masks.control) | wrong) != 0) [[unlikely]] {
+    inString = breakStrings(equalsByte(block, '\n'), inString, wrong);
+    doubtAll(scan, blockAt, wrong | (inString & masks.control));
   }
-  wrong |= inString & masks.control;
   carry.inString = uint64_t(int64_t(inString) >> 63);
-  if (wrong != 0) [[unlikely]] {
-    for (uint64_t left = wrong; left != 0; left &= left - 1) {
-      doubt(scan, blockAt + uint32_t(__builtin_ctzll(left)));
-    }
-  }
-  const uint64_t outside = ~(inString | quote);
-  const uint64_t scalar = outside & ~(masks.op | masks.space | masks.newline);
+  const uint64_t strings = inString | quote;
+  const uint64_t scalar = ~(strings | masks.delimiter);
   const uint64_t scalarStart = scalar & ~((scalar << 1) | carry.isScalar);
   carry.isScalar = scalar >> 63;
-  const uint64_t tokens = (outside & (masks.op | masks.newline)) | (quote & inString) | scalarStart;
+  const uint64_t tokens = (masks.structural & ~strings) | (quote & inString) | scalarStart;
   return takeTokens(block, tokens, blockAt, scan.state, scan.tokenCount);
 }
 
@@ -194,17 +199,20 @@ inline void findTokens(WindowScan& scan) {
   }
 }
 
-/** Whether a number or literal starts here and ends where its token ends. */
-inline bool isScalarValid(const uint8_t* at, const uint8_t* end) {
-  if (isPlainNumber(at, end)) return true;
-  const uint8_t* after;
+/** Whether true, false or null starts here and ends where its token ends. */
+inline bool isLiteralValid(const uint8_t* at, const uint8_t* end) {
   const size_t left = size_t(end - at);
-  switch (*at) {
-    case 't': after = left >= 4 && std::memcmp(at, "true", 4) == 0 ? at + 4 : nullptr; break;
-    case 'n': after = left >= 4 && std::memcmp(at, "null", 4) == 0 ? at + 4 : nullptr; break;
-    case 'f': after = left >= 5 && std::memcmp(at, "false", 5) == 0 ? at + 5 : nullptr; break;
-    default: after = skipNumber(at, end);
-  }
+  if (left < 4) return false;
+  const bool isFalse = std::memcmp(at, "fals", 4) == 0 && left > 4 && at[4] == 'e';
+  const bool isShort = std::memcmp(at, "true", 4) == 0 || std::memcmp(at, "null", 4) == 0;
+  const uint8_t* after = at + 4 + isFalse;
+  return (isFalse || isShort) && (after == end || isScalarEnd(*after));
+}
+
+/** Whether a number starts here and ends where its token ends. */
+inline bool isNumberValid(const uint8_t* at, const uint8_t* end) {
+  if (isPlainNumber(at, end)) return true;
+  const uint8_t* after = skipNumber(at, end);
   return after != nullptr && (after == end || isScalarEnd(*after));
 }
 
@@ -342,9 +350,14 @@ inline void checkWord(const WindowScan& scan, uint32_t base, uint32_t count, Wor
                    (is.closeObject & ~(afterOpenObject | afterValue)) | (is.closeArray & ~(afterOpenArray | afterValue)) |
                    (is.newline & ~(afterValue | afterNewline));
   const uint8_t* end = scan.window + scan.windowBytes;
-  for (uint64_t left = scalars; left != 0; left &= left - 1) {
+  const uint64_t literals = scalars & is.letter;
+  for (uint64_t left = literals; left != 0; left &= left - 1) {
     const uint32_t bit = uint32_t(__builtin_ctzll(left));
-    if (!isScalarValid(scan.window + state.tokenAt[base + bit], end)) [[unlikely]] wrong |= uint64_t(1) << bit;
+    if (!isLiteralValid(scan.window + state.tokenAt[base + bit], end)) [[unlikely]] wrong |= uint64_t(1) << bit;
+  }
+  for (uint64_t left = scalars & ~is.letter; left != 0; left &= left - 1) {
+    const uint32_t bit = uint32_t(__builtin_ctzll(left));
+    if (!isNumberValid(scan.window + state.tokenAt[base + bit], end)) [[unlikely]] wrong |= uint64_t(1) << bit;
   }
   // Commas know their container by what follows them: in an object a name, in an array a value.
   const uint64_t listed = valueStarts & afterComma;
