@@ -311,6 +311,8 @@ class Run {
       minThreads: options.parsers,
       maxThreads: options.parsers,
       workerData: setup,
+      // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
+      stricterFIFO: true,
     });
     pool.on('message', (message: ParseMessage) => this.#takeRejected(message));
     pool.on('error', (error: unknown) => this.#end(workerFailure('parser', error)));
