@@ -90,6 +90,7 @@ const AWS_FLAGS: Readonly<Record<string, FlagSpec>> = {
   profile: { kind: 'text', value: 'NAME', help: 'profile of the AWS configuration files' },
   'endpoint-url': { kind: 'text', value: 'URL', help: 'endpoint for S3 and Kinesis' },
   's3-endpoint-url': { kind: 'text', value: 'URL', help: 'endpoint for S3' },
+  'insecure-endpoint': { kind: 'switch', help: 'allow http endpoints that are not on this machine' },
   'kinesis-endpoint-url': { kind: 'text', value: 'URL', help: 'endpoint for Kinesis' },
 };
 
@@ -272,13 +273,29 @@ export class Reader {
 export function readAws(reader: Reader, environment: NodeJS.ProcessEnv = process.env): AwsOptions {
   const both = reader.url('endpoint-url');
   const everywhere = both ?? environment.AWS_ENDPOINT_URL ?? null;
-  return {
-    region: reader.text('region'),
-    profile: reader.text('profile'),
-    s3Endpoint: reader.url('s3-endpoint-url') ?? both ?? environment.AWS_ENDPOINT_URL_S3 ?? everywhere,
-    kinesisEndpoint:
-      reader.url('kinesis-endpoint-url') ?? both ?? environment.AWS_ENDPOINT_URL_KINESIS ?? everywhere,
-  };
+  const s3Endpoint = reader.url('s3-endpoint-url') ?? both ?? environment.AWS_ENDPOINT_URL_S3 ?? everywhere;
+  const kinesisEndpoint =
+    reader.url('kinesis-endpoint-url') ?? both ?? environment.AWS_ENDPOINT_URL_KINESIS ?? everywhere;
+  const isInsecureAllowed = reader.switch('insecure-endpoint');
+  for (const endpoint of new Set([s3Endpoint, kinesisEndpoint])) {
+    if (endpoint === null || isInsecureAllowed || isSafeEndpoint(endpoint)) continue;
+    reader.problems.push(
+      `Expected endpoint ${endpoint} to be https, or http on this machine; --insecure-endpoint allows it.`,
+    );
+  }
+  return { region: reader.text('region'), profile: reader.text('profile'), s3Endpoint, kinesisEndpoint };
+}
+
+/** Plain http carries signed requests and payloads in the clear, so it is for loopback only. */
+function isSafeEndpoint(endpoint: string): boolean {
+  if (!URL.canParse(endpoint)) return false;
+  const { protocol, hostname } = new URL(endpoint);
+  return (
+    protocol === 'https:' ||
+    hostname === 'localhost' ||
+    hostname === '[::1]' ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname)
+  );
 }
 
 /**

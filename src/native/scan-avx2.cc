@@ -124,7 +124,10 @@ inline uint64_t prefixXor(uint64_t bits) {
   return uint64_t(_mm_cvtsi128_si64(product));
 }
 
-/** Decides integers and decimals of less than 16 bytes. */
+inline uint32_t equalBits(__m128i bytes, char byte) {
+  return uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte))));
+}
+
 inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
   uint8_t copy[16] = {};
   const uint8_t* from = at;
@@ -132,10 +135,17 @@ inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
     std::memcpy(copy, at, size_t(end - at));
     from = copy;
   }
-  const __m128i digits = _mm_sub_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)), _mm_set1_epi8('0'));
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  const __m128i digits = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
   const __m128i nine = _mm_set1_epi8(9);
-  const uint32_t isDigit = uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine)));
-  return isDecimalNumber(at, end, isDigit, 16);
+  const NumberMasks is = {
+      uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine))),
+      equalBits(bytes, '.'),
+      equalBits(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'e'),
+      equalBits(bytes, '-'),
+      equalBits(bytes, '+'),
+  };
+  return isShortNumber(at, end, is, 16);
 }
 
 inline uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t left) {

@@ -123,12 +123,17 @@ inline uint64_t prefixXor(uint64_t bits) {
 
 inline __mmask32 firstBytes(size_t count) { return count >= 32 ? ~uint32_t(0) : uint32_t((uint64_t(1) << count) - 1); }
 
-/** Decides integers and decimals of less than 32 bytes. */
 inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
-  // Bytes past the window are not read; as zeros they are no digits.
+  // Bytes past the window are not read; as zeros they are in no number.
   const __m256i bytes = _mm256_maskz_loadu_epi8(firstBytes(size_t(end - at)), at);
   const __m256i digits = _mm256_sub_epi8(bytes, _mm256_set1_epi8('0'));
-  return isDecimalNumber(at, end, _mm256_cmple_epu8_mask(digits, _mm256_set1_epi8(9)), 32);
+  const __m256i lower = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+  const NumberMasks is = {
+      _mm256_cmple_epu8_mask(digits, _mm256_set1_epi8(9)),   _mm256_cmpeq_epi8_mask(bytes, _mm256_set1_epi8('.')),
+      _mm256_cmpeq_epi8_mask(lower, _mm256_set1_epi8('e')),  _mm256_cmpeq_epi8_mask(bytes, _mm256_set1_epi8('-')),
+      _mm256_cmpeq_epi8_mask(bytes, _mm256_set1_epi8('+')),
+  };
+  return isShortNumber(at, end, is, 31);
 }
 
 inline uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t) {

@@ -64,25 +64,37 @@ inline bool isScalarEnd(uint8_t byte) {
   return (BYTE_CLASSES.of[byte] & (CLASS_DELIMITER | CLASS_QUOTE)) != 0;
 }
 
+/** What the first bytes at a number are, one bit each; those past the end of the window are nothing. */
+struct NumberMasks {
+  uint32_t digit, dot, exponent, minus, plus;
+};
+
 /**
- * Whether a number without exponent starts at `at` and ends where its token ends.
- * @param isDigit One bit for each of the first `bitCount` bytes, at most 32; a number that is not shorter is not decided.
+ * Whether a number of less than `bitCount` bytes starts at `at` and ends where its token ends; longer ones are not decided.
+ * JSON's rules for numbers are about neighbours and order, so shifted masks say it without a branch: which characters a number
+ * has cannot be foreseen.
+ * @param bitCount At most 31.
  */
-[[gnu::always_inline]] inline bool isDecimalNumber(const uint8_t* at, const uint8_t* end, uint32_t isDigit, uint32_t bitCount) {
-  const uint64_t others = ~uint64_t(isDigit);
-  const uint32_t first = *at == '-';
-  const uint32_t wholeCount = uint32_t(__builtin_ctzll(others >> first));
-  uint32_t length = first + wholeCount;
-  if (wholeCount == 0 || length >= bitCount) return false;
-  if (wholeCount > 1 && at[first] == '0') return false;
-  if (at + length == end) return true;
-  if (at[length] == '.') {
-    const uint32_t partCount = uint32_t(__builtin_ctzll(others >> (length + 1)));
-    length += 1 + partCount;
-    if (partCount == 0 || length >= bitCount) return false;
-    if (at + length == end) return true;
-  }
-  return isScalarEnd(at[length]);
+[[gnu::always_inline]] inline bool isShortNumber(const uint8_t* at, const uint8_t* end, const NumberMasks& is, uint32_t bitCount) {
+  const uint32_t sign = is.minus | is.plus;
+  const uint32_t length = uint32_t(__builtin_ctz(~(is.digit | is.dot | is.exponent | sign) | (1u << bitCount)));
+  const uint32_t inside = (1u << length) - 1;
+  const uint32_t digit = is.digit & inside;
+  const uint32_t dot = is.dot & inside;
+  const uint32_t exponent = is.exponent & inside;
+  const uint32_t signs = sign & inside;
+  const uint32_t start = is.minus & 1;
+  uint32_t wrong = dot & ~((digit << 1) & (digit >> 1));              // a dot stands between digits
+  wrong |= exponent & ~(digit << 1);                                  // an exponent follows a digit
+  wrong |= (exponent << 1) & ~(digit | signs);                        // and is followed by a digit or a sign
+  wrong |= (signs << 1) & ~digit;                                     // a sign is followed by a digit
+  wrong |= signs & ~((exponent << 1) | start);                        // and starts the number, as minus, or the exponent
+  wrong |= (dot & (dot - 1)) | (exponent & (exponent - 1));           // one of each at most
+  wrong |= dot & (0 - exponent);                                      // in this order
+  wrong |= ~(digit >> start) & 1;                                     // a digit comes first
+  wrong |= (digit >> (start + 1)) & uint32_t(at[start] == '0') & 1;   // no digit behind a leading zero
+  wrong |= uint32_t(length == bitCount);
+  return wrong == 0 && (at + length == end || isScalarEnd(at[length]));
 }
 
 inline bool isDecimal(uint8_t byte) { return uint8_t(byte - '0') < 10; }

@@ -1,0 +1,24 @@
+import { Command } from '@oclif/core';
+import { OptionsError } from '../errors.ts';
+import { COMMON_FLAGS, type FlagSpec } from '../options.ts';
+import { formatStatus } from '../report/format-status.ts';
+import { readStatus } from '../report/status.ts';
+import { oclifFlags, readArguments } from './flags.ts';
+
+const FLAGS: Readonly<Record<string, FlagSpec>> = {
+  journal: { kind: 'text', value: 'FILE', help: 'the journal of the run (required)' },
+  json: COMMON_FLAGS.json!,
+};
+
+export default class Status extends Command {
+  static override summary = 'Say how far a run is, also while it goes on.';
+  static override flags = oclifFlags(FLAGS);
+
+  async run(): Promise<void> {
+    const { raw } = readArguments(this.argv, FLAGS);
+    if (typeof raw.journal !== 'string')
+      throw new OptionsError(['Expected --journal to name a journal, but received nothing.']);
+    const status = await readStatus(raw.journal);
+    console.log(raw.json === true ? JSON.stringify(status) : formatStatus(status));
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * The library: what the commands are made of, for programs that embed it.
+ *
+ * `await backfill(backfillOptions(['s3://bucket/prefix'], { stream: 'events' }), { signal, onProgress })`
+ */
+export { type BackfillHooks, backfill, type Progress } from './engine.ts';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  MillraceError,
+  OptionsError,
+  REJECT_CODES,
+  type RejectCode,
+} from './errors.ts';
+export { type BackfillOptions, parseBackfillOptions as backfillOptions } from './options.ts';
+export type { BackfillReport } from './report/report.ts';
+export { type RunStatus, readStatus } from './report/status.ts';
+export { type ReadStreamOptions, readStream, type StreamReader } from './stream/read-stream.ts';
+export type { StreamBatch, StreamRecord } from './stream/stream-batch.ts';
