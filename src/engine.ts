@@ -6,40 +6,28 @@
  *        source, parsers, lanes, publishers, journal.
  * Never  touches a record.
  */
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import { writeFile } from 'node:fs/promises';
 import { Books } from './books.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { MillraceError } from './errors.ts';
+import { asFailure, asInterruption, hangFailure } from './failures.ts';
 import { faultPoint } from './fault-points.ts';
+import type { DeadLetter } from './journal/dead-letters.ts';
 import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
-import { workerFile } from './package-root.ts';
-import { ParsePool } from './parse-pool.ts';
 import { type Prepared, prepare } from './prepare.ts';
-import { PHASE, type PublishNotice, type PublishReceipt, type PublishSetup } from './publish/setup.ts';
-import { cutOwnedRanges, packStarts } from './publish/shard-map.ts';
-import { createStats, STAT, sumStat } from './publish/stats.ts';
+import { PHASE, type PublishNotice } from './publish/setup.ts';
+import { STAT, sumStat } from './publish/stats.ts';
+import { Publishing, publisherStarts } from './publishing.ts';
+import { Reading } from './reading.ts';
 import { exitCodeOf } from './report/exit-code.ts';
 import type { BackfillReport } from './report/report.ts';
 import { laneBytes } from './ring/layout.ts';
 import { createDoorbells, Doorbell } from './ring/wait.ts';
 import { scannerReason } from './scan/open.ts';
-import { DownloadPool } from './source/download-pool.ts';
-import { createObjectGetter } from './source/get-object.ts';
-import { listObjects, newListTally } from './source/list.ts';
-import type { SourceObject } from './source/object.ts';
-import type { ObjectResume } from './source/plan.ts';
-import { systemClock } from './source/retry.ts';
+import { restoreManifest } from './source/restore-manifest.ts';
 import { createHeartbeats, HeartMonitor } from './threads/heartbeat.ts';
-import {
-  PARSE_SHARED,
-  type ParseMessage,
-  type ParseReceipt,
-  type ParseSetup,
-  type ParseTask,
-} from './threads/parse-setup.ts';
+import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
 import { createDigester } from './verify/digest.ts';
 
 /** How far a run is. Sums of this process, unless they say otherwise. */
@@ -73,12 +61,6 @@ const HANG_MS = Number(process.env.MILLRACE_HANG_MS ?? 60_000);
 const DRAIN_ANSWER_MS = 5_000;
 /** Below this many lines `--max-rejects P%` does not stop a run. */
 const REJECT_SHARE_LINES_MIN = 1_000;
-const PUBLISH_TIMES = {
-  lingerMs: 100,
-  requestTimeoutMs: 30_000,
-  awayMs: 300_000,
-  recordFailuresMax: 30,
-} as const;
 /** A thread pool that is asked to end gets this long. */
 const POOL_CLOSE_MS = 2_000;
 
@@ -101,20 +83,12 @@ class Run {
   readonly #budget: Budget;
   readonly #publisherCount: number;
   readonly #books: Books;
-  readonly #listTally = newListTally();
-  readonly #stats: SharedArrayBuffer;
+  readonly #reading: Reading;
+  readonly #publishing: Publishing;
   readonly #control = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #parseShared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   readonly #doorbells: SharedArrayBuffer;
   readonly #heartbeats: SharedArrayBuffer;
-  readonly #publishPool: Piscina<PublishSetup, PublishReceipt> | null;
-  readonly #parsePiscina: Piscina<ParseTask, ParseReceipt>;
-  readonly #parsePool: ParsePool;
-  readonly #source: DownloadPool;
-  readonly #sourceAbort = new AbortController();
-  readonly #archived: SourceObject[] = [];
-  #changedCount = 0;
-  #isListingDone = false;
   /** Why the run ends early, if it does. The first reason counts. */
   #ending: MillraceError | null = null;
   readonly #ended = Promise.withResolvers<void>();
@@ -135,7 +109,6 @@ class Run {
       recordBytesMax: rules.recordBytesMax,
       isOrdered: options.order === 'key',
     });
-    this.#stats = createStats(Math.max(1, this.#publisherCount));
     this.#doorbells = createDoorbells(this.#publisherCount);
     this.#heartbeats = createHeartbeats(options.parsers + this.#publisherCount);
     const digester = createDigester(prepared.digestKey);
@@ -150,23 +123,10 @@ class Run {
       isDryRun: options.dryRun,
       segmentBytes: options.segmentBytes,
     });
-    const lanes = Array.from({ length: options.parsers }, () =>
-      Array.from(
-        { length: this.#publisherCount },
-        () => new SharedArrayBuffer(laneBytes(this.#budget.laneCapacityBytes)),
-      ),
-    );
-    this.#parsePiscina = this.#createParsePiscina(lanes);
-    this.#publishPool = this.#createPublishPool();
-    this.#parsePool = new ParsePool({
-      pool: this.#parsePiscina,
-      books: this.#books,
-      onFailure: (error) => this.#end(error),
-    });
-    this.#source = this.#createSource();
-    this.#lanes = lanes;
+    const lanes = this.#createLanes();
+    this.#publishing = this.#createPublishing(lanes);
+    this.#reading = this.#createReading(lanes);
   }
-  readonly #lanes: readonly (readonly SharedArrayBuffer[])[];
 
   async execute(): Promise<BackfillReport> {
     const prepared = this.#prepared;
@@ -181,7 +141,7 @@ class Run {
     hooks.signal?.addEventListener('abort', onAbort, { once: true });
     if (hooks.signal?.aborted) onAbort();
     try {
-      const publishing = this.#publish();
+      const publishing = this.#publishing.run();
       await this.#feed();
       await this.#drain(publishing);
     } catch (error) {
@@ -197,11 +157,11 @@ class Run {
 
   /** Downloads and parses until the sources are exhausted or the run is ended. */
   async #feed(): Promise<void> {
-    await Promise.race([this.#source.run(), this.#ended.promise]);
+    await Promise.race([this.#reading.download(), this.#ended.promise]);
     // An ended run takes no new segment; what is on its way goes on to the parsers, within the drain's time.
-    if (this.#ending) this.#source.stop();
+    if (this.#ending) this.#reading.stop();
     await Promise.race([
-      this.#parsePool.idle(),
+      this.#reading.idle(),
       this.#ending ? sleep(ENGINE.drainMs / 4) : this.#ended.promise,
     ]);
   }
@@ -211,192 +171,91 @@ class Run {
     this.#setPhase(PHASE.FLUSH);
     if (!this.#ending) await Promise.race([publishing, this.#ended.promise]);
     if (!this.#ending) return;
-    this.#sourceAbort.abort(this.#ending);
+    this.#reading.abort(this.#ending);
     await Promise.race([publishing, sleep(ENGINE.drainMs / 2)]);
     this.#setPhase(PHASE.STOP);
     await Promise.race([publishing, sleep(DRAIN_ANSWER_MS)]);
   }
 
-  /** Runs the publishers to their end. Never rejects. */
-  async #publish(): Promise<void> {
-    const options = this.#options;
-    const prepared = this.#prepared;
-    if (this.#publishPool === null) return;
-    const ranges = cutOwnedRanges(prepared.shards, this.#publisherCount);
-    const share = 1 / this.#publisherCount;
-    const { arn, name, traits } = prepared.stream;
-    const runs = ranges.map(async (ownedRange, publisherIndex) => {
-      const setup: PublishSetup = {
-        publisherIndex,
-        target: {
-          name,
-          arn,
-          region: options.aws.region,
-          profile: options.aws.profile,
-          endpoint: options.aws.kinesisEndpoint,
-        },
-        traits,
-        rules: {
-          wire: prepared.wire,
-          inFlightMax: options.inFlight,
-          batchRecordsMax: options.batchRecords,
-          batchBytesMax: options.batchBytes,
-          aggregateBytesMax: options.aggregate
-            ? Math.min(options.aggregateBytes, prepared.rules.recordBytesMax)
-            : null,
-          order: options.order,
-          headroom: options.headroom,
-          recordsPerSecondMax: (options.rate?.recordsPerSecond ?? Number.POSITIVE_INFINITY) * share,
-          bytesPerSecondMax: (options.rate?.bytesPerSecond ?? Number.POSITIVE_INFINITY) * share,
-          ...PUBLISH_TIMES,
-        },
-        ownedRange,
-        shards: prepared.shards,
-        lanes: this.#lanes.map((lanes) => lanes[publisherIndex]!),
-        doorbells: this.#doorbells,
-        control: this.#control.buffer as SharedArrayBuffer,
-        acknowledged: this.#books.ledger.acknowledged,
-        stats: this.#stats,
-        heartbeats: this.#heartbeats,
-        heartIndex: options.parsers + publisherIndex,
-        bufferBytesMax: this.#budget.publisherBytes,
-        scanner: scannerReason() === null ? 'native' : 'portable',
-        seed: (Math.random() * 2 ** 32) >>> 0,
-      };
-      try {
-        const { error } = await this.#publishPool!.run(setup);
-        if (error) this.#end(MillraceError.fromWire(error));
-      } catch (error) {
-        this.#end(workerFailure('publisher', error));
-      }
-    });
-    await Promise.all(runs);
+  #createLanes(): SharedArrayBuffer[][] {
+    const { laneCapacityBytes } = this.#budget;
+    return Array.from({ length: this.#options.parsers }, () =>
+      Array.from({ length: this.#publisherCount }, () => new SharedArrayBuffer(laneBytes(laneCapacityBytes))),
+    );
   }
 
-  #createPublishPool(): Piscina<PublishSetup, PublishReceipt> | null {
-    if (this.#publisherCount === 0) return null;
-    const pool = new Piscina<PublishSetup, PublishReceipt>({
-      filename: fileURLToPath(workerFile('publish')),
-      minThreads: this.#publisherCount,
-      maxThreads: this.#publisherCount,
-      // A publisher owns sockets: it must never stand still in Atomics.wait between tasks.
-      atomics: 'disabled',
-    });
-    pool.on('message', (notice: PublishNotice) => this.#takeNotice(notice));
-    pool.on('error', (error: unknown) => this.#end(workerFailure('publisher', error)));
-    return pool;
-  }
-
-  #createParsePiscina(lanes: readonly (readonly SharedArrayBuffer[])[]): Piscina<ParseTask, ParseReceipt> {
-    const options = this.#options;
-    const prepared = this.#prepared;
-    const setup: ParseSetup = {
-      rules: prepared.rules,
+  #createPublishing(lanes: readonly (readonly SharedArrayBuffer[])[]): Publishing {
+    return new Publishing({
+      options: this.#options,
+      prepared: this.#prepared,
+      budget: this.#budget,
+      publisherCount: this.#publisherCount,
       lanes,
-      starts: packStarts(
-        this.#publisherCount === 0 ? [{ start: 0n }] : cutOwnedRanges(prepared.shards, this.#publisherCount),
-      ),
       doorbells: this.#doorbells,
       control: this.#control.buffer as SharedArrayBuffer,
-      shared: this.#parseShared.buffer as SharedArrayBuffer,
       heartbeats: this.#heartbeats,
-      isOrdered: options.order === 'key',
-      schema: prepared.schema,
-      isPortable: scannerReason() !== null,
-      lineBytesMax: this.#budget.lineBytesMax,
-      digestKey: prepared.digestKey,
-    };
-    const pool = new Piscina<ParseTask, ParseReceipt>({
-      filename: fileURLToPath(workerFile('parse')),
-      minThreads: options.parsers,
-      maxThreads: options.parsers,
-      workerData: setup,
-      // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
-      stricterFIFO: true,
-    });
-    pool.on('message', (message: ParseMessage) => this.#takeRejected(message));
-    pool.on('error', (error: unknown) => this.#end(workerFailure('parser', error)));
-    return pool;
-  }
-
-  #createSource(): DownloadPool {
-    const options = this.#options;
-    const prepared = this.#prepared;
-    return new DownloadPool({
-      getter: createObjectGetter(prepared.s3, { requesterPays: options.requestPayer, clock: systemClock }),
-      objects: this.#objects(),
-      sink: this.#parsePool,
-      downloads: this.#budget.downloads,
-      blocksPerSlot: this.#budget.blocksPerSlot,
-      lineBytesMax: this.#budget.lineBytesMax,
-      segmentBytes: options.segmentBytes,
-      blockBytes: Math.min(ENGINE.blockBytes, options.segmentBytes),
-      compression: options.compression,
-      isOrdered: options.order === 'key',
-      resume: (object) => this.#resume(object),
-      signal: this.#sourceAbort.signal,
+      acknowledged: this.#books.ledger.acknowledged,
+      onNotice: (notice) => this.#takeNotice(notice),
+      onFailure: (error) => this.#end(error),
     });
   }
 
-  /** The objects of the run that this process has to look at, held back while the ledger is full. */
-  async *#objects(): AsyncGenerator<SourceObject> {
-    const options = this.#options;
-    const prepared = this.#prepared;
-    const listed = listObjects(prepared.s3, options.sources, {
-      filters: {
-        include: options.include,
-        exclude: options.exclude,
-        startAfter: options.startAfter ?? undefined,
-        modifiedAfterMs: options.modifiedAfterMs ?? undefined,
-        modifiedBeforeMs: options.modifiedBeforeMs ?? undefined,
+  #createReading(lanes: readonly (readonly SharedArrayBuffer[])[]): Reading {
+    const { s3, rules, schema, digestKey, journal } = this.#prepared;
+    return new Reading({
+      sources: this.#options.sources,
+      options: this.#options,
+      s3,
+      budget: this.#budget,
+      books: this.#books,
+      journal: journal?.state ?? null,
+      setup: {
+        rules,
+        lanes,
+        starts: publisherStarts(this.#prepared, this.#publisherCount),
+        doorbells: this.#doorbells,
+        control: this.#control.buffer as SharedArrayBuffer,
+        shared: this.#parseShared.buffer as SharedArrayBuffer,
+        heartbeats: this.#heartbeats,
+        isOrdered: this.#options.order === 'key',
+        schema,
+        isPortable: scannerReason() !== null,
+        lineBytesMax: this.#budget.lineBytesMax,
+        digestKey,
       },
-      tally: this.#listTally,
-      stdin: options.sources.includes('-')
-        ? createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
-        : undefined,
-      onArchived: (object) => this.#archived.push(object),
-      requesterPays: options.requestPayer,
-      signal: this.#sourceAbort.signal,
+      onMessage: (message) => this.#takeRejected(message),
+      onFailure: (error) => this.#end(error),
+      onListed: () => this.#takeListed(),
     });
-    for await (const object of listed) {
-      await this.#books.ledger.room();
-      const lookup = prepared.journal?.state.lookup(object) ?? { kind: 'unknown' as const };
-      if (lookup.kind === 'settled') {
-        this.#books.skipObject(object);
-        continue;
-      }
-      if (lookup.kind === 'changed') {
-        this.#takeChanged(object);
-        continue;
-      }
-      if (lookup.kind === 'partial') this.#books.resume(object, lookup.object);
-      yield object;
+  }
+
+  /** The listing is complete: what it found is journaled, what it found archived is named. */
+  #takeListed(): void {
+    const { listed: objects, listedBytes: bytes } = this.#reading.listTally;
+    this.#prepared.journal?.append({ kind: 'listed', objects, bytes, complete: true });
+    const { archived } = this.#reading;
+    if (archived.length === 0) return;
+    const [first] = archived;
+    const what = `${archived.length} objects are archived (${first!.storageClass}: s3://${first!.bucket}/${first!.key}, ...)`;
+    if (this.#restoreManifestPath === null) {
+      this.#hooks.onNotice?.(`${what}: restore them and run the same command again`);
+      return;
     }
-    this.#isListingDone = true;
-    this.#journalListing(true);
+    const path = this.#restoreManifestPath;
+    this.#hooks.onNotice?.(
+      `${what}: ${path} is a manifest for S3 Batch Operations; restore them and run the same command again`,
+    );
+    writeFile(path, restoreManifest(archived), { mode: 0o600 }).catch((error: unknown) =>
+      this.#end(asFailure(error)),
+    );
   }
 
-  #resume(object: SourceObject): ObjectResume | null {
-    const lookup = this.#prepared.journal?.state.lookup(object);
-    if (lookup?.kind !== 'partial' || lookup.object.done.length === 0) return null;
-    const { done, size } = lookup.object;
-    const { segmentBytes } = this.#options;
-    const isDone = (index: number) => {
-      const start = index * segmentBytes;
-      const end = Math.min(size, start + segmentBytes);
-      return done.some(([from, to]) => from <= start && end <= to);
-    };
-    return { format: 'plain', isDone };
+  get #restoreManifestPath(): string | null {
+    const { journal } = this.#prepared;
+    return journal === null ? null : `${journal.path.replace(/\.journal$/, '')}.restore.csv`;
   }
 
-  /** The run knows this key in another version: neither is mixed with the other. */
-  #takeChanged(object: SourceObject): void {
-    this.#changedCount++;
-    const why = 'it was changed since this run began; use --restart, or carry it in a run of its own';
-    this.#books.failObject(object, 'OBJECT_CHANGED', `s3://${object.bucket}/${object.key}: ${why}`);
-  }
-
-  #takeLetter(letter: Parameters<NonNullable<Prepared['deadLetters']>['add']>[0]): void {
+  #takeLetter(letter: DeadLetter): void {
     try {
       const waiting = this.#prepared.deadLetters?.add(letter);
       waiting?.catch((error: unknown) => this.#end(asFailure(error)));
@@ -463,7 +322,7 @@ class Run {
       this.#rssMaxBytes = Math.max(this.#rssMaxBytes, process.memoryUsage.rss());
       this.#hooks.onProgress?.(this.#progress());
       const hanging = monitor.findHanging(performance.now(), HANG_MS);
-      if (hanging !== null) this.#end(hangFailure(hanging, this.#options.parsers));
+      if (hanging !== null) this.#end(hangFailure(hanging, this.#options.parsers, HANG_MS));
     }, PROGRESS_INTERVAL_MS);
     const timers = [settle, progress];
     const { timeoutMs } = this.#options;
@@ -498,11 +357,6 @@ class Run {
       journal.append({ kind: 'position', shardId, sequenceNumber: null, atMs });
   }
 
-  #journalListing(complete: boolean): void {
-    const { listed: objects, listedBytes: bytes } = this.#listTally;
-    this.#prepared.journal?.append({ kind: 'listed', objects, bytes, complete });
-  }
-
   #setPhase(phase: number): void {
     Atomics.store(this.#control, 0, phase);
     new Doorbell(this.#doorbells).ringAll();
@@ -517,16 +371,20 @@ class Run {
 
   async #close(): Promise<void> {
     const { journal, deadLetters, s3, kinesis } = this.#prepared;
-    this.#sourceAbort.abort(this.#ending ?? new Error('The run has ended'));
+    this.#reading.abort(this.#ending ?? new Error('The run has ended'));
     this.#setPhase(PHASE.STOP);
     try {
-      this.#books.settle();await this.#committing;
+      this.#books.settle();
+      await this.#committing;
       if (!this.#ending) this.#assertBalanced();
       await journal?.close({ status: this.#status(), complete: this.#ending === null });
     } catch (error) {
       this.#end(asFailure(error));
-    }await deadLetters?.close().catch((error: unknown) => this.#end(asFailure(error)));
-    await Promise.all([this.#parsePiscina, this.#publishPool].map((pool) => pool && closePool(pool)));s3.destroy();
+    }
+    await deadLetters?.close().catch((error: unknown) => this.#end(asFailure(error)));
+    const closing = Promise.allSettled([this.#reading.close(), this.#publishing.close()]);
+    await Promise.race([closing, sleep(POOL_CLOSE_MS)]);
+    s3.destroy();
     kinesis.destroy();
   }
 
@@ -534,7 +392,9 @@ class Run {
   #assertBalanced(): void {
     const { ledger, counts } = this.#books;
     const [open] = this.#books.openObjects;
-    const delivered = this.#options.dryRun ? counts.tally.records : sumStat(this.#stats, STAT.RECORDS);
+    const delivered = this.#options.dryRun
+      ? counts.tally.records
+      : sumStat(this.#publishing.stats, STAT.RECORDS);
     if (ledger.openCount === 0 && open === undefined && delivered === counts.tally.records) return;
     const why = `${ledger.openCount} units open, ${delivered} records acknowledged of ${counts.tally.records}`;
     throw new MillraceError(
@@ -558,19 +418,19 @@ class Run {
     const { counts } = this.#books;
     return {
       objects: {
-        listed: this.#listTally.listed,
+        listed: this.#reading.listTally.listed,
         settled: counts.objectsDone + counts.objectsFailed + counts.objectsSkipped,
-        isListingDone: this.#isListingDone,
+        isListingDone: this.#reading.isListingDone,
       },
       bytes: {
-        listed: this.#listTally.listedBytes,
-        downloaded: this.#source.stats.bytes,
+        listed: this.#reading.listTally.listedBytes,
+        downloaded: this.#reading.stats.bytes,
         settled: counts.objectBytesDone,
       },
-      records: this.#options.dryRun ? counts.tally.records : sumStat(this.#stats, STAT.RECORDS),
-      publishedBytes: sumStat(this.#stats, STAT.BYTES),
+      records: this.#options.dryRun ? counts.tally.records : sumStat(this.#publishing.stats, STAT.RECORDS),
+      publishedBytes: sumStat(this.#publishing.stats, STAT.BYTES),
       rejected: counts.tally.rejected,
-      throttled: sumStat(this.#stats, STAT.THROTTLED),
+      throttled: sumStat(this.#publishing.stats, STAT.THROTTLED),
       elapsedMs: performance.now() - this.#startedAtMs,
     };
   }
@@ -583,11 +443,11 @@ class Run {
     for (const [code, count] of Object.entries(counts.tally.codes))
       rejectedByCode[code] = (rejectedByCode[code] ?? 0) + count;
     const rejected = counts.tally.rejected + (before?.tally.rejected ?? 0);
-    const stat = (column: number) => sumStat(this.#stats, column);
+    const stat = (column: number) => sumStat(this.#publishing.stats, column);
     const delivered = stat(STAT.RECORDS);
     const journaled = (journal?.state.totals.tally.records ?? 0) - (before?.tally.records ?? 0);
     const { user, system } = process.cpuUsage(this.#cpuAtStart);
-    const list = this.#listTally;
+    const list = this.#reading.listTally;
     return {
       status: this.#status(),
       exitCode: exitCodeOf(this.#status(), rejected, this.#ending),
@@ -607,7 +467,7 @@ class Run {
           list.duplicates,
         failed: counts.objectsFailed,
         archived: list.archived,
-        changed: this.#changedCount,
+        changed: this.#reading.changedCount,
       },
       lines: {
         read: counts.tally.lines + (before?.tally.lines ?? 0),
@@ -622,12 +482,12 @@ class Run {
         repeatable: this.#ending ? Math.max(0, delivered - journaled) : 0,
       },
       bytes: {
-        downloaded: this.#source.stats.bytes,
+        downloaded: this.#reading.stats.bytes,
         scanned: counts.tally.bytes,
         published: stat(STAT.BYTES),
       },
       requests: {
-        get: this.#source.stats.requests,
+        get: this.#reading.stats.requests,
         put: stat(STAT.REQUESTS),
         putRetried: stat(STAT.REQUESTS_RETRIED),
         putFailed: stat(STAT.REQUESTS_FAILED),
@@ -646,33 +506,6 @@ class Run {
       deadLetter: rejected > 0 ? deadLetterPath : null,
     };
   }
-}
-
-function asFailure(error: unknown): MillraceError {
-  return error instanceof MillraceError ? error : workerFailure('main', error);
-}
-
-/** The reason of an abort signal, when it is one of ours; else an interruption like SIGINT. */
-function asInterruption(reason: unknown): MillraceError {
-  if (reason instanceof MillraceError) return reason;
-  return new MillraceError('MILLRACE_INTERRUPTED', 'Stopped; the same command resumes it', { exitCode: 130 });
-}
-
-function workerFailure(thread: 'main' | 'parser' | 'publisher', error: unknown): MillraceError {
-  const why = error instanceof Error ? error.message : String(error);
-  const message = `The ${thread} thread failed: ${why}; run the same command again to go on from the journal`;
-  return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3, cause: error });
-}
-
-function hangFailure(thread: number, parsers: number): MillraceError {
-  const name = thread < parsers ? `parser thread ${thread}` : `publisher thread ${thread - parsers}`;
-  const message = `The ${name} shows no sign of life for ${HANG_MS / 1000} s; run the same command again to go on from the journal`;
-  return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3 });
-}
-
-/** Ends a pool, whatever its threads are doing. */
-async function closePool(pool: Pick<Piscina, 'destroy'>): Promise<void> {
-  await Promise.race([pool.destroy().catch(() => undefined), sleep(POOL_CLOSE_MS)]);
 }
 
 function sleep(durationMs: number): Promise<void> {

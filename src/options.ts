@@ -345,6 +345,9 @@ export function parseBackfillOptions(sources: readonly string[], raw: RawFlags):
   return Object.freeze(options);
 }
 
+/** Which records are read, and what they become. */
+export type RecordOptions = ReturnType<typeof readRecordOptions>;
+
 /** Reads RECORD_FLAGS. */
 export function readRecordOptions(reader: Reader) {
   return {

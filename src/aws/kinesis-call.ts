@@ -27,6 +27,8 @@ export { KinesisCallError } from './kinesis-error.ts';
 /** The operations of the data plane; they share one endpoint. */
 export type KinesisOperation = 'PutRecords' | 'GetRecords' | 'GetShardIterator';
 
+export type BodyMemory = (byteCount: number) => Buffer;
+
 export interface KinesisAnswer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
@@ -53,12 +55,14 @@ export interface KinesisCaller {
   /**
    * @param body In one piece or several; it must not change until the call ends.
    * @param signal Ends the call early, with its reason as the cause.
+   * @param bodyFor Gives the memory for a large answer, at least so many bytes; it is the caller's again when the call ends.
    * @throws {KinesisCallError} For everything but an answer with status 200.
    */
   call(
     operation: KinesisOperation,
     body: Uint8Array | readonly Uint8Array[],
     signal?: AbortSignal,
+    bodyFor?: BodyMemory,
   ): Promise<KinesisAnswer>;
   /** Closes the sockets. Calls that are under way fail. May be called again. */
   close(): void;
@@ -112,6 +116,25 @@ function sha256Hex(body: readonly Uint8Array[]): string {
   return hasher.digest('hex');
 }
 
+/** Below this an answer is not worth memory of its own. */
+const LARGE_BODY_BYTES = 64 * 1024;
+
+/** Collects an answer's bytes. @returns What gives them, once they are all there. */
+function receive(response: IncomingMessage, bodyFor: BodyMemory | undefined): () => Buffer {
+  const byteCount = Number(response.headers['content-length']);
+  if (bodyFor && response.statusCode === 200 && byteCount >= LARGE_BODY_BYTES) {
+    const memory = bodyFor(byteCount);
+    let at = 0;
+    response.on('data', (chunk: Buffer) => {
+      at += chunk.copy(memory, at);
+    });
+    return () => memory.subarray(0, at);
+  }
+  const chunks: Buffer[] = [];
+  response.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+}
+
 class Caller implements KinesisCaller {
   readonly wire: 'cbor' | 'json';
   readonly #options: KinesisCallerOptions;
@@ -150,15 +173,16 @@ class Caller implements KinesisCaller {
     operation: KinesisOperation,
     body: Uint8Array | readonly Uint8Array[],
     signal?: AbortSignal,
+    bodyFor?: BodyMemory,
   ): Promise<KinesisAnswer> {
     const parts = body instanceof Uint8Array ? [body] : body;
     const bodyHash = sha256Hex(parts);
-    const answer = await this.#send(operation, parts, bodyHash, signal);
+    const answer = await this.#send(operation, parts, bodyHash, signal, bodyFor);
     if (answer.status === 200) return answer;
     const error = serviceError(operation, answer);
     // The service refused the signature, so it did not look at the request: sending it again repeats nothing.
     if (!(await this.#mend(error, answer))) throw error;
-    const second = await this.#send(operation, parts, bodyHash, signal);
+    const second = await this.#send(operation, parts, bodyHash, signal, bodyFor);
     if (second.status === 200) return second;
     throw serviceError(operation, second);
   }
@@ -193,6 +217,7 @@ class Caller implements KinesisCaller {
     parts: readonly Uint8Array[],
     bodyHash: string,
     signal: AbortSignal | undefined,
+    bodyFor: BodyMemory | undefined,
   ): Promise<KinesisAnswer> {
     let headers: Record<string, string>;
     try {
@@ -212,7 +237,7 @@ class Caller implements KinesisCaller {
     let bodyBytes = 0;
     for (const part of parts) bodyBytes += part.length;
     headers['content-length'] = String(bodyBytes);
-    return await this.#exchange(operation, parts, headers, signal);
+    return await this.#exchange(operation, parts, headers, signal, bodyFor);
   }
 
   async #sign(operation: KinesisOperation, bodyHash: string): Promise<Record<string, string>> {
@@ -238,6 +263,7 @@ class Caller implements KinesisCaller {
     parts: readonly Uint8Array[],
     headers: Record<string, string>,
     signal: AbortSignal | undefined,
+    bodyFor: BodyMemory | undefined,
   ): Promise<KinesisAnswer> {
     const { isTls, options } = this.#target;
     const timeoutMs = this.#options.requestTimeoutMs ?? 30_000;
@@ -276,12 +302,11 @@ class Caller implements KinesisCaller {
         else socket.once(isTls ? 'secureConnect' : 'connect', () => (isConnected = true));
       });
       request.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        const received = receive(response, bodyFor);
         response.on('error', fail);
         response.on('end', () => {
           settle();
-          const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+          const body = received();
           resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
         });
       });

@@ -7,6 +7,7 @@
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { decodeCbor, encodeCbor } from '../aws/cbor.ts';
 import {
+  type BodyMemory,
   createKinesisCaller,
   type KinesisAnswer,
   KinesisCallError,
@@ -69,14 +70,19 @@ export class ReadClient {
   }
 
   /** @throws {KinesisCallError} As the call. */
-  async records(iterator: string, limit: number, signal: AbortSignal): Promise<{ body: Buffer; wire: Wire }> {
+  async records(
+    iterator: string,
+    limit: number,
+    signal: AbortSignal,
+    bodyFor: BodyMemory,
+  ): Promise<{ body: Buffer; wire: Wire }> {
     const { stream } = this.#options;
     const input = {
       ShardIterator: iterator,
       Limit: limit,
       ...(stream.startsWith('arn:') ? { StreamARN: stream } : {}),
     };
-    const { answer, wire } = await this.#call('GetRecords', (wire) => encode(wire, input), signal);
+    const { answer, wire } = await this.#call('GetRecords', (wire) => encode(wire, input), signal, bodyFor);
     return { body: answer.body, wire };
   }
 
@@ -84,17 +90,18 @@ export class ReadClient {
     operation: 'GetShardIterator' | 'GetRecords',
     body: (wire: Wire) => Buffer,
     signal: AbortSignal,
+    bodyFor?: BodyMemory,
   ): Promise<{ answer: KinesisAnswer; wire: Wire }> {
     const caller = await this.#open(this.#caller?.wire ?? this.#options.wire);
     try {
-      const answer = await caller.call(operation, body(caller.wire), signal);
+      const answer = await caller.call(operation, body(caller.wire), signal, bodyFor);
       this.#isWireSure = true;
       return { answer, wire: caller.wire };
     } catch (error) {
       const isRefused = error instanceof KinesisCallError && REFUSALS.has(error.awsCode ?? '');
       if (this.#isWireSure || caller.wire === 'json' || !isRefused) throw error;
       const json = await this.#reopen(caller);
-      return { answer: await json.call(operation, body('json'), signal), wire: 'json' };
+      return { answer: await json.call(operation, body('json'), signal, bodyFor), wire: 'json' };
     }
   }
 

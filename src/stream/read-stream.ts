@@ -10,10 +10,10 @@
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { MillraceError } from '../errors.ts';
 import { KINESIS } from '../limits.ts';
-import type { Answer, ChildShard } from './answer.ts';
+import type { ChildShard } from './answer.ts';
+import { AnswerMemory } from './answer-memory.ts';
 import { Lineage, type ShardInfo } from './lineage.ts';
 import { listShards, streamNameOf } from './list-shards.ts';
-import { createAnswer } from './open-answer.ts';
 import {
   checkCheckpoint,
   type ShardPosition,
@@ -109,7 +109,7 @@ class Reader implements StreamReader {
   readonly #positions = new Map<string, ShardPosition>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #turns: Turns<StreamBatch>;
-  readonly #idleAnswers: { wire: 'cbor' | 'json'; answer: Answer }[] = [];
+  readonly #idleMemories: AnswerMemory[] = [];
   readonly #stop = new AbortController();
   #state: 'new' | 'reading' | 'closed' = 'new';
 
@@ -252,11 +252,8 @@ class Reader implements StreamReader {
     reader: ShardReader,
     offer: (batch: StreamBatch) => Promise<void>,
   ): Promise<readonly ChildShard[]> {
-    let held: { wire: 'cbor' | 'json'; answer: Answer } | null = null;
-    const read = await reader.attempt((wire) => {
-      held = this.#takeAnswer(wire);
-      return held.answer;
-    }, this.#stop.signal);
+    const memory = this.#idleMemories.pop() ?? new AnswerMemory(this.#options.decoder);
+    const read = await reader.attempt(memory, this.#stop.signal);
     if (read) {
       const { recordCount, millisBehindLatest } = read.outline;
       const place = { streamName: this.#streamName, shardId: reader.shard.shardId };
@@ -265,7 +262,7 @@ class Reader implements StreamReader {
       if (this.#stop.signal.aborted) return [];
       this.#account(reader, batch);
     }
-    if (held) this.#idleAnswers.push(held);
+    this.#idleMemories.push(memory);
     return read?.outline.childShards ?? [];
   }
 
@@ -276,11 +273,6 @@ class Reader implements StreamReader {
     this.#positions.set(shardId, reader.position);
     if (batch.outsideCount > 0) onOutsideHashRange?.({ shardId, count: batch.outsideCount });
     if (onUndecodable) for (const record of batch.undecodable()) onUndecodable(record);
-  }
-
-  #takeAnswer(wire: 'cbor' | 'json'): { wire: 'cbor' | 'json'; answer: Answer } {
-    const idle = this.#idleAnswers.pop();
-    return idle?.wire === wire ? idle : { wire, answer: createAnswer(wire, this.#options.decoder) };
   }
 
   /** The shard is read to its end: its children may be due. */

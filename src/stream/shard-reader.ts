@@ -7,6 +7,7 @@
  */
 import { MillraceError } from '../errors.ts';
 import type { Answer, AnswerOutline, HashRange } from './answer.ts';
+import type { AnswerMemory } from './answer-memory.ts';
 import type { ShardInfo } from './lineage.ts';
 import type { ShardPosition } from './position.ts';
 import type { ReadClient } from './read-client.ts';
@@ -76,20 +77,20 @@ export class ShardReader {
 
   /**
    * One attempt at the next answer.
-   * @param answerFor The answer to open the body with; it is the caller's until commit().
+   * @param memory What reads the answer; it is the caller's, and in use until commit().
    * @returns Null when the attempt failed and is worth repeating after waitMs().
    * @throws {MillraceError} When it is not. The signal's reason, when that ended it.
    */
   async attempt(
-    answerFor: (wire: 'cbor' | 'json') => Answer,
+    memory: AnswerMemory,
     signal: AbortSignal,
   ): Promise<{ answer: Answer; outline: AnswerOutline } | null> {
     const { client, nowMs, pace, recordsPerCall } = this.#options;
     try {
       this.#iterator ??= await this.#firstIterator(signal);
       const startMs = nowMs();
-      const { body, wire } = await client.records(this.#iterator, recordsPerCall, signal);
-      const answer = answerFor(wire);
+      const { body, wire } = await client.records(this.#iterator, recordsPerCall, signal, memory.bodyFor);
+      const answer = memory.answerFor(wire);
       const outline = answer.open(body, this.#range);
       this.#failingSinceMs = null;
       pace.succeeded(startMs, body.length);

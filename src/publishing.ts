@@ -1,0 +1,134 @@
+/**
+ * Publishing: the way from lanes to the stream.
+ * Takes  lanes, one per parser and publisher; what was found out about the stream.
+ * Gives  acknowledged counts in shared memory, notices, and word when all is sent.
+ * Owns   the pool of publisher threads and their shared memory.
+ * Never  reads a lane: see src/threads/publish.ts.
+ */
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import type { Budget } from './budget.ts';
+import { MillraceError } from './errors.ts';
+import { workerFailure } from './failures.ts';
+import type { BackfillOptions } from './options.ts';
+import { workerFile } from './package-root.ts';
+import type { Prepared } from './prepare.ts';
+import type { PublishNotice, PublishReceipt, PublishRules, PublishSetup } from './publish/setup.ts';
+import { cutOwnedRanges, packStarts } from './publish/shard-map.ts';
+import { createStats } from './publish/stats.ts';
+import { scannerReason } from './scan/open.ts';
+
+export interface PublishingOptions {
+  readonly options: BackfillOptions;
+  readonly prepared: Prepared;
+  readonly budget: Budget;
+  readonly publisherCount: number;
+  /** Per parser its lanes, one per publisher. */
+  readonly lanes: readonly (readonly SharedArrayBuffer[])[];
+  readonly doorbells: SharedArrayBuffer;
+  readonly control: SharedArrayBuffer;
+  readonly heartbeats: SharedArrayBuffer;
+  readonly acknowledged: SharedArrayBuffer;
+  readonly onNotice: (notice: PublishNotice) => void;
+  readonly onFailure: (error: MillraceError) => void;
+}
+
+const TIMES = { lingerMs: 100, requestTimeoutMs: 30_000, awayMs: 300_000, recordFailuresMax: 30 } as const;
+
+/** First hash keys of the publishers, for the parsers; of none, one that takes all. */
+export function publisherStarts(prepared: Prepared, publisherCount: number): BigUint64Array {
+  return packStarts(publisherCount === 0 ? [{ start: 0n }] : cutOwnedRanges(prepared.shards, publisherCount));
+}
+
+export class Publishing {
+  readonly stats: SharedArrayBuffer;
+  readonly #given: PublishingOptions;
+  readonly #pool: Piscina<PublishSetup, PublishReceipt> | null;
+
+  constructor(given: PublishingOptions) {
+    const { publisherCount: threads } = given;
+    this.#given = given;
+    this.stats = createStats(Math.max(1, threads));
+    this.#pool = threads === 0 ? null : this.#createPool(threads);
+  }
+
+  /** Runs the publishers to their end. Never rejects: a failure goes to `onFailure`. */
+  async run(): Promise<void> {
+    const { prepared, publisherCount, onFailure } = this.#given;
+    const pool = this.#pool;
+    if (pool === null) return;
+    const ranges = cutOwnedRanges(prepared.shards, publisherCount);
+    const runs = ranges.map(async (ownedRange, publisherIndex) => {
+      try {
+        const { error } = await pool.run(this.#setup(publisherIndex, ownedRange));
+        if (error) onFailure(MillraceError.fromWire(error));
+      } catch (error) {
+        onFailure(workerFailure('publisher', error));
+      }
+    });
+    await Promise.all(runs);
+  }
+
+  /** Ends the publisher threads, whatever they are doing. */
+  async close(): Promise<void> {
+    await this.#pool?.destroy();
+  }
+
+  #createPool(threads: number): Piscina<PublishSetup, PublishReceipt> {
+    const pool = new Piscina<PublishSetup, PublishReceipt>({
+      filename: fileURLToPath(workerFile('publish')),
+      minThreads: threads,
+      maxThreads: threads,
+      // A publisher owns sockets: it must never stand still in Atomics.wait between tasks.
+      atomics: 'disabled',
+    });
+    pool.on('message', this.#given.onNotice);
+    pool.on('error', (error: unknown) => this.#given.onFailure(workerFailure('publisher', error)));
+    return pool;
+  }
+
+  #setup(publisherIndex: number, ownedRange: PublishSetup['ownedRange']): PublishSetup {
+    const { prepared, options, lanes, doorbells, control, heartbeats, acknowledged, budget } = this.#given;
+    const { arn, name, traits } = prepared.stream;
+    const { region, profile, kinesisEndpoint: endpoint } = options.aws;
+    return {
+      publisherIndex,
+      target: { name, arn, region, profile, endpoint },
+      traits,
+      rules: this.#rules(),
+      ownedRange,
+      shards: prepared.shards,
+      lanes: lanes.map((parserLanes) => parserLanes[publisherIndex]!),
+      doorbells,
+      control,
+      acknowledged,
+      stats: this.stats,
+      heartbeats,
+      heartIndex: lanes.length + publisherIndex,
+      bufferBytesMax: budget.publisherBytes,
+      scanner: scannerReason() === null ? 'native' : 'portable',
+      seed: (Math.random() * 2 ** 32) >>> 0,
+    };
+  }
+
+  #rules(): PublishRules {
+    const { prepared, options, publisherCount } = this.#given;
+    const { recordsPerSecond, bytesPerSecond } = options.rate ?? UNBOUNDED;
+    return {
+      wire: prepared.wire,
+      inFlightMax: options.inFlight,
+      batchRecordsMax: options.batchRecords,
+      batchBytesMax: options.batchBytes,
+      aggregateBytesMax: options.aggregate
+        ? Math.min(options.aggregateBytes, prepared.rules.recordBytesMax)
+        : null,
+      order: options.order,
+      headroom: options.headroom,
+      recordsPerSecondMax: recordsPerSecond / publisherCount,
+      bytesPerSecondMax: bytesPerSecond / publisherCount,
+      ...TIMES,
+    };
+  }
+}
+
+const UNBOUNDED = { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY };

@@ -1,0 +1,181 @@
+/**
+ * Reading: the way from S3 to judged lines, which `backfill` and `verify` share: list, download, decompress, scan.
+ * Takes  what to read and how lines become records; the books; the lanes that parsers write to.
+ * Gives  frames in those lanes; tallies and dead letters in the books.
+ * Owns   the pool of parser threads and the source stage.
+ * Never  knows what becomes of a record.
+ */
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { Piscina } from 'piscina';
+import type { Books } from './books.ts';
+import type { Budget } from './budget.ts';
+import type { MillraceError } from './errors.ts';
+import { workerFailure } from './failures.ts';
+import type { JournalState } from './journal/state.ts';
+import { ENGINE } from './limits.ts';
+import type { RecordOptions } from './options.ts';
+import { workerFile } from './package-root.ts';
+import { ParsePool } from './parse-pool.ts';
+import { DownloadPool } from './source/download-pool.ts';
+import { createObjectGetter } from './source/get-object.ts';
+import { readInventory } from './source/inventory.ts';
+import { listObjects, newListTally } from './source/list.ts';
+import type { SourceObject } from './source/object.ts';
+import type { ObjectResume } from './source/plan.ts';
+import { systemClock } from './source/retry.ts';
+import type { ParseMessage, ParseReceipt, ParseSetup, ParseTask } from './threads/parse-setup.ts';
+
+export interface ReadingOptions {
+  readonly sources: readonly string[];
+  readonly options: RecordOptions;
+  readonly s3: S3Client;
+  readonly budget: Budget;
+  readonly books: Books;
+  /** What earlier processes of the run have done, or null. */
+  readonly journal: JournalState | null;
+  /** What the parser threads are told; their number is that of its lanes. */
+  readonly setup: ParseSetup;
+  readonly onMessage: (message: ParseMessage) => void;
+  readonly onFailure: (error: MillraceError) => void;
+  /** The listing is complete. */
+  readonly onListed: () => void;
+}
+
+export class Reading {
+  readonly listTally = newListTally();
+  /** Objects that must be restored before they can be read. */
+  readonly archived: SourceObject[] = [];
+  changedCount = 0;
+  isListingDone = false;
+  readonly #given: ReadingOptions;
+  readonly #pool: Piscina<ParseTask, ParseReceipt>;
+  readonly #parsePool: ParsePool;
+  readonly #source: DownloadPool;
+  readonly #abort = new AbortController();
+
+  constructor(given: ReadingOptions) {
+    this.#given = given;
+    const { budget, options, setup, s3 } = given;
+    this.#pool = new Piscina<ParseTask, ParseReceipt>({
+      filename: fileURLToPath(workerFile('parse')),
+      minThreads: setup.lanes.length,
+      maxThreads: setup.lanes.length,
+      workerData: setup,
+      // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
+      stricterFIFO: true,
+    });
+    this.#pool.on('message', given.onMessage);
+    this.#pool.on('error', (error: unknown) => given.onFailure(workerFailure('parser', error)));
+    this.#parsePool = new ParsePool({ pool: this.#pool, books: given.books, onFailure: given.onFailure });
+    this.#source = new DownloadPool({
+      getter: createObjectGetter(s3, { requesterPays: options.requestPayer, clock: systemClock }),
+      objects: this.#objects(),
+      sink: this.#parsePool,
+      downloads: budget.downloads,
+      blocksPerSlot: budget.blocksPerSlot,
+      lineBytesMax: budget.lineBytesMax,
+      segmentBytes: options.segmentBytes,
+      blockBytes: Math.min(ENGINE.blockBytes, options.segmentBytes),
+      compression: options.compression,
+      isOrdered: setup.isOrdered,
+      resume: (object) => this.#resume(object),
+      signal: this.#abort.signal,
+    });
+  }
+
+  /** GetObject requests and bytes so far. */
+  get stats() {
+    return this.#source.stats;
+  }
+
+  /** Downloads until the sources are exhausted or `stop` was called. @throws {MillraceError} When the sources cannot be read. */
+  async download(): Promise<void> {
+    await this.#source.run();
+  }
+
+  /** Resolves when the parsers have dealt with everything that was downloaded. */
+  async idle(): Promise<void> {
+    await this.#parsePool.idle();
+  }
+
+  /** Takes no new segment. */
+  stop(): void {
+    this.#source.stop();
+  }
+
+  /** Ends all downloads now. */
+  abort(reason: unknown): void {
+    this.#abort.abort(reason);
+  }
+
+  /** Ends the parser threads, whatever they are doing. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  /** The objects that this process has to look at, held back while too many are on their way. */
+  async *#objects(): AsyncGenerator<SourceObject> {
+    const { books, journal } = this.#given;
+    for await (const object of this.#list()) {
+      await books.ledger.room();
+      const lookup = journal?.lookup(object) ?? { kind: 'unknown' as const };
+      if (lookup.kind === 'settled') {
+        books.skipObject(object);
+        continue;
+      }
+      if (lookup.kind === 'changed') {
+        this.#takeChanged(object);
+        continue;
+      }
+      if (lookup.kind === 'partial') books.resume(object, lookup.object);
+      yield object;
+    }
+    this.isListingDone = true;
+    this.#given.onListed();
+  }
+
+  #list(): AsyncGenerator<SourceObject> {
+    const { options, sources, s3 } = this.#given;
+    const { signal } = this.#abort;
+    return listObjects(s3, sources, {
+      filters: {
+        include: options.include,
+        exclude: options.exclude,
+        startAfter: options.startAfter ?? undefined,
+        modifiedAfterMs: options.modifiedAfterMs ?? undefined,
+        modifiedBeforeMs: options.modifiedBeforeMs ?? undefined,
+      },
+      tally: this.listTally,
+      ...(sources.includes('-') && {
+        stdin: createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
+      }),
+      ...(options.inventory !== null && { inventory: readInventory(s3, options.inventory, { signal }) }),
+      onArchived: (object) => this.archived.push(object),
+      requesterPays: options.requestPayer,
+      signal,
+    });
+  }
+
+  #resume(object: SourceObject): ObjectResume | null {
+    const lookup = this.#given.journal?.lookup(object);
+    if (lookup?.kind !== 'partial' || lookup.object.done.length === 0) return null;
+    const { done, size } = lookup.object;
+    const { segmentBytes } = this.#given.options;
+    const isDone = (index: number) => {
+      const start = index * segmentBytes;
+      const end = Math.min(size, start + segmentBytes);
+      return done.some(([from, to]) => from <= start && end <= to);
+    };
+    return { format: 'plain', isDone };
+  }
+
+  /** The run knows this key in another version: neither is mixed with the other. */
+  #takeChanged(object: SourceObject): void {
+    this.changedCount++;
+    const why = 'it was changed since this run began; use --restart, or carry it in a run of its own';
+    const message = `s3://${object.bucket}/${object.key}: ${why}`;
+    this.#given.books.failObject(object, 'OBJECT_CHANGED', message);
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Answer memory: what one GetRecords call at a time is received and read with, again and again.
+ * Gives  memory for the body; the reader of answers for its encoding.
+ * Owns   both. Large bodies that are allocated anew each time keep the garbage collector busier than all reading (measured).
+ */
+import { MIB } from '../limits.ts';
+import type { Answer } from './answer.ts';
+import { createAnswer } from './open-answer.ts';
+
+export class AnswerMemory {
+  readonly #decoder: 'native' | 'portable' | undefined;
+  #body: Buffer = Buffer.alloc(0);
+  #answer: { readonly wire: 'cbor' | 'json'; readonly answer: Answer } | null = null;
+
+  constructor(decoder: 'native' | 'portable' | undefined) {
+    this.#decoder = decoder;
+  }
+
+  /** At least so many bytes; the last that were given are not needed any more. */
+  readonly bodyFor = (byteCount: number): Buffer => {
+    if (this.#body.length < byteCount) this.#body = Buffer.allocUnsafeSlow(Math.ceil(byteCount / MIB) * MIB);
+    return this.#body;
+  };
+
+  answerFor(wire: 'cbor' | 'json'): Answer {
+    if (this.#answer?.wire !== wire) this.#answer = { wire, answer: createAnswer(wire, this.#decoder) };
+    return this.#answer.answer;
+  }
+}
