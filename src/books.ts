@@ -139,6 +139,11 @@ export class Books {
     this.ledger.addScanned(found.unit, this.#options.isDryRun ? 0 : found.records, found.rejected);
   }
 
+  /** The object that an open unit belongs to. */
+  objectOf(unit: number): SourceObject {
+    return this.ledger.item(unit).book.object;
+  }
+
   /** No parser will find anything more in this unit. */
   closeScan(unit: number): void {
     this.ledger.closeScan(unit);

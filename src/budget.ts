@@ -16,8 +16,6 @@ export interface BudgetInput {
   readonly parsers: number;
   readonly publishers: number;
   readonly recordBytesMax: number;
-  readonly batchBytes: number;
-  readonly inFlight: number;
   readonly isOrdered: boolean;
 }
 

@@ -218,6 +218,7 @@ class Run {
         shared: this.#parseShared.buffer as SharedArrayBuffer,
         heartbeats: this.#heartbeats,
         isOrdered: this.#options.order === 'key',
+        isCollecting: false,
         schema,
         isPortable: scannerReason() !== null,
         lineBytesMax: this.#budget.lineBytesMax,
@@ -268,17 +269,18 @@ class Run {
   #letterWait: Promise<void> | undefined;
 
   #takeRejected(message: ParseMessage): void {
+    if (message.kind !== 'rejected') return;
     let bytes = 0;
     for (const line of message.lines) {
       this.#books.reject(line);
       bytes += line.data.byteLength;
     }
     const release = () => {
-      Atomics.sub(this.#parseShared, PARSE_SHARED.REJECTED_BYTES, bytes);
-      Atomics.notify(this.#parseShared, PARSE_SHARED.REJECTED_BYTES);
+      Atomics.sub(this.#parseShared, PARSE_SHARED.WAITING_BYTES, bytes);
+      Atomics.notify(this.#parseShared, PARSE_SHARED.WAITING_BYTES);
     };
     // Parsers wait for the disk: their bytes count as waiting until the letters have been written.
-    if (this.#letterWait) void this.#letterWait.then(release, release);
+    if (this.#letterWait !== undefined) void this.#letterWait.then(release, release);
     else release();
     this.#letterWait = undefined;
   }
@@ -339,7 +341,7 @@ class Run {
   #settle(): void {
     if (this.#books.settle()) faultPoint('engine.settled');
     const { journal } = this.#prepared;
-    if (!journal?.hasPending || this.#committing) return;
+    if (!journal?.hasPending || this.#committing !== null) return;
     this.#committing = journal
       .commit()
       .catch((error: unknown) => this.#end(asFailure(error)))

@@ -151,7 +151,7 @@ function checkTraits(options: BackfillOptions, stream: StreamFacts): void {
   if (problems.length > 0) throw new OptionsError(problems);
 }
 
-function readSchema(path: string | null): { text: string; name: string } | null {
+export function readSchema(path: string | null): { text: string; name: string } | null {
   if (path === null) return null;
   let text: string;
   try {

@@ -2,5 +2,6 @@
 import Backfill from './backfill.ts';
 import Demo from './demo.ts';
 import Status from './status.ts';
+import Verify from './verify.ts';
 
-export const COMMANDS = { backfill: Backfill, demo: Demo, status: Status };
+export const COMMANDS = { backfill: Backfill, demo: Demo, status: Status, verify: Verify };

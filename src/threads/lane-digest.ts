@@ -35,13 +35,24 @@ export class LaneDigest {
 
   /** The sums of every record written since `begin()`. */
   end(): { readonly sumA: bigint; readonly sumB: bigint } {
+    for (const frames of this.written()) this.#digester.addFrames(frames);
+    return this.#digester.sums();
+  }
+
+  /** The frames written since `begin()`, in order: two runs for a lane that has wrapped around. */
+  *written(): Generator<Uint8Array> {
     for (const { cells, bytes, head } of this.#lanes) {
       const written = (Atomics.load(cells, LANE_CELL.HEAD) - head) >>> 0;
       const start = (head >>> 0) % bytes.byteLength;
       const end = start + written;
-      this.#digester.addFrames(bytes.subarray(start, Math.min(end, bytes.byteLength)));
-      if (end > bytes.byteLength) this.#digester.addFrames(bytes.subarray(0, end - bytes.byteLength));
+      if (written > 0) yield bytes.subarray(start, Math.min(end, bytes.byteLength));
+      if (end > bytes.byteLength) yield bytes.subarray(0, end - bytes.byteLength);
     }
-    return this.#digester.sums();
+  }
+
+  /** Makes the lanes empty: for a parser that reads its lanes itself. */
+  release(): void {
+    for (const { cells } of this.#lanes)
+      Atomics.store(cells, LANE_CELL.TAIL, Atomics.load(cells, LANE_CELL.HEAD));
   }
 }

@@ -16,11 +16,13 @@ export interface ParseSetup {
   readonly doorbells: SharedArrayBuffer;
   /** Int32Array of one cell: PHASE (src/publish/setup.ts). */
   readonly control: SharedArrayBuffer;
-  /** Int32Array of two cells: parsers started so far; bytes of rejected lines that the main thread has not taken yet. */
+  /** Int32Array of two cells: parsers started so far; bytes of messages that the main thread has not taken yet. */
   readonly shared: SharedArrayBuffer;
   /** Of all threads; the parsers' come first. */
   readonly heartbeats: SharedArrayBuffer;
   readonly isOrdered: boolean;
+  /** Frames go to the main thread as messages, and the one lane of each parser is only their workbench. */
+  readonly isCollecting: boolean;
   /** JSON Schema as text, and the name of its file. */
   readonly schema: { readonly text: string; readonly name: string } | null;
   readonly isPortable: boolean;
@@ -30,7 +32,7 @@ export interface ParseSetup {
   readonly digestKey: Uint8Array;
 }
 
-export const PARSE_SHARED = { STARTED: 0, REJECTED_BYTES: 1 } as const;
+export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1 } as const;
 
 /** Raw bytes to look at: `buffer` from `byteOffset`, `length` bytes. */
 export interface RawPiece {
@@ -105,8 +107,7 @@ export interface RejectedLine {
   readonly data: Uint8Array;
 }
 
-/** Parser to main thread, at any time. */
-export interface ParseMessage {
-  readonly kind: 'rejected';
-  readonly lines: readonly RejectedLine[];
-}
+/** Parser to main thread, at any time. `frames`: RECORD frames of one unit, when the frames are collected. */
+export type ParseMessage =
+  | { readonly kind: 'rejected'; readonly lines: readonly RejectedLine[] }
+  | { readonly kind: 'frames'; readonly unit: number; readonly records: number; readonly frames: Uint8Array };

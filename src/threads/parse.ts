@@ -30,8 +30,8 @@ import {
 } from './parse-setup.ts';
 import { emptyTally } from './tally.ts';
 
-/** Rejected lines that the main thread has not taken yet; beyond this a parser waits, so that a file of garbage stays within memory. */
-const REJECTED_BYTES_MAX = 8 * 1024 * 1024;
+/** Messages that the main thread has not taken yet; beyond this a parser waits, so that a file of garbage stays within memory. */
+const WAITING_BYTES_MAX = 8 * 1024 * 1024;
 const WAIT_SLICE_MS = 100;
 
 /** Why a task ended early: the run is being stopped. */
@@ -118,7 +118,8 @@ export class ParseThread {
       tally.rejected += result.rejected;
       tally.records += result.records;
       tally.recordBytes += result.recordBytes;
-      if (result.records > 0) this.#ringAll();
+      if (this.setup.isCollecting) this.#collect(tally.unit, result.records);
+      else if (result.records > 0) this.#ringAll();
       if (result.rejects.length > 0)
         this.#post(result.rejects.map((reject) => toRejectedLine(reject, bytes, tally.unit)));
       if (result.status === 'done') break;
@@ -155,15 +156,29 @@ export class ParseThread {
   }
 
   #post(lines: readonly RejectedLine[]): void {
-    const message: ParseMessage = { kind: 'rejected', lines };
-    let bytes = 0;
-    for (const line of lines) bytes += line.data.byteLength;
-    Atomics.add(this.#shared, PARSE_SHARED.REJECTED_BYTES, bytes);
-    parentPort?.postMessage(message);
+    const bytes = lines.reduce((sum, line) => sum + line.data.byteLength, 0);
+    this.#send({ kind: 'rejected', lines }, bytes, []);
+  }
+
+  /** Hands the frames of one scan to the main thread, and makes the lane empty again. */
+  #collect(unit: number, records: number): void {
+    for (const frames of this.#digest.written()) {
+      const copy = frames.slice();
+      this.#send({ kind: 'frames', unit, records, frames: copy }, copy.byteLength, [copy.buffer]);
+      // The records of a scan that wrapped around are counted with its first part.
+      records = 0;
+    }
+    this.#digest.release();
+  }
+
+  /** Posts a message, and waits while too much of them waits. */
+  #send(message: ParseMessage, bytes: number, transferList: ArrayBuffer[]): void {
+    Atomics.add(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
+    parentPort?.postMessage(message, transferList);
     for (;;) {
-      const waiting = Atomics.load(this.#shared, PARSE_SHARED.REJECTED_BYTES);
-      if (waiting <= REJECTED_BYTES_MAX || this.#isStopping()) return;
-      Atomics.wait(this.#shared, PARSE_SHARED.REJECTED_BYTES, waiting, WAIT_SLICE_MS);
+      const waiting = Atomics.load(this.#shared, PARSE_SHARED.WAITING_BYTES);
+      if (waiting <= WAITING_BYTES_MAX || this.#isStopping()) return;
+      Atomics.wait(this.#shared, PARSE_SHARED.WAITING_BYTES, waiting, WAIT_SLICE_MS);
     }
   }
 }

@@ -1,0 +1,139 @@
+/**
+ * Source side: the records of the sources, as `verify` compares them.
+ * Takes  sources and record options. Gives  every valid record as frames, each time it is asked.
+ * Owns   one reading at a time. The same rooms as in a backfill judge the lines, so what a backfill rejects is expected to be
+ *        absent here, too.
+ */
+
+import type { S3Client } from '@aws-sdk/client-s3';
+import { Books } from './books.ts';
+import { type Budget, planBudget } from './budget.ts';
+import type { MillraceError } from './errors.ts';
+import type { RecordOptions } from './options.ts';
+import { Reading } from './reading.ts';
+import { laneBytes } from './ring/layout.ts';
+import { createDoorbells } from './ring/wait.ts';
+import { scannerReason } from './scan/open.ts';
+import type { RecordRules } from './scan/scanner.ts';
+import { createHeartbeats } from './threads/heartbeat.ts';
+import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
+import type { ObjectPlace, SourceSide } from './verify/sides.ts';
+
+export interface SourceSideOptions {
+  readonly sources: readonly string[];
+  readonly options: RecordOptions;
+  readonly s3: S3Client;
+  readonly rules: RecordRules;
+  readonly schema: { readonly text: string; readonly name: string } | null;
+  /** Objects that could not be read to their end, after a scan. */
+  readonly onUnreadable: (count: number) => void;
+}
+
+const SETTLE_INTERVAL_MS = 20;
+
+export function createSourceSide(given: SourceSideOptions): SourceSide {
+  const { options, rules } = given;
+  const budget = planBudget({
+    memoryBytes: options.memoryBytes,
+    downloads: options.downloads,
+    parsers: options.parsers,
+    publishers: 1,
+    recordBytesMax: rules.recordBytesMax,
+    isOrdered: false,
+  });
+  return { scan: (onFrames, signal) => new Scan(given, budget, onFrames).run(signal) };
+}
+
+type OnFrames = (frames: Uint8Array, object: ObjectPlace) => void;
+
+/** One pass over the sources. */
+class Scan {
+  readonly #given: SourceSideOptions;
+  readonly #onFrames: OnFrames;
+  readonly #books: Books;
+  readonly #acknowledged: Int32Array;
+  readonly #shared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  readonly #reading: Reading;
+  readonly #failed = Promise.withResolvers<never>();
+
+  constructor(given: SourceSideOptions, budget: Budget, onFrames: OnFrames) {
+    this.#given = given;
+    this.#onFrames = onFrames;
+    const { options, rules, schema, s3, sources } = given;
+    this.#books = new Books({
+      journal: null,
+      onLetter: () => {},
+      digestOf: () => ({ sumA: 0n, sumB: 0n }),
+      isDryRun: false,
+      segmentBytes: options.segmentBytes,
+    });
+    this.#acknowledged = new Int32Array(this.#books.ledger.acknowledged);
+    this.#reading = new Reading({
+      sources,
+      options,
+      s3,
+      budget,
+      books: this.#books,
+      journal: null,
+      setup: {
+        rules,
+        lanes: Array.from({ length: options.parsers }, () => [
+          new SharedArrayBuffer(laneBytes(budget.laneCapacityBytes)),
+        ]),
+        starts: new BigUint64Array(2),
+        doorbells: createDoorbells(1),
+        control: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
+        shared: this.#shared.buffer as SharedArrayBuffer,
+        heartbeats: createHeartbeats(options.parsers),
+        isOrdered: false,
+        isCollecting: true,
+        schema,
+        isPortable: scannerReason() !== null,
+        lineBytesMax: budget.lineBytesMax,
+        digestKey: new Uint8Array(16),
+      },
+      onMessage: (message) => this.#take(message),
+      onFailure: (error: MillraceError) => this.#failed.reject(error),
+      onListed: () => {},
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const settling = setInterval(() => this.#books.settle(), SETTLE_INTERVAL_MS);
+    const onAbort = () => this.#failed.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([this.#readAll(), this.#failed.promise]);
+    } finally {
+      clearInterval(settling);
+      signal.removeEventListener('abort', onAbort);
+      this.#reading.abort(new Error('The scan has ended'));
+      await this.#reading.close();
+    }
+    this.#given.onUnreadable(this.#books.counts.objectsFailed);
+  }
+
+  async #readAll(): Promise<void> {
+    await this.#reading.download();
+    await this.#reading.idle();
+    while (this.#books.ledger.openCount > 0) {
+      this.#books.settle();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  #take(message: ParseMessage): void {
+    let bytes: number;
+    if (message.kind === 'rejected') {
+      bytes = message.lines.reduce((sum, line) => sum + line.data.byteLength, 0);
+      for (const line of message.lines) this.#books.reject(line);
+    } else {
+      bytes = message.frames.byteLength;
+      this.#onFrames(message.frames, this.#books.objectOf(message.unit));
+      // The unit stays open until all its frames were taken, so its object is known until then.
+      Atomics.add(this.#acknowledged, message.unit, message.records);
+    }
+    Atomics.sub(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
+    Atomics.notify(this.#shared, PARSE_SHARED.WAITING_BYTES);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Verify options: the flags of `verify`, checked, and completed from a journal where there is one.
+ * Takes  raw flags; the identity that a journal's header keeps (src/prepare.ts).
+ * Gives  frozen options. Flags win over the journal.
+ */
+import {
+  type AwsOptions,
+  COMMON_FLAGS,
+  checkSources,
+  type FlagSpec,
+  type RawFlags,
+  RECORD_FLAGS,
+  Reader,
+  type RecordOptions,
+  readAws,
+  readRecordOptions,
+} from './options.ts';
+import { parseTimeMs } from './quantity.ts';
+
+export const VERIFY_FLAGS: Readonly<Record<string, FlagSpec>> = {
+  stream: { kind: 'text', value: 'NAME', help: 'stream name or ARN (required without --journal)' },
+  journal: { kind: 'text', value: 'FILE', help: 'take sources, options and start positions from this run' },
+  from: {
+    kind: 'text',
+    value: 'journal|trim-horizon|TIME',
+    help: 'where reading the stream begins [journal, else trim-horizon]',
+  },
+  until: { kind: 'text', value: 'TIME', help: 'where reading the stream ends [its tip now]' },
+  strict: { kind: 'switch', help: 'duplicates and foreign records are differences, too' },
+  examples: { kind: 'text', value: 'N', help: 'differences to name of each kind [10]' },
+  ...RECORD_FLAGS,
+};
+
+export interface VerifyRunOptions extends RecordOptions {
+  readonly sources: readonly string[];
+  readonly stream: string;
+  readonly from: 'journal' | 'trim-horizon' | { readonly timeMs: number };
+  readonly untilMs: number | null;
+  readonly isStrict: boolean;
+  readonly examplesMax: number;
+  readonly aws: AwsOptions;
+}
+
+/** @param identity What the journal knows, or null. @throws {OptionsError} With every problem. */
+export function parseVerifyOptions(
+  words: readonly string[],
+  flags: RawFlags,
+  identity: Readonly<Record<string, unknown>> | null,
+): VerifyRunOptions {
+  const raw = { ...(identity ? flagsOf(identity) : {}), ...flags };
+  const reader = new Reader(raw);
+  reader.unknown({ ...COMMON_FLAGS, ...VERIFY_FLAGS });
+  const sources = words.length > 0 ? words : ((identity?.sources as readonly string[]) ?? []);
+  checkSources(reader, sources, raw.inventory !== undefined);
+  const stream = reader.text('stream');
+  if (stream === null) reader.problems.push('Expected --stream to name the stream, but received nothing.');
+  const options: VerifyRunOptions = {
+    sources,
+    stream: stream ?? '',
+    ...readRecordOptions(reader),
+    from: reader.read<VerifyRunOptions['from']>(
+      'from',
+      'journal, trim-horizon or a time like 2026-01-31T12:00:00Z',
+      parseFrom,
+      identity ? 'journal' : 'trim-horizon',
+    ),
+    untilMs: reader.timeMs('until'),
+    isStrict: reader.switch('strict'),
+    examplesMax: reader.integer('examples', 0, 10_000, 10),
+    aws: readAws(reader),
+  };
+  if (options.from === 'journal' && !identity) {
+    reader.problems.push('Expected --from journal to come with --journal FILE, but received none.');
+  }
+  reader.finish();
+  return Object.freeze(options);
+}
+
+function parseFrom(text: string): VerifyRunOptions['from'] | null {
+  if (text === 'journal' || text === 'trim-horizon') return text;
+  const timeMs = parseTimeMs(text);
+  return timeMs === null ? null : { timeMs };
+}
+
+/** The flags that give this identity again. */
+function flagsOf(identity: Readonly<Record<string, unknown>>): RawFlags {
+  const flags: Record<string, unknown> = {};
+  const put = (name: string, value: unknown) => {
+    if (value !== null && value !== undefined && value !== false) flags[name] = value;
+  };
+  const time = (value: unknown) => (typeof value === 'number' ? new Date(value).toISOString() : null);
+  put('stream', identity.stream);
+  put('inventory', identity.inventory);
+  put('include', identity.include);
+  put('exclude', identity.exclude);
+  put('start-after', identity.startAfter);
+  put('modified-after', time(identity.modifiedAfterMs));
+  put('modified-before', time(identity.modifiedBeforeMs));
+  put('compression', identity.compression);
+  put('segment-size', identity.segmentBytes);
+  put('partition-key', identity.partitionKey);
+  put('explicit-hash-key', identity.explicitHashKey);
+  put('on-missing-key', identity.onMissingKey);
+  put('append-newline', identity.appendNewline);
+  put('max-depth', identity.depthMax);
+  put('max-record', identity.recordBytesMax);
+  return flags;
+}

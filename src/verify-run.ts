@@ -1,0 +1,126 @@
+/**
+ * Verify run: proves that the stream holds what the sources hold.
+ * Takes  verify options. Gives  the report of src/verify/verify.ts.
+ * Owns   the joining of its two sides, and what a journal says about where to begin.
+ */
+import { createKinesisClient, createS3Client } from './aws/clients.ts';
+import { MillraceError } from './errors.ts';
+import { realFiles } from './journal/files.ts';
+import { readJournal } from './journal/read.ts';
+import { JournalState } from './journal/state.ts';
+import { readSchema } from './prepare.ts';
+import { probeStream } from './publish/stream-probe.ts';
+import type { RecordRules } from './scan/scanner.ts';
+import { probeSources } from './source/list.ts';
+import { createSourceSide } from './source-side.ts';
+import type { StartPosition } from './stream/position.ts';
+import type { ComparePhase } from './verify/compare.ts';
+import type { VerifyReport } from './verify/report.ts';
+import { verify } from './verify/verify.ts';
+import type { VerifyRunOptions } from './verify-options.ts';
+
+export interface VerifyHooks {
+  readonly signal?: AbortSignal;
+  readonly onPhase?: (phase: ComparePhase) => void;
+  /** Stream records read so far. */
+  readonly onProgress?: (records: number) => void;
+}
+
+/** What `verify` takes from a journal. */
+export interface RunFacts {
+  readonly identity: Readonly<Record<string, unknown>>;
+  /** Before this time, in milliseconds since 1970, the run had put nothing. */
+  readonly startedAtMs: number;
+}
+
+/** Clocks of this machine and the service may differ by as much. Foreign records from before the run do not disturb. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
+/** @throws {MillraceError} MILLRACE_JOURNAL when it cannot be read. */
+export async function readRunFacts(path: string): Promise<RunFacts> {
+  const state = new JournalState({ rememberSettled: false });
+  try {
+    const file = await realFiles.open(path, 'read');
+    try {
+      await readJournal(file, (entry, atMs) => state.apply(entry, atMs));
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new MillraceError('MILLRACE_JOURNAL', `Cannot read journal ${path}: ${why}`, { cause: error });
+  }
+  if (state.header === null)
+    throw new MillraceError(
+      'MILLRACE_JOURNAL',
+      `Cannot read journal ${path}: it is not a journal of Millrace`,
+    );
+  return { identity: state.header.identity, startedAtMs: state.createdAtMs };
+}
+
+/** @param facts Of the journal, or null. @throws {MillraceError} When it cannot begin; later failures are in the report. */
+export async function verifyRun(
+  options: VerifyRunOptions,
+  facts: RunFacts | null,
+  hooks: VerifyHooks = {},
+): Promise<VerifyReport> {
+  const { aws } = options;
+  const target = { region: aws.region, profile: aws.profile, endpoint: aws.kinesisEndpoint };
+  const kinesis = createKinesisClient(target);
+  const s3 = createS3Client({ ...target, endpoint: aws.s3Endpoint }, options.downloads + 4);
+  try {
+    const stream = await probeStream(kinesis, options.stream);
+    await probeSources(s3, options.sources, { requesterPays: options.requestPayer });
+    const rules: RecordRules = {
+      partitionKey: options.partitionKey,
+      explicitHashKey: options.explicitHashKey,
+      onMissingKey: options.onMissingKey,
+      appendNewline: options.appendNewline,
+      depthMax: options.depthMax,
+      recordBytesMax: Math.min(
+        options.recordBytesMax ?? stream.traits.recordBytesMax,
+        stream.traits.recordBytesMax,
+      ),
+    };
+    const schemaText = facts?.identity.schema;
+    const schema =
+      typeof schemaText === 'string'
+        ? { text: schemaText, name: 'of the journal' }
+        : readSchema(options.schema);
+    let unreadable = 0;
+    const source = createSourceSide({
+      sources: options.sources,
+      options,
+      s3,
+      rules,
+      schema,
+      onUnreadable: (count) => {
+        unreadable = count;
+      },
+    });
+    const report = await verify({
+      source,
+      target,
+      stream: stream.arn,
+      start: startOf(options, facts),
+      ...(options.untilMs !== null && { untilMs: options.untilMs }),
+      ...(facts && { putFromMs: facts.startedAtMs }),
+      isStrict: options.isStrict,
+      examplesMax: options.examplesMax,
+      memoryBytesMax: options.memoryBytes,
+      ...hooks,
+    });
+    if (unreadable === 0) return report;
+    const warning = `${unreadable} objects could not be read to their end: what they hold behind that was not compared.`;
+    return { ...report, warnings: [...report.warnings, warning] };
+  } finally {
+    s3.destroy();
+    kinesis.destroy();
+  }
+}
+
+function startOf(options: VerifyRunOptions, facts: RunFacts | null): StartPosition {
+  if (options.from === 'trim-horizon') return { type: 'TRIM_HORIZON' };
+  const timestampMs = options.from === 'journal' ? facts!.startedAtMs - CLOCK_SKEW_MS : options.from.timeMs;
+  return { type: 'AT_TIMESTAMP', timestampMs };
+}
