@@ -1,0 +1,219 @@
+/**
+ * Fixture: the real command as a process of its own, between an embedded S3 and an embedded Kinesis.
+ * Takes  objects, the shape of the stream, and flags.
+ * Gives  how the process ended, what it printed, and what the stream holds, record by record.
+ * Owns   two servers on loopback in the test's own process, one folder, and every child that it starts.
+ * Never  paces: the stream is on-demand, so that a test's time is the engine's. Never judges: that is each test's business.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type FastS3, type FastS3Object, startFastS3 } from '../../src/local/fast-s3.ts';
+import { type LocalKinesis, type LocalKinesisOptions, startLocalKinesis } from '../../src/local/kinesis.ts';
+import type { BackfillReport } from '../../src/report/report.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const BIN = join(ROOT, 'src', 'bin.mjs');
+/** Sample data that is beside the checkout on some machines. */
+export const SAMPLES = join(ROOT, '..', 'shared', 'data', 'jsonl');
+export const STREAM = 'orders';
+export const BUCKET = 'bucket';
+/** A process that has not ended by then hangs. */
+const PROCESS_TIMEOUT_MS = 45_000;
+
+/** What the process may find in its environment: no settings of the machine that runs the tests. */
+const CLEAN_ENV = {
+  PATH: process.env.PATH,
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'AKIDTEST',
+  AWS_SECRET_ACCESS_KEY: 'secret-of-the-tests',
+  AWS_EC2_METADATA_DISABLED: 'true',
+};
+
+/** How a process ended. */
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly isTimedOut: boolean;
+  readonly durationMs: number;
+  /** From the first `interrupt` to the end. */
+  readonly drainMs: number | null;
+}
+
+export interface RunSettings {
+  /** Over the clean environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly stdin?: string;
+  readonly cwd?: string;
+  /** Signals to send as soon as `when` says so; it is asked every 10 ms. */
+  readonly interrupt?: { readonly when: () => boolean; readonly signals: readonly NodeJS.Signals[] };
+}
+
+/** Runs the program. */
+export async function runCommand(args: readonly string[], settings: RunSettings = {}): Promise<Ended> {
+  const startedAtMs = performance.now();
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd: settings.cwd ?? tmpdir(),
+    env: { HOME: tmpdir(), ...CLEAN_ENV, ...settings.env },
+    stdio: [settings.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  child.stdin?.end(settings.stdin);
+  const interruption = interrupter(child, settings.interrupt);
+  let isTimedOut = false;
+  const timer = setTimeout(() => {
+    isTimedOut = true;
+    child.kill('SIGKILL');
+  }, PROCESS_TIMEOUT_MS);
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  clearTimeout(timer);
+  const sentAtMs = interruption.stop();
+  const endedAtMs = performance.now();
+  const drainMs = sentAtMs === null ? null : endedAtMs - sentAtMs;
+  return { exitCode, ...output, isTimedOut, durationMs: endedAtMs - startedAtMs, drainMs };
+}
+
+function interrupter(child: ChildProcess, plan: RunSettings['interrupt']) {
+  let sentAtMs: number | null = null;
+  const timer = setInterval(() => {
+    if (!plan?.when()) return;
+    clearInterval(timer);
+    sentAtMs = performance.now();
+    for (const signal of plan.signals) child.kill(signal);
+  }, 10);
+  return {
+    stop() {
+      clearInterval(timer);
+      return sentAtMs;
+    },
+  };
+}
+
+export interface WorldOptions {
+  readonly objects?: readonly FastS3Object[];
+  /** Default 8. */
+  readonly shards?: number;
+  readonly kinesis?: LocalKinesisOptions;
+}
+
+/** The services of one test, and the folder that its processes share. */
+export class World {
+  readonly folder = mkdtempSync(join(tmpdir(), 'millrace-commands-'));
+  readonly journal = join(this.folder, 'run.journal');
+  readonly letters = join(this.folder, 'run.dead.jsonl');
+  readonly kinesis: LocalKinesis;
+  readonly s3: FastS3;
+
+  private constructor(kinesis: LocalKinesis, s3: FastS3) {
+    this.kinesis = kinesis;
+    this.s3 = s3;
+  }
+
+  static async open({ objects = [], shards = 8, kinesis = {} }: WorldOptions): Promise<World> {
+    const [stream, store] = await Promise.all([
+      startLocalKinesis({ streams: { [STREAM]: shards }, retainBytes: 256 << 20, ...kinesis }),
+      startFastS3({ buckets: { [BUCKET]: objects } }),
+    ]);
+    const StreamModeDetails = { StreamMode: 'ON_DEMAND' };
+    stream.call('UpdateStreamMode', { StreamARN: stream.streamArn(STREAM), StreamModeDetails });
+    return new World(stream, store);
+  }
+
+  /** Flags that every run of this world needs. */
+  get flags(): string[] {
+    return [
+      ...['--stream', STREAM, '--journal', this.journal, '--dead-letter', this.letters],
+      ...['--s3-endpoint-url', this.s3.endpoint, '--kinesis-endpoint-url', this.kinesis.endpoint],
+      ...['--memory', '256MiB'],
+    ];
+  }
+
+  /** Runs `backfill` on the whole bucket, or on `sources`. */
+  backfill(
+    flags: readonly string[] = [],
+    settings: RunSettings & { sources?: readonly string[] } = {},
+  ): Promise<Ended> {
+    const { sources = [`s3://${BUCKET}/`], ...rest } = settings;
+    return runCommand(['backfill', ...sources, ...this.flags, ...flags], { cwd: this.folder, ...rest });
+  }
+
+  /** Runs `backfill --json --quiet` and reads its report: it throws where stdout is not exactly one JSON document. */
+  async report(
+    flags: readonly string[] = [],
+    settings: RunSettings & { sources?: readonly string[] } = {},
+  ): Promise<{ report: BackfillReport; ended: Ended }> {
+    const ended = await this.backfill([...flags, '--json', '--quiet'], settings);
+    if (ended.isTimedOut) throw new Error(`The command hung: ${ended.stderr}`);
+    if (ended.stdout === '') throw new Error(`No report, exit ${ended.exitCode}: ${ended.stderr}`);
+    return { report: JSON.parse(ended.stdout), ended };
+  }
+
+  /** Everything in the stream, shard by shard. */
+  records() {
+    return [...this.kinesis.records(STREAM)];
+  }
+
+  /** The dead letters. */
+  deadLetters(): Letter[] {
+    return lettersIn(this.letters);
+  }
+
+  /** Every byte that the run left in its folder. */
+  filesText(): string {
+    const names = readdirSync(this.folder, { recursive: true, withFileTypes: true });
+    const files = names.filter((entry) => entry.isFile());
+    return files.map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1')).join('\n');
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.kinesis.close(), this.s3.close()]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export interface Letter {
+  readonly bucket: string;
+  readonly key: string;
+  readonly etag: string;
+  readonly offset: number | null;
+  readonly length: number | null;
+  readonly code: string;
+  readonly message: string;
+  readonly data: string | null;
+}
+
+function lettersIn(path: string): Letter[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+}
+
+/** Lines of JSONL bytes that are not empty, as latin1 text: one character a byte, so that equal texts are equal bytes. */
+export function linesOf(...contents: readonly Uint8Array[]): string[] {
+  return contents.flatMap((content) => Buffer.from(content).toString('latin1').split('\n')).filter(Boolean);
+}
+
+/** How often each text stands in `found` minus how often it is wanted; only what differs. Empty: equal as multisets. */
+export function differences(wanted: Iterable<string>, found: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  const count = (text: string, by: number) => {
+    const sum = (counts.get(text) ?? 0) + by;
+    if (sum === 0) counts.delete(text);
+    else counts.set(text, sum);
+  };
+  for (const text of wanted) count(text, -1);
+  for (const text of found) count(text, 1);
+  return counts;
+}
+
+/** Data of records, as `linesOf` gives lines. */
+export function dataOf(records: Iterable<{ readonly data: Buffer }>): string[] {
+  return Array.from(records, ({ data }) => data.toString('latin1'));
+}

@@ -1,0 +1,149 @@
+/** House rules that a machine can check. Each failure names file and line. */
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const files = (pattern: string) => globSync(pattern, { cwd: root }).map((path) => path.replaceAll('\\', '/'));
+const sources = [...files('src/**/*.ts'), ...files('workers/*.ts')].filter((path) => !path.endsWith('.d.ts'));
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+/** Lines of files that match, as `path:line: text`. */
+function grep(paths: readonly string[], pattern: RegExp): string[] {
+  return paths.flatMap((path) =>
+    read(path)
+      .split('\n')
+      .flatMap((text, i) => (pattern.test(text) ? [`${path}:${i + 1}: ${text.trim()}`] : [])),
+  );
+}
+
+/** Files without a test of their own name, each with where it is tested instead. */
+const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
+  'src/cli.ts': 'test/commands',
+  'src/commands/': 'test/commands',
+  'src/demo.ts': 'test/commands',
+  'src/engine.ts': 'test/commands',
+  'src/reading.ts': 'test/commands',
+  'src/publishing.ts': 'test/commands',
+  'src/prepare.ts': 'test/commands',
+  'src/parse-pool.ts': 'test/commands',
+  'src/failures.ts': 'test/commands',
+  'src/index.ts': 'types only',
+  'src/limits.ts': 'constants only',
+  'src/package-root.ts': 'test/commands',
+  'src/source-side.ts': 'test/commands',
+  'src/verify-run.ts': 'test/commands',
+  'src/threads/': 'test/commands',
+  'src/aws/clients.ts': 'test/commands',
+  'src/local/': 'test/local',
+  'src/report/format-status.ts': 'test/commands',
+  'src/report/format-verify.ts': 'test/commands',
+  'src/scan/schema.ts': 'test/commands',
+  'src/source/object.ts': 'types only',
+  'src/publish/setup.ts': 'types only',
+  'src/stream/': 'test/stream',
+  'src/verify/': 'test/verify',
+  'workers/': 'test/commands',
+};
+
+describe('names', () => {
+  it('has no drawers: a shared function belongs to the noun it serves', () => {
+    expect(sources.filter((path) => /\/(utils?|helpers?|common|misc)\.ts$/.test(path))).toEqual([]);
+  });
+
+  it('gives every time its unit', () => {
+    const pattern = /\b(readonly )?[a-z]*([tT]imeout|[iI]nterval|[dD]elay|[dD]uration|[lL]inger)\??: number/;
+    expect(grep(sources, pattern)).toEqual([]);
+  });
+});
+
+describe('types', () => {
+  it('never says any', () => {
+    expect(
+      grep(
+        [
+          ...sources,
+          ...files('bench/**/*.ts').filter((p) => !p.includes('node_modules')),
+          ...files('test/**/*.ts'),
+        ],
+        /\bas any\b|: any\b/,
+      ).filter((line) => !line.includes('tidy.test')),
+    ).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('say in their first lines what they are', () => {
+    const needed = sources.filter((path) => !path.startsWith('src/commands/'));
+    expect(needed.filter((path) => !read(path).startsWith('/**'))).toEqual([]);
+  });
+
+  it('hold one idea: none is longer than 500 lines', () => {
+    expect(sources.filter((path) => read(path).split('\n').length > 500)).toEqual([]);
+  });
+
+  it('commands stay thin: none is longer than 90 lines', () => {
+    expect(files('src/commands/*.ts').filter((path) => read(path).split('\n').length > 91)).toEqual([]);
+  });
+
+  it('thread entries stay thin: none is longer than 30 lines', () => {
+    expect(files('workers/*.ts').filter((path) => read(path).split('\n').length > 31)).toEqual([]);
+  });
+
+  it('have a test of their own name, or a reason', () => {
+    const missing = sources.filter((path) => {
+      if (existsSync(join(root, path.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts')))) return false;
+      return !Object.keys(MIRRORED_ELSEWHERE).some(
+        (known) => path === known || (known.endsWith('/') && path.startsWith(known)),
+      );
+    });
+    expect(missing).toEqual([]);
+  });
+});
+
+/** What every stage may use besides itself. */
+const FLOOR = /^src\/((ring|native|aws)\/|(limits|errors|quantity|random|fault-points|package-root)\.ts$)/;
+/** Doors between stages, each with its reason. */
+const DOORS: Readonly<Record<string, RegExp>> = {
+  // The sides of verify read streams, and digests count frames as the codec writes them.
+  verify: /^src\/(stream|publish|threads)\//,
+  // Status is told from a journal.
+  report: /^src\/journal\//,
+  // Aggregates and answers are opened on reading as they are packed and read on publishing.
+  stream: /^src\/publish\//,
+};
+const STAGES = ['source', 'scan', 'publish', 'journal', 'stream', 'verify', 'report', 'local'];
+
+/** Pairs of importing and imported file, both below src/. Type-only imports do not run, so they bind nothing. */
+function imports(): { from: string; to: string }[] {
+  return sources.flatMap((from) =>
+    [...read(from).matchAll(/^(?:import|export)(?! type)[^;]*?from '(\.[^']+)'/gms)].map((match) => ({
+      from,
+      to: normalize(relative(root, join(root, dirname(from), match[1]!))).replaceAll('\\', '/'),
+    })),
+  );
+}
+
+describe('imports', () => {
+  it('a stage never imports another stage, but through a listed door', () => {
+    const wrong = imports().filter(({ from, to }) => {
+      const stage = STAGES.find((name) => from.startsWith(`src/${name}/`));
+      if (!stage || !to.startsWith('src/') || to.startsWith(`src/${stage}/`) || FLOOR.test(to)) return false;
+      return !DOORS[stage]?.test(to);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('the floor stands on nothing but itself', () => {
+    expect(
+      imports().filter(({ from, to }) => FLOOR.test(from) && to.startsWith('src/') && !FLOOR.test(to)),
+    ).toEqual([]);
+  });
+
+  it('nobody imports a command but the program', () => {
+    const wrong = imports().filter(
+      ({ from, to }) => to.startsWith('src/commands/') && !/^src\/(commands\/|cli\.ts)/.test(from),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
