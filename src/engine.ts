@@ -20,27 +20,15 @@ import { PHASE, type PublishNotice } from './publish/setup.ts';
 import { STAT, sumStat } from './publish/stats.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
 import { Reading } from './reading.ts';
-import { exitCodeOf } from './report/exit-code.ts';
 import type { BackfillReport } from './report/report.ts';
 import { laneBytes } from './ring/layout.ts';
 import { createDoorbells, Doorbell } from './ring/wait.ts';
+import { type Progress, progressOf, type RunFacts, reportOf, statusOf } from './run-report.ts';
 import { scannerReason } from './scan/open.ts';
 import { restoreManifest } from './source/restore-manifest.ts';
 import { createHeartbeats, HeartMonitor } from './threads/heartbeat.ts';
 import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
 import { createDigester } from './verify/digest.ts';
-
-/** How far a run is. Sums of this process, unless they say otherwise. */
-export interface Progress {
-  readonly objects: { readonly listed: number; readonly settled: number; readonly isListingDone: boolean };
-  /** Stored bytes. */
-  readonly bytes: { readonly listed: number; readonly downloaded: number; readonly settled: number };
-  readonly records: number;
-  readonly publishedBytes: number;
-  readonly rejected: number;
-  readonly throttled: number;
-  readonly elapsedMs: number;
-}
 
 /** What an embedding program may bring. */
 export interface BackfillHooks {
@@ -151,8 +139,8 @@ class Run {
       hooks.signal?.removeEventListener('abort', onAbort);
       await this.#close();
     }
-    hooks.onProgress?.(this.#progress());
-    return this.#report();
+    hooks.onProgress?.(progressOf(this.#facts()));
+    return reportOf(this.#facts());
   }
 
   /** Downloads and parses until the sources are exhausted or the run is ended. */
@@ -322,7 +310,7 @@ class Run {
     const settle = setInterval(() => this.#settle(), SETTLE_INTERVAL_MS);
     const progress = setInterval(() => {
       this.#rssMaxBytes = Math.max(this.#rssMaxBytes, process.memoryUsage.rss());
-      this.#hooks.onProgress?.(this.#progress());
+      this.#hooks.onProgress?.(progressOf(this.#facts()));
       const hanging = monitor.findHanging(performance.now(), HANG_MS);
       if (hanging !== null) this.#end(hangFailure(hanging, this.#options.parsers, HANG_MS));
     }, PROGRESS_INTERVAL_MS);
@@ -379,7 +367,7 @@ class Run {
       this.#books.settle();
       await this.#committing;
       if (!this.#ending) this.#assertBalanced();
-      await journal?.close({ status: this.#status(), complete: this.#ending === null });
+      await journal?.close({ status: statusOf(this.#facts()), complete: this.#ending === null });
     } catch (error) {
       this.#end(asFailure(error));
     }
@@ -406,108 +394,24 @@ class Run {
     );
   }
 
-  #status(): BackfillReport['status'] {
-    const rejected = this.#books.counts.tally.rejected + (this.#prepared.journal?.before.tally.rejected ?? 0);
-    if (this.#ending)
-      return this.#ending.code === 'MILLRACE_INTERRUPTED' || this.#ending.code === 'MILLRACE_TIMEOUT'
-        ? 'interrupted'
-        : 'failed';
-    if (this.#options.dryRun) return 'dry-run';
-    return rejected > 0 ? 'delivered-with-rejects' : 'delivered';
-  }
-
-  #progress(): Progress {
-    const { counts } = this.#books;
+  #facts(): RunFacts {
     return {
-      objects: {
-        listed: this.#reading.listTally.listed,
-        settled: counts.objectsDone + counts.objectsFailed + counts.objectsSkipped,
-        isListingDone: this.#reading.isListingDone,
-      },
-      bytes: {
-        listed: this.#reading.listTally.listedBytes,
-        downloaded: this.#reading.stats.bytes,
-        settled: counts.objectBytesDone,
-      },
-      records: this.#options.dryRun ? counts.tally.records : sumStat(this.#publishing.stats, STAT.RECORDS),
-      publishedBytes: sumStat(this.#publishing.stats, STAT.BYTES),
-      rejected: counts.tally.rejected,
-      throttled: sumStat(this.#publishing.stats, STAT.THROTTLED),
+      options: this.#options,
+      prepared: this.#prepared,
+      counts: this.#books.counts,
+      reading: this.#reading,
+      stats: this.#publishing.stats,
+      ending: this.#ending,
       elapsedMs: performance.now() - this.#startedAtMs,
-    };
-  }
-
-  #report(): BackfillReport {
-    const { journal, run, stream, wire, deadLetterPath } = this.#prepared;
-    const { counts } = this.#books;
-    const before = journal?.before;
-    const rejectedByCode: Record<string, number> = { ...before?.tally.codes };
-    for (const [code, count] of Object.entries(counts.tally.codes))
-      rejectedByCode[code] = (rejectedByCode[code] ?? 0) + count;
-    const rejected = counts.tally.rejected + (before?.tally.rejected ?? 0);
-    const stat = (column: number) => sumStat(this.#publishing.stats, column);
-    const delivered = stat(STAT.RECORDS);
-    const journaled = (journal?.state.totals.tally.records ?? 0) - (before?.tally.records ?? 0);
-    const { user, system } = process.cpuUsage(this.#cpuAtStart);
-    const list = this.#reading.listTally;
-    return {
-      status: this.#status(),
-      exitCode: exitCodeOf(this.#status(), rejected, this.#ending),
-      error: this.#ending?.message ?? null,
-      run,
-      resumed: journal?.resumed ?? false,
-      stream: stream.name,
-      objects: {
-        listed: list.listed,
-        done: counts.objectsDone,
-        skipped:
-          counts.objectsSkipped +
-          list.empty +
-          list.directoryMarkers +
-          list.archived +
-          list.filtered +
-          list.duplicates,
-        failed: counts.objectsFailed,
-        archived: list.archived,
-        changed: this.#reading.changedCount,
-      },
-      lines: {
-        read: counts.tally.lines + (before?.tally.lines ?? 0),
-        blank: counts.tally.blank + (before?.tally.blank ?? 0),
-        rejected,
-        rejectedByCode,
-      },
-      records: {
-        delivered,
-        deliveredBefore: before?.tally.records ?? 0,
-        ambiguous: stat(STAT.AMBIGUOUS),
-        repeatable: this.#ending ? Math.max(0, delivered - journaled) : 0,
-      },
-      bytes: {
-        downloaded: this.#reading.stats.bytes,
-        scanned: counts.tally.bytes,
-        published: stat(STAT.BYTES),
-      },
-      requests: {
-        get: this.#reading.stats.requests,
-        put: stat(STAT.REQUESTS),
-        putRetried: stat(STAT.REQUESTS_RETRIED),
-        putFailed: stat(STAT.REQUESTS_FAILED),
-        throttledRecords: stat(STAT.THROTTLED),
-        failedRecords: stat(STAT.FAILED),
-        strayRecords: stat(STAT.STRAYS),
-        breakerOpened: stat(STAT.BREAKER_OPENED),
-        reshards: stat(STAT.RESHARDS),
-      },
-      durationMs: Math.round(performance.now() - this.#startedAtMs),
-      cpuMs: Math.round((user + system) / 1000),
+      cpuMs: cpuMs(this.#cpuAtStart),
       rssMaxBytes: this.#rssMaxBytes,
-      scanner: scannerReason() === null && this.#prepared.schema === null ? 'native' : 'portable',
-      wire,
-      journal: journal?.path ?? null,
-      deadLetter: rejected > 0 ? deadLetterPath : null,
     };
   }
+}
+
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return Math.round((user + system) / 1000);
 }
 
 function sleep(durationMs: number): Promise<void> {

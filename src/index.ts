@@ -3,7 +3,7 @@
  *
  * `await backfill(backfillOptions(['s3://bucket/prefix'], { stream: 'events' }), { signal, onProgress })`
  */
-export { type BackfillHooks, backfill, type Progress } from './engine.ts';
+export { type BackfillHooks, backfill } from './engine.ts';
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -15,5 +15,6 @@ export {
 export { type BackfillOptions, parseBackfillOptions as backfillOptions } from './options.ts';
 export type { BackfillReport } from './report/report.ts';
 export { type RunStatus, readStatus } from './report/status.ts';
+export type { Progress } from './run-report.ts';
 export { type ReadStreamOptions, readStream, type StreamReader } from './stream/read-stream.ts';
 export type { StreamBatch, StreamRecord } from './stream/stream-batch.ts';

@@ -1,0 +1,150 @@
+/**
+ * Run report: what the engine knows of a run, as progress and as the report.
+ * Takes  the engine's parts as they are now. Gives plain data.
+ * Owns   what counts for the whole run (lines, rejects, delivered before) and what for this process (requests, bytes, time).
+ */
+import type { Counts } from './books.ts';
+import type { MillraceError } from './errors.ts';
+import type { BackfillOptions } from './options.ts';
+import type { Prepared } from './prepare.ts';
+import { STAT, sumStat } from './publish/stats.ts';
+import type { Reading } from './reading.ts';
+import { exitCodeOf } from './report/exit-code.ts';
+import type { BackfillReport } from './report/report.ts';
+import { scannerReason } from './scan/open.ts';
+
+/** How far a run is. Sums of this process, unless they say otherwise. */
+export interface Progress {
+  readonly objects: { readonly listed: number; readonly settled: number; readonly isListingDone: boolean };
+  /** Stored bytes. */
+  readonly bytes: { readonly listed: number; readonly downloaded: number; readonly settled: number };
+  readonly records: number;
+  readonly publishedBytes: number;
+  readonly rejected: number;
+  readonly throttled: number;
+  readonly elapsedMs: number;
+}
+
+/** The engine's parts, read and never changed here. */
+export interface RunFacts {
+  readonly options: BackfillOptions;
+  readonly prepared: Prepared;
+  readonly counts: Counts;
+  readonly reading: Pick<Reading, 'listTally' | 'isListingDone' | 'stats' | 'changedCount'>;
+  readonly stats: SharedArrayBuffer;
+  /** Why the run ended early, or null. */
+  readonly ending: MillraceError | null;
+  readonly elapsedMs: number;
+  readonly cpuMs: number;
+  readonly rssMaxBytes: number;
+}
+
+/** How the run ended, or would if it ended now. */
+export function statusOf(facts: RunFacts): BackfillReport['status'] {
+  const { ending, options } = facts;
+  if (ending)
+    return ending.code === 'MILLRACE_INTERRUPTED' || ending.code === 'MILLRACE_TIMEOUT'
+      ? 'interrupted'
+      : 'failed';
+  if (options.dryRun) return 'dry-run';
+  // Archived objects are left out, so a run that met one has not delivered everything.
+  return rejectedOf(facts) + facts.reading.listTally.archived > 0 ? 'delivered-with-rejects' : 'delivered';
+}
+
+export function progressOf({ counts, reading, options, stats, elapsedMs }: RunFacts): Progress {
+  return {
+    objects: {
+      listed: reading.listTally.listed,
+      settled: counts.objectsDone + counts.objectsFailed + counts.objectsSkipped,
+      isListingDone: reading.isListingDone,
+    },
+    bytes: {
+      listed: reading.listTally.listedBytes,
+      downloaded: reading.stats.bytes,
+      settled: counts.objectBytesDone,
+    },
+    records: options.dryRun ? counts.tally.records : sumStat(stats, STAT.RECORDS),
+    publishedBytes: sumStat(stats, STAT.BYTES),
+    rejected: counts.tally.rejected,
+    throttled: sumStat(stats, STAT.THROTTLED),
+    elapsedMs,
+  };
+}
+
+export function reportOf(facts: RunFacts): BackfillReport {
+  const { prepared, counts, reading, ending } = facts;
+  const { journal, run, stream, wire, deadLetterPath } = prepared;
+  const before = journal?.before;
+  const rejected = rejectedOf(facts);
+  const status = statusOf(facts);
+  const list = reading.listTally;
+  const leftOut = list.empty + list.directoryMarkers + list.archived + list.filtered + list.duplicates;
+  return {
+    status,
+    exitCode: exitCodeOf(status, rejected, ending),
+    error: ending?.message ?? null,
+    run,
+    resumed: journal?.resumed ?? false,
+    stream: stream.name,
+    objects: {
+      listed: list.listed,
+      done: counts.objectsDone,
+      skipped: counts.objectsSkipped + leftOut,
+      failed: counts.objectsFailed,
+      archived: list.archived,
+      changed: reading.changedCount,
+    },
+    lines: {
+      read: counts.tally.lines + (before?.tally.lines ?? 0),
+      blank: counts.tally.blank + (before?.tally.blank ?? 0),
+      rejected,
+      rejectedByCode: codesOf(facts),
+    },
+    ...deliveryOf(facts),
+    durationMs: Math.round(facts.elapsedMs),
+    cpuMs: facts.cpuMs,
+    rssMaxBytes: facts.rssMaxBytes,
+    scanner: scannerReason() === null && prepared.schema === null ? 'native' : 'portable',
+    wire,
+    journal: journal?.path ?? null,
+    deadLetter: rejected > 0 ? deadLetterPath : null,
+  };
+}
+
+function deliveryOf({ prepared, counts, reading, stats, ending }: RunFacts) {
+  const stat = (column: number) => sumStat(stats, column);
+  const before = prepared.journal?.before.tally.records ?? 0;
+  const journaled = (prepared.journal?.state.totals.tally.records ?? 0) - before;
+  const delivered = stat(STAT.RECORDS);
+  return {
+    records: {
+      delivered,
+      deliveredBefore: before,
+      ambiguous: stat(STAT.AMBIGUOUS),
+      repeatable: ending ? Math.max(0, delivered - journaled) : 0,
+    },
+    bytes: { downloaded: reading.stats.bytes, scanned: counts.tally.bytes, published: stat(STAT.BYTES) },
+    requests: {
+      get: reading.stats.requests,
+      put: stat(STAT.REQUESTS),
+      putRetried: stat(STAT.REQUESTS_RETRIED),
+      putFailed: stat(STAT.REQUESTS_FAILED),
+      throttledRecords: stat(STAT.THROTTLED),
+      failedRecords: stat(STAT.FAILED),
+      strayRecords: stat(STAT.STRAYS),
+      breakerOpened: stat(STAT.BREAKER_OPENED),
+      reshards: stat(STAT.RESHARDS),
+    },
+  };
+}
+
+/** Dead letters of the whole run. */
+function rejectedOf({ counts, prepared }: RunFacts): number {
+  return counts.tally.rejected + (prepared.journal?.before.tally.rejected ?? 0);
+}
+
+function codesOf({ counts, prepared }: RunFacts): Record<string, number> {
+  const codes: Record<string, number> = { ...prepared.journal?.before.tally.codes };
+  for (const [code, count] of Object.entries(counts.tally.codes)) codes[code] = (codes[code] ?? 0) + count;
+  return codes;
+}
