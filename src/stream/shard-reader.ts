@@ -118,8 +118,9 @@ export class ShardReader {
     const behindMs = outline.millisBehindLatest ?? 0;
     if (outline.nextIterator === null) this.state = 'closed';
     else if (behindMs > 0) return;
-    else if (startMs >= untilMs) this.state = 'until';
-    else pace.rest(startMs, pollIntervalMs);
+    else if (startMs < untilMs) pace.rest(startMs, pollIntervalMs);
+    // Only an empty answer is believed: some endpoints say that nothing is behind whenever they are asked.
+    else if (outline.recordCount === 0) this.state = 'until';
   }
 
   /** The answer's records are dealt with. @param last The last of them; null where there was none. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeCbor } from '../../src/aws/cbor.ts';
 import { Aggregate } from '../../src/publish/kpl.ts';
 import { PARTS } from '../../src/stream/answer.ts';
 import { PortableAnswer } from '../../src/stream/answer-portable.ts';
@@ -251,4 +252,14 @@ it('falls back to the portable reader for strings in chunks', () => {
     body.subarray(at + 8),
   ]);
   expect(readAll(createAnswer('cbor', 'native'), chunked)).toEqual(readAll(new PortableAnswer('cbor'), body));
+});
+
+it('falls back to the portable reader for data in base64, as kinesis-local writes it', () => {
+  const records = [
+    { SequenceNumber: '4951', PartitionKey: 'key-1', Data: 'b25l', ApproximateArrivalTimestamp: 7 },
+  ];
+  const body = encodeCbor({ Records: records });
+  expect(readAll(createAnswer('cbor', 'native'), body).records).toEqual([
+    { id: '4951/0', key: 'key-1', data: 'one', arrivalMs: 7, parts: 0, hash: '0' },
+  ]);
 });
