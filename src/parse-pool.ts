@@ -18,7 +18,6 @@ import { oversizeReject } from './threads/inflation.ts';
 import type { ParseReceipt, ParseTask, RawPiece, StreamInput, StreamOutput } from './threads/parse-setup.ts';
 
 export interface ParsePoolOptions {
-  readonly pool: Piscina<ParseTask, ParseReceipt>;
   readonly books: Books;
   /** The run cannot go on. */
   readonly onFailure: (error: MillraceError) => void;
@@ -35,7 +34,7 @@ interface Stream {
 }
 
 export class ParsePool implements SourceSink {
-  readonly #pool: Piscina<ParseTask, ParseReceipt>;
+  #pool: Piscina<ParseTask, ParseReceipt> | null = null;
   readonly #books: Books;
   readonly #onFailure: (error: MillraceError) => void;
   /** Plain segments: pieces at the parsers, and whether more will come. */
@@ -46,9 +45,13 @@ export class ParsePool implements SourceSink {
   #sequence = 0;
 
   constructor(options: ParsePoolOptions) {
-    this.#pool = options.pool;
     this.#books = options.books;
     this.#onFailure = options.onFailure;
+  }
+
+  /** Says which threads there are: they are started with the memory of the source, which needs this sink first. */
+  start(pool: Piscina<ParseTask, ParseReceipt>): void {
+    this.#pool = pool;
   }
 
   /** Resolves when every task that was handed over has ended. */
@@ -178,7 +181,7 @@ export class ParsePool implements SourceSink {
     onReceipt: (receipt: ParseReceipt) => void | Promise<void>,
   ): void {
     const { object, start, end } = piece.segment;
-    const done = this.#pool.run(task, { transferList: [...transferList] }).then(onReceipt);
+    const done = this.#pool!.run(task, { transferList: [...transferList] }).then(onReceipt);
     const watched = done
       .catch((error: unknown) => {
         const why = error instanceof Error ? error.message : String(error);
@@ -213,7 +216,7 @@ export class ParsePool implements SourceSink {
   #raw(piece: Piece, unit: number): RawPiece {
     const { block, start, end, objectOffset, segment } = piece;
     return {
-      buffer: block.buffer,
+      buffer: block.index < 0 ? block.buffer : null,
       byteOffset: block.byteOffset + start,
       length: end - start,
       objectOffset,

@@ -36,7 +36,7 @@ export interface ReadingOptions {
   /** What earlier processes of the run have done, or null. */
   readonly journal: JournalState | null;
   /** What the parser threads are told; their number is that of its lanes. */
-  readonly setup: ParseSetup;
+  readonly setup: Omit<ParseSetup, 'memory'>;
   readonly onMessage: (message: ParseMessage) => void;
   readonly onFailure: (error: MillraceError) => void;
   /** The listing is complete. */
@@ -58,17 +58,7 @@ export class Reading {
   constructor(given: ReadingOptions) {
     this.#given = given;
     const { budget, options, setup, s3 } = given;
-    this.#pool = new Piscina<ParseTask, ParseReceipt>({
-      filename: fileURLToPath(workerFile('parse')),
-      minThreads: setup.lanes.length,
-      maxThreads: setup.lanes.length,
-      workerData: setup,
-      // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
-      stricterFIFO: true,
-    });
-    this.#pool.on('message', given.onMessage);
-    this.#pool.on('error', (error: unknown) => given.onFailure(workerFailure('parser', error)));
-    this.#parsePool = new ParsePool({ pool: this.#pool, books: given.books, onFailure: given.onFailure });
+    this.#parsePool = new ParsePool({ books: given.books, onFailure: given.onFailure });
     this.#source = new DownloadPool({
       getter: createObjectGetter(s3, { requesterPays: options.requestPayer, clock: systemClock }),
       objects: this.#objects(),
@@ -83,6 +73,17 @@ export class Reading {
       resume: (object) => this.#resume(object),
       signal: this.#abort.signal,
     });
+    this.#pool = new Piscina<ParseTask, ParseReceipt>({
+      filename: fileURLToPath(workerFile('parse')),
+      minThreads: setup.lanes.length,
+      maxThreads: setup.lanes.length,
+      workerData: { ...setup, memory: this.#source.memory },
+      // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
+      stricterFIFO: true,
+    });
+    this.#pool.on('message', given.onMessage);
+    this.#pool.on('error', (error: unknown) => given.onFailure(workerFailure('parser', error)));
+    this.#parsePool.start(this.#pool);
   }
 
   /** GetObject requests and bytes so far. */

@@ -125,7 +125,7 @@ export interface Codec {
     verdict: number,
     acknowledged: Int32Array,
   ): void;
-  /** Copies the frames whose verdict byte is `verdict` to `out`. @returns Bytes, records and payload bytes copied. */
+  /** Copies the frames whose verdict byte is `verdict` to `out`, which may be the frames' own buffer. @returns Bytes, records and payload bytes copied. */
   select(
     frames: Uint8Array,
     count: number,

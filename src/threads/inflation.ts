@@ -11,6 +11,7 @@ import { ENGINE } from '../limits.ts';
 import { decompress } from '../source/decompress.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
 import type {
+  ParseSetup,
   ParseTask,
   PieceTally,
   RawPiece,
@@ -31,13 +32,17 @@ export type ScanLines = (
 ) => void;
 
 export class Inflation {
-  readonly #lineBytesMax: number;
+  readonly #setup: Pick<ParseSetup, 'lineBytesMax' | 'memory'>;
   readonly #scan: ScanLines;
   readonly #reject: (line: RejectedLine) => void;
   readonly #block = new Uint8Array(ENGINE.blockBytes);
 
-  constructor(lineBytesMax: number, scan: ScanLines, reject: (line: RejectedLine) => void) {
-    this.#lineBytesMax = lineBytesMax;
+  constructor(
+    setup: Pick<ParseSetup, 'lineBytesMax' | 'memory'>,
+    scan: ScanLines,
+    reject: (line: RejectedLine) => void,
+  ) {
+    this.#setup = setup;
     this.#scan = scan;
     this.#reject = reject;
   }
@@ -47,7 +52,7 @@ export class Inflation {
     const tallies: PieceTally[] = [];
     for (const [i, piece] of task.pieces.entries()) {
       const tally = emptyTally(piece.unit, 0);
-      const stored = new Uint8Array(piece.buffer, piece.byteOffset, piece.length);
+      const stored = storedBytes(piece, this.#setup.memory);
       const fromOffset = task.fromOffsets[i]!;
       const error = await this.#decompress(
         task.format,
@@ -68,6 +73,7 @@ export class Inflation {
       task.port.postMessage({ kind: 'tally', tally } satisfies StreamOutput);
     let tally: PieceTally | null = null;
     let endOffset = task.fromOffset;
+    const { memory } = this.#setup;
     const pieces = async function* () {
       for await (const piece of input) {
         if (tally !== null) {
@@ -75,7 +81,7 @@ export class Inflation {
           post(tally);
         }
         tally = emptyTally(piece.unit, endOffset);
-        yield new Uint8Array(piece.buffer, piece.byteOffset, piece.length);
+        yield storedBytes(piece, memory);
       }
     };
     const error = await this.#decompress(
@@ -134,7 +140,7 @@ export class Inflation {
       oversize: (line: OversizeLine) => this.#rejectOversize(line, current()),
     };
     return new LineCutter<CutBuffer>(
-      { start, end: Number.POSITIVE_INFINITY, lineBytesMax: this.#lineBytesMax },
+      { start, end: Number.POSITIVE_INFINITY, lineBytesMax: this.#setup.lineBytesMax },
       target,
     );
   }
@@ -152,6 +158,10 @@ export function oversizeReject(line: OversizeLine, unit: number): RejectedLine {
   const { objectOffset, length, head } = line;
   const message = `The line is ${length} bytes long; data holds its first ${head.byteLength}`;
   return { unit, code: 'RECORD_TOO_LARGE', message, objectOffset, length, data: head };
+}
+
+function storedBytes({ buffer, byteOffset, length }: RawPiece, memory: SharedArrayBuffer): Uint8Array {
+  return new Uint8Array(buffer ?? memory, byteOffset, length);
 }
 
 function writeAll(cutter: LineCutter<CutBuffer>, bytes: Uint8Array): void {

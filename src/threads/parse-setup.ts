@@ -14,6 +14,8 @@ export interface ParseSetup {
   /** First hash key of each publisher, u64 pairs. */
   readonly starts: BigUint64Array;
   readonly doorbells: SharedArrayBuffer;
+  /** All blocks (src/source/block-pool.ts). */
+  readonly memory: SharedArrayBuffer;
   /** Int32Array of one cell: PHASE (src/publish/setup.ts). */
   readonly control: SharedArrayBuffer;
   /** Int32Array of two cells: parsers started so far; bytes of messages that the main thread has not taken yet. */
@@ -36,7 +38,8 @@ export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1 } as const;
 
 /** Raw bytes to look at: `buffer` from `byteOffset`, `length` bytes. */
 export interface RawPiece {
-  readonly buffer: SharedArrayBuffer;
+  /** Null: the memory of all blocks, which every parser has mapped. A shared buffer in a message costs more than its bytes. */
+  readonly buffer: SharedArrayBuffer | null;
   readonly byteOffset: number;
   readonly length: number;
   /** Offset in the object: of the first byte (plain), or in the stored bytes (compressed). */

@@ -84,15 +84,13 @@ export class ParseThread {
   }
 
   #inflate(task: Exclude<ParseTask, { kind: 'plain' }>): Promise<PieceTally[]> {
-    const inflation = new Inflation(this.setup.lineBytesMax, this.#scan.bind(this), (line) =>
-      this.#post([line]),
-    );
+    const inflation = new Inflation(this.setup, this.#scan.bind(this), (line) => this.#post([line]));
     return task.kind === 'whole' ? inflation.runWhole(task) : inflation.runStream(task);
   }
 
   #scanPlain(piece: RawPiece): PieceTally {
     const tally = emptyTally(piece.unit, piece.objectOffset);
-    const bytes = new Uint8Array(piece.buffer, piece.byteOffset, piece.length);
+    const bytes = new Uint8Array(piece.buffer ?? this.setup.memory, piece.byteOffset, piece.length);
     this.#scan(bytes, 0, piece.length, piece.objectOffset, tally, Buffer.from(piece.coordinate));
     return tally;
   }
