@@ -17,6 +17,8 @@ import { type CorpusObject, corpus } from './corpus.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 export const SECRETS = ['canary-secret-2b7e151628aed2a6', 'canary-token-abf7158809cf4f3c'];
 const STREAM = 'chaos';
+/** Small requests, so that many are in flight when a process dies. */
+export const BATCH_RECORDS = 40;
 
 export interface WorldOptions {
   readonly random: () => number;
@@ -86,7 +88,16 @@ export class World {
       ...['--stream', STREAM, '--journal', this.journal, '--dead-letter', this.letters],
       ...['--s3-endpoint-url', this.s3.endpoint, '--kinesis-endpoint-url', this.kinesis.endpoint],
       ...['--json', '--quiet', '--segment-size', '64KiB', '--memory', '128MiB'],
-      ...['--parsers', '2', '--publishers', '2', '--batch-records', '40', '--in-flight', '2'],
+      ...[
+        '--parsers',
+        '2',
+        '--publishers',
+        '2',
+        '--batch-records',
+        String(BATCH_RECORDS),
+        '--in-flight',
+        '2',
+      ],
       ...flags,
     ];
   }

@@ -10,7 +10,7 @@ import { FAULT_POINTS, type FaultPoint } from '../../src/fault-points.ts';
 import { readStatus } from '../../src/report/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, duplicatesIn, type FinalReport } from './checker.ts';
-import { type Ended, runOnce, SECRETS, World } from './harness.ts';
+import { BATCH_RECORDS, type Ended, runOnce, SECRETS, World } from './harness.ts';
 import { expectedOf } from './oracle.ts';
 
 export interface KillRun {
@@ -106,7 +106,7 @@ export async function killLoop(
           letters: world.lettersText(),
           report: final,
           exitCode: last!.exitCode,
-          duplicatesMax: Math.max(0, duplicatesMax) + ambiguousOf(final),
+          duplicatesMax: Math.max(0, duplicatesMax) + withoutAnswer(world),
           order,
           storedByRerun,
           rssBytesMax: RSS_BYTES_MAX,
@@ -173,7 +173,10 @@ function reportOf(ended: Ended, problems: string[]): FinalReport | null {
   }
 }
 
-/** Requests without an answer were sent again. */
-function ambiguousOf(report: FinalReport): number {
-  return report.records.ambiguous;
+/**
+ * Records of requests that were stored and whose answer never came: each was sent again. Counted at the server, since a process
+ * that is killed takes its own count with it.
+ */
+function withoutAnswer(world: World): number {
+  return (world.kinesis.stats().faultsFired.reset ?? 0) * BATCH_RECORDS;
 }
