@@ -1,7 +1,8 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --single-threaded-gc
 /**
  * The program's front door. Plain JavaScript, so that a Node that is too old gets one clear line instead of a syntax error.
- * In the repository it runs the TypeScript sources, in the published package the compiled ones.
+ * The flag in the first line: the engine has a thread for each core, and the collector's helper threads only take time from them
+ * (docs/PERFORMANCE.md). In the repository it runs the TypeScript sources, in the published package the compiled ones.
  */
 import { existsSync } from 'node:fs';
 

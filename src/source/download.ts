@@ -171,18 +171,20 @@ class Attempt {
         }
         body.pause();
         watch.pause();
+        // The connection receives into one buffer (src/aws/reading-agent.ts): what is kept beyond this call is a copy.
+        const rest = Uint8Array.from(chunk.subarray(taken));
         this.#sink
           .room()
           .then(() => {
             if (isSettled) return;
             watch.resume();
-            offer(chunk.subarray(taken));
+            offer(rest);
           })
           .catch(settle);
       };
       let received = this.position;
       let hasEnded = false;
-      const onData = (chunk: Buffer) => {
+      const onData = (chunk: Uint8Array) => {
         received += chunk.length;
         if (received > this.#end)
           return settle(new S3Failure('unreadable', 'the body is longer than the range asked for'));
