@@ -128,18 +128,31 @@ inline uint32_t equalBits(__m128i bytes, char byte) {
   return uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte))));
 }
 
-inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
+/** 16 bytes; those past the window are not read, and as zeros they are in no number. */
+inline __m128i loadNumber(const uint8_t* at, const uint8_t* end) {
   uint8_t copy[16] = {};
   const uint8_t* from = at;
   if (end - at < 16) {
     std::memcpy(copy, at, size_t(end - at));
     from = copy;
   }
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+}
+
+inline uint32_t digitBits(__m128i bytes) {
   const __m128i digits = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
   const __m128i nine = _mm_set1_epi8(9);
+  return uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine)));
+}
+
+inline bool isPlainInteger(const uint8_t* at, const uint8_t* end) {
+  return isDigitsOnly(at, end, digitBits(loadNumber(at, end)), 16);
+}
+
+inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
+  const __m128i bytes = loadNumber(at, end);
   const NumberMasks is = {
-      uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(digits, nine), nine))),
+      digitBits(bytes),
       equalBits(bytes, '.'),
       equalBits(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'e'),
       equalBits(bytes, '-'),

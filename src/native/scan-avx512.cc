@@ -123,8 +123,14 @@ inline uint64_t prefixXor(uint64_t bits) {
 
 inline __mmask32 firstBytes(size_t count) { return count >= 32 ? ~uint32_t(0) : uint32_t((uint64_t(1) << count) - 1); }
 
-inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
+inline bool isPlainInteger(const uint8_t* at, const uint8_t* end) {
   // Bytes past the window are not read; as zeros they are in no number.
+  const __m256i bytes = _mm256_maskz_loadu_epi8(firstBytes(size_t(end - at)), at);
+  const __m256i digits = _mm256_sub_epi8(bytes, _mm256_set1_epi8('0'));
+  return isDigitsOnly(at, end, _mm256_cmple_epu8_mask(digits, _mm256_set1_epi8(9)), 31);
+}
+
+inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
   const __m256i bytes = _mm256_maskz_loadu_epi8(firstBytes(size_t(end - at)), at);
   const __m256i digits = _mm256_sub_epi8(bytes, _mm256_set1_epi8('0'));
   const __m256i lower = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));

@@ -113,7 +113,7 @@ inline uint64_t prefixXor(uint64_t bits) {
   return bits;
 }
 
-inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
+inline bool isPlainInteger(const uint8_t* at, const uint8_t* end) {
   const uint8_t first = *at;
   if (!isDecimal(first)) return false;
   for (at++; at < end && isDecimal(*at); at++) {
@@ -121,6 +121,8 @@ inline bool isPlainNumber(const uint8_t* at, const uint8_t* end) {
   }
   return at == end || isScalarEnd(*at);
 }
+
+inline bool isPlainNumber(const uint8_t*, const uint8_t*) { return false; }
 
 inline uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t) {
   uint32_t same = 0;

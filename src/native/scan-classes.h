@@ -64,6 +64,16 @@ inline bool isScalarEnd(uint8_t byte) {
   return (BYTE_CLASSES.of[byte] & (CLASS_DELIMITER | CLASS_QUOTE)) != 0;
 }
 
+/**
+ * Whether a number of nothing but digits, less than `bitCount` of them, starts at `at` and ends where its token ends.
+ * @param isDigit One bit for each of the first bytes. @param bitCount At most 31.
+ */
+[[gnu::always_inline]] inline bool isDigitsOnly(const uint8_t* at, const uint8_t* end, uint32_t isDigit, uint32_t bitCount) {
+  const uint32_t count = uint32_t(__builtin_ctz(~isDigit | (1u << bitCount)));
+  if (count == 0 || count == bitCount || (count > 1 && *at == '0')) return false;
+  return at + count == end || isScalarEnd(at[count]);
+}
+
 /** What the first bytes at a number are, one bit each; those past the end of the window are nothing. */
 struct NumberMasks {
   uint32_t digit, dot, exponent, minus, plus;
@@ -92,7 +102,8 @@ struct NumberMasks {
   wrong |= (dot & (dot - 1)) | (exponent & (exponent - 1));           // one of each at most
   wrong |= dot & (0 - exponent);                                      // in this order
   wrong |= ~(digit >> start) & 1;                                     // a digit comes first
-  wrong |= (digit >> (start + 1)) & uint32_t(at[start] == '0') & 1;   // no digit behind a leading zero
+  const uint8_t first = at[length > start ? start : 0];               // a lone minus may be the window's last byte
+  wrong |= (digit >> (start + 1)) & uint32_t(first == '0') & 1;       // no digit behind a leading zero
   wrong |= uint32_t(length == bitCount);
   return wrong == 0 && (at + length == end || isScalarEnd(at[length]));
 }

@@ -1,4 +1,5 @@
-// Scan types: what the files of the native scanner share. One ScanState belongs to one scanner of one thread; nothing is global.
+// Scan types: what the files of the native scanner share. A scanner owns its rules and lanes, a few hundred bytes; the large
+// scratch memory belongs to the thread, because nothing in it outlives a call.
 #pragma once
 
 #include <cstddef>
@@ -89,7 +90,8 @@ const ScanKernels* scanKernelsBase();
 const ScanKernels* scanKernelsAvx2();
 const ScanKernels* scanKernelsAvx512();
 
-struct ScanState {
+/** What a scanner keeps between calls. */
+struct ScanSetup {
   const ScanKernels* kernels;
 
   // Rules.
@@ -121,7 +123,13 @@ struct ScanState {
   uint64_t* depthStack;
   /** Size of the next window: it shrinks after a full lane, because what was found beyond it is lost. */
   uint32_t windowBytes;
+  /** Windows seen, and whether the last one that was asked had many numbers that are no plain integers. Both only for speed. */
+  uint32_t windowCount;
+  bool hasMixedNumbers;
+};
 
+/** A scanner at work: its setup, and the thread's scratch. */
+struct ScanState : ScanSetup {
   // Records on their way.
   uint32_t pendingCount;
   PendingRecord pending[GROUP_RECORDS];

@@ -11,7 +11,8 @@
 //   uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState&, uint32_t tokenCount);
 //     reads 65 bytes of the block; fills tokenBytes, tokenNext and tokenAt from tokenCount on
 //   uint64_t prefixXor(uint64_t);
-//   bool isPlainNumber(const uint8_t* at, const uint8_t* end);     false also for what it cannot decide
+//   bool isPlainInteger(const uint8_t* at, const uint8_t* end);    false also for what it cannot decide
+//   bool isPlainNumber(const uint8_t* at, const uint8_t* end);     the same for every form of number
 //   uint32_t commonPrefix(const uint8_t* name, const uint8_t* wanted, uint32_t bytes, uint32_t left);
 //   bool hasBackslash(const uint8_t* start, const uint8_t* end);
 //
@@ -53,6 +54,9 @@ struct WindowScan {
   uint32_t windowBytes;
   uint32_t tokenCount;
   bool doubtsAll;
+  /** Numbers of this window, and those that were found to be no plain integers. */
+  uint32_t numberCount;
+  uint32_t otherNumberCount;
 };
 
 inline void doubt(WindowScan& scan, uint32_t at) {
@@ -320,8 +324,38 @@ inline uint64_t maybeWanted(const ScanState& state, uint32_t base) {
   return maybe;
 }
 
+/** How often integers are tried again where numbers are mixed. */
+constexpr uint32_t MIXED_WINDOWS = 16;
+
+/**
+ * Checks the numbers among 64 tokens. The branch that asks for integers first is the fastest way where most numbers are integers,
+ * and by far the slowest where that cannot be foreseen; so a window with many others turns it off for the next ones.
+ * @returns Which are wrong.
+ */
+inline uint64_t checkNumbers(WindowScan& scan, uint64_t numbers, uint32_t base) {
+  const ScanState& state = scan.state;
+  const uint8_t* end = scan.window + scan.windowBytes;
+  uint64_t wrong = 0;
+  if (state.hasMixedNumbers) {
+    for (uint64_t left = numbers; left != 0; left &= left - 1) {
+      const uint32_t bit = uint32_t(__builtin_ctzll(left));
+      if (!isNumberValid(scan.window + state.tokenAt[base + bit], end)) [[unlikely]] wrong |= uint64_t(1) << bit;
+    }
+    return wrong;
+  }
+  for (uint64_t left = numbers; left != 0; left &= left - 1) {
+    const uint32_t bit = uint32_t(__builtin_ctzll(left));
+    const uint8_t* at = scan.window + state.tokenAt[base + bit];
+    scan.numberCount++;
+    if (isPlainInteger(at, end)) continue;
+    scan.otherNumberCount++;
+    if (!isNumberValid(at, end)) [[unlikely]] wrong |= uint64_t(1) << bit;
+  }
+  return wrong;
+}
+
 /** Checks all pairs of neighbours in 64 tokens. @param count How many of them there are. */
-inline void checkWord(const WindowScan& scan, uint32_t base, uint32_t count, WordCarry& carry, WordChecks& checks) {
+inline void checkWord(WindowScan& scan, uint32_t base, uint32_t count, WordCarry& carry, WordChecks& checks) {
   const ScanState& state = scan.state;
   const uint8_t* bytes = state.tokenBytes + base;
   TokenMasks is;
@@ -355,10 +389,7 @@ inline void checkWord(const WindowScan& scan, uint32_t base, uint32_t count, Wor
     const uint32_t bit = uint32_t(__builtin_ctzll(left));
     if (!isLiteralValid(scan.window + state.tokenAt[base + bit], end)) [[unlikely]] wrong |= uint64_t(1) << bit;
   }
-  for (uint64_t left = scalars & ~is.letter; left != 0; left &= left - 1) {
-    const uint32_t bit = uint32_t(__builtin_ctzll(left));
-    if (!isNumberValid(scan.window + state.tokenAt[base + bit], end)) [[unlikely]] wrong |= uint64_t(1) << bit;
-  }
+  wrong |= checkNumbers(scan, scalars & ~is.letter, base);
   // Commas know their container by what follows them: in an object a name, in an array a value.
   const uint64_t listed = valueStarts & afterComma;
   wrong &= valid;
@@ -404,7 +435,8 @@ inline void walkBracket(WindowScan& scan, LineWalk& walk, uint32_t token) {
 }
 
 inline bool scanWindow(ScanState& state, ScanCall& call, const uint8_t* window, uint32_t windowBytes) {
-  WindowScan scan = {state, call, window, windowBytes, 0, false};
+  WindowScan scan = {state, call, window, windowBytes, 0, false, 0, 0};
+  if (state.windowCount++ % MIXED_WINDOWS == 0) state.hasMixedNumbers = false;
   state.doubtCount = 0;
   findTokens(scan);
   std::memset(state.tokenBytes + scan.tokenCount, '\n', 64 + 1);
@@ -439,5 +471,6 @@ inline bool scanWindow(ScanState& state, ScanCall& call, const uint8_t* window, 
     }
     walkRun(scan, walk, checks, ~done, base);
   }
+  if (scan.otherNumberCount * 8 > scan.numberCount) state.hasMixedNumbers = true;
   return true;
 }

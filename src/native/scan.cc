@@ -26,19 +26,37 @@ uint32_t listKernels(const ScanKernels** list) {
   return count;
 }
 
-void freeState(ScanState* state) {
-  if (state == nullptr) return;
-  std::free(state->tokens);
-  std::free(state->names);
-  std::free(state->laneBase);
-  std::free(state->laneBytes);
-  std::free(state->laneStarts);
-  std::free(state->lanes);
-  std::free(state->depthStack);
-  std::free(state);
+void freeSetup(ScanSetup* setup) {
+  if (setup == nullptr) return;
+  std::free(setup->tokens);
+  std::free(setup->names);
+  std::free(setup->laneBase);
+  std::free(setup->laneBytes);
+  std::free(setup->laneStarts);
+  std::free(setup->lanes);
+  std::free(setup->depthStack);
+  std::free(setup);
 }
 
-void finalizeState(napi_env, void* data, void*) { freeState(static_cast<ScanState*>(data)); }
+void finalizeSetup(napi_env, void* data, void*) { freeSetup(static_cast<ScanSetup*>(data)); }
+
+/** The thread's scratch, made when its first scanner is, and freed with the thread. */
+struct ThreadScratch {
+  ScanState* state = nullptr;
+  ~ThreadScratch() { std::free(state); }
+};
+thread_local ThreadScratch threadScratch;
+
+/** @returns Null without memory. */
+ScanState* openScratch() {
+  if (threadScratch.state != nullptr) return threadScratch.state;
+  const size_t bytes = (sizeof(ScanState) + 63) & ~size_t(63);
+  void* memory = std::aligned_alloc(64, bytes);
+  if (memory == nullptr) return nullptr;
+  std::memset(memory, 0, bytes);
+  threadScratch.state = static_cast<ScanState*>(memory);
+  return threadScratch.state;
+}
 
 uint32_t lengthOf(napi_env env, napi_value array) {
   uint32_t length = 0;
@@ -74,7 +92,7 @@ void readIndex(PointerToken& token) {
 }
 
 /** Copies both pointers' tokens into memory of the state. @returns False without memory. */
-bool readPointers(napi_env env, ScanState& state, napi_value keyTokens, napi_value hashTokens) {
+bool readPointers(napi_env env, ScanSetup& state, napi_value keyTokens, napi_value hashTokens) {
   const napi_value arrays[2] = {state.hasKey ? keyTokens : nullptr, state.hasHashKey ? hashTokens : nullptr};
   const uint32_t counts[2] = {lengthOf(env, arrays[0]), lengthOf(env, arrays[1])};
   size_t namesBytes = NAME_SLACK;
@@ -110,7 +128,7 @@ bool readPointers(napi_env env, ScanState& state, napi_value keyTokens, napi_val
   return true;
 }
 
-bool readLanes(napi_env env, ScanState& state, napi_value lanes, napi_value starts) {
+bool readLanes(napi_env env, ScanSetup& state, napi_value lanes, napi_value starts) {
   const uint32_t count = lengthOf(env, lanes);
   state.laneCount = count;
   state.laneBase = static_cast<uint8_t**>(std::calloc(count + 1, sizeof(uint8_t*)));
@@ -148,10 +166,8 @@ napi_value throwNoMemory(napi_env env) {
 /** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, lanes, starts, instructions) */
 napi_value scanCreate(napi_env env, napi_callback_info info) {
   const Args<8> args(env, info);
-  const size_t stateBytes = (sizeof(ScanState) + 63) & ~size_t(63);
-  auto* state = static_cast<ScanState*>(std::aligned_alloc(64, stateBytes));
+  auto* state = static_cast<ScanSetup*>(std::calloc(1, sizeof(ScanSetup)));
   if (state == nullptr) return throwNoMemory(env);
-  std::memset(static_cast<void*>(state), 0, stateBytes);
   const ScanKernels* kernels[KERNELS_MAX];
   const uint32_t kernelCount = listKernels(kernels);
   const double wanted = doubleOf(env, args[7]);
@@ -167,11 +183,11 @@ napi_value scanCreate(napi_env env, napi_callback_info info) {
   state->windowBytes = WINDOW_BYTES;
   // Untouched memory costs nothing: of a high limit only the depth that lines have is ever used.
   state->depthStack = static_cast<uint64_t*>(std::calloc(size_t(state->depthMax) / 64 + 2, sizeof(uint64_t)));
-  const bool isWhole = state->depthStack != nullptr && readPointers(env, *state, args[0], args[1]) &&
+  const bool isWhole = openScratch() != nullptr && state->depthStack != nullptr && readPointers(env, *state, args[0], args[1]) &&
                        readLanes(env, *state, args[5], args[6]);
   napi_value external;
-  if (!isWhole || napi_create_external(env, state, finalizeState, nullptr, &external) != napi_ok) {
-    freeState(state);
+  if (!isWhole || napi_create_external(env, state, finalizeSetup, nullptr, &external) != napi_ok) {
+    freeSetup(state);
     return throwNoMemory(env);
   }
   return external;
@@ -224,7 +240,11 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   const Args<10> args(env, info);
   void* external = nullptr;
   if (napi_get_value_external(env, args[0], &external) != napi_ok) return nullptr;
-  ScanState& state = *static_cast<ScanState*>(external);
+  ScanSetup& setup = *static_cast<ScanSetup*>(external);
+  ScanState* scratch = openScratch();
+  if (scratch == nullptr) return throwNoMemory(env);
+  ScanState& state = *scratch;
+  static_cast<ScanSetup&>(state) = setup;
   const View<uint8_t> bytes = viewOf<uint8_t>(env, args[1]);
   const View<uint8_t> coordinate = viewOf<uint8_t>(env, args[7]);
   const View<double> sums = viewOf<double>(env, args[8]);
@@ -247,7 +267,9 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].open(state.laneBase[i], state.laneBytes[i]);
   scanLines(state, call, call.bytes + from);
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].publish();
-  if (call.status == STATUS_LANE_FULL) state.windowBytes = WINDOW_BYTES_LEAST;
+  setup.windowBytes = call.status == STATUS_LANE_FULL ? WINDOW_BYTES_LEAST : state.windowBytes;
+  setup.windowCount = state.windowCount;
+  setup.hasMixedNumbers = state.hasMixedNumbers;
   const ScanSums result = {double(call.status),        double(call.next - call.bytes), double(call.laneIndex),
                            double(call.laneNeedBytes), double(call.lines),             double(call.blank),
                            double(call.rejected),      double(call.records),           double(call.recordBytes)};
