@@ -18,6 +18,8 @@ const { values } = parseArgs({
 });
 const killsWanted = Number(values.kills);
 const perRun = Number(values['kills-per-run']);
+/** So many broken runs are enough: a command that cannot even start would be tried for ever. */
+const BROKEN_MAX = 5;
 const startedMs = Date.now();
 const runs: KillRun[] = [];
 let kills = 0;
@@ -30,7 +32,8 @@ for (let seed = Number(values.only ?? values.seed); kills < killsWanted; seed +=
     console.error(
       `Seed ${seed} broke a promise; replay: npm run chaos -- --only ${seed} --kills 1 --kills-per-run ${perRun}`,
     );
-  if (values.only !== undefined) break;
+  if (values.only !== undefined || runs.filter(({ problems }) => problems.length > 0).length === BROKEN_MAX)
+    break;
 }
 const killsBy: Record<string, number> = {};
 for (const run of runs)
