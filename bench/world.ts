@@ -1,0 +1,151 @@
+/**
+ * World: an S3 origin, a Kinesis sink and contenders that carry from one to the other, each a process of its own.
+ * Takes  what the origin holds and how many shards the sink has; then the command line of a contender, run by run.
+ * Gives  wall seconds, CPU seconds and peak memory of the contender alone.
+ * Owns   the child processes, and a folder for journals that goes with them.
+ *
+ *   [origin: bench/server.ts] --loopback--> [contender] --loopback--> [sink: bench/server.ts]
+ *      cores 0 .. n/4                        the others                  cores 0 .. n/4
+ *
+ * With fewer than four cores nothing is pinned, and CPU-seconds are the figure to look at.
+ */
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { Digest, OriginReady, OriginSpec, SinkSpec } from './server.ts';
+
+/** What one run of a contender cost. */
+export interface Cost {
+  readonly wallSeconds: number;
+  readonly userSeconds: number;
+  readonly systemSeconds: number;
+  readonly cpuSeconds: number;
+  readonly rssPeakBytes: number;
+  readonly exitCode: number;
+  readonly stdout: string;
+}
+
+const PINNED_CORES_MIN = 4;
+const USAGE = fileURLToPath(new URL('usage.mjs', import.meta.url));
+const MILLRACE = fileURLToPath(new URL('../src/bin.mjs', import.meta.url));
+
+/** Cores for servers and for contenders, or null: nothing is pinned. */
+function pinning(): { servers: string; contenders: string } | null {
+  const cores = availableParallelism();
+  if (cores < PINNED_CORES_MIN || process.platform !== 'linux') return null;
+  try {
+    execFileSync('taskset', ['--version'], { stdio: 'ignore' });
+  } catch {
+    return null;
+  }
+  const serverCores = cores >> 2;
+  return { servers: `0-${serverCores - 1}`, contenders: `${serverCores}-${cores - 1}` };
+}
+
+async function startServer(
+  spec: OriginSpec | SinkSpec,
+): Promise<{ child: ChildProcess; ready: OriginReady }> {
+  const child = fork(new URL('server.ts', import.meta.url));
+  const pins = pinning();
+  if (pins !== null) execFileSync('taskset', ['-acp', pins.servers, `${child.pid}`], { stdio: 'ignore' });
+  child.send(spec);
+  const [ready] = await once(child, 'message');
+  return { child, ready };
+}
+
+export class World {
+  /** Bytes and lines of the origin, uncompressed. */
+  readonly bytes: number;
+  readonly lines: number;
+  readonly #origin: { child: ChildProcess; ready: OriginReady };
+  readonly #sink: { child: ChildProcess; ready: { endpoint: string } };
+  readonly #folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+
+  private constructor(
+    origin: { child: ChildProcess; ready: OriginReady },
+    sink: { child: ChildProcess; ready: { endpoint: string } },
+  ) {
+    this.#origin = origin;
+    this.#sink = sink;
+    this.bytes = origin.ready.bytes;
+    this.lines = origin.ready.lines;
+  }
+
+  static async start(origin: Omit<OriginSpec, 'kind'>, sink: Omit<SinkSpec, 'kind'>): Promise<World> {
+    return new World(
+      await startServer({ kind: 'origin', ...origin }),
+      await startServer({ kind: 'sink', ...sink }),
+    );
+  }
+
+  /** Runs one process to its end, and measures it from its start. @throws Where it does not end with 0. */
+  async run(args: readonly string[]): Promise<Cost> {
+    const pins = pinning();
+    const command = [process.execPath, '--import', USAGE, ...args];
+    if (pins !== null) command.unshift('taskset', '-ac', pins.contenders);
+    const startMs = performance.now();
+    const child = spawn(command[0]!, command.slice(1), {
+      cwd: this.#folder,
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+      env: {
+        ...process.env,
+        AWS_ACCESS_KEY_ID: 'bench',
+        AWS_SECRET_ACCESS_KEY: 'bench',
+        AWS_REGION: 'us-east-1',
+        AWS_ENDPOINT_URL_S3: this.#origin.ready.endpoint,
+        AWS_ENDPOINT_URL_KINESIS: this.#sink.ready.endpoint,
+      },
+    });
+    const [stdout, usage, [exitCode]] = await Promise.all([
+      text(child.stdout!),
+      text(child.stdio[3] as NonNullable<typeof child.stdout>),
+      once(child, 'exit'),
+    ]);
+    const wallSeconds = (performance.now() - startMs) / 1000;
+    if (exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${exitCode}: ${stdout}`);
+    const { userSeconds, systemSeconds, rssPeakBytes } = JSON.parse(usage);
+    const cpuSeconds = userSeconds + systemSeconds;
+    return { wallSeconds, userSeconds, systemSeconds, cpuSeconds, rssPeakBytes, exitCode, stdout };
+  }
+
+  /** The engine as users run it, journal included; stdout is its report. @throws Where a record is missing in its books. */
+  async backfill(flags: readonly string[], nodeFlags: readonly string[] = []): Promise<Cost> {
+    const cost = await this.run([
+      ...nodeFlags,
+      MILLRACE,
+      'backfill',
+      's3://bench/events/',
+      ...['--stream', 'bench', '--restart', '--json', '--quiet', ...flags],
+    ]);
+    const { delivered } = JSON.parse(cost.stdout).records;
+    if (delivered !== this.lines && !flags.includes('--dry-run'))
+      throw new Error(`Delivered ${delivered} of ${this.lines} records`);
+    return cost;
+  }
+
+  /** @throws Unless the sink, started with `discard: false`, holds exactly the origin's lines. */
+  async checkDelivered(contender: string): Promise<void> {
+    this.#sink.child.send('digest');
+    const [found] = (await once(this.#sink.child, 'message')) as [Digest];
+    const wanted = this.#origin.ready.digest;
+    if (found.records !== wanted.records || found.sum !== wanted.sum) {
+      throw new Error(
+        `${contender} delivered ${found.records} records of ${wanted.records}, sum ${found.sum}, not ${wanted.sum}`,
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    const ends = [this.#origin, this.#sink].map(({ child }) => {
+      const end = once(child, 'exit');
+      child.disconnect();
+      return end;
+    });
+    await Promise.all(ends);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
