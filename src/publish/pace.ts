@@ -114,8 +114,12 @@ export class ShardPace {
     this.#factor = Math.max(FACTOR_MIN, this.#factor * (1 - refusedShare / 2));
   }
 
-  /** Backs off after a request that failed as a whole. */
-  onRequestFailed(nowMs: number): void {
+  /**
+   * Backs off after a request that failed as a whole, or that ended in InternalFailure for some records.
+   * @param failures How often these records failed before: other requests that go well must not reset their patience.
+   */
+  onRequestFailed(nowMs: number, failures = 0): void {
+    this.#attempts = Math.max(this.#attempts, failures);
     this.#backOff(1, nowMs);
   }
 

@@ -55,6 +55,7 @@ export class Publisher {
   #firstShard = 0;
   #refresh: 'idle' | 'due' | 'running' = 'idle';
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  #refreshFailingSinceMs: number | null = null;
   #error: MillraceError | null = null;
 
   constructor(setup: PublishSetup, parts: PublisherParts) {
@@ -177,7 +178,8 @@ export class Publisher {
         const settlement = settle(this.#settleParts, shardIndex, batch, answer);
         const stored = { records: settlement.storedRecords, bytes: settlement.storedBytes };
         paces[shardIndex]!.onAnswer(stored, settlement.throttledRecords, this.#parts.nowMs());
-        if (settlement.failedRecords > 0) paces[shardIndex]!.onRequestFailed(this.#parts.nowMs());
+        if (settlement.failedRecords > 0)
+          paces[shardIndex]!.onRequestFailed(this.#parts.nowMs(), batch.failures);
         if (settlement.refused.length > 0) this.#parts.post({ kind: 'refused', records: settlement.refused });
         if (answer.verdict.strayShardId !== null && this.#refresh === 'idle') this.#refresh = 'due';
         this.#count(STAT.RECORDS, settlement.storedRecords);
@@ -266,16 +268,32 @@ export class Publisher {
         this.#parts.post({ kind: 'reshard', shardCount: shards.length });
       }
       this.#refresh = 'idle';
+      this.#refreshFailingSinceMs = null;
     } catch (error) {
-      // The shards are between two states, or the call failed: the publisher says so and asks again.
-      this.#parts.post({
-        kind: 'refresh-failed',
-        reason: error instanceof Error ? error.message : String(error),
-      });
       this.#refresh = 'due';
+      this.#onRefreshFailed(error);
     }
     this.#refreshedAtMs = this.#parts.nowMs();
     this.#bell.ring(this.#setup.publisherIndex);
+  }
+
+  /** The shards are between two states, or the call failed: the publisher says so and asks again, but not for ever. */
+  #onRefreshFailed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#parts.post({ kind: 'refresh-failed', reason });
+    if (error instanceof MillraceError && error.exitCode === 2) {
+      this.#error ??= error;
+      return;
+    }
+    const nowMs = this.#parts.nowMs();
+    this.#refreshFailingSinceMs ??= nowMs;
+    if (nowMs - this.#refreshFailingSinceMs < this.#setup.rules.awayMs) return;
+    const seconds = Math.round(this.#setup.rules.awayMs / 1000);
+    this.#error ??= new MillraceError(
+      'MILLRACE_SERVICE_AWAY',
+      `Cannot list the shards of stream ${this.#setup.target.name}: not once in ${seconds} s, last: ${reason}; run the same command again later`,
+      { exitCode: 3 },
+    );
   }
 
   #count(column: number, amount: number): void {

@@ -59,13 +59,12 @@ function settleRefused(parts: SettleParts, shardIndex: number, batch: Batch, ans
   if (rest) queues.unshift(shardIndex, rest);
   const throttled = countMarks(answer.frameVerdicts, VERDICT.THROTTLED);
   const failed = countMarks(answer.frameVerdicts, VERDICT.FAILED);
-  const again =
-    parts.rules.order === 'key'
-      ? [takeRefused(parts, shardIndex, batch, answer)]
-      : [
-          take(parts, shardIndex, batch, answer, answer.frameVerdicts, VERDICT.THROTTLED),
-          takeFailed(parts, shardIndex, batch, answer),
-        ];
+  // Throttled and failed records part: only failures count towards a refusal for good. In order mode that changes no order,
+  // because a request holds each key once (or is one aggregated record, whose frames share one verdict).
+  const again = [
+    take(parts, shardIndex, batch, answer, answer.frameVerdicts, VERDICT.THROTTLED),
+    takeFailed(parts, shardIndex, batch, answer),
+  ];
   let count = batch.count - (rest?.count ?? 0);
   let payloadBytes = batch.payloadBytes - (rest?.payloadBytes ?? 0);
   const refused: RefusedRecord[] = [];
@@ -94,16 +93,6 @@ function takeFailed(parts: SettleParts, shardIndex: number, batch: Batch, answer
   const failed = take(parts, shardIndex, batch, answer, answer.frameVerdicts, VERDICT.FAILED);
   if (failed) failed.failures++;
   return failed;
-}
-
-/** In order mode whatever was refused goes back to the head as one, in line order. */
-function takeRefused(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {
-  const marks = answer.frameVerdicts.map((verdict) =>
-    verdict === VERDICT.THROTTLED || verdict === VERDICT.FAILED ? GOES : STAYS,
-  );
-  const refused = take(parts, shardIndex, batch, answer, marks, GOES);
-  if (refused && answer.frameVerdicts.includes(VERDICT.FAILED)) refused.failures++;
-  return refused;
 }
 
 /** Frames behind the last one that fitted into the request. */
@@ -145,7 +134,11 @@ function settleStrays(parts: SettleParts, shardIndex: number, batch: Batch, answ
   );
   parts.codec.acknowledge(batch.buffer.subarray(0, framesBytes), frames, marks, GOES, parts.acknowledged);
   const strayed = take(parts, shardIndex, batch, answer, marks, COMBINED);
-  if (strayed) parts.shardSet.keepStrayed(strayed, answer.verdict.strayShardId);
+  if (!strayed) return null;
+  // The answer names one stray shard. Where records that travelled alone strayed too it may be theirs: then all go again.
+  const shardId = marks.includes(GOES) ? null : answer.verdict.strayShardId;
+  parts.shardSet.queues.disown(shardIndex, strayed);
+  parts.shardSet.keepStrayed(strayed, shardId);
   return strayed;
 }
 

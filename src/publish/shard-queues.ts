@@ -143,6 +143,11 @@ export class ShardQueues {
     this.#pool.give(batch.buffer);
   }
 
+  /** Takes a batch off its shard's share: it waits elsewhere until it is adopted. Its memory stays out of the pool. */
+  disown(shardIndex: number, batch: Batch): void {
+    this.#heldBytes[shardIndex]! -= batch.buffer.byteLength;
+  }
+
   /** A batch of its own for records taken out of another one. Passes the budget: it exists only while its request does. */
   fork(shardIndex: number, bytes: number, from: Batch): Batch {
     const buffer = this.#pool.take(bytes, true)!;
@@ -154,7 +159,7 @@ export class ShardQueues {
   takeAll(): Batch[] {
     const all: Batch[] = [];
     for (let i = 0; i < this.shards.length; i++) {
-      this.close(i);
+      if (this.table.buffers[i]) this.#retire(i);
       all.push(...this.#ready[i]!.splice(0));
       this.#heldBytes[i] = 0;
     }

@@ -30,7 +30,8 @@ export async function probeStream(client: KinesisClient, stream: string): Promis
     .catch((error: unknown) => {
       throw explain(error, stream, 'kinesis:DescribeStreamSummary');
     });
-  if (!summary?.StreamName || !summary.StreamARN) throw streamError(stream, 'the service described no stream', '');
+  if (!summary?.StreamName || !summary.StreamARN)
+    throw streamError(stream, 'the service described no stream', '');
   if (summary.StreamStatus !== 'ACTIVE' && summary.StreamStatus !== 'UPDATING') {
     throw streamError(stream, `it is ${summary.StreamStatus}`, 'wait until it is ACTIVE');
   }
@@ -41,7 +42,9 @@ export async function probeStream(client: KinesisClient, stream: string): Promis
     traits: {
       isOnDemand: summary.StreamModeDetails?.StreamMode === 'ON_DEMAND',
       isAutoDistributed: summary.RecordDistributionStrategy === 'AUTO',
-      recordBytesMax: summary.MaxRecordSizeInKiB ? summary.MaxRecordSizeInKiB * KIB : KINESIS.recordBytesDefault,
+      recordBytesMax: summary.MaxRecordSizeInKiB
+        ? summary.MaxRecordSizeInKiB * KIB
+        : KINESIS.recordBytesDefault,
     },
   };
 }
@@ -56,7 +59,9 @@ export async function listOpenShards(client: KinesisClient, streamArn: string): 
   try {
     do {
       const page = await client.send(
-        new ListShardsCommand(nextToken ? { NextToken: nextToken } : { StreamARN: streamArn, ShardFilter: { Type: 'AT_LATEST' } }),
+        new ListShardsCommand(
+          nextToken ? { NextToken: nextToken } : { StreamARN: streamArn, ShardFilter: { Type: 'AT_LATEST' } },
+        ),
       );
       shards.push(...(page.Shards ?? []));
       nextToken = page.NextToken;
@@ -76,7 +81,11 @@ export async function listOpenShards(client: KinesisClient, streamArn: string): 
 }
 
 function streamError(stream: string, why: string, advice: string, exitCode: 2 | 3 = 2): MillraceError {
-  return new MillraceError('MILLRACE_STREAM', `Cannot use stream ${stream}: ${why}${advice ? `; ${advice}` : ''}`, { exitCode });
+  return new MillraceError(
+    'MILLRACE_STREAM',
+    `Cannot use stream ${stream}: ${why}${advice ? `; ${advice}` : ''}`,
+    { exitCode },
+  );
 }
 
 /** What a failed control-plane call means to the user. @param action The IAM action that the call needs. */
@@ -89,15 +98,28 @@ function explain(error: unknown, stream: string, action: string): MillraceError 
     case 'AccessDeniedException':
       return streamError(stream, 'access denied', `allow ${action} on it`);
     case 'CredentialsProviderError':
-      return streamError(stream, 'no credentials found', 'set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use --profile');
+      return streamError(
+        stream,
+        'no credentials found',
+        'set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use --profile',
+      );
     case 'ExpiredTokenException':
     case 'UnrecognizedClientException':
     case 'InvalidSignatureException':
-      return streamError(stream, `${name}: ${message}`, 'check the credentials and the clock of this machine');
+      return streamError(
+        stream,
+        `${name}: ${message}`,
+        'check the credentials and the clock of this machine',
+      );
   }
-  if (message === 'Region is missing') return streamError(stream, 'no region', 'set AWS_REGION or use --region');
+  if (message === 'Region is missing')
+    return streamError(stream, 'no region', 'set AWS_REGION or use --region');
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return streamError(stream, `the endpoint cannot be reached (${code})`, 'check --kinesis-endpoint-url and the network');
+    return streamError(
+      stream,
+      `the endpoint cannot be reached (${code})`,
+      'check --kinesis-endpoint-url and the network',
+    );
   }
   return streamError(stream, `${name ?? 'error'}: ${message ?? String(error)}`, '', 3);
 }

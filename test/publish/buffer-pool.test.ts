@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { BufferPool } from '../../src/publish/buffer-pool.ts';
+
+const KIB64 = 64 * 1024;
+
+describe('BufferPool', () => {
+  it.each([
+    [1, KIB64],
+    [KIB64, KIB64],
+    [KIB64 + 1, 2 * KIB64],
+  ])('gives %s bytes as %s', (bytes, size) => {
+    expect(new BufferPool(1e9).take(bytes)!.byteLength).toBe(size);
+  });
+
+  it('says no one byte over its budget, and yes again when something came back', () => {
+    const pool = new BufferPool(2 * KIB64);
+    const first = pool.take(1)!;
+    expect(pool.take(KIB64)).not.toBeNull();
+    expect(pool.take(1)).toBeNull();
+    pool.give(first);
+    expect(pool.take(1)).toBe(first);
+  });
+
+  it('passes the budget for a must, and for one buffer when nothing else is out', () => {
+    const pool = new BufferPool(KIB64);
+    const large = pool.take(10 * KIB64)!;
+    expect(pool.take(1)).toBeNull();
+    const must = pool.take(1, true)!;
+    expect(pool.outBytes).toBe(17 * KIB64);
+    pool.give(large);
+    pool.give(must);
+    expect(pool.outBytes).toBe(0);
+  });
+});

@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { VERDICT } from '../../src/publish/codec.ts';
+import { readRefused } from '../../src/publish/frame-walk.ts';
+import { settle } from '../../src/publish/settle.ts';
+import { codecs } from './codecs.ts';
+import { record } from './frames.ts';
+import { answerOf, batchOf, evenShards, setupOf, shardSetOf } from './publishing.ts';
+
+const { STORED, THROTTLED, FAILED, STRAY } = VERDICT;
+
+/** Takes everything that waits for a shard, as the offsets of its records, and gives its memory back. */
+function waitingOf(bench: ReturnType<typeof shardSetOf>, shardIndex = 0): number[] {
+  const { queues } = bench.shardSet;
+  const offsets: number[] = [];
+  queues.close(shardIndex);
+  while (queues.peek(shardIndex)) {
+    const batch = queues.shift(shardIndex);
+    offsets.push(...readRefused(batch, '').map((r) => r.objectOffset));
+    queues.release(shardIndex, batch);
+  }
+  return offsets;
+}
+
+describe.each(codecs)('settle with the $kind codec', (codec) => {
+  const start = (rules: Parameters<typeof setupOf>[1] = {}, shardCount = 1) => {
+    const bench = shardSetOf(codec, setupOf(evenShards(shardCount), rules));
+    const parts = {
+      shardSet: bench.shardSet,
+      codec,
+      rules: bench.setup.rules,
+      acknowledged: bench.acknowledged,
+    };
+    return { bench, parts };
+  };
+
+  it.each(['none', 'key'] as const)(
+    'sends only refused records again, whatever the mix, order %s',
+    (order) => {
+      fc.assert(
+        fc.property(
+          fc.array(fc.constantFrom(STORED, THROTTLED, FAILED), { minLength: 1, maxLength: 60 }),
+          (verdicts) => {
+            const { bench, parts } = start({ order });
+            const records = verdicts.map((_, i) => record({ key: `k${i}`, lineOffset: i, unit: i }));
+            const batch = batchOf(bench, records);
+            const settlement = settle(parts, 0, batch, answerOf(batch, verdicts));
+            const acknowledged = verdicts.map((_, i) => bench.acknowledged[i]);
+            expect(acknowledged).toEqual(verdicts.map((v) => (v === STORED ? 1 : 0)));
+            const again = verdicts.flatMap((v, i) => (v === STORED ? [] : [i]));
+            expect(waitingOf(bench).sort((a, b) => a - b)).toEqual(again);
+            expect(settlement.storedRecords).toBe(verdicts.length - again.length);
+            expect(settlement.refused).toEqual([]);
+            expect(bench.pool.outBytes).toBe(0);
+          },
+        ),
+        { numRuns: 200 },
+      );
+    },
+  );
+
+  it.each([
+    { name: 'keeps a record one failure before the limit', failures: 3, refused: [] },
+    { name: 'refuses a record at the limit of failures', failures: 4, refused: [1] },
+  ])('$name, and never one that was only throttled', ({ failures, refused }) => {
+    for (const order of ['none', 'key'] as const) {
+      const { bench, parts } = start({ order });
+      const batch = batchOf(
+        bench,
+        [0, 1].map((i) => record({ key: `k${i}`, lineOffset: i })),
+        0,
+        failures,
+      );
+      const settlement = settle(parts, 0, batch, answerOf(batch, [THROTTLED, FAILED]));
+      expect(settlement.refused.map((r) => r.objectOffset)).toEqual(refused);
+      expect(waitingOf(bench).sort()).toEqual([0, 1].filter((i) => !refused.includes(i)));
+      expect(bench.pool.outBytes).toBe(0);
+    }
+  });
+
+  it('acknowledges a record that travelled alone wherever it landed', () => {
+    const { bench, parts } = start();
+    const batch = batchOf(bench, [record()]);
+    const settlement = settle(parts, 0, batch, answerOf(batch, [STRAY]));
+    expect([settlement.storedRecords, bench.acknowledged[0], bench.pool.outBytes]).toEqual([1, 1, 0]);
+  });
+
+  it('gives the memory of strays back also where the shard map did not change', () => {
+    const { bench, parts } = start({ aggregateBytesMax: 51_200 });
+    // More rounds than the shard's share of the memory would bear if a single one leaked.
+    for (let round = 0; round < 2_000; round++) {
+      const batch = batchOf(bench, [record(), record()]);
+      settle(parts, 0, batch, answerOf(batch, [STRAY, STRAY], [1, 1]));
+      bench.shardSet.update(evenShards(1), 0, () => {});
+      expect(waitingOf(bench)).toHaveLength(2);
+      expect(bench.pool.outBytes).toBe(0);
+    }
+    expect(bench.shardSet.queues.makeRoom(0, 1_000, 0)).toBe(true);
+  });
+
+  it('sends all combined strays again when a lone stray may be the one that the answer named', () => {
+    const { bench, parts } = start({ aggregateBytesMax: 51_200 });
+    const records = [0, 1, 2].map((i) => record({ lineOffset: i, explicitHashKey: 5n, unit: i }));
+    const batch = batchOf(bench, records);
+    settle(parts, 0, batch, {
+      ...answerOf(batch, [STRAY, STRAY, STRAY], [1, 1, 0]),
+      verdict: { counts: [0, 0, 0, 3], strayShardId: 'shard-0', failedCode: null, failedMessage: null },
+    });
+    bench.shardSet.update(evenShards(2), 0, (frames, count, marks) =>
+      codec.acknowledge(frames, count, marks, 1, bench.acknowledged),
+    );
+    expect([...bench.acknowledged.subarray(0, 3)]).toEqual([0, 0, 1]);
+    expect(waitingOf(bench)).toEqual([0, 1]);
+  });
+
+  it('acknowledges combined strays inside the range of the shard that has them and sends the rest again', () => {
+    const { bench, parts } = start({ aggregateBytesMax: 51_200 });
+    const half = 1n << 127n;
+    const records = [half - 1n, half].map((explicitHashKey, i) =>
+      record({ lineOffset: i, unit: i, explicitHashKey }),
+    );
+    const batch = batchOf(bench, records);
+    settle(parts, 0, batch, {
+      ...answerOf(batch, [STRAY, STRAY], [1, 1]),
+      verdict: { counts: [0, 0, 0, 2], strayShardId: 'shard-0', failedCode: null, failedMessage: null },
+    });
+    expect(bench.shardSet.isEmpty).toBe(false);
+    const after = bench.shardSet.update(evenShards(2), 0, (frames, count, marks) =>
+      codec.acknowledge(frames, count, marks, 1, bench.acknowledged),
+    );
+    expect(after).toEqual({ hasChanged: true, strayCount: 1, settledCount: 1 });
+    expect([...bench.acknowledged.subarray(0, 2)]).toEqual([1, 0]);
+    expect([waitingOf(bench, 0), waitingOf(bench, 1)]).toEqual([[], [1]]);
+    expect(bench.pool.outBytes).toBe(0);
+  });
+});
