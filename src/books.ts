@@ -335,6 +335,6 @@ function segmentsDone(earlier: PartialObject, segmentBytes: number): number {
   return count;
 }
 
-function nameOf({ bucket, key, etag }: { bucket: string; key: string; etag: string }): string {
-  return `${bucket}\n${key}\n${etag}`;
+function nameOf({ bucket, key, etag, part }: Pick<SourceObject, 'bucket' | 'key' | 'etag' | 'part'>): string {
+  return `${bucket}\n${key}\n${etag}\n${part ?? ''}`;
 }

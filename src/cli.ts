@@ -28,6 +28,10 @@ export async function main(args: readonly string[]): Promise<void> {
       },
     },
   });
+  // What nobody caught must not look like a run with rejects (exit 1): the journal is whole, and the same command resumes it.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => process.exit(report(error)));
+  }
   try {
     await config.load();
     await run([...args], config);

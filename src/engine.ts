@@ -196,6 +196,7 @@ class Run {
       s3,
       budget: this.#budget,
       books: this.#books,
+      letters: this.#options.letters,
       journal: journal?.state ?? null,
       setup: {
         rules,

@@ -72,6 +72,8 @@ export interface BackfillOptions {
   readonly memoryBytes: number;
   readonly timeoutMs: number | null;
   readonly dryRun: boolean;
+  /** A dead-letter file whose letters are sent in place of sources (`redrive`), or null. */
+  readonly letters: string | null;
   readonly aws: AwsOptions;
 }
 
@@ -169,6 +171,12 @@ export const BACKFILL_FLAGS: Readonly<Record<string, FlagSpec>> = {
   timeout: { kind: 'text', value: 'DURATION', help: 'orderly stop after this time, exit 3' },
   'dry-run': { kind: 'switch', help: 'everything but sending' },
 };
+
+/** Flags of `backfill` that choose objects or keep progress: dead letters have neither. */
+const SOURCE_ONLY_FLAGS: ReadonlySet<string> = new Set([
+  ...['include', 'exclude', 'start-after', 'modified-after', 'modified-before', 'inventory', 'request-payer'],
+  ...['compression', 'segment-size', 'downloads', 'journal', 'restart', 'dry-run'],
+]);
 
 /** Collects problems, so that one message names them all. */
 export class Reader {
@@ -339,10 +347,43 @@ export function parseBackfillOptions(sources: readonly string[], raw: RawFlags):
       null,
     ),
     dryRun: reader.switch('dry-run'),
+    letters: null,
     aws: readAws(reader),
   };
   reader.finish();
   return Object.freeze(options);
+}
+
+/** Flags of `redrive`: those of `backfill` that say how records are made and put. */
+export const REDRIVE_FLAGS: Readonly<Record<string, FlagSpec>> = Object.fromEntries(
+  Object.entries(BACKFILL_FLAGS).filter(([name]) => !SOURCE_ONLY_FLAGS.has(name)),
+);
+
+/**
+ * Turns raw flags of `redrive` into options of a run that sends dead letters.
+ * @param words The dead-letter file. @throws {OptionsError} With every problem.
+ */
+export function parseRedriveOptions(words: readonly string[], raw: RawFlags): BackfillOptions {
+  const reader = new Reader(raw);
+  reader.unknown({ ...COMMON_FLAGS, ...REDRIVE_FLAGS });
+  if (words.length !== 1)
+    reader.problems.push(`Expected one dead-letter file, but received ${words.length}.`);
+  let options: BackfillOptions | null = null;
+  try {
+    options = parseBackfillOptions(['-'], raw);
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error;
+    for (const problem of error.problems)
+      if (!reader.problems.includes(problem)) reader.problems.push(problem);
+  }
+  reader.finish();
+  const [letters] = words;
+  return Object.freeze({
+    ...options!,
+    sources: [],
+    letters: letters!,
+    deadLetter: options!.deadLetter ?? `${letters}.again`,
+  });
 }
 
 /** Which records are read, and what they become. */

@@ -15,6 +15,7 @@ import { OptionsError } from './errors.ts';
 import { DeadLetters } from './journal/dead-letters.ts';
 import { Journal } from './journal/journal.ts';
 import { runName } from './journal/run-name.ts';
+import { checkLetters } from './letter-source.ts';
 import type { BackfillOptions } from './options.ts';
 import type { Wire } from './publish/codec.ts';
 import { openCodec } from './publish/open-codec.ts';
@@ -33,7 +34,7 @@ export interface Prepared {
   readonly rules: RecordRules;
   readonly schema: { readonly text: string; readonly name: string } | null;
   readonly run: string;
-  /** Null in a dry run: nothing is delivered, so there is nothing to remember. */
+  /** Null in a dry run, which delivers nothing, and in a redrive, whose file of letters that failed again says what is left. */
   readonly journal: Journal | null;
   readonly deadLetters: DeadLetters | null;
   readonly deadLetterPath: string | null;
@@ -54,6 +55,7 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   const stream = await probeStream(kinesis, options.stream);
   checkTraits(options, stream);
   const shards = await listOpenShards(kinesis, stream.arn);
+  if (options.letters !== null) await checkLetters(options.letters);
   await probeSources(s3, options.sources, { requesterPays: options.requestPayer });
   const wire = options.dryRun
     ? options.wire
@@ -72,7 +74,7 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
   const run = runName(stream.name, identity);
   const base = { s3, kinesis, stream, shards, wire, rules, schema, run, notices };
-  if (options.dryRun) {
+  if (options.dryRun || options.letters !== null) {
     const path = options.deadLetter;
     const deadLetters = path === null ? null : await DeadLetters.open({ path, resume: null });
     return {

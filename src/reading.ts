@@ -14,6 +14,7 @@ import type { Budget } from './budget.ts';
 import type { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
 import type { JournalState } from './journal/state.ts';
+import { LetterSource } from './letter-source.ts';
 import { ENGINE } from './limits.ts';
 import type { RecordOptions } from './options.ts';
 import { workerFile } from './package-root.ts';
@@ -33,6 +34,8 @@ export interface ReadingOptions {
   readonly s3: S3Client;
   readonly budget: Budget;
   readonly books: Books;
+  /** A dead-letter file whose letters are read in place of the sources, or null. */
+  readonly letters: string | null;
   /** What earlier processes of the run have done, or null. */
   readonly journal: JournalState | null;
   /** What the parser threads are told; their number is that of its lanes. */
@@ -52,14 +55,31 @@ export class Reading {
   readonly #given: ReadingOptions;
   readonly #pool: Piscina<ParseTask, ParseReceipt>;
   readonly #parsePool: ParsePool;
-  readonly #source: DownloadPool;
+  readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
   readonly #abort = new AbortController();
 
   constructor(given: ReadingOptions) {
     this.#given = given;
-    const { budget, options, setup, s3 } = given;
+    const { setup } = given;
     this.#parsePool = new ParsePool({ books: given.books, onFailure: given.onFailure });
-    this.#source = new DownloadPool({
+    this.#source =
+      given.letters === null ? this.#createDownloads() : new LetterSource(given.letters, this.#parsePool);
+    this.#pool = new Piscina<ParseTask, ParseReceipt>({
+      filename: fileURLToPath(workerFile('parse')),
+      minThreads: setup.lanes.length,
+      maxThreads: setup.lanes.length,
+      workerData: { ...setup, memory: this.#source.memory },
+      // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
+      stricterFIFO: true,
+    });
+    this.#pool.on('message', given.onMessage);
+    this.#pool.on('error', (error: unknown) => given.onFailure(workerFailure('parser', error)));
+    this.#parsePool.start(this.#pool);
+  }
+
+  #createDownloads(): DownloadPool {
+    const { budget, options, setup, s3 } = this.#given;
+    return new DownloadPool({
       getter: createObjectGetter(s3, { requesterPays: options.requestPayer, clock: systemClock }),
       objects: this.#objects(),
       sink: this.#parsePool,
@@ -73,17 +93,6 @@ export class Reading {
       resume: (object) => this.#resume(object),
       signal: this.#abort.signal,
     });
-    this.#pool = new Piscina<ParseTask, ParseReceipt>({
-      filename: fileURLToPath(workerFile('parse')),
-      minThreads: setup.lanes.length,
-      maxThreads: setup.lanes.length,
-      workerData: { ...setup, memory: this.#source.memory },
-      // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
-      stricterFIFO: true,
-    });
-    this.#pool.on('message', given.onMessage);
-    this.#pool.on('error', (error: unknown) => given.onFailure(workerFailure('parser', error)));
-    this.#parsePool.start(this.#pool);
   }
 
   /** GetObject requests and bytes so far. */

@@ -74,6 +74,7 @@ class Scan {
       s3,
       budget,
       books: this.#books,
+      letters: null,
       journal: null,
       setup: {
         rules,

@@ -1,7 +1,8 @@
 /** The table of commands. */
 import Backfill from './backfill.ts';
 import Demo from './demo.ts';
+import Redrive from './redrive.ts';
 import Status from './status.ts';
 import Verify from './verify.ts';
 
-export const COMMANDS = { backfill: Backfill, demo: Demo, status: Status, verify: Verify };
+export const COMMANDS = { backfill: Backfill, demo: Demo, redrive: Redrive, status: Status, verify: Verify };

@@ -12,6 +12,12 @@ import type { CutBuffer } from './line-cutter.ts';
 /** Readable bytes behind every piece, so that vector code may load whole registers. Their content means nothing. */
 export const READ_PADDING_BYTES = 128;
 
+/** Whoever a block is given back to. */
+export interface BlockOwner {
+  /** One reference less. */
+  release(block: Block): void;
+}
+
 /** Part of a SharedArrayBuffer. `bytes` = `buffer` from `byteOffset` on. */
 export interface Block extends CutBuffer {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
@@ -19,7 +25,7 @@ export interface Block extends CutBuffer {
   readonly byteOffset: number;
   /** 0-based within the pool; -1: a buffer of its own, for one long line. */
   readonly index: number;
-  readonly slot: SlotBlocks;
+  readonly slot: BlockOwner;
   /** Pieces given away and not yet released, plus one while the slot is filling it. */
   references: number;
 }

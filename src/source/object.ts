@@ -15,6 +15,8 @@ export interface SourceObject {
   readonly lastModifiedMs: number;
   /** As S3 names it; STANDARD where it says nothing. */
   readonly storageClass: string;
+  /** Tells lines of one object apart that travel as objects of their own (redrive). Absent: the whole object. */
+  readonly part?: number;
 }
 
 /** What the stored bytes are. */
