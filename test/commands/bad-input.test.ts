@@ -1,0 +1,169 @@
+/** Bad input: issue 2. One clear line for each mistake, the right exit code, no stack trace; and no secret anywhere. */
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Ended, runCommand, World } from './fixture.ts';
+
+const GOOD = { key: 'good/a.jsonl', body: Buffer.from('{"a":1}\n{"a":2}\n') };
+let world: World;
+beforeAll(async () => {
+  world = await World.open({ objects: [GOOD], shards: 2 });
+});
+afterAll(() => world.close());
+
+/** Expects exit 2 with `count` lines that begin with the program's name, and nothing that looks like a stack. */
+function expectRefused(ended: Ended, count: number): string[] {
+  expect([ended.exitCode, ended.stdout, ended.isTimedOut], ended.stderr).toEqual([2, '', false]);
+  const lines = ended.stderr.trimEnd().split('\n');
+  expect(lines, ended.stderr).toHaveLength(count);
+  for (const line of lines) expect(line).toMatch(/^millrace: /);
+  expect(ended.stderr).not.toMatch(/^ {4}at |this should not have happened/m);
+  return lines;
+}
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe('backfill refuses to start', () => {
+  it('with every wrong flag named in one message', async () => {
+    const wrong = {
+      'segment-size': '1',
+      downloads: '0',
+      'in-flight': 'many',
+      'batch-records': '501',
+      wire: 'xml',
+      order: 'all',
+      'partition-key': 'no-pointer',
+      'max-rejects': '101%',
+      timeout: '5',
+      rate: 'fast',
+      headroom: '100%',
+      'modified-after': 'yesterday',
+      'kinesis-endpoint-url': 'ftp://x',
+      frobnicate: 'x',
+    };
+    const flags = Object.entries(wrong).map(([name, value]) => `--${name}=${value}`);
+    const ended = await runCommand(['backfill', 'file:///x', ...flags]);
+    expectRefused(ended, Object.keys(wrong).length + 2);
+    for (const name of [...Object.keys(wrong), 'stream']) expect(ended.stderr).toContain(`--${name}`);
+    expect(ended.stderr).toContain('file:///x');
+  });
+
+  it.each([
+    { name: 'no such bucket', sources: ['s3://no-such-bucket/x'], says: 'no-such-bucket' },
+    { name: 'nothing under the prefix', sources: ['s3://bucket/nothing/'], says: 's3://bucket/nothing/' },
+    { name: 'no such stream', flags: ['--stream', 'nowhere'], says: 'no such stream' },
+    { name: 'no region', env: { AWS_REGION: undefined }, says: 'region' },
+    {
+      name: 'no credentials',
+      env: { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
+      says: 'credentials',
+    },
+    { name: 'a schema that is not there', flags: ['--schema', '/no/such/schema.json'], says: '--schema' },
+    { name: 'a config file that is not there', flags: ['--config', '/no/such.yaml'], says: '--config' },
+    { name: 'too little memory', flags: ['--memory', '64MiB', '--parsers', '64'], says: '--memory' },
+    {
+      name: 'plain http to another machine',
+      flags: ['--s3-endpoint-url', 'http://192.0.2.1:9'],
+      says: '--insecure-endpoint',
+    },
+  ] as {
+    name: string;
+    sources?: string[];
+    flags?: string[];
+    env?: Record<string, undefined>;
+    says: string;
+  }[])('when there is: $name', async ({ sources = ['s3://bucket/good/'], flags = [], env = {}, says }) => {
+    const ended = await world.backfill(['--quiet', ...flags], { sources, env });
+    const [line] = expectRefused(ended, 1);
+    expect(line).toContain(says);
+  });
+
+  it.each(['--s3-endpoint-url', '--kinesis-endpoint-url'])('when nobody listens at %s', async (flag) => {
+    const endpoint = `http://127.0.0.1:${await closedPort()}`;
+    const [line] = expectRefused(await world.backfill(['--quiet', flag, endpoint]), 1);
+    expect(line).toMatch(/ECONNREFUSED/);
+  });
+
+  it.each([
+    { name: 'key', file: 'stream: orders\nstraem: orders\n', says: '--straem' },
+    { name: 'value', file: 'downloads: 0\n', says: '--downloads' },
+    { name: 'form', file: '- just\n- a list\n', says: '--config' },
+    { name: 'schema', file: '{"type":"nonsense"}', flag: '--schema', says: '--schema' },
+    { name: 'schema that is no JSON', file: '{', flag: '--schema', says: '--schema' },
+  ])('with a file of a wrong $name', async ({ name, file, flag = '--config', says }) => {
+    const path = join(world.folder, `wrong-${name.replaceAll(' ', '-')}`);
+    writeFileSync(path, file);
+    const [line] = expectRefused(await world.backfill(['--quiet', flag, path]), 1);
+    expect(line).toContain(says);
+  });
+});
+
+describe('an object', () => {
+  it.each([
+    { kind: 'no-such-key', code: 'OBJECT_UNREADABLE' },
+    { kind: 'access-denied', code: 'OBJECT_UNREADABLE' },
+    { kind: 'changed-etag', code: 'OBJECT_CHANGED' },
+    { kind: 'precondition-failed', code: 'OBJECT_CHANGED' },
+  ] as const)(
+    'that answers $kind is dead-lettered by its name; the others are delivered',
+    async ({ kind, code }) => {
+      const own = await World.open({ objects: [GOOD, { key: 'bad.jsonl', body: GOOD.body }], shards: 2 });
+      try {
+        own.s3.setFaults([{ kind, target: 'bad.jsonl' }]);
+        const { report, ended } = await own.report();
+        expect([ended.exitCode, report.status]).toEqual([1, 'delivered-with-rejects']);
+        expect(own.s3.stats().faultsFired[kind]).toBeGreaterThan(0);
+        expect(own.deadLetters()).toMatchObject([{ bucket: 'bucket', key: 'bad.jsonl', code }]);
+        expect(own.deadLetters()[0]).not.toHaveProperty('data');
+        expect(report.objects).toMatchObject({ listed: 2, done: 1, failed: 1 });
+        expect(own.records()).toHaveLength(2);
+      } finally {
+        await own.close();
+      }
+    },
+  );
+});
+
+it('no secret and no payload is in any output or journal, and no secret in the dead letters', async () => {
+  const env = {
+    AWS_ACCESS_KEY_ID: 'AKIDCANARY5309',
+    AWS_SECRET_ACCESS_KEY: 'canary-secret-8675309',
+    AWS_SESSION_TOKEN: 'canary-token-1618033',
+    MILLRACE_DEBUG: '1',
+  };
+  const body = Buffer.from(
+    '{"k":"canary-key-77","x":"canary-payload-42"}\n{"k":1,"x":canary-payload-43}\n{"x":2}',
+  );
+  const own = await World.open({ objects: [{ key: 'a.jsonl', body }], shards: 2 });
+  try {
+    own.kinesis.setFaults([{ kind: 'record-error', code: 'InternalFailure', times: 1 }]);
+    const outputs: string[] = [];
+    for (const flags of [
+      ['--partition-key', '/k'],
+      ['--stream', 'nowhere'],
+      ['--json', '--restart'],
+    ]) {
+      const { stdout, stderr, exitCode } = await own.backfill(flags, { env });
+      expect([1, 2]).toContain(exitCode);
+      outputs.push(stdout, stderr);
+    }
+    own.s3.setFaults([{ kind: 'access-denied' }]);
+    outputs.push((await own.backfill(['--restart'], { env })).stderr);
+    expect(own.deadLetters().length).toBeGreaterThan(0);
+    expect(outputs.join('\n')).not.toMatch(/canary-(secret|token|payload|key)/);
+    const files = own.filesText();
+    expect(files).toContain('a.jsonl');
+    expect(files).not.toMatch(/canary-/);
+    const decoded = own.deadLetters().map(({ data }) => Buffer.from(data ?? '', 'base64').toString());
+    expect(decoded.join('\n')).not.toMatch(/canary-(secret|token)/);
+  } finally {
+    await own.close();
+  }
+});
