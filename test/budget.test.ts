@@ -1,0 +1,52 @@
+/** The buffers of a run are a sum under --memory. */
+import { describe, expect, it } from 'vitest';
+import { type BudgetInput, formatBudget, planBudget } from '../src/budget.ts';
+import { MIB } from '../src/limits.ts';
+
+const INPUT: BudgetInput = {
+  memoryBytes: 512 * MIB,
+  downloads: 16,
+  parsers: 2,
+  publishers: 2,
+  recordBytesMax: MIB,
+  batchBytes: 5 * MIB,
+  inFlight: 8,
+  isOrdered: false,
+};
+
+describe('the budget', () => {
+  it.each([
+    INPUT,
+    { ...INPUT, memoryBytes: 64 * MIB, parsers: 1, publishers: 1 },
+    { ...INPUT, memoryBytes: 100 * MIB },
+    { ...INPUT, isOrdered: true },
+    { ...INPUT, downloads: 256 },
+    { ...INPUT, recordBytesMax: 10 * MIB },
+  ])('never sums up to more than the memory, and gives everybody something: %j', (input) => {
+    const budget = planBudget(input);
+    const sum = budget.users.reduce((total, { bytes }) => total + bytes, 0);
+    expect(sum).toBeLessThanOrEqual(input.memoryBytes);
+    expect(budget.downloads).toBeGreaterThanOrEqual(1);
+    expect(budget.blocksPerSlot).toBeGreaterThanOrEqual(2);
+    expect(budget.laneCapacityBytes).toBeGreaterThan(input.recordBytesMax);
+    expect(budget.publisherBytes).toBeGreaterThanOrEqual(4 * input.recordBytesMax);
+  });
+
+  it('names the smallest memory that works: that much is enough, one MiB less is not', () => {
+    const tooSmall = { ...INPUT, memoryBytes: MIB };
+    let message = '';
+    try {
+      planBudget(tooSmall);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    const neededMib = Number(/at least (\d+)MiB/.exec(message)?.[1]);
+    expect(planBudget({ ...INPUT, memoryBytes: neededMib * MIB }).downloads).toBe(1);
+    expect(() => planBudget({ ...INPUT, memoryBytes: (neededMib - 1) * MIB })).toThrow('--memory');
+  });
+
+  it('is printed with one line for each user', () => {
+    const budget = planBudget(INPUT);
+    expect(formatBudget(budget, INPUT.memoryBytes).split('\n')).toHaveLength(1 + budget.users.length);
+  });
+});
