@@ -1,0 +1,255 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createKinesisClient } from '../../src/aws/clients.ts';
+import { createKinesisCaller } from '../../src/aws/kinesis-call.ts';
+import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
+import { BufferPool } from '../../src/publish/buffer-pool.ts';
+import { laneOf } from '../../src/publish/frame-walk.ts';
+import { Publisher } from '../../src/publish/publisher.ts';
+import { RecordPutter } from '../../src/publish/put-records.ts';
+import { PHASE, type PublishNotice, type PublishRules } from '../../src/publish/setup.ts';
+import { STAT, statsRow } from '../../src/publish/stats.ts';
+import { listOpenShards } from '../../src/publish/stream-probe.ts';
+import { createRandom } from '../../src/random.ts';
+import { portable } from './codecs.ts';
+import { framesOf, record, type TestRecord } from './frames.ts';
+import { setupOf } from './publishing.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+interface Outcome {
+  readonly error: { code: string; exitCode: number; message: string } | null;
+  readonly stats: Float64Array;
+  readonly notices: PublishNotice[];
+  readonly acknowledged: number;
+  readonly kinesis: LocalKinesis;
+  /** Sequences of data by partition key, as the stream holds them. */
+  readonly stored: Map<string, string[]>;
+}
+
+interface Trial {
+  readonly records: readonly TestRecord[];
+  readonly shardCount?: number;
+  readonly faults?: readonly KinesisFault[];
+  readonly rules?: Partial<PublishRules>;
+  readonly isProvisioned?: boolean;
+  /** Runs after the shards were listed, before the first record is sent: what the publisher cannot know yet. */
+  readonly meanwhile?: (kinesis: LocalKinesis) => void;
+}
+
+/** Publishes records that stand in one lane, flushed, to an embedded Kinesis. */
+async function publish(trial: Trial): Promise<Outcome> {
+  const kinesis = await startLocalKinesis({
+    streams: { s: trial.shardCount ?? 2 },
+    faults: trial.faults ?? [],
+  });
+  closers.push(() => kinesis.close());
+  process.env.AWS_ACCESS_KEY_ID = 'a';
+  process.env.AWS_SECRET_ACCESS_KEY = 'b';
+  const arn = kinesis.streamArn('s');
+  const target = { name: 's', arn, region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
+  const client = createKinesisClient(target);
+  closers.push(() => client.destroy());
+  const frames = framesOf(trial.records);
+  const shards = await listOpenShards(client, arn);
+  const rules = { lingerMs: 1, ...trial.rules };
+  const setup = setupOf(shards, rules, {
+    target,
+    lanes: [laneOf(frames)],
+    traits: { isOnDemand: !trial.isProvisioned, isAutoDistributed: false, recordBytesMax: 1024 * 1024 },
+  });
+  trial.meanwhile?.(kinesis);
+  const caller = await createKinesisCaller({
+    client,
+    wire: 'cbor',
+    streamArn: arn,
+    requestTimeoutMs: setup.rules.requestTimeoutMs,
+  });
+  closers.push(() => caller.close());
+  const pool = new BufferPool(setup.bufferBytesMax);
+  const notices: PublishNotice[] = [];
+  const publisher = new Publisher(setup, {
+    codec: portable,
+    pool,
+    putter: new RecordPutter(caller, portable, pool, {
+      wire: 'cbor',
+      streamArn: arn,
+      aggregateBytesMax: setup.rules.aggregateBytesMax,
+      requestBytesMax: setup.rules.batchBytesMax,
+      canPredictShard: true,
+    }),
+    listShards: () => listOpenShards(client, arn),
+    post: (notice) => notices.push(notice),
+    // Ten times as fast as the wall: the waits between tries are real, and short.
+    nowMs: () => performance.now() * 10,
+    random: createRandom(7),
+  });
+  Atomics.store(new Int32Array(setup.control), 0, PHASE.FLUSH);
+  const { error } = await publisher.run();
+  const stored = new Map<string, string[]>();
+  if ((kinesis.call('ListStreams', {}) as { StreamNames: string[] }).StreamNames.includes('s')) {
+    for (const r of kinesis.records('s')) {
+      const list = stored.get(r.partitionKey) ?? [];
+      list.push(Buffer.from(r.data).toString());
+      stored.set(r.partitionKey, list);
+    }
+  }
+  if (!error) expect(pool.outBytes).toBe(0);
+  const acknowledged = new Int32Array(setup.acknowledged).reduce((sum, n) => sum + n, 0);
+  return { error, stats: statsRow(setup.stats, 0), notices, acknowledged, kinesis, stored };
+}
+
+function numbered(count: number, keyCount = count): TestRecord[] {
+  return Array.from({ length: count }, (_, i) =>
+    record({ key: `k${i % keyCount}`, data: Buffer.from(`{"id":${i}}`), lineOffset: i }),
+  );
+}
+
+const idsOf = ({ stored }: Outcome) =>
+  [...stored.values()].flat().map((data) => JSON.parse(data).id as number);
+const distinct = (ids: readonly number[]) => new Set(ids).size;
+
+describe('Publisher', () => {
+  it.each([
+    { name: 'no fault', faults: [] },
+    {
+      name: 'throttled and failed records',
+      faults: [
+        { kind: 'throttle', probability: 0.4 },
+        { kind: 'internal-failure', probability: 0.2 },
+      ],
+    },
+    { name: 'resets before the write', faults: [{ kind: 'reset', times: 3 }] },
+  ] satisfies { name: string; faults: KinesisFault[] }[])(
+    'stores every record exactly once with $name',
+    async ({ faults }) => {
+      const outcome = await publish({ records: numbered(1_000), faults, rules: { recordFailuresMax: 30 } });
+      expect(outcome.error).toBeNull();
+      for (const fault of faults) expect(outcome.kinesis.stats().faultsFired[fault.kind]).toBeGreaterThan(0);
+      expect(idsOf(outcome).sort((a, b) => a - b)).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
+      expect([outcome.acknowledged, outcome.stats[STAT.RECORDS]]).toEqual([1_000, 1_000]);
+    },
+  );
+
+  it.each(['reset', 'garble'] as const)('counts what a %s after the write may have doubled', async (kind) => {
+    const outcome = await publish({ records: numbered(600), faults: [{ kind, when: 'after', times: 2 }] });
+    expect(outcome.error).toBeNull();
+    const ids = idsOf(outcome);
+    expect(distinct(ids)).toBe(600);
+    expect(ids.length).toBeGreaterThan(600);
+    expect(ids.length - 600).toBeLessThanOrEqual(outcome.stats[STAT.AMBIGUOUS]!);
+    expect(outcome.acknowledged).toBe(600);
+  });
+
+  it('refuses a record for good after so many InternalFailures, with its bytes, and stores the others', async () => {
+    const outcome = await publish({
+      records: numbered(3),
+      shardCount: 1,
+      faults: [
+        { kind: 'internal-failure', first: 1 },
+        { kind: 'internal-failure', skip: 2, times: 1 },
+      ],
+      rules: { recordFailuresMax: 2 },
+    });
+    const refused = outcome.notices.flatMap((n) => (n.kind === 'refused' ? n.records : []));
+    expect(refused.map((r) => [r.objectOffset, Buffer.from(r.data).toString()])).toEqual([[0, '{"id":0}']]);
+    expect(refused[0]!.message).toMatch(/^Refused 2 times: InternalFailure/);
+    expect(idsOf(outcome).sort()).toEqual([1, 2]);
+    expect([outcome.error, outcome.acknowledged]).toEqual([null, 2]);
+  });
+
+  it.each([
+    {
+      name: 'AccessDenied',
+      fault: { kind: 'error', code: 'AccessDeniedException' },
+      exitCode: 2,
+      says: 'kinesis:PutRecords',
+    },
+    {
+      name: 'credentials that stay expired',
+      fault: { kind: 'error', code: 'ExpiredTokenException' },
+      exitCode: 3,
+      says: 'renew',
+    },
+    {
+      name: 'a service that is away',
+      fault: { kind: 'error', code: 'ServiceUnavailable' },
+      exitCode: 3,
+      says: 'service is back',
+    },
+  ] satisfies { name: string; fault: KinesisFault; exitCode: number; says: string }[])(
+    'ends on $name with exit code $exitCode',
+    async ({ fault, exitCode, says }) => {
+      const outcome = await publish({ records: numbered(10), faults: [fault], rules: { awayMs: 5_000 } });
+      expect(outcome.error).toMatchObject({ exitCode });
+      expect(outcome.error!.message).toContain(says);
+      expect(outcome.acknowledged).toBe(0);
+    },
+  );
+
+  it('ends with exit code 2 when the stream is deleted under it', async () => {
+    const outcome = await publish({
+      records: numbered(10),
+      meanwhile: (kinesis) => void kinesis.call('DeleteStream', { StreamName: 's' }),
+    });
+    expect(outcome.error).toMatchObject({ exitCode: 2 });
+    expect(outcome.error!.message).toContain('check the stream name');
+  });
+
+  it('keeps the order of every key through throttles, failures and resets on both sides of the write', async () => {
+    const outcome = await publish({
+      records: numbered(300, 20),
+      faults: [
+        { kind: 'throttle', probability: 0.2 },
+        { kind: 'internal-failure', probability: 0.1 },
+        { kind: 'reset', probability: 0.05, times: 3 },
+        { kind: 'reset', probability: 0.05, times: 3, when: 'after', name: 'reset-after' },
+      ],
+      rules: { order: 'key', recordFailuresMax: 30 },
+    });
+    expect(outcome.error).toBeNull();
+    expect(outcome.kinesis.stats().faultsFired.throttle).toBeGreaterThan(0);
+    expect(outcome.stored.size).toBe(20);
+    for (const [key, list] of outcome.stored) {
+      const ids = list.map((data) => JSON.parse(data).id as number);
+      // An ambiguous request sends a record again before its successor: repeats stand side by side.
+      const once = ids.filter((id, i) => id !== ids[i - 1]);
+      expect([key, once]).toEqual([key, Array.from({ length: 15 }, (_, i) => Number(key.slice(1)) + 20 * i)]);
+    }
+  });
+
+  it.each(['none', 'key'] as const)('follows a split that it did not know of, order %s', async (order) => {
+    const outcome = await publish({
+      records: numbered(300, 30),
+      shardCount: 1,
+      rules: { order },
+      meanwhile: (kinesis) =>
+        void kinesis.call('SplitShard', {
+          StreamName: 's',
+          ShardToSplit: 'shardId-000000000000',
+          NewStartingHashKey: (1n << 127n).toString(),
+        }),
+    });
+    expect(outcome.error).toBeNull();
+    expect(outcome.notices.filter((n) => n.kind === 'reshard')).toEqual([{ kind: 'reshard', shardCount: 2 }]);
+    expect(idsOf(outcome).sort((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, i) => i));
+    expect(outcome.stats[STAT.RESHARDS]).toBe(1);
+  });
+
+  it('meets a storm that refuses nine of ten records with no flood of calls, and loses none', async () => {
+    const count = 20_000;
+    // The storm lasts 0.8 s of the wall, 8 s of the publisher's clock. Paced, the records alone take 10 s of it.
+    const outcome = await publish({
+      records: numbered(count),
+      isProvisioned: true,
+      faults: [{ kind: 'throttle', probability: 0.9, untilMs: 800 }],
+    });
+    expect(outcome.error).toBeNull();
+    expect(outcome.kinesis.stats().faultsFired.throttle).toBeGreaterThan(0);
+    expect(outcome.acknowledged).toBe(count);
+    expect(distinct(idsOf(outcome))).toBe(count);
+    expect(outcome.stats[STAT.REQUESTS]).toBeLessThan(3 * (count / 500));
+  });
+});
