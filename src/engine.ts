@@ -284,7 +284,8 @@ class Run {
       this.#hooks.onNotice?.(`the stream's shards could not be listed (${notice.reason}); asking again`);
   }
 
-  #checkRejects(): void {
+  /** @param isFinal All lines are read: a share counts, however few they are. */
+  #checkRejects(isFinal = false): void {
     const { maxRejects } = this.#options;
     if (maxRejects === null) return;
     const { rejected, lines } = this.#books.counts.tally;
@@ -295,7 +296,10 @@ class Run {
     const countMax =
       'count' in maxRejects
         ? maxRejects.count
-        : Math.max(maxRejects.share * read, read < REJECT_SHARE_LINES_MIN ? Number.POSITIVE_INFINITY : 0);
+        : Math.max(
+            maxRejects.share * read,
+            read < REJECT_SHARE_LINES_MIN && !isFinal ? Number.POSITIVE_INFINITY : 0,
+          );
     if (count <= countMax) return;
     const limit = 'count' in maxRejects ? `${maxRejects.count}` : `${maxRejects.share * 100} %`;
     this.#end(
@@ -368,6 +372,8 @@ class Run {
       this.#books.settle();
       await this.#committing;
       if (!this.#ending) this.#assertBalanced();
+      // Letters come before the tallies of their lines, so the last word on a share is said here.
+      if (!this.#ending) this.#checkRejects(true);
       await journal?.close({ status: statusOf(this.#facts()), complete: this.#ending === null });
     } catch (error) {
       this.#end(asFailure(error));
