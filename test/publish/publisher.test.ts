@@ -252,4 +252,39 @@ describe('Publisher', () => {
     expect(distinct(idsOf(outcome))).toBe(count);
     expect(outcome.stats[STAT.REQUESTS]).toBeLessThan(3 * (count / 500));
   });
+
+  it.each([
+    { name: 'brings every sub-record to its shard', faults: [], exitCode: undefined },
+    {
+      name: 'ends where the shards may not be listed',
+      faults: [{ kind: 'error', operation: 'ListShards', code: 'AccessDeniedException' }],
+      exitCode: 2,
+    },
+    {
+      name: 'ends where the shards cannot be listed for long',
+      faults: [{ kind: 'error', operation: 'ListShards', code: 'ServiceUnavailable' }],
+      exitCode: 3,
+    },
+  ] satisfies { name: string; faults: KinesisFault[]; exitCode: number | undefined }[])(
+    'after a split under aggregated records $name',
+    async ({ faults, exitCode }) => {
+      const outcome = await publish({
+        records: numbered(300, 30),
+        shardCount: 1,
+        rules: { aggregateBytesMax: 51_200, awayMs: 3_000 },
+        meanwhile: (kinesis) => {
+          kinesis.call('SplitShard', {
+            StreamName: 's',
+            ShardToSplit: 'shardId-000000000000',
+            NewStartingHashKey: (1n << 127n).toString(),
+          });
+          kinesis.setFaults(faults);
+        },
+      });
+      expect(outcome.error?.exitCode).toBe(exitCode);
+      if (exitCode !== undefined) expect(outcome.acknowledged).toBe(0);
+      else expect([outcome.acknowledged, outcome.stats[STAT.RECORDS]]).toEqual([300, 300]);
+      if (exitCode === undefined) expect(outcome.stats[STAT.STRAYS]).toBeGreaterThan(0);
+    },
+  );
 });
