@@ -1,0 +1,101 @@
+/** What the flags of backfill do: which objects, which limits, which output. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { dataOf, World } from './fixture.ts';
+
+const OLD = new Date('2025-01-01T00:00:00Z');
+const NEW = new Date('2026-01-01T00:00:00Z');
+const OBJECTS = [
+  { key: 'a/1.jsonl', modifiedAt: OLD },
+  { key: 'a/2.log', modifiedAt: NEW },
+  { key: 'b/3.jsonl', modifiedAt: NEW },
+].map((object) => ({ ...object, body: Buffer.from(JSON.stringify(object.key)) }));
+const BAD = [{ key: 'bad.jsonl', body: Buffer.from(`${'nope\n'.repeat(5)}${'{"a":1}\n'.repeat(2000)}`) }];
+
+let world: World;
+afterEach(() => world?.close());
+
+it.each([
+  { flags: [], keys: ['a/1.jsonl', 'a/2.log', 'b/3.jsonl'] },
+  { flags: ['--include', '**/*.jsonl'], keys: ['a/1.jsonl', 'b/3.jsonl'] },
+  { flags: ['--exclude', 'a/**'], keys: ['b/3.jsonl'] },
+  { flags: ['--start-after', 'a/1.jsonl'], keys: ['a/2.log', 'b/3.jsonl'] },
+  { flags: ['--modified-after', '2025-06-01'], keys: ['a/2.log', 'b/3.jsonl'] },
+  { flags: ['--modified-before', '2025-06-01'], keys: ['a/1.jsonl'] },
+  { flags: [], sources: ['s3://bucket/b/', 's3://bucket/a/2.log'], keys: ['a/2.log', 'b/3.jsonl'] },
+  { flags: [], sources: ['-'], stdin: 's3://bucket/a/2.log\n', keys: ['a/2.log'] },
+])('$flags $sources takes $keys', async ({ flags, keys, sources, stdin }) => {
+  world = await World.open({ objects: OBJECTS, shards: 2 });
+  const settings = { ...(sources && { sources }), ...(stdin !== undefined && { stdin }) };
+  const { ended } = await world.report(flags, settings);
+  expect([ended.exitCode, ended.stderr]).toEqual([0, '']);
+  const found = dataOf(world.records()).map((data) => JSON.parse(data));
+  expect(found.sort()).toEqual(keys);
+});
+
+it.each([
+  { limit: '5', exitCode: 1 },
+  { limit: '4', exitCode: 2 },
+  { limit: '0.3%', exitCode: 1 },
+  { limit: '0.2%', exitCode: 2 },
+])('--max-rejects $limit of 5 bad lines among 2,005 ends with $exitCode', async ({ limit, exitCode }) => {
+  world = await World.open({ objects: BAD, shards: 2 });
+  const { report, ended } = await world.report(['--max-rejects', limit]);
+  expect(ended.exitCode).toBe(exitCode);
+  if (exitCode === 2) expect(report.error).toContain('--max-rejects');
+});
+
+it('--schema dead-letters what does not conform, with the reason and without the value', async () => {
+  const body = Buffer.from('{"n":1}\n{"n":"hidden"}\n{}');
+  world = await World.open({ objects: [{ key: 'a', body }], shards: 2 });
+  const schema = join(world.folder, 'schema.json');
+  writeFileSync(schema, '{"type":"object","required":["n"],"properties":{"n":{"type":"integer"}}}');
+  const { report, ended } = await world.report(['--schema', schema]);
+  expect([ended.exitCode, report.lines.rejectedByCode]).toEqual([1, { SCHEMA: 2 }]);
+  expect(dataOf(world.records())).toEqual(['{"n":1}']);
+  const messages = world.deadLetters().map(({ message }) => message);
+  expect(messages.join('\n')).toMatch(/\/n must be integer/);
+  expect(messages.join('\n')).not.toContain('hidden');
+});
+
+it('--dry-run counts everything and sends nothing', async () => {
+  world = await World.open({ objects: BAD, shards: 2 });
+  const { report, ended } = await world.report(['--dry-run']);
+  expect([ended.exitCode, report.status]).toEqual([1, 'dry-run']);
+  expect(report.lines).toMatchObject({ read: 2005, rejected: 5 });
+  expect([world.records(), world.kinesis.stats().requestsByOperation.PutRecords ?? 0]).toEqual([[], 0]);
+});
+
+it('--config gives flags, and the command line wins over it', async () => {
+  world = await World.open({ objects: OBJECTS, shards: 2 });
+  const config = join(world.folder, 'millrace.yaml');
+  writeFileSync(config, 'include: ["a/**"]\nstream: nowhere\nappend-newline: true\n');
+  const { ended } = await world.report(['--config', config]);
+  expect(ended.exitCode).toBe(0);
+  expect(dataOf(world.records()).sort()).toEqual(['"a/1.jsonl"\n', '"a/2.log"\n']);
+});
+
+it('--json prints one document with every field of the contract; --quiet keeps stderr empty', async () => {
+  world = await World.open({ objects: OBJECTS, shards: 2 });
+  const { report, ended } = await world.report();
+  expect(ended.stderr).toBe('');
+  expect(ended.stdout.trimEnd().split('\n')).toHaveLength(1);
+  const n = expect.any(Number);
+  expect(report).toMatchObject({
+    ...{ status: 'delivered', error: null, run: expect.any(String), resumed: false, stream: 'orders' },
+    objects: { listed: 3, done: 3, skipped: 0, failed: 0 },
+    lines: { read: 3, blank: 0, rejected: 0, rejectedByCode: {} },
+    records: { delivered: 3, deliveredBefore: 0, ambiguous: 0 },
+    bytes: { downloaded: n, scanned: n, published: n },
+    requests: { get: 3, put: n, putRetried: 0, throttledRecords: 0 },
+    ...{
+      durationMs: n,
+      cpuMs: n,
+      rssMaxBytes: n,
+      scanner: 'native',
+      journal: world.journal,
+      deadLetter: null,
+    },
+  });
+});
