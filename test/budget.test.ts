@@ -9,7 +9,6 @@ const INPUT: BudgetInput = {
   parsers: 2,
   publishers: 2,
   recordBytesMax: MIB,
-  inFlight: 8,
   isOrdered: false,
 };
 
