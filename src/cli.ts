@@ -7,11 +7,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Config, Errors, run } from '@oclif/core';
+import { exitOnSignals } from './commands/signals.ts';
 import { MillraceError } from './errors.ts';
 import { packageRoot } from './package-root.ts';
 
 /** Runs the program. @param args Without node and script. */
 export async function main(args: readonly string[]): Promise<void> {
+  exitOnSignals();
   const root = packageRoot();
   const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
   const commands = new URL(

@@ -21,10 +21,10 @@ export default class Backfill extends Command {
     const { words, raw } = readArguments(this.argv, FLAGS);
     const options = parseBackfillOptions(words, raw);
     const display = openDisplay(raw);
-    const signals = abortOnSignals(display.notice);
+    const signal = abortOnSignals(display.notice);
     try {
       const report = await backfill(options, {
-        signal: signals.signal,
+        signal,
         onProgress: display.update,
         onNotice: display.notice,
       });
@@ -33,7 +33,6 @@ export default class Backfill extends Command {
       process.exitCode = report.exitCode;
     } finally {
       display.stop();
-      signals.release();
     }
   }
 }

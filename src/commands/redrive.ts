@@ -17,10 +17,10 @@ export default class Redrive extends Command {
     const { words, raw } = readArguments(this.argv, FLAGS);
     const options = parseRedriveOptions(words, raw);
     const display = openDisplay(raw);
-    const signals = abortOnSignals(display.notice);
+    const signal = abortOnSignals(display.notice);
     try {
       const report = await backfill(options, {
-        signal: signals.signal,
+        signal,
         onProgress: display.update,
         onNotice: display.notice,
       });
@@ -29,7 +29,6 @@ export default class Redrive extends Command {
       process.exitCode = report.exitCode;
     } finally {
       display.stop();
-      signals.release();
     }
   }
 }

@@ -18,25 +18,21 @@ export default class Verify extends Command {
     const facts = typeof raw.journal === 'string' ? await readRunFacts(raw.journal) : null;
     const options = parseVerifyOptions(words, raw, facts?.identity ?? null);
     const say = raw.quiet === true ? () => {} : (text: string) => process.stderr.write(`millrace: ${text}\n`);
-    const signals = abortOnSignals(say);
-    try {
-      const report = await verifyRun(options, facts, {
-        signal: signals.signal,
-        onPhase: (phase) =>
-          say(
-            phase.name === 'digest'
-              ? 'reading source and stream'
-              : `naming differences: round ${phase.round} of ${phase.rounds}, ${phase.step}`,
-          ),
-      });
-      console.log(
-        raw.json === true
-          ? JSON.stringify({ ...report, error: report.error?.message ?? null })
-          : formatVerifyReport(report),
-      );
-      process.exitCode = report.error ? report.error.exitCode : report.status === 'differ' ? 1 : 0;
-    } finally {
-      signals.release();
-    }
+    const signal = abortOnSignals(say);
+    const report = await verifyRun(options, facts, {
+      signal,
+      onPhase: (phase) =>
+        say(
+          phase.name === 'digest'
+            ? 'reading source and stream'
+            : `naming differences: round ${phase.round} of ${phase.rounds}, ${phase.step}`,
+        ),
+    });
+    console.log(
+      raw.json === true
+        ? JSON.stringify({ ...report, error: report.error?.message ?? null })
+        : formatVerifyReport(report),
+    );
+    process.exitCode = report.error ? report.error.exitCode : report.status === 'differ' ? 1 : 0;
   }
 }

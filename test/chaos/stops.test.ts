@@ -52,15 +52,17 @@ describe('a signal', () => {
         let interrupted = 0;
         const ended: Ended[] = [];
         for (let turn = 0; turn < 5; turn += 1) {
-          const atMs = 1200 + Math.floor(random() * 1200);
+          const atMs = 1200 + turn * 500 + Math.floor(random() * 1200);
           const one = await runOnce(world, [], {
             signals: signals.map((signal, n) => ({ signal, atMs: atMs + n * 50 })),
           });
           ended.push(one);
           if (one.exitCode === 0 || one.exitCode === 1) break;
-          interrupted += 1;
           expect([one.exitCode, one.timedOut], one.stderr).toEqual([exitCode, false]);
           expect(one.afterSignalMs).toBeLessThan(20_000);
+          // On a busy machine a signal may come before the run has begun: then there is no report, and it proves nothing.
+          if (signals.length === 1 && one.stdout === '') continue;
+          interrupted += 1;
           if (signals.length === 1) {
             const report = JSON.parse(one.stdout);
             expect(report.status).toBe('interrupted');
