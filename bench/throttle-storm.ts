@@ -2,6 +2,7 @@
  * Question: what do the shards of a stream take, second by second, while the stream refuses nine of ten records for 60 s?
  * Workload: 4 provisioned shards, records of 200 bytes, one publisher; calm, storm, calm. The embedded Kinesis keeps the real limits.
  * `--smoke`: a storm of one second, nothing written. Else the plot goes to docs/throttle-storm.svg. `--hot`: only one shard is hit.
+ * `--storm-seconds N`: another length.
  */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -24,7 +25,8 @@ const isSmoke = process.argv.includes('--smoke');
 const isHot = process.argv.includes('--hot');
 const SHARDS = 4;
 const CALM_S = isSmoke ? 1 : 8;
-const STORM_S = isSmoke ? 1 : 60;
+const secondsAt = process.argv.indexOf('--storm-seconds');
+const STORM_S = secondsAt > 0 ? Number(process.argv[secondsAt + 1]) : isSmoke ? 1 : 60;
 const RECOVERY_S = isSmoke ? 2 : 12;
 const TOTAL_S = CALM_S + STORM_S + RECOVERY_S;
 const STEP_MS = 500;
