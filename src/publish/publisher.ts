@@ -201,7 +201,7 @@ export class Publisher {
       const why = error instanceof Error ? error.message : String(error);
       this.#error ??= new MillraceError(
         'MILLRACE_WORKER',
-        `Publishing to stream ${name} failed inside: ${why}`,
+        `The publisher thread failed: ${why}; run the same command again to go on from the journal`,
         { exitCode: 3 },
       );
       return;

@@ -31,6 +31,8 @@ export interface KillRun {
 const RSS_BYTES_MAX = 900 << 20;
 /** A process that is not killed takes about so long on this corpus; kills fall within it. */
 const PROCESS_MS = 2500;
+/** Longer than any delay that the weather brings. */
+const REST_MS = 200;
 
 /** @param orders Which `--order` the run may draw. */
 export async function killLoop(
@@ -153,9 +155,20 @@ function weather(random: () => number): Parameters<typeof World.open>[0]['kinesi
   ];
 }
 
+/** The stream once nothing more arrives: the server may still carry out requests of a process that is dead. */
+async function storedAtRest(world: World): ReturnType<World['stored']> {
+  let stored = await world.stored();
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    const again = await world.stored();
+    if (again.length === stored.length) return again;
+    stored = again;
+  }
+}
+
 /** Records that are in the stream and that the journal does not know: what the next process will repeat at most. */
 async function unjournaled(world: World): Promise<number> {
-  const stored = await world.stored();
+  const stored = await storedAtRest(world);
   const distinct = stored.length - duplicatesIn(stored);
   if (world.journalText() === '') return distinct;
   const status = await readStatus(world.journal);
