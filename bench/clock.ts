@@ -1,46 +1,51 @@
 /**
- * Clock: how the micro-benches measure. One call is repeated for rounds of about equal length; the median round counts, the
- * spread is told with it. CPU-seconds of the process stand beside wall time.
+ * Clock: how the micro-benches measure: tinybench calls the work again and again; the median call counts, the spread is told with
+ * it. CPU-seconds of the process stand beside wall time.
  */
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
+import { Bench } from 'tinybench';
 
 export interface Measured {
-  /** Nanoseconds of wall time per item, median of the rounds. */
+  /** Nanoseconds of wall time per item, of the median call. */
   readonly ns: number;
-  /** Nanoseconds of CPU time of the whole process per item, over all rounds. */
+  /** Nanoseconds of CPU time of the whole process per item, over all calls. */
   readonly cpuNs: number;
-  /** Slowest round over fastest, minus 1. */
+  /** The slow quarter's call over the fast quarter's, minus 1. */
   readonly spread: number;
 }
+
+const WARM_UP_MS = 100;
+const MEASURE_MS = 900;
 
 /**
  * @param itemsPerCall What one call of `work` deals with.
  * @param isSmoke True measures one call only, to show that the bench still runs.
  */
 export function measure(itemsPerCall: number, isSmoke: boolean, work: () => void): Measured {
-  const roundCount = isSmoke ? 1 : 9;
-  const roundMs = isSmoke ? 0 : 100;
-  for (const untilMs = performance.now() + roundMs; performance.now() < untilMs; ) work(); // warm-up
-  const rounds: number[] = [];
-  let items = 0;
+  const warmUp = new Bench({ time: isSmoke ? 0 : WARM_UP_MS, iterations: 1, warmup: false });
+  warmUp.add('warm-up', work).runSync();
+  const bench = new Bench({
+    time: isSmoke ? 0 : MEASURE_MS,
+    iterations: 1,
+    warmup: false,
+    retainSamples: true,
+  });
+  bench.add('work', work);
   const cpuBefore = process.cpuUsage();
-  for (let round = 0; round < roundCount; round++) {
-    const startMs = performance.now();
-    let calls = 0;
-    do {
-      work();
-      calls++;
-    } while (performance.now() - startMs < roundMs);
-    rounds.push(((performance.now() - startMs) * 1e6) / (calls * itemsPerCall));
-    items += calls * itemsPerCall;
-  }
+  const [task] = bench.runSync();
   const { user, system } = process.cpuUsage(cpuBefore);
-  rounds.sort((a, b) => a - b);
+  const result = task?.result;
+  if (!result || !('latency' in result) || result.latency.samples === undefined) {
+    const error = result && 'error' in result ? result.error : new Error('tinybench measured nothing');
+    throw error;
+  }
+  const samples = [...result.latency.samples].sort((one, other) => one - other);
+  const at = (share: number) => samples[Math.min(samples.length - 1, Math.floor(samples.length * share))]!;
   return {
-    ns: rounds[rounds.length >> 1]!,
-    cpuNs: ((user + system) * 1000) / items,
-    spread: rounds.at(-1)! / rounds[0]! - 1,
+    ns: (at(0.5) * 1e6) / itemsPerCall,
+    cpuNs: ((user + system) * 1000) / (samples.length * itemsPerCall),
+    spread: at(0.75) / at(0.25) - 1,
   };
 }
 

@@ -22,7 +22,6 @@ import { openCodec } from './publish/open-codec.ts';
 import type { ShardRange } from './publish/shard-map.ts';
 import { listOpenShards, probeStream, type StreamFacts } from './publish/stream-probe.ts';
 import type { RecordRules } from './scan/scanner.ts';
-import { createJudge } from './scan/schema.ts';
 import { probeSources } from './source/list.ts';
 
 export interface Prepared {
@@ -49,7 +48,7 @@ const DIGEST_KEY_BYTES = 16;
 export async function prepare(options: BackfillOptions): Promise<Prepared> {
   const { aws } = options;
   const notices: string[] = [];
-  const schema = readSchema(options.schema);
+  const schema = await readSchema(options.schema);
   const kinesis = createKinesisClient({ ...aws, endpoint: aws.kinesisEndpoint });
   const s3 = createS3Client({ ...aws, endpoint: aws.s3Endpoint }, options.downloads + 4);
   const stream = await probeStream(kinesis, options.stream);
@@ -153,7 +152,8 @@ function checkTraits(options: BackfillOptions, stream: StreamFacts): void {
   if (problems.length > 0) throw new OptionsError(problems);
 }
 
-export function readSchema(path: string | null): { text: string; name: string } | null {
+/** Reads and tries a schema. @throws {OptionsError} When it cannot be read or is none. */
+export async function readSchema(path: string | null): Promise<{ text: string; name: string } | null> {
   if (path === null) return null;
   let text: string;
   try {
@@ -163,7 +163,8 @@ export function readSchema(path: string | null): { text: string; name: string } 
       `Cannot read --schema ${path}: ${error instanceof Error ? error.message : error}.`,
     ]);
   }
-  createJudge(text, path);
+  // Loaded here alone: the compiler of schemas is most of what a start without one would load.
+  (await import('./scan/schema.ts')).createJudge(text, path);
   return { text, name: path };
 }
 

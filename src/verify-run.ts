@@ -86,7 +86,7 @@ export async function verifyRun(
     const schema =
       typeof schemaText === 'string'
         ? { text: schemaText, name: 'of the journal' }
-        : readSchema(options.schema);
+        : await readSchema(options.schema);
     let unreadable = 0;
     const source = createSourceSide({
       sources: options.sources,

@@ -15,7 +15,6 @@ import { type KinesisFault, KinesisState, REAL_LIMITS, type ShardLimits } from '
 export type { KinesisStats } from './kinesis/admin.ts';
 export type { StoredRecord } from './kinesis/records.ts';
 export type { KinesisFault, ShardLimits } from './kinesis/state.ts';
-export { REAL_LIMITS } from './kinesis/state.ts';
 
 export interface LocalKinesisOptions {
   /** Default 127.0.0.1. */

@@ -17,7 +17,16 @@ const headersFolder = join(dirname(require.resolve('node-api-headers/package.jso
 const addonPath = join(outputFolder, 'millrace.node');
 
 const compiler = process.env.CXX ?? 'c++';
-const flags = ['-std=c++20', '-O3', '-DNDEBUG', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-w'];
+const flags = [
+  '-std=c++20',
+  '-O3',
+  '-DNDEBUG',
+  '-fPIC',
+  '-fvisibility=hidden',
+  '-fno-exceptions',
+  '-fno-rtti',
+  '-w',
+];
 const includes = ['-I', headersFolder, '-I', simdjsonFolder];
 
 const sources = readdirSync(sourceFolder).filter((name) => name.endsWith('.cc'));
@@ -50,7 +59,9 @@ function run(args) {
     });
     child.on('error', reject);
     child.on('close', (code) =>
-      code === 0 ? resolve() : reject(new Error(problem.trim() || `${compiler} ended with exit code ${code}`)),
+      code === 0
+        ? resolve()
+        : reject(new Error(problem.trim() || `${compiler} ended with exit code ${code}`)),
     );
   });
 }
@@ -60,8 +71,11 @@ async function build() {
   const stale = units.filter((unit) => !isFresh(unit));
   if (stale.length === 0 && existsSync(addonPath)) return;
   rmSync(addonPath, { force: true });
-  await Promise.all(stale.map((unit) => run([...flags, ...includes, '-c', unit.from, '-o', join(outputFolder, unit.to)])));
-  const linkFlags = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-s'];
+  await Promise.all(
+    stale.map((unit) => run([...flags, ...includes, '-c', unit.from, '-o', join(outputFolder, unit.to)])),
+  );
+  const linkFlags =
+    process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-s'];
   const objects = units.map((unit) => join(outputFolder, unit.to));
   // Linked beside its place and moved there, so that a running process never loads half a file.
   const unfinished = `${addonPath}.${process.pid}`;
@@ -72,7 +86,10 @@ async function build() {
 try {
   await build();
 } catch (error) {
-  const reason = String(error.message).split('\n').slice(0, process.argv.includes('--verbose') ? 200 : 1).join('\n');
+  const reason = String(error.message)
+    .split('\n')
+    .slice(0, process.argv.includes('--verbose') ? 200 : 1)
+    .join('\n');
   console.error(`millrace: native addon not built (${reason}); the slower portable scanner serves instead.`);
   if (process.argv.includes('--strict')) process.exitCode = 1;
 }

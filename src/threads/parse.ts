@@ -13,8 +13,8 @@ import { FRAME, FRAME_KIND } from '../ring/layout.ts';
 import { LaneProducer } from '../ring/producer.ts';
 import { Doorbell, waitForSpace } from '../ring/wait.ts';
 import { openScanner } from '../scan/open.ts';
+import type { LineJudge } from '../scan/portable.ts';
 import type { Reject, ScanLanes, Scanner } from '../scan/scanner.ts';
-import { createJudge } from '../scan/schema.ts';
 import { Heart } from './heartbeat.ts';
 import { Inflation } from './inflation.ts';
 import { LaneDigest } from './lane-digest.ts';
@@ -49,19 +49,25 @@ export class ParseThread {
   readonly #digest: LaneDigest;
   readonly #heart: Heart;
 
-  constructor(setup: ParseSetup) {
+  private constructor(setup: ParseSetup, judge: LineJudge | undefined) {
     this.setup = setup;
     this.#shared = new Int32Array(setup.shared);
     const index = Atomics.add(this.#shared, PARSE_SHARED.STARTED, 1);
     const buffers = setup.lanes[index];
     assert(buffers, 'a lane has one writer: no thread may start in place of one that ended');
     this.#lanes = { buffers, starts: setup.starts };
-    const judge = setup.schema ? createJudge(setup.schema.text, setup.schema.name) : undefined;
     this.#scanner = openScanner(setup.rules, this.#lanes, { portable: setup.isPortable, judge });
     this.#bell = new Doorbell(setup.doorbells);
     this.#control = new Int32Array(setup.control);
     this.#heart = new Heart(setup.heartbeats, index);
     this.#digest = new LaneDigest(buffers, setup.digestKey);
+  }
+
+  /** Builds the thread's parser. The schema's compiler is loaded only where there is a schema: it costs more than all else here. */
+  static async open(setup: ParseSetup): Promise<ParseThread> {
+    const { schema } = setup;
+    const judge = schema && (await import('../scan/schema.ts')).createJudge(schema.text, schema.name);
+    return new ParseThread(setup, judge ?? undefined);
   }
 
   /** Does one task. Rejects only for a broken invariant, or when the run is being stopped. */
@@ -187,10 +193,10 @@ function toRejectedLine(reject: Reject, bytes: Uint8Array, unit: number): Reject
   return { unit, code, message, objectOffset, length: end - start, data: bytes.slice(start, end) };
 }
 
-let thread: ParseThread | null = null;
+let thread: Promise<ParseThread> | null = null;
 
 /** Entry of the pool: the thread's parser is built with its first task. */
-export function parse(task: ParseTask): Promise<ParseReceipt> {
-  thread ??= new ParseThread(workerData as ParseSetup);
-  return thread.run(task);
+export async function parse(task: ParseTask): Promise<ParseReceipt> {
+  thread ??= ParseThread.open(workerData as ParseSetup);
+  return (await thread).run(task);
 }

@@ -53,9 +53,10 @@ it('writes all bytes in as many parts as the system takes, and gives up when it 
   const taken: number[] = [];
   const slow = (bytesPerWrite: number) =>
     ({
-      write: async (bytes: Uint8Array) => (
-        taken.push(bytes.byteLength), Math.min(bytesPerWrite, bytes.byteLength)
-      ),
+      write: async (bytes: Uint8Array) => {
+        taken.push(bytes.byteLength);
+        return Math.min(bytesPerWrite, bytes.byteLength);
+      },
     }) as unknown as OpenedFile;
   await writeAll(slow(3), Buffer.alloc(7));
   expect(taken).toEqual([7, 4, 1]);
