@@ -8,12 +8,14 @@ const files = (pattern: string) => globSync(pattern, { cwd: root }).map((path) =
 const sources = [...files('src/**/*.ts'), ...files('workers/*.ts')].filter((path) => !path.endsWith('.d.ts'));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-/** Lines of files that match, as `path:line: text`. */
+/** Lines of code, not of comments, that match, as `path:line: text`. */
 function grep(paths: readonly string[], pattern: RegExp): string[] {
   return paths.flatMap((path) =>
     read(path)
       .split('\n')
-      .flatMap((text, i) => (pattern.test(text) ? [`${path}:${i + 1}: ${text.trim()}`] : [])),
+      .flatMap((text, i) =>
+        pattern.test(text) && !/^\s*(\/?\*|\/\/)/.test(text) ? [`${path}:${i + 1}: ${text.trim()}`] : [],
+      ),
   );
 }
 
