@@ -4,20 +4,22 @@ import { killLoop } from './kill-loop.ts';
 
 const KILLS = 50;
 const FIRST_SEED = 1000;
+/** On a fast machine a run may be over before its kill; such a run counts for nothing, and there may not be many. */
+const RUNS_MAX = 60;
 
 it(`loses, alters and misplaces nothing over ${KILLS} kills, half at fault points and half at random moments`, async () => {
   let kills = 0;
   const killsBy: Record<string, number> = {};
-  for (let seed = FIRST_SEED; kills < KILLS; seed += 1) {
+  for (let seed = FIRST_SEED; kills < KILLS && seed < FIRST_SEED + RUNS_MAX; seed += 1) {
     const run = await killLoop(seed, 12);
     expect(
       run.problems,
       `seed ${seed}; replay: npm run chaos -- --only ${seed} --kills 1 --kills-per-run 12; ${run.folder}`,
     ).toEqual([]);
-    expect(run.kills, `seed ${seed}: a run without a kill proves nothing`).toBeGreaterThan(0);
     kills += run.kills;
     for (const [point, count] of Object.entries(run.killsBy)) killsBy[point] = (killsBy[point] ?? 0) + count;
   }
   console.log(`${kills} kills: ${JSON.stringify(killsBy)}`);
+  expect(kills).toBeGreaterThanOrEqual(KILLS);
   expect(Object.keys(killsBy).length).toBeGreaterThan(4);
-}, 400_000);
+}, 600_000);
