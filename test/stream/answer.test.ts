@@ -3,14 +3,23 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCbor } from '../../src/aws/cbor.ts';
+import { loadAddon } from '../../src/native/load.ts';
 import { Aggregate } from '../../src/publish/kpl.ts';
 import { PARTS } from '../../src/stream/answer.ts';
 import { PortableAnswer } from '../../src/stream/answer-portable.ts';
 import { createAnswer } from '../../src/stream/open-answer.ts';
 import { answerBody, readAll, type TestEntry } from './answers.ts';
 
+const { addon, reason } = loadAddon();
+const hasNative = addon !== null;
+/** Says in the name why a case is not run where there is no addon. */
+const itNative = (name: string, test: () => void) =>
+  it.skipIf(!hasNative)(hasNative ? name : `${name} (not run: ${reason})`, test);
+
 const READERS = [
-  { name: 'native, CBOR', wire: 'cbor', make: () => createAnswer('cbor', 'native') },
+  ...(hasNative
+    ? [{ name: 'native, CBOR', wire: 'cbor' as const, make: () => createAnswer('cbor', 'native') }]
+    : []),
   { name: 'portable, CBOR', wire: 'cbor', make: () => createAnswer('cbor', 'portable') },
   { name: 'portable, JSON', wire: 'json', make: () => createAnswer('json') },
 ] as const;
@@ -175,7 +184,7 @@ const packed = fc
   )
   .map(aggregate);
 
-it('reads any answer alike, natively and portably', () => {
+itNative('reads any answer alike, natively and portably', () => {
   const entries = fc.array(fc.tuple(keys, fc.oneof(plain, packed)), { maxLength: 40 });
   fc.assert(
     fc.property(entries, (list) => {
@@ -191,7 +200,7 @@ it('reads any answer alike, natively and portably', () => {
   );
 });
 
-it('reads any damaged aggregate alike, natively and portably', () => {
+itNative('reads any damaged aggregate alike, natively and portably', () => {
   const message = aggregate([
     { key: 'one', data: 'first', explicitHashKey: '77' },
     { key: 'two', data: 'second' },
@@ -215,7 +224,7 @@ it('reads any damaged aggregate alike, natively and portably', () => {
   );
 });
 
-it('never reads beyond a cut or damaged answer', () => {
+itNative('never reads beyond a cut or damaged answer', () => {
   const body = answerBody('cbor', [entry('one', 1), entry(aggregate([{ key: 'k', data: 'd' }]), 2)], {
     next: 'n',
   });
@@ -240,7 +249,7 @@ it('never reads beyond a cut or damaged answer', () => {
   );
 });
 
-it('falls back to the portable reader for strings in chunks', () => {
+itNative('falls back to the portable reader for strings in chunks', () => {
   const body = answerBody('cbor', [entry('chunked', 1)]);
   // The data string 0x47 "chunked" becomes 0x5f 0x47 "chunked" 0xff.
   const at = body.indexOf('chunked') - 1;
@@ -254,7 +263,7 @@ it('falls back to the portable reader for strings in chunks', () => {
   expect(readAll(createAnswer('cbor', 'native'), chunked)).toEqual(readAll(new PortableAnswer('cbor'), body));
 });
 
-it('falls back to the portable reader for data in base64, as kinesis-local writes it', () => {
+itNative('falls back to the portable reader for data in base64, as kinesis-local writes it', () => {
   const records = [
     { SequenceNumber: '4951', PartitionKey: 'key-1', Data: 'b25l', ApproximateArrivalTimestamp: 7 },
   ];
