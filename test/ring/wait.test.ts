@@ -161,7 +161,9 @@ describe('Doorbell', () => {
     for (let i = 0; i < 50; i++) await bell.heard(0, bell.count(0), 1);
     const woken = await bell.heard(0, bell.count(0), 1);
     expect(woken).toBe(1);
-    expect(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length).toBe(timersBefore);
+    // Timers of the test runner may end meanwhile; none of ours may be added.
+    const timersAfter = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    expect(timersAfter).toBeLessThanOrEqual(timersBefore);
   });
 
   it('keeps a thread alive that has nothing else to do', async () => {
