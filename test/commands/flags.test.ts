@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { scannerReason } from '../../src/scan/open.ts';
 import { dataOf, World } from './fixture.ts';
 
 const OLD = new Date('2025-01-01T00:00:00Z');
@@ -93,7 +94,7 @@ it('--json prints one document with every field of the contract; --quiet keeps s
       durationMs: n,
       cpuMs: n,
       rssMaxBytes: n,
-      scanner: 'native',
+      scanner: scannerReason() === null ? 'native' : 'portable',
       journal: world.journal,
       deadLetter: null,
     },
