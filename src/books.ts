@@ -154,8 +154,9 @@ export class Books {
     const { book, tally } = this.ledger.item(line.unit);
     const { bucket, key, etag } = book.object;
     const { code, message, objectOffset: offset, length, data } = line;
-    this.#options.onLetter({ bucket, key, etag, offset, length, code, message, data });
+    // Counted before the letter is handed over: who takes it compares the counts with --max-rejects.
     for (const sums of [tally, this.counts.tally]) countReject(sums, code);
+    this.#options.onLetter({ bucket, key, etag, offset, length, code, message, data });
     this.ledger.addLetter(line.unit);
   }
 
@@ -211,8 +212,8 @@ export class Books {
     if (book.failedCode !== null) return;
     book.failedCode = code;
     const { bucket, key, etag } = object;
-    this.#options.onLetter({ bucket, key, etag, offset: null, length: null, code, message, data: null });
     for (const sums of [book.tally, this.counts.tally]) countReject(sums, code);
+    this.#options.onLetter({ bucket, key, etag, offset: null, length: null, code, message, data: null });
     this.#closeIfSettled(book);
   }
 
