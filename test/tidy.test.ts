@@ -22,12 +22,8 @@ function grep(paths: readonly string[], pattern: RegExp): string[] {
 /** Files without a test of their own name, each with where it is tested instead. */
 const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/cli.ts': 'test/commands',
-  'src/books.ts': 'test/commands and test/chaos, where its books must balance',
   'src/options.ts': 'test/commands/bad-input.test.ts and flags.test.ts',
   'src/verify-options.ts': 'by hand only: to be written with the tests of verify',
-  'src/report/progress.ts': 'test/commands',
-  'src/report/report.ts': 'test/commands/flags.test.ts',
-  'src/publish/stats.ts': 'test/commands',
   'src/commands/': 'test/commands',
   'src/demo.ts': 'test/commands',
   'src/engine.ts': 'test/commands',
