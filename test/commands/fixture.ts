@@ -47,9 +47,11 @@ export interface RunSettings {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string;
   readonly cwd?: string;
-  /** Signals to send as soon as `when` says so; it is asked every 10 ms. */
+  /** Signals to send as soon as `when` says so, `SIGNAL_GAP_MS` apart: equal ones sent together arrive as one. */
   readonly interrupt?: { readonly when: () => boolean; readonly signals: readonly NodeJS.Signals[] };
 }
+
+const SIGNAL_GAP_MS = 100;
 
 /** Runs the program. */
 export async function runCommand(args: readonly string[], settings: RunSettings = {}): Promise<Ended> {
@@ -86,7 +88,7 @@ function interrupter(child: ChildProcess, plan: RunSettings['interrupt']) {
     if (!plan?.when()) return;
     clearInterval(timer);
     sentAtMs = performance.now();
-    for (const signal of plan.signals) child.kill(signal);
+    for (const [i, signal] of plan.signals.entries()) setTimeout(() => child.kill(signal), i * SIGNAL_GAP_MS);
   }, 10);
   return {
     stop() {
