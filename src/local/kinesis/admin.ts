@@ -8,7 +8,6 @@
  * | `POST /_millrace/limits` | `"real"`, `"off"` or ShardLimits |
  * | `GET /_millrace/log?stream=NAME` | every record held, one JSON object a line |
  */
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { storedRuns } from './records.ts';
 import { ServiceError } from './service-error.ts';
@@ -48,10 +47,20 @@ async function writeLog(state: KinesisState, streamName: string, response: Serve
       JSON.stringify({ ...record, data: record.data.toString('base64') }),
     );
     if (response.destroyed) return;
-    if (!response.write(`${lines.join('\n')}\n`))
-      await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(`${lines.join('\n')}\n`)) await roomIn(response);
   }
   response.end();
+}
+
+/** Resolves when more may be written, or when nobody reads any more. Leaves no listener behind. */
+function roomIn(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      response.off('drain', go).off('close', go);
+      resolve();
+    };
+    response.on('drain', go).on('close', go);
+  });
 }
 
 export async function answerAdmin(

@@ -179,3 +179,22 @@ it('is steered and read from another process over its side path', async () => {
   expect((await fetch(`${endpoint}/_millrace/log?stream=no`)).status).toBe(400);
   expect((await post('faults', 'nonsense')).status).toBe(400);
 });
+
+it('keeps one wait at a time while a long log leaves slowly, and lets go when its reader is gone', async () => {
+  const { endpoint, port } = await start();
+  const Records = Array.from({ length: 20 }, () => ({ Data: Buffer.alloc(50_000), PartitionKey: 'k' }));
+  for (let n = 0; n < 30; n++) await ask(endpoint, 'PutRecords', { StreamName: 's', Records }, 'cbor');
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on('warning', onWarning);
+  try {
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /_millrace/log?stream=s HTTP/1.1\r\nHost: x\r\n\r\n');
+    for await (const _ of socket) break; // it is destroyed: the server meets a reader that is gone
+    const log = await (await fetch(`${endpoint}/_millrace/log?stream=s`)).text();
+    expect(log.trimEnd().split('\n')).toHaveLength(30 * Records.length);
+  } finally {
+    process.off('warning', onWarning);
+  }
+  expect(warnings).toEqual([]);
+});
