@@ -36,7 +36,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/index.ts': 'types only',
   'src/limits.ts': 'constants only',
   'src/package-root.ts': 'test/commands',
-  'src/source-side.ts': 'test/commands',
   'src/letter-source.ts': 'test/commands',
   'src/verify-run.ts': 'test/commands',
   'src/threads/': 'test/commands',
