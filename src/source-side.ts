@@ -1,6 +1,7 @@
 /**
  * Source side: the records of the sources, as `verify` compares them.
- * Takes  sources and record options. Gives  every valid record as frames, each time it is asked.
+ * Takes  sources and record options.
+ * Gives  the digest of every valid record, taken in the parser threads; or every valid record as frames, each time it is asked.
  * Owns   one reading at a time. The same rooms as in a backfill judge the lines, so what a backfill rejects is expected to be
  *        absent here, too.
  */
@@ -17,7 +18,9 @@ import { scannerReason } from './scan/open.ts';
 import type { RecordRules } from './scan/scanner.ts';
 import { createHeartbeats } from './threads/heartbeat.ts';
 import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
-import type { ObjectPlace, SourceSide } from './verify/sides.ts';
+import { addBuckets } from './verify/buckets.ts';
+import { bucketTableBytes, DIGEST_KEY_BYTES } from './verify/digest.ts';
+import type { DigestSpec, ObjectPlace, SideDigest, SourceSide } from './verify/sides.ts';
 
 export interface SourceSideOptions {
   readonly sources: readonly string[];
@@ -41,30 +44,47 @@ export function createSourceSide(given: SourceSideOptions): SourceSide {
     recordBytesMax: rules.recordBytesMax,
     isOrdered: false,
   });
-  return { scan: (onFrames, signal) => new Scan(given, budget, onFrames).run(signal) };
+  return {
+    scan: (onFrames, signal) => new Scan(given, budget, { kind: 'frames', onFrames }).run(signal),
+    async digest(spec, signal) {
+      const bytes = bucketTableBytes(spec.bucketBits);
+      const tables = Array.from({ length: options.parsers }, () => new SharedArrayBuffer(bytes));
+      const scan = new Scan(given, budget, { kind: 'digest', spec, tables });
+      await scan.run(signal);
+      const buckets = new Uint8Array(bytes);
+      for (const table of tables) addBuckets(buckets, new Uint8Array(table));
+      return { sums: scan.sums, buckets };
+    },
+  };
 }
 
-type OnFrames = (frames: Uint8Array, object: ObjectPlace) => void;
+/** What becomes of the records. */
+type Purpose =
+  | { readonly kind: 'frames'; readonly onFrames: (frames: Uint8Array, object: ObjectPlace) => void }
+  /** `tables`: of buckets, one a parser. */
+  | { readonly kind: 'digest'; readonly spec: DigestSpec; readonly tables: readonly SharedArrayBuffer[] };
 
 /** One pass over the sources. */
 class Scan {
   readonly #given: SourceSideOptions;
-  readonly #onFrames: OnFrames;
+  readonly #purpose: Purpose;
   readonly #books: Books;
   readonly #acknowledged: Int32Array;
   readonly #shared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   readonly #reading: Reading;
   readonly #failed = Promise.withResolvers<never>();
 
-  constructor(given: SourceSideOptions, budget: Budget, onFrames: OnFrames) {
+  constructor(given: SourceSideOptions, budget: Budget, purpose: Purpose) {
     this.#given = given;
-    this.#onFrames = onFrames;
+    this.#purpose = purpose;
+    const isDigest = purpose.kind === 'digest';
     const { options, rules, schema, s3, sources } = given;
     this.#books = new Books({
       journal: null,
       onLetter: () => {},
       digestOf: () => ({ sumA: 0n, sumB: 0n }),
-      isDryRun: false,
+      // Nobody has to take a digested record: it is settled when it is scanned.
+      isDryRun: isDigest,
       segmentBytes: options.segmentBytes,
     });
     this.#acknowledged = new Int32Array(this.#books.ledger.acknowledged);
@@ -87,16 +107,23 @@ class Scan {
         shared: this.#shared.buffer as SharedArrayBuffer,
         heartbeats: createHeartbeats(options.parsers),
         isOrdered: false,
-        isCollecting: true,
+        isCollecting: !isDigest,
+        ...(isDigest && { buckets: purpose.tables }),
         schema,
         isPortable: scannerReason() !== null,
         lineBytesMax: budget.lineBytesMax,
-        digestKey: new Uint8Array(16),
+        digestKey: isDigest ? purpose.spec.key : new Uint8Array(DIGEST_KEY_BYTES),
       },
       onMessage: (message) => this.#take(message),
       onFailure: (error: MillraceError) => this.#failed.reject(error),
       onListed: () => {},
     });
+  }
+
+  /** Of all records that were scanned. */
+  get sums(): SideDigest['sums'] {
+    const { records: count, bytes, sumA, sumB } = this.#books.counts.tally;
+    return { count, bytes, sumA, sumB };
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -124,13 +151,15 @@ class Scan {
   }
 
   #take(message: ParseMessage): void {
-    let bytes: number;
+    let bytes = 0;
     if (message.kind === 'rejected') {
-      bytes = message.lines.reduce((sum, line) => sum + line.data.byteLength, 0);
-      for (const line of message.lines) this.#books.reject(line);
-    } else {
+      for (const line of message.lines) {
+        bytes += line.data.byteLength;
+        this.#books.reject(line);
+      }
+    } else if (this.#purpose.kind === 'frames') {
       bytes = message.frames.byteLength;
-      this.#onFrames(message.frames, this.#books.objectOf(message.unit));
+      this.#purpose.onFrames(message.frames, this.#books.objectOf(message.unit));
       // The unit stays open until all its frames were taken, so its object is known until then.
       Atomics.add(this.#acknowledged, message.unit, message.records);
     }

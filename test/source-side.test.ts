@@ -10,6 +10,7 @@ import { type FastS3, startFastS3 } from '../src/local/fast-s3.ts';
 import { parseBackfillOptions } from '../src/options.ts';
 import { FRAME } from '../src/ring/layout.ts';
 import { createSourceSide } from '../src/source-side.ts';
+import { createDigester, DIGEST_KEY_BYTES } from '../src/verify/digest.ts';
 import { testClient } from './source/source-run.ts';
 
 let s3: FastS3;
@@ -110,6 +111,26 @@ function isJson(text: string): boolean {
 
 let runs = 0;
 
+function sideOf(prefix: string, given: { segmentBytes: number; downloads: number; parsers: number }) {
+  const { segmentBytes, downloads, parsers } = given;
+  const options = parseBackfillOptions([`s3://data/${prefix}`], { stream: 'none', parsers, downloads });
+  return createSourceSide({
+    sources: options.sources,
+    options: { ...options, segmentBytes },
+    s3: testClient(s3),
+    rules: {
+      partitionKey: null,
+      explicitHashKey: null,
+      onMissingKey: 'dead-letter',
+      appendNewline: false,
+      depthMax: 1024,
+      recordBytesMax: RECORD_BYTES_MAX,
+    },
+    schema: null,
+    onUnreadable: (unreadable) => expect(unreadable).toBe(0),
+  });
+}
+
 /** @returns What is missing and what is too much, and how many records were right. */
 async function compare({ segmentBytes, downloads, parsers, objects }: Reading) {
   const prefix = `run-${runs++}/`;
@@ -126,22 +147,7 @@ async function compare({ segmentBytes, downloads, parsers, objects }: Reading) {
     s3.put('data', { key, body: storedOf(shape, content) });
     for (const record of recordsIn(key, content)) count(record, 1);
   }
-  const options = parseBackfillOptions([`s3://data/${prefix}`], { stream: 'none', parsers, downloads });
-  const side = createSourceSide({
-    sources: options.sources,
-    options: { ...options, segmentBytes },
-    s3: testClient(s3),
-    rules: {
-      partitionKey: null,
-      explicitHashKey: null,
-      onMissingKey: 'dead-letter',
-      appendNewline: false,
-      depthMax: 1024,
-      recordBytesMax: RECORD_BYTES_MAX,
-    },
-    schema: null,
-    onUnreadable: (unreadable) => expect(unreadable).toBe(0),
-  });
+  const side = sideOf(prefix, { segmentBytes, downloads, parsers });
   const onFrames = (frames: Uint8Array, { key }: { readonly key: string }) => {
     const bytes = Buffer.from(frames.buffer, frames.byteOffset, frames.byteLength);
     for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at + FRAME.FRAME_BYTES)) {
@@ -225,3 +231,23 @@ it.each([
     expect(records).toBeGreaterThan(objectCount);
   },
 );
+
+it('digests in the parser threads what a scan gives, bucket by bucket', async () => {
+  const lines = Array.from({ length: 4_000 }, (_, i) => (i % 10 === 3 ? '{"bad":' : `{"line":${i}}`));
+  const content = Buffer.from(lines.join('\n'));
+  const long = Buffer.from(`"${'x'.repeat(3 * MIB)}"\n`.repeat(12)); // more than lanes hold: they wrap around
+  const prefix = 'digest/';
+  for (const [i, body] of [content, gzipSync(content), zstdCompressSync(content), content, long].entries())
+    s3.put('data', { key: `${prefix}${i}`, body });
+  const side = sideOf(prefix, { segmentBytes: MIB, downloads: 8, parsers: 2 });
+  const spec = { key: Buffer.alloc(DIGEST_KEY_BYTES, 7), bucketBits: 8 };
+  const { signal } = new AbortController();
+  const digester = createDigester(spec.key, { bucketBits: spec.bucketBits });
+  await side.scan((frames) => digester.addFrames(frames), signal);
+  expect(digester.sums().count).toBe(4 * 3_600 + 12);
+  for (const time of ['once', 'again']) {
+    const { sums, buckets } = await side.digest!(spec, signal);
+    expect({ time, ...sums }).toEqual({ time, ...digester.sums() });
+    expect(Buffer.compare(buckets, digester.buckets)).toBe(0);
+  }
+});

@@ -1,12 +1,12 @@
 /**
  * Lane digest: the digest of the records that one scan wrote.
  * Takes  the lanes of one parser, before and after a scan.
- * Gives  the sums of the frames in between.
+ * Gives  the sums of the frames in between; and all of them in buckets, where a table is given.
  * Owns   nothing of the lanes: only this thread writes them, so what it has just written stays there until it writes again, even
  *        after the publisher has taken it.
  */
 import { LANE_CELL, LANE_DATA_BYTE } from '../ring/layout.ts';
-import { createDigester, type Digester } from '../verify/digest.ts';
+import { bucketBitsOf, createDigester, type Digester, type DigestSums } from '../verify/digest.ts';
 
 interface Lane {
   readonly cells: Int32Array;
@@ -17,9 +17,13 @@ interface Lane {
 export class LaneDigest {
   readonly #lanes: readonly Lane[];
   readonly #digester: Digester;
+  #before: DigestSums;
 
-  constructor(lanes: readonly SharedArrayBuffer[], key: Uint8Array) {
-    this.#digester = createDigester(key);
+  /** @param buckets A table that no other thread writes to. */
+  constructor(lanes: readonly SharedArrayBuffer[], key: Uint8Array, buckets?: SharedArrayBuffer) {
+    const table = buckets && new Uint8Array(buckets);
+    this.#digester = createDigester(key, table && { buckets: table, bucketBits: bucketBitsOf(table) });
+    this.#before = this.#digester.sums();
     this.#lanes = lanes.map((lane) => ({
       cells: new Int32Array(lane, 0, LANE_DATA_BYTE / 4),
       bytes: new Uint8Array(lane, LANE_DATA_BYTE),
@@ -29,14 +33,18 @@ export class LaneDigest {
 
   /** Remembers where the lanes end. */
   begin(): void {
-    this.#digester.reset();
+    this.#before = this.#digester.sums();
     for (const lane of this.#lanes) lane.head = Atomics.load(lane.cells, LANE_CELL.HEAD);
   }
 
   /** The sums of every record written since `begin()`. */
   end(): { readonly sumA: bigint; readonly sumB: bigint } {
     for (const frames of this.written()) this.#digester.addFrames(frames);
-    return this.#digester.sums();
+    const { sumA, sumB } = this.#digester.sums();
+    return {
+      sumA: BigInt.asUintN(64, sumA - this.#before.sumA),
+      sumB: BigInt.asUintN(64, sumB - this.#before.sumB),
+    };
   }
 
   /** The frames written since `begin()`, in order: two runs for a lane that has wrapped around. */

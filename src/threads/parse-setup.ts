@@ -25,6 +25,8 @@ export interface ParseSetup {
   readonly isOrdered: boolean;
   /** Frames go to the main thread as messages, and the one lane of each parser is only their workbench. */
   readonly isCollecting: boolean;
+  /** Records go nowhere but into these tables of buckets (src/verify/buckets.ts), one a parser; its one lane is its workbench. */
+  readonly buckets?: readonly SharedArrayBuffer[];
   /** JSON Schema as text, and the name of its file. */
   readonly schema: { readonly text: string; readonly name: string } | null;
   readonly isPortable: boolean;

@@ -60,7 +60,7 @@ export class ParseThread {
     this.#bell = new Doorbell(setup.doorbells);
     this.#control = new Int32Array(setup.control);
     this.#heart = new Heart(setup.heartbeats, index);
-    this.#digest = new LaneDigest(buffers, setup.digestKey);
+    this.#digest = new LaneDigest(buffers, setup.digestKey, setup.buckets?.[index]);
   }
 
   /** Builds the thread's parser. The schema's compiler is loaded only where there is a schema: it costs more than all else here. */
@@ -122,7 +122,8 @@ export class ParseThread {
       tally.rejected += result.rejected;
       tally.records += result.records;
       tally.recordBytes += result.recordBytes;
-      if (this.setup.isCollecting) this.#collect(tally.unit, result.records);
+      if (this.setup.buckets) this.#digest.release();
+      else if (this.setup.isCollecting) this.#collect(tally.unit, result.records);
       else if (result.records > 0) this.#ringAll();
       if (result.rejects.length > 0)
         this.#post(result.rejects.map((reject) => toRejectedLine(reject, bytes, tally.unit)));

@@ -59,6 +59,11 @@ export function bucketTableBytes(bits: number): number {
   return bits === 0 ? 0 : BUCKET_BYTES * 2 ** bits;
 }
 
+/** How many bits choose a bucket of this table. */
+export function bucketBitsOf(table: Uint8Array): number {
+  return Math.log2(table.byteLength / BUCKET_BYTES);
+}
+
 /** A digester's memory, with the keys of its two hashes drawn from `key` by AES-128 in counter mode. */
 export function createDigestState(key: Uint8Array): Uint8Array {
   if (key.byteLength !== DIGEST_KEY_BYTES) {
