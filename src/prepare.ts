@@ -48,7 +48,7 @@ const DIGEST_KEY_BYTES = 16;
 export async function prepare(options: BackfillOptions): Promise<Prepared> {
   const { aws } = options;
   const notices: string[] = [];
-  const schema = await readSchema(options.schema);
+  const schema = await readSchema(options.schema, (notice) => notices.push(notice));
   const kinesis = createKinesisClient({ ...aws, endpoint: aws.kinesisEndpoint });
   const s3 = createS3Client({ ...aws, endpoint: aws.s3Endpoint }, options.downloads + 4);
   const stream = await probeStream(kinesis, options.stream);
@@ -153,7 +153,10 @@ function checkTraits(options: BackfillOptions, stream: StreamFacts): void {
 }
 
 /** Reads and tries a schema. @throws {OptionsError} When it cannot be read or is none. */
-export async function readSchema(path: string | null): Promise<{ text: string; name: string } | null> {
+export async function readSchema(
+  path: string | null,
+  onNotice: (notice: string) => void = () => {},
+): Promise<{ text: string; name: string } | null> {
   if (path === null) return null;
   let text: string;
   try {
@@ -164,7 +167,7 @@ export async function readSchema(path: string | null): Promise<{ text: string; n
     ]);
   }
   // Loaded here alone: the compiler of schemas is most of what a start without one would load.
-  (await import('./scan/schema.ts')).createJudge(text, path);
+  (await import('./scan/schema.ts')).createJudge(text, path, onNotice);
   return { text, name: path };
 }
 

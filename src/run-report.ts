@@ -104,7 +104,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
     durationMs: Math.round(facts.elapsedMs),
     cpuMs: facts.cpuMs,
     rssMaxBytes: facts.rssMaxBytes,
-    scanner: scannerReason() === null && prepared.schema === null ? 'native' : 'portable',
+    scanner: scannerReason() === null ? 'native' : 'portable',
     wire,
     journal: journal?.path ?? null,
     deadLetter: rejected > 0 ? deadLetterPath : null,

@@ -1,18 +1,20 @@
 /**
  * Open: chooses the scanner.
  * Takes  the rules of a run and the lanes of one parser.
- * Gives  the native scanner where the addon is there and nothing asks for the other one, else the portable scanner.
+ * Gives  the native scanner where the addon is there and nothing asks for the other one, else the portable scanner; with a judge in
+ *        front of it where there is one.
  * Never  prints: `scannerReason` tells whoever starts the run why it will be slower.
  */
 import { loadAddon } from '../native/load.ts';
+import { JudgingScanner, type LineJudge } from './judging.ts';
 import { NativeScanner } from './native.ts';
-import { type LineJudge, PortableScanner } from './portable.ts';
+import { PortableScanner } from './portable.ts';
 import type { RecordRules, ScanLanes, Scanner } from './scanner.ts';
 
 export interface OpenScannerOptions {
   /** Asks for the portable scanner. Default false. */
   readonly portable?: boolean;
-  /** Refuses valid lines (`--schema`). It needs each line as a string, so it asks for the portable scanner. */
+  /** Refuses valid lines (`--schema`). */
   readonly judge?: LineJudge;
 }
 
@@ -22,10 +24,9 @@ export interface OpenScannerOptions {
  */
 export function openScanner(rules: RecordRules, lanes: ScanLanes, options: OpenScannerOptions = {}): Scanner {
   const { addon } = loadAddon();
-  if (addon === null || options.portable || options.judge) {
-    return new PortableScanner(rules, lanes, options.judge);
-  }
-  return new NativeScanner(addon, rules, lanes);
+  const isPortable = addon === null || options.portable;
+  const scanner = isPortable ? new PortableScanner(rules, lanes) : new NativeScanner(addon, rules, lanes);
+  return options.judge ? new JudgingScanner(scanner, options.judge, rules.depthMax) : scanner;
 }
 
 /** Why there is no native scanner here, or null. */

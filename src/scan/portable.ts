@@ -1,6 +1,6 @@
 /**
  * Portable scanner: the room where bytes become records, in JavaScript alone.
- * Takes  whole lines of one object; optionally a judge that refuses valid lines (`--schema`).
+ * Takes  whole lines of one object.
  * Gives  RECORD frames in lanes, a tally and rejects, equal to what native.ts gives for the same lines.
  * Owns   the writing ends of its lanes while a call lasts.
  * Never  waits, never keeps a reference to a piece.
@@ -24,12 +24,6 @@ import {
   type ScanResult,
 } from './scanner.ts';
 
-/**
- * Says why a valid line does not conform, or null. Called once for each time a valid line is looked at.
- * @param text The line, trimmed.
- */
-export type LineJudge = (text: string) => string | null;
-
 const NEWLINE = 0x0a;
 /** UTF-8 bytes of the longest key: a UTF-16 unit takes three at most. */
 const KEY_BYTES_MAX = KINESIS.partitionKeyCharsMax * 3;
@@ -51,7 +45,6 @@ export class PortableScanner implements Scanner {
   readonly kind = 'portable';
   readonly #rules: RecordRules;
   readonly #lanes: ScanLanes;
-  readonly #judge: LineJudge | undefined;
   readonly #keyTokens: readonly string[] | null;
   readonly #hashTokens: readonly string[] | null;
   /** The key of the record at hand is #key[0, #keyBytes). */
@@ -59,10 +52,9 @@ export class PortableScanner implements Scanner {
   #keyBytes = 0;
 
   /** @throws {OptionsError} If a pointer of the rules is none. */
-  constructor(rules: RecordRules, lanes: ScanLanes, judge?: LineJudge) {
+  constructor(rules: RecordRules, lanes: ScanLanes) {
     this.#rules = rules;
     this.#lanes = lanes;
-    this.#judge = judge;
     this.#keyTokens = rules.partitionKey === null ? null : parsePointer(rules.partitionKey);
     this.#hashTokens = rules.explicitHashKey === null ? null : parsePointer(rules.explicitHashKey);
   }
@@ -139,8 +131,6 @@ export class PortableScanner implements Scanner {
     } catch {
       return rejected('INVALID_JSON');
     }
-    const complaint = this.#judge?.(text) ?? null;
-    if (complaint !== null) return { kind: 'rejected', code: 'SCHEMA', message: complaint };
     return this.#toRecord(piece, start, dataStart, dataEnd, text, value);
   }
 

@@ -13,7 +13,7 @@ import { FRAME, FRAME_KIND } from '../ring/layout.ts';
 import { LaneProducer } from '../ring/producer.ts';
 import { Doorbell, waitForSpace } from '../ring/wait.ts';
 import { openScanner } from '../scan/open.ts';
-import type { LineJudge } from '../scan/portable.ts';
+import type { LineJudge } from '../scan/judging.ts';
 import type { Reject, ScanLanes, Scanner } from '../scan/scanner.ts';
 import { Heart } from './heartbeat.ts';
 import { Inflation } from './inflation.ts';

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { loadAddon } from '../../src/native/load.ts';
+import { JudgingScanner } from '../../src/scan/judging.ts';
 import { openScanner, scannerReason } from '../../src/scan/open.ts';
 import { openLanes, RULES } from './harness.ts';
 
@@ -9,11 +10,17 @@ it('opens the native scanner exactly where there is an addon', () => {
   expect(scannerReason() === null).toBe(addon !== null);
 });
 
-it.each([
-  { name: 'asked to', options: { portable: true } },
-  { name: 'given a judge', options: { judge: () => null } },
-])('opens the portable scanner when $name', ({ options }) => {
-  expect(openScanner(RULES, openLanes(1), options).kind).toBe('portable');
+it('opens the portable scanner when asked to', () => {
+  expect(openScanner(RULES, openLanes(1), { portable: true }).kind).toBe('portable');
+});
+
+it('puts a judge in front of the scanner that it would have opened', () => {
+  const { addon } = loadAddon();
+  const options = { judge: () => 'no' };
+  const scanner = openScanner(RULES, openLanes(1), options);
+  expect(scanner).toBeInstanceOf(JudgingScanner);
+  expect(scanner.kind).toBe(addon === null ? 'portable' : 'native');
+  expect(openScanner(RULES, openLanes(1), { ...options, portable: true }).kind).toBe('portable');
 });
 
 it.each([{ portable: true }, { portable: false }])(

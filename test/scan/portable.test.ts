@@ -1,40 +1,25 @@
-/** Portable scanner: what it does beside the rest; that it agrees with the oracle is shown in scanner.test.ts. */
+/** PortableScanner: what only it does. What it has in common with the native one is in scanner.test.ts and fuzz.test.ts. */
 import { expect, it } from 'vitest';
-import { type LineJudge, PortableScanner } from '../../src/scan/portable.ts';
-import { RULES, runScanner } from './harness.ts';
+import { PortableScanner } from '../../src/scan/portable.ts';
+import { expectedRun, expectScan, RULES, runScanner, seenRun } from './harness.ts';
 
-function run(text: string, judge: LineJudge, rules = RULES) {
-  const under = { name: 'judged', open: (...[some, lanes]: Parameters<typeof open>) => open(some, lanes) };
-  function open(some: typeof RULES, lanes: ConstructorParameters<typeof PortableScanner>[1]) {
-    return new PortableScanner(some, lanes, judge);
+// It asks once whether a whole piece is ASCII or UTF-8; each of these lines makes another answer of it.
+it.each([
+  { name: 'ASCII', line: '{"k":"plain"}' },
+  { name: 'UTF-8', line: '{"k":"ü, 好, \u{1f600}"}' },
+  { name: 'no UTF-8', line: Buffer.from('{"k":"\xff"}', 'latin1') },
+])('judges a line the same among lines of other encodings: $name', ({ line }) => {
+  const rules = { ...RULES, partitionKey: '/k' };
+  const portable = {
+    name: 'portable',
+    open: (...args: ConstructorParameters<typeof PortableScanner>) => new PortableScanner(...args),
+  };
+  const newline = Buffer.from('\n');
+  const ascii = Buffer.from('{"k":"a\\u00fc"}\n');
+  const utf8 = Buffer.from('{"k":"ä"}\n');
+  const others = [[], [ascii], [ascii, utf8], [utf8, Buffer.from([0xc3]), newline]];
+  for (const before of others) {
+    const bytes = Buffer.concat([...before, Buffer.from(line), newline, ascii]);
+    expect(seenRun(runScanner(portable, rules, bytes))).toEqual(expectedRun(expectScan(rules, bytes)));
   }
-  return runScanner(under, rules, Buffer.from(text));
-}
-
-it('rejects what the judge complains about, with its own words', () => {
-  const seen: string[] = [];
-  const { rejects, tally } = run(' {"a":1} \n{"b":2}\r\n', (text) => {
-    seen.push(text);
-    return text.includes('b') ? 'b is not allowed' : null;
-  });
-  expect(seen).toEqual(['{"a":1}', '{"b":2}']);
-  expect(rejects).toEqual([
-    { code: 'SCHEMA', message: 'b is not allowed', start: 10, end: 17, objectOffset: 10 },
-  ]);
-  expect(tally.records).toBe(1);
-});
-
-it('does not ask the judge about lines that are wrong already, and asks it before looking for a key', () => {
-  const seen: string[] = [];
-  const rules = { ...RULES, partitionKey: '/k', depthMax: 1 };
-  const { rejects } = run(
-    '{\n[[]]\n\n[]\n',
-    (text) => {
-      seen.push(text);
-      return 'no';
-    },
-    rules,
-  );
-  expect(seen).toEqual(['[]']);
-  expect(rejects.map(({ code }) => code)).toEqual(['INVALID_JSON', 'TOO_DEEP', 'SCHEMA']);
 });

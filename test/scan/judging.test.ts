@@ -1,0 +1,114 @@
+/** JudgingScanner: the verdict of the scanner behind it on every line that the judge lets pass, and SCHEMA on the others. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { JudgingScanner, type LineJudge } from '../../src/scan/judging.ts';
+import { REJECTS_PER_CALL_MAX } from '../../src/scan/scanner.ts';
+import { pieceBytes, rules } from './generators.ts';
+import {
+  type Expected,
+  expectedRun,
+  expectScan,
+  RULES,
+  type RunOptions,
+  runScanner,
+  type ScannerUnderTest,
+  scannersUnderTest,
+  seenRun,
+} from './harness.ts';
+
+describe.each(scannersUnderTest())('in front of $name', (behind) => {
+  function run(text: Buffer | string, judge: LineJudge, some = RULES, options: RunOptions = {}) {
+    const under: ScannerUnderTest = {
+      name: 'judged',
+      open: (given, lanes) => new JudgingScanner(behind.open(given, lanes), judge, given.depthMax),
+    };
+    return runScanner(under, some, Buffer.from(text), options);
+  }
+
+  it('rejects what the judge complains about, with its own words', () => {
+    const seen: unknown[] = [];
+    const { rejects, tally } = run(' {"a":1} \n{"b":2}\r\n', (value) => {
+      seen.push(value);
+      return Object.hasOwn(value as object, 'b') ? 'b is not allowed' : null;
+    });
+    expect(seen).toEqual([{ a: 1 }, { b: 2 }]);
+    expect(rejects).toEqual([
+      { code: 'SCHEMA', message: 'b is not allowed', start: 10, end: 17, objectOffset: 10 },
+    ]);
+    expect(tally.records).toBe(1);
+  });
+
+  it('does not ask the judge about lines that are wrong already, and asks it before looking for a key', () => {
+    const seen: unknown[] = [];
+    const judge = (value: unknown) => {
+      seen.push(value);
+      return 'no';
+    };
+    const lines = Buffer.concat([Buffer.from('{\n[[]]\n\n[]\n"'), Buffer.from([0xff]), Buffer.from('"\n')]);
+    const { rejects } = run(lines, judge, { ...RULES, partitionKey: '/k', depthMax: 1 });
+    expect(seen).toEqual([[]]);
+    expect(rejects.map(({ code }) => code)).toEqual(['INVALID_JSON', 'TOO_DEEP', 'SCHEMA', 'INVALID_UTF8']);
+  });
+
+  it('finds what the oracle finds, in random pieces and rules', () => {
+    const isRefused = (value: unknown) => (JSON.stringify(value)?.length ?? 0) % 3 === 0;
+    const judge = (value: unknown) => (isRefused(value) ? 'no' : null);
+    let refused = 0;
+    fc.assert(
+      fc.property(pieceBytes, rules, fc.constantFrom(0, 5), (bytes, some, objectOffset) => {
+        const expected = expectScan(some, bytes, objectOffset).map((line) =>
+          judged(line, bytes, objectOffset, isRefused),
+        );
+        refused += expected.filter((line) => line.kind === 'rejected' && line.code === 'SCHEMA').length;
+        const options = { objectOffset, laneCount: 2, isShared: false };
+        expect(seenRun(run(Buffer.from(bytes), judge, some, options))).toEqual(expectedRun(expected));
+      }),
+      { numRuns: 400 },
+    );
+    expect(refused).toBeGreaterThan(100);
+  });
+
+  it('asks once about each line, however often a full lane or full hands stop the scanner', () => {
+    const lines = Array.from({ length: 5000 }, (_, i) => `{"i":${i},"pad":"${'x'.repeat(i % 200)}"}`);
+    const isRefused = (i: number) => i < 2 * REJECTS_PER_CALL_MAX + 3 || i % 5 === 0;
+    const seen: number[] = [];
+    const judge = (value: unknown) => {
+      const { i } = value as { i: number };
+      seen.push(i);
+      return isRefused(i) ? 'no' : null;
+    };
+    const { calls, rejects, tally } = run(lines.join('\n'), judge, RULES, { isStingy: true });
+    expect(seen).toEqual(lines.map((_, i) => i));
+    expect(rejects.length).toBe(seen.filter(isRefused).length);
+    expect(tally).toMatchObject({ lines: 5000, rejected: rejects.length, records: 5000 - rejects.length });
+    expect(calls['lane-full']).toBeGreaterThan(1);
+    expect(calls['rejects-full']).toBe(2);
+  });
+
+  it('hands over no more rejects at once than a scanner does, whoever made them', () => {
+    const lines = Array.from({ length: 3 * REJECTS_PER_CALL_MAX }, (_, i) => (i % 2 === 0 ? '{' : '1'));
+    const { calls, rejects } = run(lines.join('\n'), () => 'no');
+    expect(rejects.length).toBe(lines.length);
+    expect(calls).toEqual({ 'rejects-full': 2, done: 1 });
+  });
+});
+
+/** The oracle's verdict once a judge has been asked. */
+function judged(
+  line: Expected,
+  bytes: Uint8Array,
+  objectOffset: number,
+  isRefused: (value: unknown) => boolean,
+): Expected {
+  const isAsked =
+    line.kind === 'record' ||
+    (line.kind === 'rejected' && (line.code === 'MISSING_KEY' || line.code === 'RECORD_TOO_LARGE'));
+  if (!isAsked) return line;
+  const start = line.offset - objectOffset;
+  const newline = bytes.indexOf(10, start);
+  const end = newline < 0 ? bytes.length : newline;
+  const text = Buffer.from(bytes.subarray(start, end)).toString();
+  if (!isRefused(JSON.parse(line.offset === 0 ? text.replace(/^\ufeff/, '') : text))) return line;
+  const isCrLf = newline >= 0 && end > start && bytes[end - 1] === 0x0d;
+  return { kind: 'rejected', offset: line.offset, code: 'SCHEMA', start, end: isCrLf ? end - 1 : end };
+}
