@@ -1,52 +1,64 @@
 /**
- * Clock: how the micro-benches measure: tinybench calls the work again and again; the median call counts, the spread is told with
- * it. CPU-seconds of the process stand beside wall time.
+ * Clock: how the micro-benches measure: tinybench calls the work again and again; the median call counts. CPU-seconds of the process
+ * stand beside wall time. Contenders take turns, round by round, so that a machine that slows down slows all of them down, and
+ * ratios are taken within a round.
  */
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { Bench } from 'tinybench';
 
+/** One round of one contender. */
 export interface Measured {
   /** Nanoseconds of wall time per item, of the median call. */
   readonly ns: number;
   /** Nanoseconds of CPU time of the whole process per item, over all calls. */
   readonly cpuNs: number;
-  /** The slow quarter's call over the fast quarter's, minus 1. */
-  readonly spread: number;
 }
 
+/** What is measured: one call of `run` deals with `itemsPerCall`. */
+export interface Subject {
+  readonly name: string;
+  readonly itemsPerCall: number;
+  readonly run: () => unknown;
+}
+
+const ROUNDS = 5;
 const WARM_UP_MS = 100;
-const MEASURE_MS = 900;
+const ROUND_MS = 180;
 
 /**
- * @param itemsPerCall What one call of `work` deals with.
- * @param isSmoke True measures one call only, to show that the bench still runs.
+ * Measures every subject in every round.
+ * @param isSmoke True measures one call each, to show that the bench still runs.
+ * @returns By name, one result a round.
  */
-export function measure(itemsPerCall: number, isSmoke: boolean, work: () => void): Measured {
-  const warmUp = new Bench({ time: isSmoke ? 0 : WARM_UP_MS, iterations: 1, warmup: false });
-  warmUp.add('warm-up', work).runSync();
-  const bench = new Bench({
-    time: isSmoke ? 0 : MEASURE_MS,
-    iterations: 1,
-    warmup: false,
-    retainSamples: true,
-  });
-  bench.add('work', work);
+export function takeTurns(subjects: readonly Subject[], isSmoke: boolean): Map<string, Measured[]> {
+  const rounds = new Map<string, Measured[]>(subjects.map(({ name }) => [name, []]));
+  for (const { run } of subjects) calls(run, isSmoke ? 0 : WARM_UP_MS);
+  for (let round = 0; round < (isSmoke ? 1 : ROUNDS); round++)
+    for (const subject of subjects) rounds.get(subject.name)!.push(measureRound(subject, isSmoke));
+  return rounds;
+}
+
+function measureRound({ itemsPerCall, run }: Subject, isSmoke: boolean): Measured {
   const cpuBefore = process.cpuUsage();
-  const [task] = bench.runSync();
+  const samplesMs = calls(run, isSmoke ? 0 : ROUND_MS).sort((one, other) => one - other);
   const { user, system } = process.cpuUsage(cpuBefore);
+  return {
+    ns: (samplesMs[samplesMs.length >> 1]! * 1e6) / itemsPerCall,
+    cpuNs: ((user + system) * 1000) / (samplesMs.length * itemsPerCall),
+  };
+}
+
+/** Calls `run` for `timeMs`, at least once. @returns Milliseconds of each call. */
+function calls(run: () => unknown, timeMs: number): number[] {
+  const bench = new Bench({ time: timeMs, iterations: 1, warmup: false, retainSamples: true });
+  bench.add('work', () => void run());
+  const [task] = bench.runSync();
   const result = task?.result;
   if (!result || !('latency' in result) || result.latency.samples === undefined) {
-    const error = result && 'error' in result ? result.error : new Error('tinybench measured nothing');
-    throw error;
+    throw result && 'error' in result ? result.error : new Error('tinybench measured nothing');
   }
-  const samples = [...result.latency.samples].sort((one, other) => one - other);
-  const at = (share: number) => samples[Math.min(samples.length - 1, Math.floor(samples.length * share))]!;
-  return {
-    ns: (at(0.5) * 1e6) / itemsPerCall,
-    cpuNs: ((user + system) * 1000) / (samples.length * itemsPerCall),
-    spread: at(0.75) / at(0.25) - 1,
-  };
+  return [...result.latency.samples];
 }
 
 /** Where and on what a figure was measured. */

@@ -1,6 +1,7 @@
 /**
  * Question: what does each step of a publisher's byte work cost per record, native and portable?
- * Workloads: clicks-77 and github-684, seed 42. --smoke: few records, one call each; run by the tests.
+ * Workloads: clicks-77 and github-684, seed 42. Both codecs give equal results, or the clock does not start.
+ * Run: `node bench/codec.ts [--keep FOLDER] [--smoke]`.
  */
 import { deepStrictEqual } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -10,10 +11,13 @@ import { type Codec, SHARD_ROW, type ShardTable, VERDICT } from '../src/publish/
 import { openCodec } from '../src/publish/open-codec.ts';
 import { FRAME_KIND, LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
-import { machineLine, measure } from './clock.ts';
+import { takeTurns } from './clock.ts';
+import { type Figure, report } from './report.ts';
 import { WORKLOADS, type Workload } from './workloads/workloads.ts';
 
-const { smoke = false } = parseArgs({ options: { smoke: { type: 'boolean' } } }).values;
+const { keep, smoke } = parseArgs({
+  options: { keep: { type: 'string' }, smoke: { type: 'boolean', default: false } },
+}).values;
 const ARN = 'arn:aws:kinesis:eu-central-1:123456789012:stream/clicks';
 const SHARDS = 16;
 
@@ -177,23 +181,29 @@ function answerOf(count: number): { cbor: Uint8Array; json: Uint8Array } {
   };
 }
 
-console.log(machineLine());
+const notes: string[] = [];
 const codecs = [openCodec({ portable: true })];
 if (openCodec().kind === 'native') codecs.push(openCodec());
-else console.log('The native addon is not built: portable figures only.');
+else notes.push('The native addon is not built: portable figures only.');
+const figures: Figure[] = [];
 for (const workload of WORKLOADS.filter(({ name }) => name === 'clicks-77' || name === 'github-684')) {
   const { lane, records } = fillLane(workload);
-  console.log(
-    `\n${workload.name}: ${records} records in the lane; ns per record (spread), CPU ns per record`,
-  );
   const sides = codecs.map((codec) => ({ kind: codec.kind, steps: stepsOf(codec, lane, records) }));
   for (const [index, { name, records: count }] of sides[0]!.steps.entries()) {
     const results = sides.map(({ steps }) => steps[index]!.result());
     for (const result of results) deepStrictEqual(result, results[0]); // right, then fast
-    const cells = sides.map(({ kind, steps }) => {
-      const { ns, cpuNs, spread } = measure(count, smoke, steps[index]!.run);
-      return `${kind} ${ns.toFixed(1).padStart(8)} (${(spread * 100).toFixed(0)} %) ${cpuNs.toFixed(1).padStart(8)}`;
-    });
-    console.log(`  ${name.padEnd(32)} ${cells.join('   ')}`);
+    const subjects = sides.map(({ kind, steps }) => ({
+      name: kind,
+      itemsPerCall: count,
+      run: steps[index]!.run,
+    }));
+    const rounds = takeTurns(subjects, smoke);
+    const row = { case: `${workload.name}: ${records} records in the lane`, contender: name };
+    for (const [kind, own] of rounds)
+      figures.push(
+        { ...row, metric: `${kind}, ns a record`, values: own.map(({ ns }) => ns) },
+        { ...row, metric: `${kind}, CPU ns a record`, values: own.map(({ cpuNs }) => cpuNs) },
+      );
   }
 }
+report("what does each step of a publisher's byte work cost?", figures, { keep, notes });

@@ -2,7 +2,7 @@
  * Question: what does the journal cost a run, and what do ten million finished objects cost at resume?
  * Workload: segments of 16 MiB journaled one by one with a commit for every 8 (a busy machine: 2 GB/s at 16 commits a second);
  * then objects of one line each, written and read back. Real disk, real fdatasync, in a temporary folder that is removed.
- * Run: `node bench/journal.ts [--objects 1000000] [--smoke]`. Prints one JSON line. --smoke: 200 segments, 2,000 objects.
+ * Run: `node bench/journal.ts [--objects 1000000] [--keep FOLDER] [--smoke]`. --smoke: 200 segments, 2,000 objects.
  */
 import { strictEqual } from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -11,10 +11,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Journal } from '../src/journal/journal.ts';
 import { tally } from '../src/journal/tally.ts';
-import { machineLine } from './clock.ts';
+import { type Figure, report } from './report.ts';
 
 const { values } = parseArgs({
-  options: { objects: { type: 'string', default: '1000000' }, smoke: { type: 'boolean', default: false } },
+  options: {
+    objects: { type: 'string', default: '1000000' },
+    keep: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+  },
 });
 const segmentCount = values.smoke ? 200 : 8000;
 const objectCount = values.smoke ? 2000 : Number(values.objects);
@@ -95,26 +99,24 @@ try {
   for (let n = 0; n < objectCount; n += 1) strictEqual(resumed.state.lookup(object(n)).kind, 'settled');
   const lookupCpuUs = (cpuMs(lookupCpu) * 1000) / objectCount;
   await resumed.close(null);
-  const round = (value: number, digits = 1) => Number(value.toFixed(digits));
-  console.log(
-    JSON.stringify({
-      bench: 'journal',
-      segment: {
-        cpuUs: round(segments.cpuUs),
-        wallUs: round(segments.wallUs),
-        cpuShareAt300MBPerCpuSecond: round((segments.cpuUs / ((SEGMENT_BYTES / 300e6) * 1e6)) * 100, 3),
-      },
-      object: {
-        count: objectCount,
-        bytes: round(journalBytes / objectCount),
-        writeCpuUs: round(writeCpuUs),
-        resumeUs: round((readMs * 1000) / objectCount),
-        lookupCpuUs: round(lookupCpuUs),
-        rssGrowthMB: round((rss - rssBefore) / 1e6),
-      },
-      machine: machineLine(),
-    }),
-  );
+  const segmentRow = { case: 'segments of 16 MiB', contender: `${segmentCount} journaled` };
+  const objectRow = { case: 'objects of one line', contender: `${objectCount} journaled` };
+  const figures: Figure[] = [
+    { ...segmentRow, metric: 'CPU us each', values: [segments.cpuUs] },
+    { ...segmentRow, metric: 'wall us each', values: [segments.wallUs] },
+    {
+      ...segmentRow,
+      metric: '% of the CPU at 300 MB per CPU-s',
+      values: [(segments.cpuUs / ((SEGMENT_BYTES / 300e6) * 1e6)) * 100],
+    },
+    { ...objectRow, metric: 'journal bytes each', values: [journalBytes / objectCount] },
+    { ...objectRow, metric: 'CPU us to write', values: [writeCpuUs] },
+    { ...objectRow, metric: 'wall us to read at resume', values: [(readMs * 1000) / objectCount] },
+    { ...objectRow, metric: 'CPU us to look up', values: [lookupCpuUs] },
+    // A collection in between can make it shrink.
+    { ...objectRow, metric: 'memory held at resume, MB', values: [Math.max(0, rss - rssBefore) / 1e6] },
+  ];
+  report('what does the journal cost, while a run works and at resume?', figures, { keep: values.keep });
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -3,26 +3,37 @@
  * and with structured clones?
  * Workloads: records of 77 and 684 bytes. A lane is filled once frame by frame by the JavaScript producer, as the portable
  * scanner does it, and once by copying ready frames, which is about what the native scanner's writing costs. The codec reads it.
- * --smoke: few records; run by the tests.
+ * Every record arrives, or there is no figure. CPU time is that of both threads of each pair.
+ * Run: `node bench/lanes.ts [--pairs 1,2,4] [--runs 3] [--keep FOLDER] [--smoke]`; by default as many pairs as have a core each.
  *
- *   writer thread ── lane (SharedArrayBuffer) ──> this thread: drain into batches
- *   writer thread ── port, transferred buffer of 64 KiB of records ──> this thread: walk the records
- *   writer thread ── port, array of 500 records as objects, cloned ──> this thread: walk the records
+ *   writer thread ── lane (SharedArrayBuffer) ──> reader thread: drain into batches             } one pair;
+ *   writer thread ── port, transferred buffer of 64 KiB of records ──> reader thread: walk them  } 1 to N of
+ *   writer thread ── port, array of 500 records as objects, cloned ──> reader thread: walk them  } them at once
  */
 import { equal } from 'node:assert/strict';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import {
+  isMainThread,
+  MessageChannel,
+  type MessagePort,
+  parentPort,
+  Worker,
+  workerData,
+} from 'node:worker_threads';
 import { SHARD_ROW } from '../src/publish/codec.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
-import { FRAME, frameBytes, LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
+import { frameBytes, LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
 import { createDoorbells, Doorbell, notifySpace, waitForSpace } from '../src/ring/wait.ts';
-import { machineLine } from './clock.ts';
+import { type Figure, report } from './report.ts';
 
 type Way = 'lane, JavaScript writer' | 'lane, copied frames' | 'port, transfer' | 'port, clone';
 interface Setup {
   readonly way: Way;
+  readonly role: 'writer' | 'reader';
+  readonly port: MessagePort;
   readonly lane: SharedArrayBuffer;
   readonly bells: SharedArrayBuffer;
   readonly dataBytes: number;
@@ -101,13 +112,13 @@ function copyFrames(setup: Setup): void {
 }
 
 async function post(setup: Setup): Promise<void> {
-  const { dataBytes, recordCount, way } = setup;
+  const { dataBytes, recordCount, way, port } = setup;
   const record = recordOf(setup);
   const perMessage =
     way === 'port, transfer' ? Math.floor(TRANSFER_BYTES / (KEY_BYTES + dataBytes + 8)) : CLONE_RECORDS;
   let inFlight = 0;
   let wake = () => {};
-  parentPort!.on('message', () => {
+  port.on('message', () => {
     inFlight--;
     wake();
   });
@@ -116,7 +127,7 @@ async function post(setup: Setup): Promise<void> {
     if (inFlight >= PORT_WINDOW) await new Promise<void>((resolve) => (wake = resolve));
     inFlight++;
     if (way === 'port, clone') {
-      parentPort!.postMessage(
+      port.postMessage(
         Array.from({ length: count }, () => ({ key: record.key, data: record.data, unit: 0, lineOffset: 0 })),
       );
       continue;
@@ -130,19 +141,20 @@ async function post(setup: Setup): Promise<void> {
       bytes.set(record.data, at + 8 + KEY_BYTES);
       at += 8 + KEY_BYTES + dataBytes;
     }
-    parentPort!.postMessage(bytes, [bytes.buffer]);
+    port.postMessage(bytes, [bytes.buffer]);
   }
-  parentPort!.postMessage(null);
+  port.postMessage(null);
 }
 
 /** Reads until every record is here. @returns Records read. */
-async function read(setup: Setup, worker: Worker): Promise<number> {
+async function read(setup: Setup): Promise<number> {
   if (setup.way.startsWith('lane')) return drainLane(setup);
+  const { port } = setup;
   let records = 0;
   await new Promise<void>((resolve) => {
-    worker.on('message', (message: Uint8Array | { key: Uint8Array; data: Uint8Array }[] | null) => {
+    port.on('message', (message: Uint8Array | { key: Uint8Array; data: Uint8Array }[] | null) => {
       if (message === null) return resolve();
-      worker.postMessage(0);
+      port.postMessage(0);
       if (Array.isArray(message)) {
         for (const { data } of message) if (data.length === setup.dataBytes) records++;
         return;
@@ -179,48 +191,105 @@ async function drainLane(setup: Setup): Promise<number> {
   return records;
 }
 
-async function run(way: Way, dataBytes: number, recordCount: number): Promise<void> {
-  const setup: Setup = {
-    way,
-    lane: createLane(LANE_BYTES),
-    bells: createDoorbells(1),
-    dataBytes,
-    recordCount,
-  };
-  const worker = new Worker(new URL(import.meta.url), { workerData: setup });
-  await once(worker, 'online');
-  const cpuBefore = process.cpuUsage();
-  const startMs = performance.now();
-  equal(await read(setup, worker), recordCount);
-  const seconds = (performance.now() - startMs) / 1000;
-  const { user, system } = process.cpuUsage(cpuBefore);
-  await worker.terminate();
-  const millions = recordCount / seconds / 1e6;
-  const megabytes = (recordCount * (KEY_BYTES + dataBytes)) / seconds / 1e6;
-  const cpuNs = ((user + system) * 1000) / recordCount;
-  console.log(
-    `  ${way.padEnd(26)} ${millions.toFixed(2).padStart(7)} M records/s ${megabytes.toFixed(0).padStart(7)} MB/s ${cpuNs.toFixed(0).padStart(7)} CPU ns a record, both threads`,
-  );
-}
-
-if (isMainThread) {
-  const { smoke = false } = parseArgs({ options: { smoke: { type: 'boolean' } } }).values;
-  console.log(`${machineLine()}; codec ${openCodec().kind}, frame header ${FRAME.HEADER_BYTES} bytes`);
-  for (const dataBytes of [77, 684]) {
-    console.log(`\nrecords of ${dataBytes} bytes`);
-    const ways: [Way, number][] = [
-      ['lane, copied frames', 20_000_000],
-      ['lane, JavaScript writer', 4_000_000],
-      ['port, transfer', 2_000_000],
-      ['port, clone', 400_000],
-    ];
-    for (const [way, recordCount] of ways) {
-      await run(way, dataBytes, smoke ? 3000 : Math.round(recordCount / (dataBytes > 100 ? 4 : 1)));
-    }
-  }
-} else {
-  const setup = workerData as Setup;
+async function write(setup: Setup): Promise<void> {
   if (setup.way === 'lane, JavaScript writer') writeLane(setup);
   else if (setup.way === 'lane, copied frames') copyFrames(setup);
   else await post(setup);
 }
+
+/** Both threads of one pair, up and waiting for `go`. */
+async function startPair(way: Way, dataBytes: number, recordCount: number): Promise<[Worker, Worker]> {
+  const { port1, port2 } = new MessageChannel();
+  const common = { way, lane: createLane(LANE_BYTES), bells: createDoorbells(1), dataBytes, recordCount };
+  const start = (role: Setup['role'], port: MessagePort) =>
+    new Worker(new URL(import.meta.url), {
+      workerData: { ...common, role, port } satisfies Setup,
+      transferList: [port],
+    });
+  const pair: [Worker, Worker] = [start('writer', port1), start('reader', port2)];
+  await Promise.all(pair.map((worker) => once(worker, 'message')));
+  return pair;
+}
+
+/** @returns Seconds of wall and of CPU time until every reader has every record. */
+async function run(way: Way, dataBytes: number, recordCount: number, pairCount: number) {
+  const pairs = await Promise.all(
+    Array.from({ length: pairCount }, () => startPair(way, dataBytes, recordCount)),
+  );
+  const cpuBefore = process.cpuUsage();
+  const startMs = performance.now();
+  const answers = pairs.map(([, reader]) => once(reader, 'message'));
+  for (const worker of pairs.flat()) worker.postMessage('go');
+  for (const [records] of await Promise.all(answers)) equal(records, recordCount);
+  const wallSeconds = (performance.now() - startMs) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  await Promise.all(pairs.flat().map((worker) => worker.terminate()));
+  return { wallSeconds, cpuSeconds: (user + system) / 1e6 };
+}
+
+const WAYS: readonly (readonly [Way, number])[] = [
+  ['lane, copied frames', 20_000_000],
+  ['lane, JavaScript writer', 4_000_000],
+  ['port, transfer', 2_000_000],
+  ['port, clone', 400_000],
+];
+
+async function main(): Promise<void> {
+  const { values: flags } = parseArgs({
+    options: {
+      pairs: { type: 'string' },
+      runs: { type: 'string', default: '3' },
+      keep: { type: 'string' },
+      smoke: { type: 'boolean', default: false },
+    },
+  });
+  const pairCounts = flags.smoke
+    ? [2]
+    : (flags.pairs?.split(',').map(Number) ??
+      [1, 2, 4, 8, 16, 32].filter((count) => count <= Math.max(2, availableParallelism())));
+  const figures: Figure[] = [];
+  for (const dataBytes of [77, 684]) {
+    for (const pairCount of pairCounts) {
+      for (const [way, shortRecords] of WAYS) {
+        const longer = dataBytes > 100 ? 4 : 1;
+        const recordCount = flags.smoke ? 3000 : Math.round(shortRecords / longer / pairCount);
+        const costs = [];
+        for (let round = 0; round < (flags.smoke ? 1 : Number(flags.runs)); round++)
+          costs.push(await run(way, dataBytes, recordCount, pairCount));
+        const records = recordCount * pairCount;
+        const bytes = records * (KEY_BYTES + dataBytes);
+        const row = {
+          case: `records of ${dataBytes} bytes, ${pairCount} ${pairCount === 1 ? 'pair' : 'pairs'}`,
+          contender: way,
+        };
+        figures.push(
+          {
+            ...row,
+            metric: 'million records/s',
+            values: costs.map(({ wallSeconds }) => records / wallSeconds / 1e6),
+          },
+          { ...row, metric: 'MB/s', values: costs.map(({ wallSeconds }) => bytes / wallSeconds / 1e6) },
+          {
+            ...row,
+            metric: 'CPU ns a record',
+            values: costs.map(({ cpuSeconds }) => (cpuSeconds * 1e9) / records),
+          },
+        );
+      }
+    }
+  }
+  report('what does carrying records from thread to thread cost?', figures, {
+    keep: flags.keep,
+    notes: [`The ${openCodec().kind} codec reads the lanes.`],
+  });
+}
+
+async function work(setup: Setup): Promise<void> {
+  parentPort!.postMessage('ready');
+  await once(parentPort!, 'message');
+  if (setup.role === 'writer') await write(setup);
+  else parentPort!.postMessage(await read(setup));
+}
+
+if (isMainThread) await main();
+else await work(workerData as Setup);

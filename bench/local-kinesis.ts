@@ -2,7 +2,8 @@
  * Question: how many MB/s of PutRecords does the embedded Kinesis take, and can it be the bottleneck of other benches?
  * Workload: records-684 (500 a request, 342 kB) and records-77, pre-encoded CBOR bodies sent over keep-alive connections, seed 42.
  * Topology: [this process: N connections, no encoding, no signing] --loopback--> [node src/local/serve.ts, one process, one thread]
- * Run: `node bench/local-kinesis.ts [--seconds 3] [--shards 8] [--connections 4] [--smoke]`. Prints one JSON line a case; --smoke: 20 requests each.
+ * Run: `node bench/local-kinesis.ts [--seconds 3] [--shards 8] [--connections 4] [--keep FOLDER] [--smoke]`.
+ * --smoke: 20 requests each.
  */
 import { strictEqual } from 'node:assert';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -13,12 +14,14 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { decodeCbor, encodeCbor } from '../src/local/kinesis/cbor.ts';
 import { generateLines } from '../src/local/s3/lines.ts';
+import { type Figure, report } from './report.ts';
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
     shards: { type: 'string', default: '8' },
     connections: { type: 'string', default: '4' },
+    keep: { type: 'string' },
     smoke: { type: 'boolean', default: false },
   },
 });
@@ -101,7 +104,7 @@ function send(agent: Agent, endpoint: URL, path: string, body: Buffer, wire: str
   });
 }
 
-async function run(subject: Case): Promise<void> {
+async function run(subject: Case): Promise<Figure[]> {
   const { server, endpoint } = await start(subject.flags);
   const agent = new Agent({ keepAlive: true, maxSockets: Number(values.connections) });
   const body = bodyOf(subject);
@@ -134,23 +137,24 @@ async function run(subject: Case): Promise<void> {
   );
   strictEqual(stats.recordsStored, (requests + 1) * RECORDS);
   const payloadMb = (requests * RECORDS * subject.recordBytes) / 1e6;
-  const user = after.user - before.user;
-  const system = after.system - before.system;
-  console.log(
-    JSON.stringify({
-      case: subject.name,
-      requests,
-      mbPerSecond: Math.round(payloadMb / wallSeconds),
-      recordsPerSecond: Math.round((requests * RECORDS) / wallSeconds),
-      serverCpuSeconds: { user, system },
-      serverMbPerCpuSecond: Math.round(payloadMb / (user + system || Number.NaN)),
-      clientCpuSeconds: Number(((own.user + own.system) / 1e6).toFixed(2)),
-      wallSeconds: Number(wallSeconds.toFixed(2)),
-    }),
-  );
+  // A short run may end within one hundredth of a second.
+  const cpu = Math.max(after.user - before.user + after.system - before.system, 1 / TICKS_PER_SECOND);
   agent.destroy();
   server.kill('SIGTERM');
   await once(server, 'exit');
+  const row = {
+    case: `requests of ${RECORDS}, ${values.shards} shards, ${values.connections} connections`,
+    contender: subject.name,
+  };
+  return [
+    { ...row, metric: 'MB/s', values: [payloadMb / wallSeconds] },
+    { ...row, metric: 'records/s', values: [(requests * RECORDS) / wallSeconds] },
+    { ...row, metric: 'server CPU s', values: [cpu] },
+    { ...row, metric: 'MB per CPU-s of the server', values: [payloadMb / cpu] },
+    { ...row, metric: 'client CPU s', values: [(own.user + own.system) / 1e6] },
+  ];
 }
 
-for (const subject of cases) await run(subject);
+const figures: Figure[] = [];
+for (const subject of cases) figures.push(...(await run(subject)));
+report('how fast is the Kinesis that other benches write to?', figures, { keep: values.keep });

@@ -2,7 +2,7 @@
  * Question: how many MB/s does the fast S3 serve, and can it be the bottleneck of other benches?
  * Workload: 8 MiB ranges of 64 MiB generated objects, seed 42, read and thrown away.
  * Topology: [this process: N connections] --loopback--> [node src/local/serve.ts --s3, one process, one thread]
- * Run: `node bench/local-s3.ts [--seconds 3] [--connections 4] [--smoke]`. Prints one JSON line; --smoke: 8 requests.
+ * Run: `node bench/local-s3.ts [--seconds 3] [--connections 4] [--keep FOLDER] [--smoke]`. --smoke: 8 requests.
  */
 import { strictEqual } from 'node:assert';
 import { spawn } from 'node:child_process';
@@ -11,16 +11,18 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { report } from './report.ts';
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '4' },
+    keep: { type: 'string' },
     smoke: { type: 'boolean', default: false },
   },
 });
 const RANGE_BYTES = 8 * 1024 * 1024;
-const RANGES_PER_OBJECT = 8;
+const RANGES_PER_OBJECT = values.smoke ? 1 : 8;
 const OBJECTS = 4;
 const SMOKE_REQUESTS = 8;
 /** Linux counts process times in hundredths of a second. */
@@ -29,7 +31,7 @@ const TICKS_PER_SECOND = 100;
 const script = new URL('../src/local/serve.ts', import.meta.url).pathname;
 const server = spawn(
   process.execPath,
-  [script, '--s3', 'bench', '--s3-generate', `events:${OBJECTS}:65MiB:684`],
+  [script, '--s3', 'bench', '--s3-generate', `events:${OBJECTS}:${8 * RANGES_PER_OBJECT + 1}MiB:684`],
   {
     stdio: ['pipe', 'pipe', 'inherit'],
   },
@@ -111,15 +113,22 @@ const wallSeconds = (performance.now() - startedAt) / 1000;
 strictEqual(bytes, requests * RANGE_BYTES);
 const own = process.cpuUsage(ownBefore);
 const cpuSeconds = serverCpuSeconds() - cpuBefore;
-console.log(
-  JSON.stringify({
-    requests,
-    mbPerSecond: Math.round(bytes / 1e6 / wallSeconds),
-    serverCpuSeconds: Number(cpuSeconds.toFixed(2)),
-    serverMbPerCpuSecond: Math.round(bytes / 1e6 / (cpuSeconds || Number.NaN)),
-    clientCpuSeconds: Number(((own.user + own.system) / 1e6).toFixed(2)),
-    wallSeconds: Number(wallSeconds.toFixed(2)),
-  }),
+const row = { case: `ranges of 8 MiB, ${values.connections} connections`, contender: 'fast S3' };
+report(
+  'how fast is the S3 that feeds other benches?',
+  [
+    { ...row, metric: 'MB/s', values: [bytes / 1e6 / wallSeconds] },
+    { ...row, metric: 'requests', values: [requests] },
+    // A short run may end within one hundredth of a second.
+    { ...row, metric: 'server CPU s', values: [Math.max(cpuSeconds, 1 / TICKS_PER_SECOND)] },
+    {
+      ...row,
+      metric: 'MB per CPU-s of the server',
+      values: [bytes / 1e6 / Math.max(cpuSeconds, 1 / TICKS_PER_SECOND)],
+    },
+    { ...row, metric: 'client CPU s', values: [(own.user + own.system) / 1e6] },
+  ],
+  { keep: values.keep },
 );
 server.kill('SIGTERM');
 await once(server, 'exit');

@@ -2,36 +2,17 @@
  * Run: the whole suite, one program after the other.
  * `node bench/run.ts`         all programs in full; figures are kept in bench/runs/<date>-<machine>/
  * `node bench/run.ts smoke`   all programs with --smoke; nothing is kept
- * `node bench/run.ts report`  writes report.html beside the newest kept run (or into the folder that is named)
+ * `node bench/run.ts report`  writes report.html beside the newest kept run (or into the folder that is named): every kept figure
  * Ends with 1 where a program failed, and names it. Names of programs after `full` or `smoke` run only those.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { page } from './plots.ts';
+import { programNames } from './programs.ts';
 import type { KeptProgram } from './report.ts';
-
-/** The programs of the suite; `keeps` tells which write figures, of the others the output is kept. */
-const PROGRAMS: readonly { readonly name: string; readonly keeps: boolean }[] = [
-  { name: 'scan', keeps: false },
-  { name: 'codec', keeps: false },
-  { name: 'lanes', keeps: false },
-  { name: 'gunzip', keeps: true },
-  { name: 'journal', keeps: false },
-  { name: 'local-s3', keeps: false },
-  { name: 'local-kinesis', keeps: false },
-  { name: 'stream-reader', keeps: false },
-  { name: 'publish', keeps: false },
-  { name: 'throttle-storm', keeps: false },
-  { name: 'verify-memory', keeps: false },
-  { name: 'end-to-end', keeps: true },
-  { name: 'small-objects', keeps: true },
-  { name: 'giant-object', keeps: true },
-  { name: 'scaling', keeps: true },
-  { name: 'memory', keeps: true },
-];
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const runs = join(folder, 'runs');
@@ -44,24 +25,19 @@ function runName(): string {
 }
 
 function runAll(isSmoke: boolean, only: readonly string[]): string[] {
+  const programs = programNames();
+  const unknown = only.filter((name) => !programs.includes(name));
+  if (unknown.length > 0) throw new Error(`No such programs: ${unknown.join(', ')}`);
   const keep = join(runs, runName());
   const failed: string[] = [];
-  for (const { name, keeps } of PROGRAMS) {
-    const script = join(folder, `${name}.ts`);
-    if ((only.length > 0 && !only.includes(name)) || !existsSync(script)) continue;
-    const flags = isSmoke ? ['--smoke'] : keeps ? ['--keep', keep] : [];
-    console.log(`\n=== ${name} ${flags.join(' ')}`);
-    const { status, stdout } = spawnSync(process.execPath, [script, ...flags], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-      maxBuffer: 64 << 20,
+  for (const name of programs) {
+    if (only.length > 0 && !only.includes(name)) continue;
+    const flags = isSmoke ? ['--smoke'] : ['--keep', keep];
+    console.log(`\n=== ${name}${isSmoke ? ' --smoke' : ''}`);
+    const { status } = spawnSync(process.execPath, [join(folder, `${name}.ts`), ...flags], {
+      stdio: ['ignore', 'inherit', 'inherit'],
     });
-    process.stdout.write(stdout);
     if (status !== 0) failed.push(name);
-    else if (!isSmoke && !keeps) {
-      mkdirSync(keep, { recursive: true });
-      writeFileSync(join(keep, `${name}.txt`), stdout);
-    }
   }
   return failed;
 }

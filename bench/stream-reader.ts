@@ -3,7 +3,7 @@
  * Workloads: github-684 plain, clicks-77 plain and in KPL aggregates, seed 42, on the embedded Kinesis in a process of its own.
  * Contenders: `client.send(new GetRecordsCommand())` with a JavaScript deaggregator; readStream as objects; readStream as frames;
  * readStream as frames into a bucketed digest, which is what verify does.
- * CPU time of this process only. Run: `node bench/stream-reader.ts`. --smoke: few records; run by the tests.
+ * CPU time of this process only. Run: `node bench/stream-reader.ts [--keep FOLDER] [--smoke]`.
  */
 import { deepStrictEqual } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -15,10 +15,12 @@ import { createKinesisCaller } from '../src/aws/kinesis-call.ts';
 import { Aggregate, deaggregate } from '../src/publish/kpl.ts';
 import { readStream, type StreamReader } from '../src/stream/read-stream.ts';
 import { createDigester } from '../src/verify/digest.ts';
-import { machineLine } from './clock.ts';
+import { type Figure, report } from './report.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
-const { smoke = false } = parseArgs({ options: { smoke: { type: 'boolean' } } }).values;
+const { keep, smoke } = parseArgs({
+  options: { keep: { type: 'string' }, smoke: { type: 'boolean', default: false } },
+}).values;
 const SHARD = 'shardId-000000000000';
 const AGGREGATE_BYTES = 51_200;
 
@@ -136,14 +138,14 @@ try {
     await fill('plain77', 'clicks-77', 400_000 * scale, (rows) => rows),
     await fill('packed77', 'clicks-77', 400_000 * scale, aggregated),
   ];
-  const results: object[] = [];
+  const figures: Figure[] = [];
   for (const { stream, records, dataBytes } of filled) {
     const counts = {
       'stock SDK': dataBytes,
       'readStream, objects': dataBytes,
       'readStream, digest': records,
     };
-    let stockNs = 0;
+    let stockNs: number[] = [];
     for (const [name, read] of Object.entries(contenders)) {
       // Right, then fast; the first reading also warms up.
       const seen = await read(client, stream);
@@ -156,20 +158,25 @@ try {
         const { user, system } = process.cpuUsage(before);
         samples.push(((user + system) * 1000) / records);
       }
-      const cpuNs = samples.sort((a, b) => a - b)[samples.length >> 1]!;
-      if (name === 'stock SDK') stockNs = cpuNs;
-      results.push({
-        stream,
-        contender: name,
-        cpuNsPerRecord: Math.round(cpuNs),
-        mbPerCpuSecond: Math.round((dataBytes / records / cpuNs) * 1000),
-        timesStock: Number((stockNs / cpuNs).toFixed(1)),
-      });
+      if (name === 'stock SDK') stockNs = samples;
+      const row = { case: stream, contender: name };
+      figures.push(
+        { ...row, metric: 'CPU ns a record', values: samples },
+        {
+          ...row,
+          metric: 'MB per CPU-s',
+          values: samples.map((cpuNs) => (dataBytes / records / cpuNs) * 1000),
+        },
+        {
+          ...row,
+          metric: 'x stock SDK, CPU',
+          values: samples.map((cpuNs, round) => stockNs[round]! / cpuNs),
+        },
+      );
     }
   }
   client.destroy();
-  for (const result of results) console.log(JSON.stringify(result));
-  console.log(machineLine());
+  report('what does it cost to read a stream back?', figures, { keep });
 } finally {
   server.kill();
 }

@@ -1,11 +1,12 @@
 /**
  * Question: what do the shards of a stream take, second by second, while the stream refuses nine of ten records for 60 s?
  * Workload: 4 provisioned shards, records of 200 bytes, one publisher; calm, storm, calm. The embedded Kinesis keeps the real limits.
- * `--smoke`: a storm of one second, nothing written. Else the plot goes to docs/throttle-storm.svg. `--hot`: only one shard is hit.
- * `--storm-seconds N`: another length.
+ * Run: `node bench/throttle-storm.ts [--hot] [--storm-seconds 60] [--keep FOLDER] [--smoke]`. `--hot`: only one shard is hit. The plot
+ * goes to docs/throttle-storm.svg. `--smoke`: a storm of one second, no plot.
  */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { createKinesisClient } from '../src/aws/clients.ts';
 import { createKinesisCaller } from '../src/aws/kinesis-call.ts';
 import { startLocalKinesis } from '../src/local/kinesis.ts';
@@ -20,13 +21,20 @@ import { createRandom } from '../src/random.ts';
 import { LANE_CELL, laneBytes } from '../src/ring/layout.ts';
 import { LaneProducer } from '../src/ring/producer.ts';
 import { createDoorbells, Doorbell } from '../src/ring/wait.ts';
+import { report } from './report.ts';
 
-const isSmoke = process.argv.includes('--smoke');
-const isHot = process.argv.includes('--hot');
+const { values: flags } = parseArgs({
+  options: {
+    hot: { type: 'boolean', default: false },
+    'storm-seconds': { type: 'string' },
+    keep: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+  },
+});
+const { hot: isHot, smoke: isSmoke } = flags;
 const SHARDS = 4;
 const CALM_S = isSmoke ? 1 : 8;
-const secondsAt = process.argv.indexOf('--storm-seconds');
-const STORM_S = secondsAt > 0 ? Number(process.argv[secondsAt + 1]) : isSmoke ? 1 : 60;
+const STORM_S = Number(flags['storm-seconds'] ?? (isSmoke ? 1 : 60));
 const RECOVERY_S = isSmoke ? 2 : 12;
 const TOTAL_S = CALM_S + STORM_S + RECOVERY_S;
 const STEP_MS = 500;
@@ -171,19 +179,28 @@ const rates = samples
   .map((s, i) => s.records.map((n, k) => ((n - samples[i]!.records[k]!) * 1000) / STEP_MS));
 const stormEnd = Math.round(((CALM_S + STORM_S) * 1000) / STEP_MS);
 const back = rates.findIndex((r, i) => i >= stormEnd && r.reduce((a, b) => a + b, 0) >= 0.8 * SHARDS * 1000);
-console.log({
-  node: process.version,
-  error: receipt.error,
-  lost,
-  stormSeconds: STORM_S,
-  callsInStorm: calls,
-  recordsStoredInStorm: stored,
-  // 500 records a call of which one in ten is stored: nobody who sends full calls can store as much with fewer.
-  callsIdealForThat: isHot ? null : Math.ceil(stored / 50),
-  callsAtFullPace: STORM_S * SHARDS * 2,
-  secondsUntilFourFifthsOfFullPace: back < 0 ? null : ((back - stormEnd + 1) * STEP_MS) / 1000,
-  shardRecordsPerSecondInStorm: after.records.map((n, k) => Math.round((n - before.records[k]!) / STORM_S)),
-});
+const title = {
+  case: `${SHARDS} shards, a storm of ${STORM_S} s over ${isHot ? 'one of them' : 'all of them'}`,
+  contender: 'one publisher',
+};
+const values = (metric: string, ...all: number[]) => ({ ...title, metric, values: all });
+report(
+  'what do shards take while they refuse nine of ten records?',
+  [
+    values('records lost', lost),
+    values('calls in the storm', calls),
+    values('calls at full pace', STORM_S * SHARDS * 2),
+    values('records stored in the storm', stored),
+    // 500 records a call of which one in ten is stored: nobody who sends full calls can store as much with fewer.
+    ...(isHot ? [] : [values('ideal calls for that', Math.ceil(stored / 50))]),
+    ...(back < 0 ? [] : [values('s until 4/5 of full pace', ((back - stormEnd + 1) * STEP_MS) / 1000)]),
+    ...after.records.map((n, k) => values(`shard ${k}, records/s`, (n - before.records[k]!) / STORM_S)),
+  ],
+  {
+    keep: flags.keep,
+    notes: receipt.error === null ? [] : [`The publisher failed: ${receipt.error.message}`],
+  },
+);
 if (!isSmoke) {
   const file = new URL(`../docs/throttle-storm${isHot ? '-hot' : ''}.svg`, import.meta.url);
   writeFileSync(file, plot(rates));

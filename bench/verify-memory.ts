@@ -2,17 +2,21 @@
  * Question: what memory and time does verify need in its worst case, where live producers have touched every bucket?
  * Workload: `--records` records of 77 bytes (default 10 million), 8 of them missing on the stream, a tenth as many foreign ones
  * among them. Frames are made on the spot, so that only the comparison is measured. --smoke: 20,000 records; run by the tests.
- * Run: `node bench/verify-memory.ts --records 100000000`. Prints one JSON line.
+ * Run: `node bench/verify-memory.ts [--records 100000000] [--keep FOLDER] [--smoke]`.
  */
 import { strictEqual } from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { FRAME, FRAME_KIND, frameBytes } from '../src/ring/layout.ts';
 import { compare } from '../src/verify/compare.ts';
 import { createDigester } from '../src/verify/digest.ts';
-import { machineLine } from './clock.ts';
+import { report } from './report.ts';
 
 const { values } = parseArgs({
-  options: { records: { type: 'string', default: '10000000' }, smoke: { type: 'boolean', default: false } },
+  options: {
+    records: { type: 'string', default: '10000000' },
+    keep: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+  },
 });
 const records = values.smoke ? 20_000 : Number(values.records);
 const foreign = records / 10;
@@ -83,13 +87,13 @@ strictEqual(result.missing, Math.ceil(records / missingEvery));
 strictEqual(result.foreign, foreign);
 strictEqual(result.duplicated, 0);
 const seconds = (performance.now() - startMs) / 1000;
-console.log(
-  JSON.stringify({
-    records,
-    foreign,
-    rounds,
-    seconds: Number(seconds.toFixed(1)),
-    rssMaxMb: Math.round(rssMaxBytes / 1e6),
-  }),
+const row = { case: `${records} records of 77 bytes, ${foreign} foreign ones`, contender: 'verify' };
+report(
+  'what does verify need in its worst case?',
+  [
+    { ...row, metric: 'wall s', values: [seconds] },
+    { ...row, metric: 'peak RSS MB', values: [rssMaxBytes / 1e6] },
+    { ...row, metric: 'rounds', values: [rounds] },
+  ],
+  { keep: values.keep },
 );
-console.log(machineLine());

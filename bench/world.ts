@@ -11,7 +11,7 @@
  */
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -25,25 +25,57 @@ export interface Cost {
   readonly systemSeconds: number;
   readonly cpuSeconds: number;
   readonly rssPeakBytes: number;
+  /** Resident memory, twice a second from start to end; empty where the system does not tell. */
+  readonly rssBytes: readonly number[];
   readonly exitCode: number;
   readonly stdout: string;
 }
 
 const PINNED_CORES_MIN = 4;
 const USAGE = fileURLToPath(new URL('usage.mjs', import.meta.url));
-const MILLRACE = fileURLToPath(new URL('../src/bin.mjs', import.meta.url));
+/** As `npm run millrace` and the installed command start it: the flag stands in the first line of bin.mjs. */
+const MILLRACE = ['--single-threaded-gc', fileURLToPath(new URL('../src/bin.mjs', import.meta.url))];
+const RSS_INTERVAL_MS = 500;
 
-/** Cores for servers and for contenders, or null: nothing is pinned. */
-function pinning(): { servers: string; contenders: string } | null {
-  const cores = availableParallelism();
-  if (cores < PINNED_CORES_MIN || process.platform !== 'linux') return null;
+/** Whether processes can be told their cores. */
+export function canPin(): boolean {
+  if (process.platform !== 'linux') return false;
   try {
     execFileSync('taskset', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Cores for servers, and the first and last one for contenders; or null: nothing is pinned. */
+function pinning(): { servers: string; first: number; last: number } | null {
+  const cores = availableParallelism();
+  if (cores < PINNED_CORES_MIN || !canPin()) return null;
+  const serverCores = cores >> 2;
+  return { servers: `0-${serverCores - 1}`, first: serverCores, last: cores - 1 };
+}
+
+/** How many cores a contender may have at most. */
+export function contenderCores(): number {
+  const pins = pinning();
+  return pins === null ? availableParallelism() : pins.last - pins.first + 1;
+}
+
+/** Resident memory of a process now, or null where the system does not tell. */
+function residentBytes(pid: number): number | null {
+  try {
+    const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return line === null ? null : Number(line[1]) * 1024;
   } catch {
     return null;
   }
-  const serverCores = cores >> 2;
-  return { servers: `0-${serverCores - 1}`, contenders: `${serverCores}-${cores - 1}` };
+}
+
+/** What a run may be given. */
+export interface RunSettings {
+  /** The contender gets so many cores and no more; default: all that are not the servers'. */
+  readonly cores?: number;
 }
 
 async function startServer(
@@ -83,10 +115,12 @@ export class World {
   }
 
   /** Runs one process to its end, and measures it from its start. @throws Where it does not end with 0. */
-  async run(args: readonly string[]): Promise<Cost> {
+  async run(args: readonly string[], settings: RunSettings = {}): Promise<Cost> {
     const pins = pinning();
     const command = [process.execPath, '--import', USAGE, ...args];
-    if (pins !== null) command.unshift('taskset', '-ac', pins.contenders);
+    const first = pins?.first ?? 0;
+    const last = settings.cores === undefined ? pins?.last : first + settings.cores - 1;
+    if (last !== undefined) command.unshift('taskset', '-ac', `${first}-${last}`);
     const startMs = performance.now();
     const child = spawn(command[0]!, command.slice(1), {
       cwd: this.#folder,
@@ -100,27 +134,27 @@ export class World {
         AWS_ENDPOINT_URL_KINESIS: this.#sink.ready.endpoint,
       },
     });
+    const rssBytes: number[] = [];
+    const sampler = setInterval(() => {
+      const bytes = residentBytes(child.pid!);
+      if (bytes !== null && bytes > 0) rssBytes.push(bytes);
+    }, RSS_INTERVAL_MS);
     const [stdout, usage, [exitCode]] = await Promise.all([
       text(child.stdout!),
       text(child.stdio[3] as NonNullable<typeof child.stdout>),
       once(child, 'exit'),
-    ]);
+    ]).finally(() => clearInterval(sampler));
     const wallSeconds = (performance.now() - startMs) / 1000;
     if (exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${exitCode}: ${stdout}`);
     const { userSeconds, systemSeconds, rssPeakBytes } = JSON.parse(usage);
     const cpuSeconds = userSeconds + systemSeconds;
-    return { wallSeconds, userSeconds, systemSeconds, cpuSeconds, rssPeakBytes, exitCode, stdout };
+    return { wallSeconds, userSeconds, systemSeconds, cpuSeconds, rssPeakBytes, rssBytes, exitCode, stdout };
   }
 
   /** The engine as users run it, journal included; stdout is its report. @throws Where a record is missing in its books. */
-  async backfill(flags: readonly string[], nodeFlags: readonly string[] = []): Promise<Cost> {
-    const cost = await this.run([
-      ...nodeFlags,
-      MILLRACE,
-      'backfill',
-      's3://bench/events/',
-      ...['--stream', 'bench', '--restart', '--json', '--quiet', ...flags],
-    ]);
+  async backfill(flags: readonly string[], settings: RunSettings = {}): Promise<Cost> {
+    const command = ['backfill', 's3://bench/events/', '--stream', 'bench', '--restart', '--json', '--quiet'];
+    const cost = await this.run([...MILLRACE, ...command, ...flags], settings);
     const { delivered } = JSON.parse(cost.stdout).records;
     if (delivered !== this.lines && !flags.includes('--dry-run'))
       throw new Error(`Delivered ${delivered} of ${this.lines} records`);
