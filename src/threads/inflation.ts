@@ -8,7 +8,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { ENGINE } from '../limits.ts';
-import { decompress } from '../source/decompress.ts';
+import { decompress, decompressWhole } from '../source/decompress.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
 import type {
   ParseSetup,
@@ -54,9 +54,9 @@ export class Inflation {
       const tally = emptyTally(piece.unit, 0);
       const stored = storedBytes(piece, this.#setup.memory);
       const fromOffset = task.fromOffsets[i]!;
-      const error = await this.#decompress(
-        task.format,
-        only(stored),
+      const whole = decompressWhole(task.format, stored);
+      const error = await this.#cutLines(
+        whole === null ? decompress(task.format, only(stored)) : [whole],
         fromOffset,
         Buffer.from(piece.coordinate),
         () => tally,
@@ -84,9 +84,8 @@ export class Inflation {
         yield storedBytes(piece, memory);
       }
     };
-    const error = await this.#decompress(
-      task.format,
-      pieces(),
+    const error = await this.#cutLines(
+      decompress(task.format, pieces()),
       task.fromOffset,
       Buffer.from(task.coordinate),
       () => tally!,
@@ -100,9 +99,8 @@ export class Inflation {
   }
 
   /** @returns Why the object could not be read to its end, or null. */
-  async #decompress(
-    format: 'gzip' | 'zstd',
-    stored: AsyncIterable<Uint8Array>,
+  async #cutLines(
+    content: AsyncIterable<Uint8Array> | readonly Uint8Array[],
     fromOffset: number,
     coordinate: Uint8Array,
     current: () => PieceTally,
@@ -111,7 +109,7 @@ export class Inflation {
     // A segment that starts at `fromOffset` begins with the byte before it: that is where it sees that a line starts there.
     let skip = Math.max(0, fromOffset - 1);
     try {
-      for await (const chunk of decompress(format, stored)) {
+      for await (const chunk of content) {
         const wanted = chunk.subarray(Math.min(skip, chunk.length));
         skip -= chunk.length - wanted.length;
         if (wanted.length > 0) writeAll(cutter, wanted);

@@ -9,6 +9,7 @@ import {
   decompressWhole,
   RATIO_FREE_BYTES,
   WHOLE_BYTES_MAX,
+  WHOLE_CONTENT_BYTES_MAX,
 } from '../../src/source/decompress.ts';
 
 type Kind = 'gzip' | 'zstd';
@@ -158,8 +159,11 @@ describe.each(kinds)('decompress %s', (kind) => {
     expect(decompressWhole(kind, one)).toEqual(first);
     expect(decompressWhole(kind, Buffer.concat([one, Buffer.alloc(3)]))).toBe(null);
     expect(decompressWhole(kind, one.subarray(0, -1))).toBe(null);
-    expect(decompressWhole(kind, pack[kind](Buffer.alloc(RATIO_FREE_BYTES + 1)))).toBe(null);
+    const most = Buffer.alloc(WHOLE_CONTENT_BYTES_MAX);
+    expect(decompressWhole(kind, pack[kind](most))?.length).toBe(most.length);
+    expect(decompressWhole(kind, pack[kind](Buffer.concat([most, Buffer.from('x')])))).toBe(null);
     expect(decompressWhole(kind, Buffer.alloc(WHOLE_BYTES_MAX + 1))).toBe(null);
+    expect(decompressWhole(kind, Buffer.alloc(0))).toBe(null);
     const whole = decompressWhole(kind, two);
     if (whole !== null) expect(whole).toEqual(both);
   });
