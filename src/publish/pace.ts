@@ -7,6 +7,10 @@
  *
  * A provisioned shard has a known ceiling. An on-demand shard starts without one: the first throttle sets it to what the shard
  * was taking at that moment, and quiet time raises it again.
+ *
+ * Answers are judged a quarter second at a time. A share of records that was refused lowers the factor; a full shard then refuses
+ * less. Where a slower shard refuses as much as before, its refusals are not about pace: they are noise, the factor goes back
+ * to where it was, and only refusals beyond the noise count for the next seconds. Nobody gains when a sender slows down for noise.
  */
 import { KINESIS } from '../limits.ts';
 
@@ -19,20 +23,38 @@ export interface PaceLimits {
 
 /** A throttled shard goes down to no less than this share of its ceiling, so that it can notice that the storm is over. */
 const FACTOR_MIN = 0.02;
-/** A quiet shard wins back this share of its ceiling per second: the whole of it within five seconds. */
-const RECOVERY_PER_SECOND = 0.2;
-/** At most one decrease in this time: the requests in flight when a shard throttles all report the same event. */
-const DECREASE_INTERVAL_MS = 250;
+/** A quiet shard wins back this share of its ceiling per second: the whole of it within four seconds. */
+const RECOVERY_PER_SECOND = 0.3;
+/** The same while it still refuses: slowly, or a full shard would be asked for too much all the time. */
+const RECOVERY_PER_SECOND_REFUSED = 0.1;
 /** Backoff of a shard that refuses most of a request: full jitter up to base x 2^attempts. */
 const BACKOFF_BASE_MS = 50;
 const BACKOFF_MAX_MS = 4_000;
 /** Growth of a learned ceiling in quiet time, per second. */
 const LEARNED_GROWTH_PER_SECOND = 0.1;
-/** A ceiling learned from a shard's first throttle is at least this, a tenth of what any shard takes. */
-const LEARNED_RECORDS_MIN = KINESIS.shardRecordsPerSecond / 10;
-const LEARNED_BYTES_MIN = KINESIS.shardBytesPerSecond / 10;
 /** Tokens that a bucket holds at most, in seconds of its rate. */
 const BURST_SECONDS = 1;
+
+/** Answers are judged together when they span this time and hold so many records; few records must do after the longer time. */
+const EPOCH_MS = 250;
+const EPOCH_RECORDS = 300;
+const EPOCH_MS_MAX = 2_000;
+/** A shard that refuses more than this is never taken for noisy: slowing down leaves the rest to other producers. */
+const NOISE_SHARE_MAX = 0.4;
+/** What is taken for noise is tried again after this time. */
+const NOISE_LIFE_MS = 10_000;
+/** Refusals up to this multiple of the noise are noise: a quarter second's sample is not exact. */
+const NOISE_SLACK = 1.25;
+/** Noise is told from fullness only where the two would refuse shares that are so far apart, or chance would decide. */
+const NOISE_DIFFERENCE_MIN = 0.15;
+/** Of that difference, noise makes at most this part. */
+const NOISE_CHANGE_MAX = 0.15;
+
+/** What came back in some time: records per second that were sent, and the share of them that the shard refused. */
+interface Epoch {
+  readonly recordsPerSecond: number;
+  readonly refusedShare: number;
+}
 
 export class ShardPace {
   #limits: PaceLimits;
@@ -40,7 +62,6 @@ export class ShardPace {
   #recordTokens: number;
   #byteTokens: number;
   #refilledAtMs: number;
-  #decreasedAtMs = Number.NEGATIVE_INFINITY;
   #notBeforeMs = 0;
   #attempts = 0;
   #isLearned = false;
@@ -48,6 +69,16 @@ export class ShardPace {
   #acceptedRecordsPerSecond = 0;
   #acceptedBytesPerSecond = 0;
   #acceptedAtMs: number;
+  /** The epoch that is open. */
+  #epochAtMs: number;
+  #epochRecords = 0;
+  #epochRefused = 0;
+  #isRefusing = false;
+  /** Share of refusals that slowing down did not change, and when that was found. */
+  #noise = 0;
+  #noiseAtMs = 0;
+  /** Where the factor stood before it was lowered, and what the shard refused then: what the next epochs are compared with. */
+  #before: (Epoch & { readonly factor: number; readonly limits: PaceLimits }) | null = null;
   readonly #share: number;
   readonly #random: () => number;
 
@@ -66,6 +97,7 @@ export class ShardPace {
     this.#byteTokens = this.#limits.bytesPerSecond * BURST_SECONDS;
     this.#refilledAtMs = nowMs;
     this.#acceptedAtMs = nowMs;
+    this.#epochAtMs = nowMs;
     this.#random = random;
   }
 
@@ -74,11 +106,25 @@ export class ShardPace {
     return this.#factor;
   }
 
-  /** Takes over what another pace has learned: for the shard that follows it after a split or merge. */
+  /**
+   * Takes over what another pace has learned, for the shard that follows it after a split or merge: its factor, its rest, its
+   * noise and its learned ceiling, as much of it as this publisher's part of the shard is.
+   */
   inherit(parent: ShardPace): void {
     this.#factor = Math.min(this.#factor, parent.#factor);
     this.#attempts = Math.max(this.#attempts, parent.#attempts);
     this.#notBeforeMs = Math.max(this.#notBeforeMs, parent.#notBeforeMs);
+    this.#noise = Math.max(this.#noise, parent.#noise);
+    this.#noiseAtMs = Math.max(this.#noiseAtMs, parent.#noiseAtMs);
+    if (!parent.#isLearned) return;
+    const part = this.#share / parent.#share;
+    this.#isLearned = true;
+    this.#limits = {
+      recordsPerSecond: Math.min(this.#limits.recordsPerSecond, parent.#limits.recordsPerSecond * part),
+      bytesPerSecond: Math.min(this.#limits.bytesPerSecond, parent.#limits.bytesPerSecond * part),
+    };
+    this.#recordTokens = Math.min(this.#recordTokens, this.#limits.recordsPerSecond * BURST_SECONDS);
+    this.#byteTokens = Math.min(this.#byteTokens, this.#limits.bytesPerSecond * BURST_SECONDS);
   }
 
   /** Milliseconds until a batch of this size may go; 0 = now. A batch larger than the bucket goes when the bucket is full. */
@@ -102,16 +148,21 @@ export class ShardPace {
   /** Learns from a request that was answered: how much was stored, how much refused because the shard was full. */
   onAnswer(stored: { records: number; bytes: number }, throttledRecords: number, nowMs: number): void {
     this.#accept(stored.records, stored.bytes, nowMs);
-    if (throttledRecords === 0) {
-      this.#attempts = 0;
-      return;
-    }
-    const refusedShare = throttledRecords / (throttledRecords + stored.records);
-    this.#backOff(refusedShare, nowMs);
-    if (nowMs - this.#decreasedAtMs < DECREASE_INTERVAL_MS) return;
-    this.#decreasedAtMs = nowMs;
-    this.#learnCeiling();
-    this.#factor = Math.max(FACTOR_MIN, this.#factor * (1 - refusedShare / 2));
+    if (throttledRecords === 0) this.#attempts = 0;
+    // The pace answers for refusals of a part. A shard that takes next to nothing is given a rest as well.
+    else if (throttledRecords > stored.records) this.#backOff(stored.records === 0, nowMs);
+    this.#epochRecords += stored.records + throttledRecords;
+    this.#epochRefused += throttledRecords;
+    const elapsedMs = nowMs - this.#epochAtMs;
+    if (elapsedMs < EPOCH_MS || (this.#epochRecords < EPOCH_RECORDS && elapsedMs < EPOCH_MS_MAX)) return;
+    // After a pause nothing can be compared: the shard may be another one by now.
+    if (elapsedMs > 2 * EPOCH_MS_MAX) this.#before = null;
+    const recordsPerSecond = (this.#epochRecords / elapsedMs) * 1_000;
+    const refusedShare = this.#epochRefused / Math.max(1, this.#epochRecords);
+    this.#epochAtMs = nowMs;
+    this.#epochRecords = 0;
+    this.#epochRefused = 0;
+    this.#judge({ recordsPerSecond, refusedShare }, nowMs);
   }
 
   /**
@@ -120,22 +171,50 @@ export class ShardPace {
    */
   onRequestFailed(nowMs: number, failures = 0): void {
     this.#attempts = Math.max(this.#attempts, failures);
-    this.#backOff(1, nowMs);
+    this.#backOff(true, nowMs);
   }
 
-  #backOff(refusedShare: number, nowMs: number): void {
-    // A shard that takes most of a request is near its limit, not overrun: it waits a little, and does not escalate.
-    this.#attempts = refusedShare > 0.5 ? this.#attempts + 1 : 1;
+  #judge(epoch: Epoch, nowMs: number): void {
+    const { refusedShare } = epoch;
+    if (nowMs - this.#noiseAtMs > NOISE_LIFE_MS) this.#noise = 0;
+    if (refusedShare < this.#noise) this.#noise += (refusedShare - this.#noise) / 4;
+    const excess = Math.max(0, refusedShare - this.#noise * NOISE_SLACK);
+    this.#isRefusing = excess > 0;
+    if (excess === 0) {
+      this.#before = null;
+      return;
+    }
+    const before = this.#before;
+    const verdict = before === null ? 'fuller' : compare(before, epoch);
+    if (before !== null && verdict === 'noise') {
+      this.#noise = refusedShare;
+      this.#noiseAtMs = nowMs;
+      this.#isRefusing = false;
+      this.#factor = Math.max(this.#factor, before.factor);
+      this.#limits = before.limits;
+      this.#isLearned &&= Number.isFinite(before.limits.recordsPerSecond);
+      this.#before = null;
+      return;
+    }
+    if (verdict === 'fuller') this.#before = { ...epoch, factor: this.#factor, limits: this.#limits };
+    this.#learnCeiling();
+    this.#factor = Math.max(FACTOR_MIN, this.#factor * (1 - excess / 2));
+  }
+
+  #backOff(hasStoredNothing: boolean, nowMs: number): void {
+    // A shard that takes some of a request is not overrun: its wait does not grow.
+    this.#attempts = hasStoredNothing ? this.#attempts + 1 : 1;
     const capMs = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** this.#attempts);
     this.#notBeforeMs = nowMs + this.#random() * capMs;
   }
 
+  /** Every shard takes what a provisioned one takes, so that is the least that is learned. */
   #learnCeiling(): void {
     if (this.#isLearned || Number.isFinite(this.#limits.bytesPerSecond)) return;
     this.#isLearned = true;
     this.#limits = {
-      recordsPerSecond: Math.max(LEARNED_RECORDS_MIN, this.#acceptedRecordsPerSecond * this.#share),
-      bytesPerSecond: Math.max(LEARNED_BYTES_MIN, this.#acceptedBytesPerSecond * this.#share),
+      recordsPerSecond: Math.max(KINESIS.shardRecordsPerSecond, this.#acceptedRecordsPerSecond) * this.#share,
+      bytesPerSecond: Math.max(KINESIS.shardBytesPerSecond, this.#acceptedBytesPerSecond) * this.#share,
     };
     this.#recordTokens = 0;
     this.#byteTokens = 0;
@@ -153,7 +232,8 @@ export class ShardPace {
     const elapsedSeconds = (nowMs - this.#refilledAtMs) / 1000;
     if (elapsedSeconds <= 0) return;
     this.#refilledAtMs = nowMs;
-    this.#factor = Math.min(1, this.#factor + RECOVERY_PER_SECOND * elapsedSeconds);
+    const recovery = this.#isRefusing ? RECOVERY_PER_SECOND_REFUSED : RECOVERY_PER_SECOND;
+    this.#factor = Math.min(1, this.#factor + recovery * elapsedSeconds);
     if (this.#isLearned && this.#factor === 1) {
       const growth = 1 + LEARNED_GROWTH_PER_SECOND * elapsedSeconds;
       this.#limits = {
@@ -161,14 +241,33 @@ export class ShardPace {
         bytesPerSecond: this.#limits.bytesPerSecond * growth,
       };
     }
-    const recordsRate = this.#limits.recordsPerSecond * this.#factor;
-    const bytesRate = this.#limits.bytesPerSecond * this.#factor;
-    this.#recordTokens = Math.min(
-      recordsRate * BURST_SECONDS,
-      this.#recordTokens + recordsRate * elapsedSeconds,
+    this.#recordTokens = refilled(
+      this.#recordTokens,
+      this.#limits.recordsPerSecond * this.#factor,
+      elapsedSeconds,
     );
-    this.#byteTokens = Math.min(bytesRate * BURST_SECONDS, this.#byteTokens + bytesRate * elapsedSeconds);
+    this.#byteTokens = refilled(this.#byteTokens, this.#limits.bytesPerSecond * this.#factor, elapsedSeconds);
   }
+}
+
+/**
+ * What slower sending has changed. A full shard stores as much as before and has less to refuse; noise stays what it was.
+ * @returns `fuller`: it has helped, so compare with this epoch from now on; `unclear`: slow down more, then it will be clear.
+ */
+function compare(before: Epoch, now: Epoch): 'fuller' | 'noise' | 'unclear' {
+  const storedPerSecond = before.recordsPerSecond * (1 - before.refusedShare);
+  const shareIfFull = Math.max(0, 1 - storedPerSecond / now.recordsPerSecond);
+  const difference = before.refusedShare - shareIfFull;
+  const change = before.refusedShare - now.refusedShare;
+  if (change > difference / 2) return 'fuller';
+  const isClear = difference >= NOISE_DIFFERENCE_MIN && change <= difference * NOISE_CHANGE_MAX;
+  return isClear && now.refusedShare <= NOISE_SHARE_MAX ? 'noise' : 'unclear';
+}
+
+function refilled(tokens: number, ratePerSecond: number, elapsedSeconds: number): number {
+  // Infinity - Infinity is no number: an unbounded bucket stays full.
+  if (ratePerSecond === Number.POSITIVE_INFINITY) return ratePerSecond;
+  return Math.min(ratePerSecond * BURST_SECONDS, tokens + ratePerSecond * elapsedSeconds);
 }
 
 /** Time until `tokens` have grown to `wanted`, or to a full bucket where `wanted` is more than that. */

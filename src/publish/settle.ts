@@ -8,7 +8,7 @@ import { type Codec, VERDICT } from './codec.ts';
 import { GOES, readRefused, STAYS } from './frame-walk.ts';
 import type { PutAnswer } from './put-records.ts';
 import type { PublishRules, RefusedRecord } from './setup.ts';
-import type { Batch } from './shard-queues.ts';
+import type { Batch, ShardQueues } from './shard-queues.ts';
 import type { ShardSet } from './shard-set.ts';
 
 /** Sums over one answer. Records are those of the source, also where several travelled as one. */
@@ -82,11 +82,17 @@ function settleRefused(parts: SettleParts, shardIndex: number, batch: Batch, ans
         ),
       );
       queues.release(shardIndex, part);
-    } else if (part.failures > 0 || parts.rules.order === 'key' || !queues.mergeIntoOpen(shardIndex, part)) {
+    } else if (parts.rules.order === 'key' || !mergeWithOthers(queues, shardIndex, part)) {
       queues.unshift(shardIndex, part);
     }
   }
   return { count, payloadBytes, throttled, failed, refused };
+}
+
+/** Refused records travel with others where they fit; those that failed before only with their like, so that failures are counted. */
+function mergeWithOthers(queues: ShardQueues, shardIndex: number, part: Batch): boolean {
+  const goesWithFresh = part.failures === 0 && queues.mergeIntoOpen(shardIndex, part);
+  return goesWithFresh || queues.mergeIntoFirst(shardIndex, part);
 }
 
 function takeFailed(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {

@@ -137,6 +137,28 @@ export class ShardQueues {
     return true;
   }
 
+  /**
+   * Adds the records of a refused batch to the first one that waits where they fit, so that a storm of refusals does not leave a
+   * queue of ever smaller requests. @returns False when they do not fit: `unshift` it then.
+   */
+  mergeIntoFirst(shardIndex: number, batch: Batch): boolean {
+    const first = this.peek(shardIndex);
+    const fits =
+      first &&
+      first.failures === batch.failures &&
+      first.bytes + batch.bytes <= first.buffer.byteLength &&
+      first.count + batch.count <= this.#column(shardIndex, SHARD_ROW.COUNT_MAX) &&
+      first.payloadBytes + batch.payloadBytes <= this.#column(shardIndex, SHARD_ROW.PAYLOAD_BYTES_MAX);
+    if (!fits) return false;
+    first.buffer.set(batch.buffer.subarray(0, batch.bytes), first.bytes);
+    first.bytes += batch.bytes;
+    first.count += batch.count;
+    first.payloadBytes += batch.payloadBytes;
+    first.isRetry ||= batch.isRetry;
+    this.release(shardIndex, batch);
+    return true;
+  }
+
   /** Gives the memory of a batch back: its records are acknowledged, moved or dead-lettered. */
   release(shardIndex: number, batch: Batch): void {
     this.#heldBytes[shardIndex]! -= batch.buffer.byteLength;

@@ -47,13 +47,13 @@ it.each([
   {
     name: 'aggregated',
     seed: 32,
-    flags: ['--aggregate', '--aggregate-bytes', '4KiB'],
+    flags: ['--aggregate', '--aggregate-bytes', '16KiB'],
     faults: AGGREGATED_WEATHER,
   },
 ])(
   'records that travel $name keep the order of their key through throttles, failures and lost answers (seed $seed)',
   async ({ seed, flags, faults }) => {
-    const source = numberedSource(seed, 12_000, 3_000);
+    const source = numberedSource(seed, 8_000, 2_000);
     world = await World.open({ objects: source.objects });
     world.kinesis.setFaults(faults, seed);
     const { report, ended } = await world.report([...ORDERED, ...flags]);

@@ -98,6 +98,41 @@ describe.each(codecs)('ShardQueues with the $kind codec', (codec) => {
     }
   });
 
+  it.each([
+    { name: 'where both fit', countMax: 4, failures: 0, isMerged: true },
+    { name: 'not over the count of a request', countMax: 3, failures: 0, isMerged: false },
+    {
+      name: 'not with records that failed another number of times',
+      countMax: 4,
+      failures: 1,
+      isMerged: false,
+    },
+  ])('merges a refused batch into the first that waits, $name', ({ countMax, failures, isMerged }) => {
+    const { pool, queues } = start({ recordCountMax: countMax });
+    for (const offset of [0, 2]) {
+      fill(
+        queues,
+        [offset, offset + 1].map((lineOffset) => record({ lineOffset })),
+      );
+      queues.close(0);
+    }
+    const [refused, waiting] = [queues.shift(0), queues.peek(0)!];
+    refused.isRetry = true;
+    refused.failures = failures;
+    expect(queues.mergeIntoFirst(0, refused)).toBe(isMerged);
+    expect([waiting.count, waiting.isRetry]).toEqual(isMerged ? [4, true] : [2, false]);
+    if (!isMerged) queues.unshift(0, refused);
+    expect(empty(queues).flat().sort()).toEqual([0, 1, 2, 3]);
+    expect(pool.outBytes).toBe(0);
+  });
+
+  it('merges a refused batch into none where none waits', () => {
+    const { queues } = start();
+    fill(queues, small(2));
+    queues.close(0);
+    expect(queues.mergeIntoFirst(0, queues.shift(0))).toBe(false);
+  });
+
   it('gives every byte back when all is taken out, an open batch without a record included', () => {
     const { pool, queues } = start();
     queues.makeRoom(0, 100, 0);
