@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
 import { createKinesisClient } from '../../src/aws/clients.ts';
 import { readStream } from '../../src/stream/read-stream.ts';
-import { SAMPLES, World } from './fixture.ts';
+import { linesOf, runCommand, SAMPLES, World } from './fixture.ts';
 
 let service: ChildProcess;
 let endpoint = '';
@@ -115,6 +115,22 @@ describe('a backfill to kinesis-local', () => {
         await reader.close();
         expect([...expected.values()].filter((count) => count !== 0)).toEqual([]);
         expect(shards.size).toBe(8);
+        const lineCount = linesOf(bytes).length;
+        const verify = async () => {
+          const endpoints = ['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', endpoint];
+          const args = ['verify', '--journal', world.journal, '--json', '--quiet', ...endpoints];
+          const { exitCode, stdout, stderr } = await runCommand(args);
+          return { exitCode, stderr, ...JSON.parse(stdout || '{}') };
+        };
+        const whole = { source: { records: lineCount }, streamRecords: { records: lineCount, shards: 8 } };
+        expect(await verify()).toMatchObject({ exitCode: 0, status: 'match', missing: 0, ...whole });
+        world.s3.put('bucket', { key: 'more.jsonl', body: Buffer.from('[1]\n{"u":"new"}\n') });
+        expect(await verify()).toMatchObject({
+          ...{ exitCode: 1, status: 'differ', missing: pointer === null ? 2 : 1, duplicated: 0, foreign: 0 },
+          examples: {
+            missing: expect.arrayContaining([{ bucket: 'bucket', key: 'more.jsonl', offset: 4, length: 11 }]),
+          },
+        });
       } finally {
         await world.close();
       }

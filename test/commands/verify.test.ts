@@ -1,111 +1,237 @@
-/** What verify, redrive and status say after a run: issue 5, the real command between the embedded services. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+/**
+ * What verify says after a backfill: issue 5, the real command between the embedded services.
+ * Every case has a stream of its own: a copy of what the backfill brought, with one thing wrong with it.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLICKS_KEY, clicks } from '../../bench/workloads/clicks.ts';
-import { dataOf, linesOf, runCommand, STREAM, World } from './fixture.ts';
+import { coordinateOf } from '../../src/parse-pool.ts';
+import { Aggregate, deaggregate } from '../../src/publish/kpl.ts';
+import { linesOf, runCommand, STREAM, World } from './fixture.ts';
 
-const LINE_COUNT = 500;
-const CLICKS = clicks({ seed: 21, lineCount: LINE_COUNT });
+const CLICKS = clicks({ seed: 21, lineCount: 500 });
+const LINES = linesOf(CLICKS);
+/** Byte offsets of the lines. */
+const OFFSETS = LINES.map((_, i) => LINES.slice(0, i).reduce((sum, line) => sum + line.length + 1, 0));
+/** The line that something is wrong with, and another one. */
+const [ONE, OTHER] = [123, 321] as const;
+const ETAG = '"etag-of-the-clicks"';
+const KEY_OF_ONE = `${coordinateOf({ bucket: 'bucket', key: 'a.jsonl', etag: ETAG })}:${OFFSETS[ONE]}`;
 
+interface Row {
+  readonly partitionKey: string;
+  readonly data: string;
+}
+
+/** What the backfill brought, in the order of the source. */
+let rows: Row[];
 let world: World;
-afterEach(() => world?.close());
+let copies = 0;
 
-/** A finished run over `body`. */
-async function openAfterRun(body: Uint8Array = CLICKS, exitCode = 0) {
-  world = await World.open({ objects: [{ key: 'a.jsonl', body }], shards: 2 });
-  const { ended } = await world.report(['--partition-key', CLICKS_KEY]);
-  expect([ended.exitCode, ended.stderr]).toEqual([exitCode, '']);
+function endpoints(): string[] {
+  return ['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', world.kinesis.endpoint];
 }
 
-function put(PartitionKey: string, Data: Buffer) {
-  world.kinesis.call('PutRecord', { StreamName: STREAM, PartitionKey, Data });
-}
-
-const endpoints = () => [
-  ...['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', world.kinesis.endpoint],
-];
-const fromJournal = () => ['--journal', world.journal];
-const fromSource = () => [
-  ...['s3://bucket/', '--stream', STREAM, '--from', 'trim-horizon', '--partition-key', CLICKS_KEY],
-];
-
+/** Runs `verify --json` on a stream, with its source from the journal unless `args` name one. */
 async function verify(args: readonly string[]) {
   const flags = ['--json', '--quiet', ...endpoints()];
   const ended = await runCommand(['verify', ...args, ...flags], { cwd: world.folder });
   return {
     exitCode: ended.exitCode,
-    ...JSON.parse(ended.stdout || JSON.stringify({ stderr: ended.stderr })),
+    stderr: ended.stderr,
+    ...(ended.stdout === '' ? {} : JSON.parse(ended.stdout)),
   };
 }
 
-describe('verify', () => {
-  it.each([
-    { name: 'a journal', args: fromJournal },
-    { name: 'a named source', args: fromSource },
-  ])('finds a whole stream to match, from $name', async ({ args }) => {
-    await openAfterRun();
+function put(StreamName: string, { partitionKey, data }: Row): string {
+  const Data = Buffer.from(data, 'latin1');
+  const answer = world.kinesis.call('PutRecord', { StreamName, PartitionKey: partitionKey, Data });
+  return String((answer as { SequenceNumber: string }).SequenceNumber);
+}
+
+const RECORDS_AN_AGGREGATE = 40;
+
+/** Makes a stream that holds `copied`. @returns Its name, and the sequence number that each row can be found by. */
+function copyOf(copied: readonly Row[], isAggregated: boolean): { stream: string; numbers: string[] } {
+  const stream = `copy-${copies++}`;
+  world.kinesis.call('CreateStream', { StreamName: stream, ShardCount: 1 });
+  if (!isAggregated) return { stream, numbers: copied.map((row) => put(stream, row)) };
+  const numbers: string[] = [];
+  for (let from = 0; from < copied.length; from += RECORDS_AN_AGGREGATE) {
+    const packed = new Aggregate();
+    const part = copied.slice(from, from + RECORDS_AN_AGGREGATE);
+    for (const { partitionKey, data } of part)
+      packed.tryAdd(Buffer.from(partitionKey), null, Buffer.from(data, 'latin1'), 1e6);
+    const number = put(stream, { partitionKey: 'a', data: Buffer.from(packed.encode()).toString('latin1') });
+    numbers.push(...part.map(() => number));
+  }
+  return { stream, numbers };
+}
+
+function rowsOf(): Row[] {
+  const found = world.records().flatMap(({ partitionKey, data }) => {
+    const parts = deaggregate(data) ?? [{ partitionKey, data }];
+    return parts.map((part) => ({
+      partitionKey: part.partitionKey,
+      data: Buffer.from(part.data).toString('latin1'),
+    }));
+  });
+  const byLine = new Map(found.map((row) => [row.data, row]));
+  return LINES.map((line) => byLine.get(line)!);
+}
+
+const placeOf = (line: number) => ({
+  bucket: 'bucket',
+  key: 'a.jsonl',
+  offset: OFFSETS[line],
+  length: LINES[line]!.length,
+});
+
+describe.each([
+  { name: 'plain records with coordinate keys', flags: [], isAggregated: false },
+  {
+    name: 'aggregated records with keys of their own',
+    flags: ['--partition-key', CLICKS_KEY, '--aggregate'],
+    isAggregated: true,
+  },
+])('verify, of $name,', ({ flags, isAggregated }) => {
+  beforeAll(async () => {
+    world = await World.open({ objects: [{ key: 'a.jsonl', etag: ETAG, body: CLICKS }], shards: 2 });
+    const { ended } = await world.report(flags);
+    expect([ended.exitCode, ended.stderr]).toEqual([0, '']);
+    rows = rowsOf();
+    expect(rows.map(({ data }) => data)).toEqual(LINES);
+    expect(rows[ONE]!.partitionKey === KEY_OF_ONE).toBe(!isAggregated);
+  });
+  afterAll(() => world?.close());
+
+  /** A copy with `change` done to it, as verify sees it. */
+  async function verifyCopy(change: (copied: Row[]) => void, strict = false) {
+    const copied = [...rows];
+    change(copied);
+    const { stream, numbers } = copyOf(copied, isAggregated);
+    const report = await verify([
+      ...['--journal', world.journal, '--stream', stream],
+      ...(strict ? ['--strict'] : []),
+    ]);
+    const streamPlaceOf = (index: number) => ({
+      shardId: 'shardId-000000000000',
+      sequenceNumber: numbers[index],
+    });
+    return { report, streamPlaceOf };
+  }
+
+  it.concurrent('finds a whole stream to match, from a journal and from a named source', async () => {
+    const args = ['s3://bucket/', '--stream', STREAM, '--from', 'trim-horizon', ...flags.slice(0, 2)];
     // Bytes as the service counts them: data and partition key.
-    const bytes = world
-      .records()
-      .reduce((sum, record) => sum + record.data.length + record.partitionKey.length, 0);
-    expect(await verify(args())).toMatchObject({
-      ...{ exitCode: 0, status: 'match', error: null, missing: 0, duplicated: 0, foreign: 0 },
-      source: { records: LINE_COUNT, bytes },
-      streamRecords: { records: LINE_COUNT, shards: 2 },
-      examples: { missing: [], foreign: [] },
-      durationMs: expect.any(Number),
+    const bytes = rows.reduce((sum, { partitionKey, data }) => sum + partitionKey.length + data.length, 0);
+    for (const report of await Promise.all([verify(['--journal', world.journal]), verify(args)])) {
+      expect(report).toMatchObject({
+        ...{ exitCode: 0, stderr: '', status: 'match', error: null, warnings: [] },
+        ...{ missing: 0, duplicated: 0, foreign: 0, altered: 0, outsideHashRange: 0, undecodable: 0 },
+        source: { records: LINES.length, bytes },
+        streamRecords: { records: LINES.length, bytes, shards: 2 },
+        examples: { missing: [], duplicated: [], foreign: [], altered: [] },
+        durationMs: expect.any(Number),
+      });
+    }
+  });
+
+  it.concurrent('names the place of a line that is missing', async () => {
+    const { report } = await verifyCopy((copied) => copied.splice(ONE, 1));
+    expect(report).toMatchObject({
+      ...{ exitCode: 1, status: 'differ', error: null },
+      ...{ missing: 1, duplicated: 0, foreign: 0, altered: 0 },
+      examples: { missing: [placeOf(ONE)], duplicated: [], foreign: [], altered: [] },
     });
   });
 
-  it('names the place of a line that the stream has not', async () => {
-    await openAfterRun();
-    const [user] = [CLICKS.subarray(0, CLICKS.indexOf(10)).toString().replace('{', '{"new":1,')];
-    world.s3.put('bucket', { key: 'b.jsonl', body: Buffer.from(`${user}\n`) });
-    const place = { bucket: 'bucket', key: 'b.jsonl', offset: 0, length: user!.length };
-    const found = { exitCode: 1, status: 'differ', missing: 1, foreign: 0, examples: { missing: [place] } };
-    expect(await verify(fromSource())).toMatchObject(found);
-  });
-
-  it.each([
-    { kind: 'doubled', strict: false, counts: { duplicated: 1, foreign: 0 } },
-    { kind: 'doubled', strict: true, counts: { duplicated: 1, foreign: 0 } },
-    { kind: 'foreign', strict: false, counts: { duplicated: 0, foreign: 1 } },
-    { kind: 'foreign', strict: true, counts: { duplicated: 0, foreign: 1 } },
-  ])('counts a $kind record, a difference only if strict: $strict', async ({ kind, strict, counts }) => {
-    await openAfterRun();
-    const { partitionKey, data } = world.records()[0]!;
-    if (kind === 'doubled') put(partitionKey, Buffer.from(data));
-    else put('somebody', Buffer.from('{"of":"another producer"}'));
-    expect(await verify([...fromJournal(), ...(strict ? ['--strict'] : [])])).toMatchObject({
-      ...{ exitCode: strict ? 1 : 0, status: strict ? 'differ' : 'match', missing: 0 },
-      ...counts,
+  it.concurrent('names a record that is doubled, which is a difference only if that was asked', async () => {
+    const { report, streamPlaceOf } = await verifyCopy((copied) => copied.push(copied[ONE]!));
+    expect(report).toMatchObject({
+      ...{ exitCode: 0, status: 'match' },
+      ...{ missing: 0, duplicated: 1, foreign: 0, altered: 0 },
+      examples: { missing: [], duplicated: [streamPlaceOf(LINES.length)], foreign: [], altered: [] },
     });
   });
 
-  it('does not start without the journal that it was told to read', async () => {
-    await openAfterRun();
-    expect((await verify(['--journal', join(world.folder, 'no.journal')])).exitCode).toBe(2);
+  it.concurrent('names a record of somebody else, here a difference because that was asked', async () => {
+    const foreign = { partitionKey: 'somebody', data: '{"of":"another producer"}' };
+    const { report, streamPlaceOf } = await verifyCopy((copied) => copied.splice(ONE, 0, foreign), true);
+    expect(report).toMatchObject({
+      ...{ exitCode: 1, status: 'differ' },
+      ...{ missing: 0, duplicated: 0, foreign: 1, altered: 0 },
+      examples: { missing: [], duplicated: [], foreign: [streamPlaceOf(ONE)], altered: [] },
+    });
+  });
+
+  it.concurrent('names a record that is altered by one byte, and the line that it was where its key tells', async () => {
+    const { report, streamPlaceOf } = await verifyCopy((copied) => {
+      const { partitionKey, data } = copied[ONE]!;
+      copied[ONE] = { partitionKey, data: `${data.slice(0, -2)}${data.at(-2) === '1' ? 2 : 1}}` };
+    });
+    const [missing, foreign] = [placeOf(ONE), streamPlaceOf(ONE)];
+    const altered = isAggregated ? [] : [{ ...missing, ...foreign }];
+    expect(report).toMatchObject({
+      ...{ exitCode: 1, status: 'differ' },
+      ...{ missing: 1, duplicated: 0, foreign: 1, altered: altered.length },
+      examples: { missing: [missing], duplicated: [], foreign: [foreign], altered },
+    });
+  });
+
+  it.concurrent('names two records whose keys are swapped', async () => {
+    const { report, streamPlaceOf } = await verifyCopy((copied) => {
+      const [one, other] = [copied[ONE]!, copied[OTHER]!];
+      copied[ONE] = { partitionKey: other.partitionKey, data: one.data };
+      copied[OTHER] = { partitionKey: one.partitionKey, data: other.data };
+    });
+    expect(report).toMatchObject({
+      ...{ exitCode: 1, status: 'differ' },
+      ...{ missing: 2, duplicated: 0, foreign: 2, altered: isAggregated ? 0 : 2 },
+      examples: {
+        missing: [placeOf(ONE), placeOf(OTHER)],
+        duplicated: [],
+        foreign: expect.arrayContaining([streamPlaceOf(ONE), streamPlaceOf(OTHER)]),
+      },
+    });
   });
 });
 
-it('status tells of a finished run', async () => {
-  await openAfterRun();
-  const ended = await runCommand(['status', '--journal', world.journal, '--json'], { cwd: world.folder });
-  expect([ended.exitCode, ended.stderr]).toEqual([0, '']);
-  expect(JSON.stringify(JSON.parse(ended.stdout))).toContain(`${LINE_COUNT}`);
+it('follows a stream that was resharded before, during and after the backfill', async () => {
+  const body = clicks({ seed: 22, lineCount: 6_000 });
+  world = await World.open({ objects: [{ key: 'a.jsonl', body }], shards: 2 });
+  try {
+    const split = (shard: number, NewStartingHashKey: string) =>
+      world.kinesis.call('SplitShard', {
+        ...{ StreamName: STREAM, ShardToSplit: `shardId-00000000000${shard}`, NewStartingHashKey },
+      });
+    split(0, `${2n ** 126n}`);
+    let storedAtSplit = 0;
+    // The hook that otherwise sends signals: it is asked again and again while the run goes on.
+    const when = () => {
+      storedAtSplit = world.records().length;
+      if (storedAtSplit === 0) return false;
+      split(1, `${3n * 2n ** 126n}`);
+      return true;
+    };
+    const { report, ended } = await world.report(['--rate', '3000/s'], { interrupt: { when, signals: [] } });
+    expect([ended.exitCode, ended.stderr]).toEqual([0, '']);
+    expect(report.requests.reshards).toBeGreaterThan(0);
+    expect(storedAtSplit).toBeLessThan(6_000);
+    const [ShardToMerge, AdjacentShardToMerge] = ['shardId-000000000002', 'shardId-000000000003'];
+    world.kinesis.call('MergeShards', { StreamName: STREAM, ShardToMerge, AdjacentShardToMerge });
+    // Records that were on their way at the split were put again; the others are there once.
+    expect(await verify(['--journal', world.journal])).toMatchObject({
+      ...{ exitCode: 0, status: 'match', missing: 0, foreign: 0 },
+      duplicated: world.records().length - 6_000,
+      streamRecords: { records: world.records().length, shards: 7 },
+    });
+  } finally {
+    await world.close();
+  }
 });
 
-it('redrive delivers what was repaired', async () => {
-  await openAfterRun(Buffer.concat([CLICKS, Buffer.from('{"broken\n')]), 1);
-  const repaired = Buffer.from('{"repaired":true}');
-  const letters = world.deadLetters().map((letter) => ({ ...letter, data: repaired.toString('base64') }));
-  expect(letters.length).toBe(1);
-  const path = join(world.folder, 'repaired.jsonl');
-  writeFileSync(path, `${JSON.stringify(letters[0])}\n`);
-  const args = ['redrive', path, '--stream', STREAM, '--json', '--quiet', ...endpoints()];
-  const ended = await runCommand(args, { cwd: world.folder });
-  expect([ended.exitCode, ended.stderr]).toEqual([0, '']);
-  expect(dataOf(world.records()).filter((data) => data === repaired.toString())).toHaveLength(1);
-  expect(world.records()).toHaveLength(linesOf(CLICKS).length + 1);
+it('does not start without the journal that it was told to read', async () => {
+  const ended = await runCommand(['verify', '--journal', '/nowhere/no.journal', '--json']);
+  expect([ended.exitCode, ended.stdout]).toEqual([2, '']);
+  expect(ended.stderr).toContain('Cannot read journal /nowhere/no.journal');
 });
