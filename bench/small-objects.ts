@@ -1,6 +1,6 @@
 /**
  * Question: how many small objects a second? Shaped like Redpanda Connect's own S3 benchmark: 1 KB objects in objects/s, 1 MB objects in MB/s.
- * Workload: github-684, seed 42; one line an object, and 1 MB of lines an object.
+ * Workload: github-684, seed 42; one line an object, 1 MB of lines an object, and small gzip objects, which is what most archives are.
  * Topology: world.ts. Run: `node bench/small-objects.ts [--runs 3] [--keep FOLDER] [--smoke]`.
  */
 import { parseArgs } from 'node:util';
@@ -15,16 +15,17 @@ const { values: flags } = parseArgs({
   },
 });
 const cases = [
-  { name: '20,000 objects of 1 KB', objectCount: 20_000, objectBytes: 1000 },
-  { name: '2,000 objects of 1 MB', objectCount: 2000, objectBytes: 1e6 },
-];
+  { name: '20,000 objects of 1 KB', objectCount: 20_000, objectBytes: 1000, compression: 'none' },
+  { name: '2,000 objects of 1 MB', objectCount: 2000, objectBytes: 1e6, compression: 'none' },
+  { name: '20,000 gzip objects of 8 KB', objectCount: 20_000, objectBytes: 8000, compression: 'gzip' },
+] as const;
 const SMOKE_SHARE = 1000;
 
 const figures: Figure[] = [];
-for (const { name, objectCount, objectBytes } of cases) {
+for (const { name, objectCount, objectBytes, compression } of cases) {
   const count = flags.smoke ? Math.ceil(objectCount / SMOKE_SHARE) : objectCount;
   const world = await World.start(
-    { workload: 'github-684', objectCount: count, objectBytes, compression: 'none' },
+    { workload: 'github-684', objectCount: count, objectBytes, compression },
     { shards: 8, discard: true },
   );
   try {

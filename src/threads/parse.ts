@@ -48,6 +48,8 @@ export class ParseThread {
   readonly #shared: Int32Array;
   readonly #digest: LaneDigest;
   readonly #heart: Heart;
+  /** Opened with the first compressed object, and kept: to make its block costs more than a small object. */
+  #inflation: Inflation | null = null;
 
   private constructor(setup: ParseSetup, judge: LineJudge | undefined) {
     this.setup = setup;
@@ -90,8 +92,8 @@ export class ParseThread {
   }
 
   #inflate(task: Exclude<ParseTask, { kind: 'plain' }>): Promise<PieceTally[]> {
-    const inflation = new Inflation(this.setup, this.#scan.bind(this), (line) => this.#post([line]));
-    return task.kind === 'whole' ? inflation.runWhole(task) : inflation.runStream(task);
+    this.#inflation ??= new Inflation(this.setup, this.#scan.bind(this), (line) => this.#post([line]));
+    return task.kind === 'whole' ? this.#inflation.runWhole(task) : this.#inflation.runStream(task);
   }
 
   #scanPlain(piece: RawPiece): PieceTally {
