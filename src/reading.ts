@@ -20,7 +20,7 @@ import type { RecordOptions } from './options.ts';
 import { workerFile } from './package-root.ts';
 import { ParsePool } from './parse-pool.ts';
 import { DownloadPool } from './source/download-pool.ts';
-import { createObjectGetter } from './source/get-object.ts';
+import { createObjectGetter, type ObjectGetter } from './source/get-object.ts';
 import { readInventory } from './source/inventory.ts';
 import { listObjects, newListTally } from './source/list.ts';
 import type { SourceObject } from './source/object.ts';
@@ -56,11 +56,13 @@ export class Reading {
   readonly #pool: Piscina<ParseTask, ParseReceipt>;
   readonly #parsePool: ParsePool;
   readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
+  readonly #getter: ObjectGetter;
   readonly #abort = new AbortController();
 
   constructor(given: ReadingOptions) {
     this.#given = given;
-    const { setup } = given;
+    const { setup, options, s3 } = given;
+    this.#getter = createObjectGetter(s3, { requesterPays: options.requestPayer, clock: systemClock });
     this.#parsePool = new ParsePool({ books: given.books, onFailure: given.onFailure });
     this.#source =
       given.letters === null ? this.#createDownloads() : new LetterSource(given.letters, this.#parsePool);
@@ -78,9 +80,9 @@ export class Reading {
   }
 
   #createDownloads(): DownloadPool {
-    const { budget, options, setup, s3 } = this.#given;
+    const { budget, options, setup } = this.#given;
     return new DownloadPool({
-      getter: createObjectGetter(s3, { requesterPays: options.requestPayer, clock: systemClock }),
+      getter: this.#getter,
       objects: this.#objects(),
       sink: this.#parsePool,
       downloads: budget.downloads,
@@ -122,6 +124,7 @@ export class Reading {
 
   /** Ends the parser threads, whatever they are doing. */
   async close(): Promise<void> {
+    this.#getter.close();
     await this.#pool.destroy();
   }
 

@@ -40,6 +40,8 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/verify-run.ts': 'test/commands',
   'src/threads/': 'test/commands',
   'src/aws/clients.ts': 'test/commands',
+  'src/aws/http-body.ts': 'test/aws/http-client.test.ts',
+  'src/aws/http-connection.ts': 'test/aws/http-client.test.ts',
   'src/local/': 'test/local',
   'src/report/format-status.ts': 'test/commands',
   'src/report/format-verify.ts': 'test/commands',

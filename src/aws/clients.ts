@@ -7,7 +7,6 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { createReadingAgents } from './reading-agent.ts';
 
 export interface AwsTarget {
   /** Null: what the SDK's chain finds. */
@@ -28,10 +27,6 @@ export function createS3Client(target: AwsTarget, socketsMax = 64): S3Client {
   return new S3Client({
     ...common(target, socketsMax),
     maxAttempts: 1,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      ...createReadingAgents({ keepAlive: true, maxSockets: socketsMax }),
-    }),
     forcePathStyle: target.endpoint !== null,
     followRegionRedirects: target.endpoint === null,
     // Checksums are verified where they are cheap: src/source/download.ts.

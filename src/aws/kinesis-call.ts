@@ -2,23 +2,18 @@
  * Kinesis call: one signed request to Kinesis with a body that is already encoded, and its answer as bytes.
  * Takes  a body in CBOR or JSON 1.1; the SDK client's own configuration: credentials, region, endpoint, clock offset.
  * Gives  the answer's bytes, or a KinesisCallError that says what is known about the request's fate.
- * Owns   the keep-alive sockets, the correction of a wrong clock, the renewal of credentials that the service calls expired.
+ * Owns   the connections, the correction of a wrong clock, the renewal of credentials that the service calls expired.
  * Never  retries for any other reason, encodes or decodes records, or puts a credential into a message.
  *
  * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here;
  * its signer stays. Operations off the hot path go through the SDK's client as usual.
  */
 import { createHash, hash } from 'node:crypto';
-import {
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { GetRecordsCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { readWhole } from './http-body.ts';
+import { type HttpAnswer, HttpClient, HttpFailure, type Origin } from './http-client.ts';
 import { isAmbiguousStatus, KinesisCallError, serviceError } from './kinesis-error.ts';
 import { Sha256 } from './sha256.ts';
 
@@ -27,11 +22,11 @@ export { KinesisCallError } from './kinesis-error.ts';
 /** The operations of the data plane; they share one endpoint. */
 export type KinesisOperation = 'PutRecords' | 'GetRecords' | 'GetShardIterator';
 
-export type BodyMemory = (byteCount: number) => Buffer;
+export type BodyMemory = (byteCount: number) => Uint8Array;
 
 export interface KinesisAnswer {
   readonly status: number;
-  readonly headers: IncomingMessage['headers'];
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
@@ -80,8 +75,8 @@ const EXPIRED_CODES = new Set(['ExpiredTokenException', 'ExpiredToken']);
 const SKEW_MS_MIN = 60_000;
 
 interface Target {
-  readonly isTls: boolean;
-  readonly options: RequestOptions;
+  readonly origin: Origin;
+  readonly path: string;
   readonly headers: Record<string, string>;
 }
 
@@ -103,8 +98,8 @@ async function resolveTarget(client: KinesisClient, streamArn: string | undefine
   const host = port === undefined || port === (isTls ? 443 : 80) ? hostname : `${hostname}:${port}`;
   const userAgent = headers['user-agent'] ?? headers['User-Agent'];
   return {
-    isTls,
-    options: { protocol, hostname, port, path: path || '/', method: 'POST' },
+    origin: { isTls, hostname, port: port ?? (isTls ? 443 : 80) },
+    path: path || '/',
     headers: { host, ...(userAgent ? { 'user-agent': userAgent } : {}) },
   };
 }
@@ -116,29 +111,27 @@ function sha256Hex(body: readonly Uint8Array[]): string {
   return hasher.digest('hex');
 }
 
-/** Below this an answer is not worth memory of its own. */
-const LARGE_BODY_BYTES = 64 * 1024;
+/** Of a larger answer the size is not believed before it is there: the service's own limit is 10 MiB and its encoding. */
+const PREPARED_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Collects an answer's bytes. @returns What gives them, once they are all there. */
-function receive(response: IncomingMessage, bodyFor: BodyMemory | undefined): () => Buffer {
-  const byteCount = Number(response.headers['content-length']);
-  if (bodyFor && response.statusCode === 200 && byteCount >= LARGE_BODY_BYTES) {
-    const memory = bodyFor(byteCount);
-    let at = 0;
-    response.on('data', (chunk: Buffer) => {
-      at += chunk.copy(memory, at);
-    });
-    return () => memory.subarray(0, at);
-  }
-  const chunks: Buffer[] = [];
-  response.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return () => (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+/** Collects an answer's bytes, in `memory` where it was given any. */
+async function receive({ headers, body }: HttpAnswer, bodyFor: BodyMemory | undefined): Promise<Buffer> {
+  const byteCount = Number(headers['content-length']);
+  if (!(byteCount <= PREPARED_BYTES_MAX)) return readWhole(body);
+  const memory = bodyFor?.(byteCount) ?? Buffer.allocUnsafe(byteCount);
+  let at = 0;
+  await body.read((bytes) => {
+    memory.set(bytes, at);
+    at += bytes.length;
+    return bytes.length;
+  });
+  return Buffer.from(memory.buffer, memory.byteOffset, at);
 }
 
 class Caller implements KinesisCaller {
   readonly wire: 'cbor' | 'json';
   readonly #options: KinesisCallerOptions;
-  readonly #agent: HttpAgent;
+  readonly #http: HttpClient;
   readonly #signer: SignatureV4;
   readonly #contentType: string;
   readonly #nowMs: () => number;
@@ -154,12 +147,8 @@ class Caller implements KinesisCaller {
     this.#nowMs = options.nowMs ?? Date.now;
     this.#contentType = options.wire === 'cbor' ? 'application/x-amz-cbor-1.1' : 'application/x-amz-json-1.1';
     this.#clockOffsetMs = config.systemClockOffset ?? 0;
-    const agentOptions = {
-      keepAlive: true,
-      maxSockets: options.socketCountMax ?? 256,
-      scheduling: 'lifo',
-    } as const;
-    this.#agent = target.isTls ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
+    const connectionCountMax = options.socketCountMax ?? 256;
+    this.#http = new HttpClient({ origin: target.origin, connectionCountMax });
     this.#signer = new SignatureV4({
       service: 'kinesis',
       region: config.region,
@@ -188,7 +177,7 @@ class Caller implements KinesisCaller {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#http.close();
   }
 
   /** Whether something was changed that makes a second attempt worthwhile. */
@@ -241,12 +230,12 @@ class Caller implements KinesisCaller {
   }
 
   async #sign(operation: KinesisOperation, bodyHash: string): Promise<Record<string, string>> {
-    const { options, headers } = this.#target;
+    const { origin, path, headers } = this.#target;
     const unsigned = new HttpRequest({
       method: 'POST',
-      protocol: options.protocol ?? undefined,
-      hostname: options.hostname ?? undefined,
-      path: options.path ?? '/',
+      protocol: origin.isTls ? 'https:' : 'http:',
+      hostname: origin.hostname,
+      path,
       headers: {
         ...headers,
         'content-type': this.#contentType,
@@ -258,63 +247,38 @@ class Caller implements KinesisCaller {
     return (await this.#signer.sign(unsigned, { signingDate })).headers;
   }
 
-  #exchange(
+  async #exchange(
     operation: KinesisOperation,
     parts: readonly Uint8Array[],
     headers: Record<string, string>,
     signal: AbortSignal | undefined,
     bodyFor: BodyMemory | undefined,
   ): Promise<KinesisAnswer> {
-    const { isTls, options } = this.#target;
     const timeoutMs = this.#options.requestTimeoutMs ?? 30_000;
-    return new Promise((resolve, reject) => {
-      // Bytes leave only through an open connection: before that the request cannot have had an effect.
-      let isConnected = false;
-      const request = (isTls ? httpsRequest : httpRequest)({ ...options, headers, agent: this.#agent });
-      const timer = setTimeout(() => {
-        request.destroy(
-          Object.assign(new Error(`no complete answer within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }),
-        );
-      }, timeoutMs);
-      const onAbort = () =>
-        request.destroy(Object.assign(new Error('aborted'), { code: 'ABORT_ERR', cause: signal?.reason }));
-      const settle = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const fail = (error: NodeJS.ErrnoException) => {
-        settle();
-        const message = `${error.code ?? error.name}: ${error.message}`;
-        reject(
-          new KinesisCallError({
-            operation,
-            awsCode: null,
-            message,
-            statusCode: null,
-            isAmbiguous: isConnected,
-            cause: error,
-          }),
-        );
-      };
-      request.on('error', fail);
-      request.on('socket', (socket) => {
-        if (!socket.connecting) isConnected = true;
-        else socket.once(isTls ? 'secureConnect' : 'connect', () => (isConnected = true));
-      });
-      request.on('response', (response) => {
-        const received = receive(response, bodyFor);
-        response.on('error', fail);
-        response.on('end', () => {
-          settle();
-          const body = received();
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
-        });
-      });
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener('abort', onAbort, { once: true });
-      for (let i = 0; i < parts.length - 1; i++) request.write(parts[i]!);
-      request.end(parts[parts.length - 1]);
-    });
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort('timeout'), timeoutMs);
+    const onAbort = () => ending.abort(signal?.reason);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const head = { method: 'POST', path: this.#target.path, headers } as const;
+      const answer = await this.#http.request(head, parts, ending.signal);
+      const { status } = answer;
+      const body = await receive(answer, status === 200 ? bodyFor : undefined);
+      return { status, headers: answer.headers, body };
+    } catch (error) {
+      if (!(error instanceof HttpFailure)) throw error;
+      const isLate = ending.signal.reason === 'timeout';
+      const message = isLate
+        ? `ETIMEDOUT: no complete answer within ${timeoutMs} ms`
+        : `${error.code}: ${error.message}`;
+      const cause = signal?.aborted ? signal.reason : error;
+      const isAmbiguous = error.isSent;
+      throw new KinesisCallError({ operation, awsCode: null, message, statusCode: null, isAmbiguous, cause });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    }
   }
 }
 

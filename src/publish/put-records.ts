@@ -5,7 +5,7 @@
  * Owns   the memory of the request body while it is on its way.
  * Never  retries, paces or decides what a verdict means: see publisher.ts.
  */
-import { KinesisCallError, type KinesisCaller } from '../aws/kinesis-call.ts';
+import { type KinesisAnswer, KinesisCallError, type KinesisCaller } from '../aws/kinesis-call.ts';
 import { faultPoint } from '../fault-points.ts';
 import { KINESIS } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -108,9 +108,18 @@ export class RecordPutter {
 
   async #call(body: Uint8Array, shard: OwnedShard, verdicts: Uint8Array): Promise<PutVerdict> {
     faultPoint('publisher.before-put');
-    const answer = await this.#caller.call('PutRecords', body);
-    faultPoint('publisher.after-put');
-    const expectedShardId = this.#options.canPredictShard ? shard.shardId : null;
+    let memory: Uint8Array | null = null;
+    const memoryFor = (byteCount: number) => (memory = this.#pool.take(byteCount, true)!);
+    try {
+      const answer = await this.#caller.call('PutRecords', body, undefined, memoryFor);
+      faultPoint('publisher.after-put');
+      return this.#read(answer, this.#options.canPredictShard ? shard.shardId : null, verdicts);
+    } finally {
+      if (memory !== null) this.#pool.give(memory);
+    }
+  }
+
+  #read(answer: KinesisAnswer, expectedShardId: string | null, verdicts: Uint8Array): PutVerdict {
     try {
       return this.#codec.readPutResult(
         answer.body,

@@ -5,8 +5,8 @@
  * Owns   resumption: after a cut, a stall or a refusal it asks again from the byte reached, still under If-Match.
  * Never  knows what the bytes mean.
  */
-import type { IncomingMessage } from 'node:http';
 import zlib from 'node:zlib';
+import type { AnswerBody } from '../aws/http-body.ts';
 import { failureOf, S3Failure } from './failure.ts';
 import type { ObjectGetter } from './get-object.ts';
 import type { SourceObject } from './object.ts';
@@ -47,8 +47,6 @@ export interface DownloadContext {
 
 /** Fewer bytes than these in a stall timeout are no download. */
 export const STALL_BYTES_MIN = 1024;
-/** A body whose rest is not wanted is read to its end when it is no longer than this: that is cheaper than a new connection. */
-const DRAIN_BYTES_MAX = 256 * 1024;
 
 /**
  * @param start First byte. @param end Byte after the last, at most `object.size`.
@@ -144,77 +142,41 @@ class Attempt {
     }
   }
 
-  /** Moves the body into the sink. Plain events: an async iterator would cost a promise and a copy of the backlog per chunk. */
-  #pump(body: IncomingMessage, watch: StallWatch, isSummed: boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let isSettled = false;
-      const settle = (error?: unknown) => {
-        if (isSettled) return;
-        isSettled = true;
-        this.#controller.signal.removeEventListener('abort', onAbort);
-        body.removeListener('data', onData);
-        body.on('error', () => {}); // what happens to the rest is nobody's business any more
-        if (this.#end - this.position <= DRAIN_BYTES_MAX && error === undefined) body.resume();
-        else body.destroy();
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const onAbort = () => settle(this.#controller.signal.reason);
-      const offer = (chunk: Uint8Array) => {
-        const taken = this.#sink.write(chunk);
-        this.position += taken;
-        if (this.#sink.done) return settle();
-        if (taken === chunk.length) {
-          if (hasEnded) settle();
-          else if (body.isPaused()) body.resume();
-          return;
-        }
-        body.pause();
+  /** Moves the body into the sink, straight from where it was received. */
+  async #pump(body: AnswerBody, watch: StallWatch, isSummed: boolean): Promise<void> {
+    const { stats, signal } = this.#context;
+    let sinkError: unknown = null;
+    await body.read((bytes) => {
+      if (bytes.length > this.#end - this.position) {
+        throw new S3Failure('unreadable', 'the body is longer than the range asked for');
+      }
+      const taken = this.#sink.write(bytes);
+      this.position += taken;
+      stats.bytes += taken;
+      watch.received(taken);
+      if (isSummed) this.#crc = zlib.crc32(bytes.subarray(0, taken), this.#crc);
+      if (this.#sink.done) {
+        body.discard();
+      } else if (taken < bytes.length) {
         watch.pause();
-        // The connection receives into one buffer (src/aws/reading-agent.ts): what is kept beyond this call is a copy.
-        const rest = Uint8Array.from(chunk.subarray(taken));
-        this.#sink
-          .room()
-          .then(() => {
-            if (isSettled) return;
+        this.#sink.room().then(
+          () => {
             watch.resume();
-            offer(rest);
-          })
-          .catch(settle);
-      };
-      let received = this.position;
-      let hasEnded = false;
-      const onData = (chunk: Uint8Array) => {
-        received += chunk.length;
-        if (received > this.#end)
-          return settle(new S3Failure('unreadable', 'the body is longer than the range asked for'));
-        this.#context.stats.bytes += chunk.length;
-        watch.received(chunk.length);
-        if (isSummed) this.#crc = zlib.crc32(chunk, this.#crc);
-        try {
-          offer(chunk);
-        } catch (error) {
-          settle(error); // thrown within an event it would end the process
-        }
-      };
-      const onEnd = () => {
-        hasEnded = true;
-        if (received < this.#end) {
-          settle(new S3Failure('transient', `the body ended ${this.#end - received} bytes early`));
-        } else if (this.position === this.#end) {
-          settle();
-        } // else the last bytes wait for room, although the stream is paused: offer() settles when they are in
-      };
-      body.on('data', onData);
-      body.on('end', onEnd);
-      body.on('error', (error) => settle(failureOf(error)));
-      body.on('close', () => {
-        if (!body.readableEnded)
-          settle(new S3Failure('transient', 'the connection was closed within the body'));
-      });
-      this.#controller.signal.addEventListener('abort', onAbort, { once: true });
-      if (this.#controller.signal.aborted) onAbort();
+            body.resume();
+          },
+          (error: unknown) => {
+            sinkError = error;
+            body.discard();
+          },
+        );
+      }
+      return taken;
     });
+    if (sinkError !== null) throw sinkError;
+    signal.throwIfAborted();
+    if (this.position < this.#end && !this.#sink.done) {
+      throw new S3Failure('transient', `the body ended ${this.#end - this.position} bytes early`);
+    }
   }
 }
 
@@ -226,6 +188,7 @@ class StallWatch {
   #received = 0;
   #receivedBefore = STALL_BYTES_MIN;
   #cancel: (() => void) | null = null;
+  #isStopped = false;
 
   constructor(clock: Clock, stallTimeoutMs: number, onStall: () => void) {
     this.#clock = clock;
@@ -240,17 +203,19 @@ class StallWatch {
 
   /** We are the ones who do not read. */
   pause(): void {
-    this.stop();
+    this.#cancel?.();
+    this.#cancel = null;
   }
 
   resume(): void {
+    if (this.#isStopped) return;
     this.#receivedBefore = STALL_BYTES_MIN;
     this.#arm();
   }
 
   stop(): void {
-    this.#cancel?.();
-    this.#cancel = null;
+    this.#isStopped = true;
+    this.pause();
   }
 
   #arm(): void {

@@ -5,22 +5,24 @@
  * Owns   the check that what came is what was asked for: If-Match, ETag, range and total size.
  * Never  retries, never reads the body.
  *
- * Why not `client.send`: it costs 645 us of CPU a request, this 212 us, measured on loopback; a million small objects feel that.
- * Endpoint rules, credentials, signer and HTTP handler stay the SDK's own. Where it signs in other ways (S3 Express sessions,
- * multi-region access points) its whole path is used.
+ * Why not `client.send`: it costs 645 us of CPU a request, this a third, measured on loopback; a million small objects feel that.
+ * Endpoint rules, credentials and signer stay the SDK's own, the transport is src/aws/http-client.ts. Where the SDK signs in other
+ * ways (S3 Express sessions, multi-region access points) its whole path is used.
  */
 import { createHash, createHmac } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { type AnswerBody, bodyOf, readWhole } from '../aws/http-body.ts';
+import { type HttpAnswer, HttpClient, type Origin } from '../aws/http-client.ts';
 import { failureOf, kindOf, S3Failure } from './failure.ts';
 import type { SourceObject } from './object.ts';
 import type { Clock } from './retry.ts';
 
 export interface GetAnswer {
-  /** Bytes [start, end) of the object, in flowing mode once somebody listens. */
-  readonly body: IncomingMessage;
+  /** Bytes [start, end) of the object. */
+  readonly body: AnswerBody;
   /** Base64 CRC32 of the whole object where S3 holds one of that kind and the whole object was asked for. */
   readonly crc32: string | null;
 }
@@ -30,22 +32,30 @@ export interface ObjectGetter {
   get(object: SourceObject, start: number, end: number, signal: AbortSignal): Promise<GetAnswer>;
   /** Asks the credential chain for fresh credentials, or sets the clock, as the failure demands. */
   renew(failure: S3Failure): Promise<void>;
+  /** Closes the connections. Downloads that are under way fail. */
+  close(): void;
 }
 
 export interface ObjectGetterOptions {
   readonly requesterPays?: boolean;
   readonly clock: Clock;
+  /** Opens the way to an origin. Default: an HttpClient of 256 connections. */
+  readonly open?: (origin: Origin) => Transport;
 }
+
+export type Transport = Pick<HttpClient, 'request' | 'close'>;
 
 /** SHA-256 of nothing: what a GET's payload hashes to. */
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const ERROR_BODY_BYTES_MAX = 64 * 1024;
+/** Fewer, larger reads of a socket; each connection has this much memory of its own. */
+const RECEIVE_BYTES = 256 * 1024;
 
 /** Where the requests of one bucket go, as the SDK's endpoint rules say. */
 interface Route {
   readonly protocol: string;
   readonly hostname: string;
-  readonly port: number | undefined;
+  readonly transport: Transport;
   /** In front of the key, ends with `/`. */
   readonly pathPrefix: string;
   readonly headers: Record<string, string>;
@@ -93,11 +103,19 @@ export function escapeKey(key: string): string {
 
 export function createObjectGetter(client: S3Client, options: ObjectGetterOptions): ObjectGetter {
   const routes = new Map<string, Promise<Route | null>>();
+  const open = options.open ?? ((origin) => new HttpClient({ origin, receiveBytes: RECEIVE_BYTES }));
+  const transports = new Map<string, Transport>();
+  const transportTo = (origin: Origin): Transport => {
+    const name = JSON.stringify(origin);
+    const transport = transports.get(name) ?? open(origin);
+    transports.set(name, transport);
+    return transport;
+  };
   let clockOffsetMs = 0;
   const routeOf = (bucket: string): Promise<Route | null> => {
     let route = routes.get(bucket);
     if (route === undefined) {
-      route = findRoute(client, bucket);
+      route = findRoute(client, bucket, transportTo);
       route.catch(() => routes.delete(bucket));
       routes.set(bucket, route);
     }
@@ -109,7 +127,10 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
         throw failureOf(error);
       });
       if (route === null) return getThroughSdk(client, options, object, start, end, signal);
-      return getDirectly(client, options, route, clockOffsetMs, object, start, end, signal);
+      return getDirectly(options, route, clockOffsetMs, object, start, end, signal);
+    },
+    close() {
+      for (const transport of transports.values()) transport.close();
     },
     async renew(failure) {
       if (failure.kind === 'skew') clockOffsetMs = failure.clockOffsetMs ?? 0;
@@ -123,7 +144,11 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
 }
 
 /** Lets the SDK build a request for the bucket and looks at it before it is signed or sent. Null: it would sign in another way. */
-async function findRoute(client: S3Client, bucket: string): Promise<Route | null> {
+async function findRoute(
+  client: S3Client,
+  bucket: string,
+  transportTo: (origin: Origin) => Transport,
+): Promise<Route | null> {
   const probeKey = 'k';
   const command = new GetObjectCommand({ Bucket: bucket, Key: probeKey });
   let route: Route | null = null;
@@ -138,14 +163,19 @@ async function findRoute(client: S3Client, bucket: string): Promise<Route | null
       }[];
       const scheme = schemes[0];
       if (scheme === undefined || scheme.name === 'sigv4') {
+        const isTls = request.protocol === 'https:';
+        const port = request.port ?? (isTls ? 443 : 80);
+        const host =
+          request.headers.host ??
+          (port === (isTls ? 443 : 80) ? request.hostname : `${request.hostname}:${port}`);
         const region = scheme?.signingRegion ?? (await client.config.region());
         route = {
           protocol: request.protocol,
           hostname: request.hostname,
-          port: request.port,
+          transport: transportTo({ isTls, hostname: request.hostname, port }),
           pathPrefix: request.path.slice(0, -probeKey.length),
           headers: {
-            host: request.headers.host ?? request.hostname,
+            host,
             'user-agent': request.headers['user-agent'] ?? 'millrace',
             'x-amz-content-sha256': EMPTY_SHA256,
           },
@@ -183,7 +213,6 @@ class NodeSha256 {
 }
 
 async function getDirectly(
-  client: S3Client,
   options: ObjectGetterOptions,
   route: Route,
   clockOffsetMs: number,
@@ -197,27 +226,25 @@ async function getDirectly(
   if (isWhole) headers['x-amz-checksum-mode'] = 'ENABLED';
   else headers.range = `bytes=${start}-${end - 1}`;
   if (options.requesterPays) headers['x-amz-request-payer'] = 'requester';
-  const { protocol, hostname, port, pathPrefix } = route;
+  const { protocol, hostname, transport, pathPrefix } = route;
   const path = pathPrefix + escapeKey(object.key);
-  let answer: { statusCode: number; headers: Record<string, string>; body?: IncomingMessage };
+  let answer: HttpAnswer;
   try {
     const signingDate = new Date(options.clock.unixMs() + clockOffsetMs);
-    const bare = { protocol, hostname, method: 'GET', path, query: {}, headers };
-    const request = new HttpRequest(port === undefined ? bare : { ...bare, port });
+    const request = new HttpRequest({ protocol, hostname, method: 'GET', path, query: {}, headers });
     const signed = await route.signer.sign(request, { signingDate });
-    answer = (await client.config.requestHandler.handle(signed as HttpRequest, { abortSignal: signal }))
-      .response;
+    answer = await transport.request({ method: 'GET', path, headers: signed.headers }, [], signal);
   } catch (error) {
     throw failureOf(error);
   }
-  const body = answer.body!;
-  if (answer.statusCode !== 200 && answer.statusCode !== 206) {
-    throw await readFailure(answer.statusCode, answer.headers, body, options.clock);
+  const { body } = answer;
+  if (answer.status !== 200 && answer.status !== 206) {
+    throw await readFailure(answer.status, answer.headers, body, options.clock);
   }
   try {
-    checkAnswer(object, start, end, answer.statusCode, (name) => answer.headers[name]);
+    checkAnswer(object, start, end, answer.status, (name) => answer.headers[name]);
   } catch (error) {
-    body.on('error', () => {}).destroy();
+    body.discard();
     throw error;
   }
   return { body, crc32: isWhole ? crc32Of((name) => answer.headers[name]) : null };
@@ -247,7 +274,7 @@ async function getThroughSdk(
       'content-length': output.ContentLength?.toString(),
     };
     checkAnswer(object, start, end, output.ContentRange === undefined ? 200 : 206, (name) => named[name]);
-    return { body: output.Body as IncomingMessage, crc32: null };
+    return { body: bodyOf(output.Body as Readable), crc32: null };
   } catch (error) {
     throw failureOf(error);
   }
@@ -256,22 +283,12 @@ async function getThroughSdk(
 /** What S3's error document says. Only code and message are kept, and what names a way out. */
 async function readFailure(
   status: number,
-  headers: Record<string, string>,
-  body: IncomingMessage,
+  headers: Readonly<Record<string, string>>,
+  body: AnswerBody,
   clock: Clock,
 ): Promise<S3Failure> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const part of body as AsyncIterable<Buffer>) {
-      parts.push(part);
-      bytes += part.length;
-      if (bytes > ERROR_BODY_BYTES_MAX) break;
-    }
-  } catch {
-    // The status alone still says enough.
-  }
-  const text = Buffer.concat(parts).toString();
+  // The status alone still says enough where the document cannot be read.
+  const text = await readWhole(body, ERROR_BODY_BYTES_MAX).then(String, () => '');
   const element = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] ?? '';
   const awsCode = element('Code') || (status === 412 ? 'PreconditionFailed' : '');
   const hints = [

@@ -1,8 +1,8 @@
 /** Download: every byte once and in order, whatever bodies do and however little room the sink has. */
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { bodyOf } from '../../src/aws/http-body.ts';
 import { type ByteSink, type DownloadContext, download } from '../../src/source/download.ts';
 import type { ObjectGetter } from '../../src/source/get-object.ts';
 import { hastyClock } from './source-run.ts';
@@ -33,12 +33,10 @@ function setUp(bodies: readonly Body[]) {
     get: async (_, start, end) => {
       const body = bodies[asked.length] ?? whole;
       asked.push([start, end]);
-      return {
-        body: Readable.from(body(content.subarray(start, end))) as unknown as IncomingMessage,
-        crc32: null,
-      };
+      return { body: bodyOf(Readable.from(body(content.subarray(start, end)))), crc32: null };
     },
     renew: async () => {},
+    close: () => {},
   };
   const context: DownloadContext = {
     getter,
