@@ -16,10 +16,12 @@ import type { DeadLetter } from './journal/dead-letters.ts';
 import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
 import { type Prepared, prepare } from './prepare.ts';
+import { PressureGauge } from './pressure.ts';
 import { PHASE, type PublishNotice } from './publish/setup.ts';
 import { STAT, sumStat } from './publish/stats.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
 import { Reading } from './reading.ts';
+import type { Pressure } from './report/limit.ts';
 import type { BackfillReport } from './report/report.ts';
 import { laneBytes } from './ring/layout.ts';
 import { createDoorbells, Doorbell } from './ring/wait.ts';
@@ -36,6 +38,8 @@ export interface BackfillHooks {
   readonly signal?: AbortSignal;
   /** Called about four times a second. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Called about twenty times a second: how full everything is that queues. Nothing is looked at without it. */
+  readonly onPressure?: (pressure: Pressure) => void;
   /** Things the user should know, one line each. */
   readonly onNotice?: (text: string) => void;
 }
@@ -43,6 +47,7 @@ export interface BackfillHooks {
 /** How often settled units are journaled. Between two times a kill repeats them. */
 const SETTLE_INTERVAL_MS = 50;
 const PROGRESS_INTERVAL_MS = 250;
+const PRESSURE_INTERVAL_MS = 50;
 /** A thread that has work and shows no sign of life for this time hangs. */
 const HANG_MS = Number(process.env.MILLRACE_HANG_MS ?? 60_000);
 /** Of the drain's time, what is left to requests that are in flight when nothing new may be sent any more. */
@@ -71,6 +76,7 @@ class Run {
   readonly #budget: Budget;
   readonly #publisherCount: number;
   readonly #books: Books;
+  readonly #lanes: readonly (readonly SharedArrayBuffer[])[];
   readonly #reading: Reading;
   readonly #publishing: Publishing;
   readonly #control = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -111,9 +117,9 @@ class Run {
       isDryRun: options.dryRun,
       segmentBytes: options.segmentBytes,
     });
-    const lanes = this.#createLanes();
-    this.#publishing = this.#createPublishing(lanes);
-    this.#reading = this.#createReading(lanes);
+    this.#lanes = this.#createLanes();
+    this.#publishing = this.#createPublishing(this.#lanes);
+    this.#reading = this.#createReading(this.#lanes);
   }
 
   async execute(): Promise<BackfillReport> {
@@ -320,6 +326,7 @@ class Run {
       if (hanging !== null) this.#end(hangFailure(hanging, this.#options.parsers, HANG_MS));
     }, PROGRESS_INTERVAL_MS);
     const timers = [settle, progress];
+    if (this.#hooks.onPressure) timers.push(this.#startGauge(this.#hooks.onPressure));
     const { timeoutMs } = this.#options;
     if (timeoutMs !== null) {
       const why = `Stopped by --timeout after ${timeoutMs / 1000} s; the same command resumes it`;
@@ -328,6 +335,19 @@ class Run {
       );
     }
     return timers;
+  }
+
+  #startGauge(onPressure: (pressure: Pressure) => void): NodeJS.Timeout {
+    const gauge = new PressureGauge({
+      lanes: this.#lanes,
+      stats: this.#publishing.stats,
+      publisherCount: this.#publisherCount,
+      inFlightMax: this.#options.inFlight,
+      backlog: () => this.#reading.backlog,
+      publisherLoads: () => this.#publishing.loads(),
+      nowMs: () => performance.now(),
+    });
+    return setInterval(() => onPressure(gauge.read()), PRESSURE_INTERVAL_MS);
   }
 
   /** Journals what is settled. One commit runs at a time, and later entries share the next. */

@@ -54,6 +54,11 @@ export class ParsePool implements SourceSink {
     this.#pool = pool;
   }
 
+  /** Tasks that were handed over and have not ended. */
+  get taskCount(): number {
+    return this.#tasks.size;
+  }
+
   /** Resolves when every task that was handed over has ended. */
   async idle(): Promise<void> {
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);

@@ -5,6 +5,7 @@
  * Owns   the pool of publisher threads and their shared memory.
  * Never  reads a lane: see src/threads/publish.ts.
  */
+import type { EventLoopUtilization } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Budget } from './budget.ts';
@@ -67,6 +68,11 @@ export class Publishing {
       }
     });
     await Promise.all(runs);
+  }
+
+  /** How busy each publisher thread has been since its start. */
+  loads(): EventLoopUtilization[] {
+    return this.#pool?.threads.map((thread) => thread.performance.eventLoopUtilization()) ?? [];
   }
 
   /** Ends the publisher threads, whatever they are doing. */

@@ -102,6 +102,11 @@ export class Reading {
     return this.#source.stats;
   }
 
+  /** Tasks that the parsers have been given and not ended. */
+  get backlog(): number {
+    return this.#parsePool.taskCount;
+  }
+
   /** Downloads until the sources are exhausted or `stop` was called. @throws {MillraceError} When the sources cannot be read. */
   async download(): Promise<void> {
     await this.#source.run();

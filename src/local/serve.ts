@@ -6,11 +6,12 @@
  *
  * Start: `node src/local/serve.ts --stream orders:8 --limits real`, `node src/local/serve.ts --s3 data --s3-generate events:16:64MiB:684`
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { GIB, KIB, MIB } from '../limits.ts';
-import { startFastS3 } from './fast-s3.ts';
+import { type FastS3Object, startFastS3 } from './fast-s3.ts';
 import { type LocalKinesisOptions, startLocalKinesis } from './kinesis.ts';
 import { generateLines } from './s3/lines.ts';
 
@@ -30,7 +31,7 @@ const USAGE = `node src/local/serve.ts [flags]
   --s3 BUCKET                 starts the fast read-only S3
   --s3-port N                 its port (0: any)
   --s3-file KEY=PATH[*N]      repeatable; N times the content of a file
-  --s3-generate PREFIX:COUNT:SIZE:LINEBYTES   repeatable; COUNT objects of generated JSONL
+  --s3-generate PREFIX:COUNT:SIZE:LINEBYTES[*N]   repeatable; COUNT objects of generated JSONL, each N times SIZE
   --s3-faults JSON            rules, as S3Fault[]`;
 
 const flags = {
@@ -64,22 +65,27 @@ function limitsOf(text: string): LocalKinesisOptions['limits'] & {} {
   return text === 'off' || text === 'real' ? text : JSON.parse(text);
 }
 
-/** Later objects with the same settings share one buffer: 16 objects of 64 MiB take 64 MiB. */
+/** Objects of one setting share one buffer: 16 objects of 64 MiB take 64 MiB, and so does one that is 64 MiB*16. */
 function objectsOf(files: readonly string[], generated: readonly string[]) {
-  const objects: { key: string; body: Buffer; repeat: number }[] = [];
+  const objects: FastS3Object[] = [];
   for (const file of files) {
     const match = /^([^=]+)=(.+?)(?:\*(\d+))?$/.exec(file) ?? [file, basename(file), file];
     objects.push({ key: match[1]!, body: readFileSync(match[2]!), repeat: Number(match[3] ?? 1) });
   }
   for (const spec of generated) {
-    const [prefix, count, size, lineBytes] = spec.split(':');
+    const [, made, times] = /^(.+?)(?:\*(\d+))?$/.exec(spec)!;
+    const [prefix, count, size, lineBytes] = made!.split(':');
+    const repeat = Number(times ?? 1);
     const body = generateLines({
       seed: 42,
       sizeBytes: sizeBytes(size ?? '1MiB'),
       lineBytes: Number(lineBytes ?? 684),
     });
     for (let i = 0; i < Number(count ?? 1); i++) {
-      objects.push({ key: `${prefix}/${String(i).padStart(5, '0')}.jsonl`, body, repeat: 1 });
+      const key = `${prefix}/${String(i).padStart(5, '0')}.jsonl`;
+      // The digest of a repeated body would take as long as reading all of it.
+      const etag = createHash('md5').update(`${spec} ${i}`).digest('hex');
+      objects.push({ key, body, repeat, ...(repeat > 1 && { etag: `"${etag}"` }) });
     }
   }
   return objects;

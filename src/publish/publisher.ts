@@ -53,6 +53,7 @@ export class Publisher {
   readonly #settleParts: SettleParts;
   #inFlight = 0;
   #firstShard = 0;
+  #heldShards = 0;
   #refresh: 'idle' | 'due' | 'running' = 'idle';
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #refreshFailingSinceMs: number | null = null;
@@ -93,6 +94,7 @@ export class Publisher {
       }
       this.#stats[STAT.IN_FLIGHT] = this.#inFlight;
       this.#stats[STAT.BUFFER_BYTES] = this.#parts.pool.outBytes;
+      this.#stats[STAT.HELD_SHARDS] = this.#heldShards;
       const isDone = phase === PHASE.FLUSH && areLanesEmpty && this.#set.isEmpty;
       if (this.#inFlight === 0 && this.#refresh !== 'running' && (isStopping || isDone)) break;
       await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
@@ -104,6 +106,7 @@ export class Publisher {
   #dispatch(isFlushing: boolean): number {
     const nowMs = this.#parts.nowMs();
     if (this.#refresh !== 'idle') return this.#dispatchRefresh(nowMs);
+    this.#heldShards = 0;
     let sleepMs = SLEEP_MAX_MS;
     const shardCount = this.#set.shards.length;
     for (let turn = 0; turn < shardCount; turn++) {
@@ -133,7 +136,10 @@ export class Publisher {
         paces[shardIndex]!.delayMs(records, batch.payloadBytes, nowMs),
         this.#runPace.delayMs(batch.count, batch.payloadBytes, nowMs),
       );
-      if (delayMs > 0) return delayMs;
+      if (delayMs > 0) {
+        this.#heldShards++;
+        return delayMs;
+      }
       this.#send(
         shardIndex,
         rules.order === 'key' ? this.#shiftInOrder(shardIndex) : queues.shift(shardIndex),

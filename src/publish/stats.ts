@@ -24,6 +24,8 @@ export const STAT = {
   IN_FLIGHT: 11,
   /** Bytes of frames and bodies that are out of the buffer pool. */
   BUFFER_BYTES: 12,
+  /** Shards with a batch that is ready, and that pace, backoff or --rate held back when the publisher last looked. */
+  HELD_SHARDS: 13,
   COLUMNS: 16,
 } as const;
 

@@ -1,0 +1,89 @@
+/**
+ * Pressure: how full everything is that queues, at one moment of a run. What a run waits for shows in what is full before it.
+ * Takes  the lanes, the publishers' counters, the parsers' backlog, and how busy the threads with event loops are.
+ * Gives  one sample a call, as shares from 0 to 1; src/report/limit.ts judges them.
+ * Never  keeps a sample or touches what it looks at.
+ */
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import { STAT, statsRow } from './publish/stats.ts';
+import type { Pressure } from './report/limit.ts';
+import { LANE_CELL, LANE_DATA_BYTE } from './ring/layout.ts';
+
+/** Since a thread's start. */
+export type Utilization = Pick<EventLoopUtilization, 'idle' | 'active'>;
+
+export interface PressureParts {
+  /** Per parser its lanes, one per publisher. */
+  readonly lanes: readonly (readonly SharedArrayBuffer[])[];
+  readonly stats: SharedArrayBuffer;
+  readonly publisherCount: number;
+  /** Requests in flight per publisher. */
+  readonly inFlightMax: number;
+  /** Pieces of work that the parsers have been given and not ended. */
+  readonly backlog: () => number;
+  /** Of every publisher thread. */
+  readonly publisherLoads: () => readonly Utilization[];
+  /** Of this thread; default: what the platform says. */
+  readonly ownLoad?: () => Utilization;
+  readonly nowMs: () => number;
+}
+
+/** A lane with less room than this share of it has a parser that waits, or will in a moment. */
+const FULL_SHARE = 1 - 1 / 16;
+
+export class PressureGauge {
+  readonly #parts: PressureParts;
+  #readAtMs: number;
+  #own: Utilization;
+  #publishers: readonly Utilization[];
+
+  constructor(parts: PressureParts) {
+    this.#parts = parts;
+    this.#readAtMs = parts.nowMs();
+    this.#own = this.#ownLoad();
+    this.#publishers = parts.publisherLoads();
+  }
+
+  /** How things are now, and how busy threads were since the last call. */
+  read(): Pressure {
+    const { lanes, publisherCount, inFlightMax, backlog, publisherLoads } = this.#parts;
+    const nowMs = this.#parts.nowMs();
+    const own = this.#ownLoad();
+    const publishers = publisherLoads();
+    const rows = Array.from({ length: publisherCount }, (_, i) => statsRow(this.#parts.stats, i));
+    const pressure: Pressure = {
+      overMs: nowMs - this.#readAtMs,
+      parsersBusy: Math.min(1, backlog() / Math.max(1, lanes.length)),
+      lanesFull: mean(lanes.flat().map((lane) => (fill(lane) >= FULL_SHARE ? 1 : 0))),
+      requestsOut: mean(rows.map((row) => row[STAT.IN_FLIGHT]! / inFlightMax)),
+      publishersHeld: mean(rows.map((row) => (row[STAT.HELD_SHARDS]! > 0 ? 1 : 0))),
+      publishersBusy: mean(publishers.map((now, i) => busyShare(this.#publishers[i], now))),
+      mainBusy: busyShare(this.#own, own),
+    };
+    this.#readAtMs = nowMs;
+    this.#own = own;
+    this.#publishers = publishers;
+    return pressure;
+  }
+
+  #ownLoad(): Utilization {
+    return this.#parts.ownLoad?.() ?? performance.eventLoopUtilization();
+  }
+}
+
+/** Share of a lane that is written and not yet released. */
+function fill(lane: SharedArrayBuffer): number {
+  const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / Int32Array.BYTES_PER_ELEMENT);
+  const usedBytes = (Atomics.load(cells, LANE_CELL.HEAD) - Atomics.load(cells, LANE_CELL.TAIL)) >>> 0;
+  return usedBytes / (lane.byteLength - LANE_DATA_BYTE);
+}
+
+function busyShare(before: Utilization | undefined, now: Utilization): number {
+  const active = now.active - (before?.active ?? 0);
+  const idle = now.idle - (before?.idle ?? 0);
+  return active + idle > 0 ? active / (active + idle) : 0;
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}

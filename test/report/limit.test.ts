@@ -1,0 +1,52 @@
+/** Which stage held a run back: each rule of the judgement on both sides of its border, and the sum over a run. */
+import { describe, expect, it } from 'vitest';
+import { limitOf, type Pressure, STAGES, stageOf } from '../../src/report/limit.ts';
+
+const IDLE: Pressure = {
+  overMs: 50,
+  parsersBusy: 0,
+  lanesFull: 0,
+  requestsOut: 0,
+  publishersHeld: 0,
+  publishersBusy: 0,
+  mainBusy: 0,
+};
+
+describe('one stretch', () => {
+  it.each<[string, Partial<Pressure>, string]>([
+    ['nothing has anything to do', {}, 'download'],
+    ['the main thread receives without a pause', { mainBusy: 1 }, 'download'],
+    ['half of the parsers have work', { parsersBusy: 0.5 }, 'download'],
+    ['all parsers have work, lanes have room', { parsersBusy: 1, publishersBusy: 0.7 }, 'scan'],
+    ['publishers are busy, but the lanes have room', { parsersBusy: 1, publishersBusy: 1 }, 'scan'],
+    ['lanes are full and publishers busy', { parsersBusy: 1, lanesFull: 0.5, publishersBusy: 1 }, 'publish'],
+    ['every request is out, publishers busy', { requestsOut: 1, publishersBusy: 0.8 }, 'publish'],
+    ['every request is out, publishers idle', { requestsOut: 1, publishersBusy: 0.79 }, 'stream'],
+    ['lanes are full, and nobody is held or busy', { parsersBusy: 1, lanesFull: 1 }, 'publish'],
+    ['pace holds a shard back', { parsersBusy: 1, lanesFull: 1, publishersHeld: 1 }, 'stream'],
+    ['pace holds one publisher of two', { publishersHeld: 0.5, publishersBusy: 1 }, 'stream'],
+    ['pace holds one publisher of four', { parsersBusy: 1, publishersHeld: 0.25 }, 'scan'],
+  ])('%s', (_name, change, stage) => {
+    expect(stageOf({ ...IDLE, ...change })).toBe(stage);
+  });
+});
+
+describe('a run', () => {
+  it('belongs to the stage with most of its time, not with most samples', () => {
+    const scan = { ...IDLE, parsersBusy: 1 };
+    const held = { ...IDLE, publishersHeld: 1 };
+    const { stage, shares, means } = limitOf([scan, scan, scan, { ...held, overMs: 300 }]);
+    expect(stage).toBe('stream');
+    expect(shares).toEqual({ download: 0, scan: 1 / 3, publish: 0, stream: 2 / 3 });
+    expect(means.publishersHeld).toBeCloseTo(2 / 3);
+    expect(means.parsersBusy).toBeCloseTo(1 / 3);
+  });
+
+  it('that was too short has no verdict, and shares that are numbers', () => {
+    const { stage, shares } = limitOf([]);
+    expect(stage).toBeNull();
+    expect(Object.values(shares)).toEqual(STAGES.map(() => 0));
+    expect(limitOf([IDLE, IDLE, IDLE]).stage).toBeNull();
+    expect(limitOf([IDLE, IDLE, IDLE, IDLE]).stage).toBe('download');
+  });
+});
