@@ -2,16 +2,22 @@
  * Letter source: repaired dead letters in the place of downloads.
  * Takes  a dead-letter file (src/verify/redrive.ts says what a sendable letter is).
  * Gives  each letter to the parsers as a line of the object that it came from, at its old offset: so it has the key that it would
- *        have had, and the same rules judge it.
+ *        have had, and the same rules judge it. A letter about a whole object cannot be sent: it fails again as it is.
  * Owns   the bound of letters on their way.
  */
 import { createReadStream } from 'node:fs';
-import { OptionsError } from './errors.ts';
+import { MillraceError, OptionsError } from './errors.ts';
 import { ENGINE } from './limits.ts';
 import { type Block, type BlockOwner, READ_PADDING_BYTES } from './source/block-pool.ts';
 import type { Piece, SourceSink } from './source/delivery.ts';
+import { OVERSIZE_HEAD_BYTES } from './source/line-cutter.ts';
 import type { Segment, SourceObject } from './source/object.ts';
-import { type RedriveLetter, readDeadLetters } from './verify/redrive.ts';
+import {
+  type ObjectLetter,
+  type RedriveLetter,
+  type RedriveProblem,
+  readDeadLetters,
+} from './verify/redrive.ts';
 
 /** Letters that one parcel holds at most. */
 const PARCEL_LETTERS_MAX = 256;
@@ -20,29 +26,30 @@ const PARCELS_MAX = 8;
 /** Problems that one message names. */
 const PROBLEMS_MAX = 10;
 
-/** What a dead-letter file holds. */
-export interface LetterCensus {
-  readonly letters: number;
-  /** Letters about objects as a whole: there is nothing in them that could be sent. */
-  readonly objects: number;
-}
-
 /** Reads the file once, before anything is sent. @throws {OptionsError} When a line of it is no dead letter, or it cannot be read. */
-export async function checkLetters(path: string): Promise<LetterCensus> {
+export async function checkLetters(path: string): Promise<void> {
   const problems: string[] = [];
-  let letters = 0;
-  let objects = 0;
   try {
-    for await (const { problem } of readDeadLetters(createReadStream(path))) {
-      if (problem === null) letters++;
-      else if (problem.kind === 'object') objects++;
-      else if (problems.push(`${path}: ${problem.message}.`) === PROBLEMS_MAX) break;
+    for await (const { letter, problem } of readDeadLetters(createReadStream(path))) {
+      const message = letter === null ? malformation(problem) : truncation(letter);
+      if (message !== null && problems.push(`${path}: ${message}.`) === PROBLEMS_MAX) break;
     }
   } catch (error) {
     problems.push(`Cannot read ${path}: ${error instanceof Error ? error.message : error}.`);
   }
   if (problems.length > 0) throw new OptionsError(problems);
-  return { letters, objects };
+}
+
+function malformation(problem: RedriveProblem): string | null {
+  return problem.kind === 'malformed' ? problem.message : null;
+}
+
+/** The beginning of a line may be a valid record of its own, and is never what was meant. */
+function truncation({ code, data, length, lineNumber }: RedriveLetter): string | null {
+  const isHead = code === 'RECORD_TOO_LARGE' && data.byteLength === OVERSIZE_HEAD_BYTES;
+  if (!isHead || length === null || length <= OVERSIZE_HEAD_BYTES) return null;
+  const advice = 'put the whole record there, or take the letter out';
+  return `Line ${lineNumber} holds only the beginning of a line that was too long: ${advice}`;
 }
 
 export class LetterSource implements BlockOwner {
@@ -71,9 +78,12 @@ export class LetterSource implements BlockOwner {
   async run(): Promise<void> {
     let waiting: RedriveLetter[] = [];
     let bytes = 0;
-    for await (const { letter } of readDeadLetters(createReadStream(this.#path))) {
+    for await (const { letter, problem } of readDeadLetters(createReadStream(this.#path))) {
       if (this.#isStopped) return;
-      if (letter === null) continue;
+      if (letter === null) {
+        if (problem.kind === 'object') this.#giveOn(problem.object);
+        continue;
+      }
       waiting.push(letter);
       bytes += letter.data.byteLength;
       if (waiting.length < PARCEL_LETTERS_MAX && bytes < ENGINE.blockBytes) continue;
@@ -106,22 +116,26 @@ export class LetterSource implements BlockOwner {
     for (const { segment } of pieces) this.#sink.end(segment, null);
   }
 
-  /** A letter is an object of one line, told apart from other lines of its object by its number. */
-  #segmentOf({ bucket, key, etag, offset, data }: RedriveLetter): Segment {
+  /** Nothing of it can be sent, so it stands in the new dead-letter file as it stands in this one. */
+  #giveOn(letter: ObjectLetter): void {
+    const code = letter.code === 'OBJECT_CHANGED' ? 'MILLRACE_OBJECT_CHANGED' : 'MILLRACE_OBJECT_UNREADABLE';
+    this.#sink.objectFailed(this.#objectOf(letter, 0), new MillraceError(code, letter.reason));
+  }
+
+  /** A letter is an object of its own, told apart from others of the same name by its number. */
+  #objectOf({ bucket, key, etag }: ObjectLetter | RedriveLetter, size: number): SourceObject {
     const part = this.#count++;
+    return { bucket, key, etag, size, lastModifiedMs: 0, storageClass: 'STANDARD', part };
+  }
+
+  /** An object of one line. */
+  #segmentOf(letter: RedriveLetter): Segment {
+    const { offset, data } = letter;
     const size = Math.max(1, data.byteLength);
-    const object: SourceObject = {
-      bucket,
-      key,
-      etag,
-      size,
-      lastModifiedMs: 0,
-      storageClass: 'STANDARD',
-      part,
-    };
+    const object = this.#objectOf(letter, size);
     return {
       object,
-      objectIndex: part,
+      objectIndex: object.part!,
       index: 0,
       count: 1,
       start: offset,

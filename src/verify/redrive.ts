@@ -14,6 +14,8 @@ export interface RedriveLetter {
   readonly etag: string;
   /** Byte offset that the line had in the (decompressed) object: with bucket, key and etag its coordinates. */
   readonly offset: number;
+  /** Bytes that the line had, if the letter says so: more than `data` has where only its beginning was kept. */
+  readonly length: number | null;
   /** Why it was not delivered then. */
   readonly code: string;
   readonly data: Buffer;
@@ -21,13 +23,18 @@ export interface RedriveLetter {
   readonly lineNumber: number;
 }
 
-/** A line that cannot be sent. */
-export interface RedriveProblem {
-  readonly lineNumber: number;
-  /** `object`: a letter about a whole object, which has no data. `malformed`: no dead letter. */
-  readonly kind: 'object' | 'malformed';
-  readonly message: string;
+/** A letter about a whole object, which has no data that could be sent. */
+export interface ObjectLetter extends Pick<RedriveLetter, 'bucket' | 'key' | 'etag' | 'code'> {
+  /** Why, as the letter says. */
+  readonly reason: string;
 }
+
+/** A line that cannot be sent. */
+export type RedriveProblem = { readonly lineNumber: number; readonly message: string } & (
+  | { readonly kind: 'object'; readonly object: ObjectLetter }
+  /** No dead letter. */
+  | { readonly kind: 'malformed' }
+);
 
 export type RedriveLine =
   | { readonly letter: RedriveLetter; readonly problem: null }
@@ -100,14 +107,17 @@ function readLetter(line: Buffer, lineNumber: number): RedriveLine {
   };
   if (!Object.hasOwn(fields, 'data') && !Object.hasOwn(fields, 'text')) {
     const message = `Line ${lineNumber} has no data: ${code} of object s3://${printable(bucket)}/${printable(key)} as a whole, or a letter without payload`;
-    return { letter: null, problem: { lineNumber, kind: 'object', message } };
+    const reason = typeof fields.message === 'string' ? fields.message : message;
+    const object = { bucket, key, etag, code, reason };
+    return { letter: null, problem: { lineNumber, kind: 'object', message, object } };
   }
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
     return malformed(lineNumber, 'offset must be a number of bytes');
   }
   const data = dataOf(fields);
   if (typeof data === 'string') return malformed(lineNumber, data);
-  return { letter: { bucket, key, etag, offset, code, data, lineNumber }, problem: null };
+  const length = typeof fields.length === 'number' ? fields.length : null;
+  return { letter: { bucket, key, etag, offset, length, code, data, lineNumber }, problem: null };
 }
 
 /** The line's bytes, or what is wrong with them. */

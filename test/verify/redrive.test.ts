@@ -28,8 +28,14 @@ it('gives repaired letters with their coordinates, by data or by text', async ()
   const lines = await read(`${line({ data: base64('{"a":1}') })}\n\n${line({ text: '{"ü":2}', offset: 0 })}`);
   const place = { bucket: 'b', key: 'k', etag: '"e"', code: 'INVALID_JSON' };
   expect(lines).toEqual([
-    { letter: { ...place, offset: 17, data: Buffer.from('{"a":1}'), lineNumber: 1 }, problem: null },
-    { letter: { ...place, offset: 0, data: Buffer.from('{"ü":2}'), lineNumber: 3 }, problem: null },
+    {
+      letter: { ...place, offset: 17, length: 3, data: Buffer.from('{"a":1}'), lineNumber: 1 },
+      problem: null,
+    },
+    {
+      letter: { ...place, offset: 0, length: 3, data: Buffer.from('{"ü":2}'), lineNumber: 3 },
+      problem: null,
+    },
   ]);
 });
 
@@ -94,6 +100,7 @@ it('tells letters about whole objects apart, and lets no name steer the terminal
     kind: 'object',
     message:
       'Line 1 has no data: OBJECT_CHANGED of object s3://b/\\u{1b}[2J as a whole, or a letter without payload',
+    object: { bucket: 'b', key: '\u001b[2J', etag: 'e', code: 'OBJECT_CHANGED', reason: 'm' },
   });
 });
 
