@@ -16,6 +16,8 @@ import { STREAM, type World } from './fixture.ts';
 export interface NumberedSource {
   readonly objects: FastS3Object[];
   readonly lineCount: number;
+  /** Data plus keys, as the service counts them. */
+  readonly payloadBytes: number;
   /** Lines by key. */
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -24,11 +26,14 @@ export interface NumberedSource {
 export function numberedSource(seed: number, lineCount: number, keyCount: number): NumberedSource {
   const random = new Random(seed);
   const counts = new Map<string, number>();
+  let payloadBytes = 0;
   const lines = Array.from({ length: lineCount }, () => {
     const key = random.chance(2) ? 'hot' : `key-${random.integer(1, keyCount)}`;
     const n = counts.get(key) ?? 0;
     counts.set(key, n + 1);
-    return `{"k":"${key}","n":${n},"pad":"${random.hex(random.integer(0, 120))}"}\n`;
+    const line = `{"k":"${key}","n":${n},"pad":"${random.hex(random.integer(0, 120))}"}`;
+    payloadBytes += line.length + key.length;
+    return `${line}\n`;
   });
   const objects: FastS3Object[] = [];
   for (let from = 0; from < lineCount; ) {
@@ -42,7 +47,7 @@ export function numberedSource(seed: number, lineCount: number, keyCount: number
     });
     from = to;
   }
-  return { objects, lineCount, counts };
+  return { objects, lineCount, payloadBytes, counts };
 }
 
 interface Range {
