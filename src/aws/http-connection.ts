@@ -237,6 +237,8 @@ class Exchange implements AnswerBody {
   #reading: PromiseWithResolvers<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
   #isDiscarded = false;
+  /** Whoever takes the body has no room, or nobody takes it yet. */
+  #isFull = false;
 
   constructor(
     connection: HttpConnection,
@@ -259,10 +261,9 @@ class Exchange implements AnswerBody {
   receive(bytes: Uint8Array): number {
     let at = 0;
     try {
-      while (at < bytes.length && this.#phase !== 'done') {
-        const taken = this.#step(at === 0 ? bytes : bytes.subarray(at));
-        if (taken === 0) break;
-        at += taken;
+      this.#isFull = false;
+      while (at < bytes.length && this.#phase !== 'done' && !this.#isFull) {
+        at += this.#step(at === 0 ? bytes : bytes.subarray(at));
       }
     } catch (error) {
       this.#connection.destroy();
@@ -347,9 +348,13 @@ class Exchange implements AnswerBody {
   }
 
   #readData(bytes: Uint8Array): number {
-    if (this.#take === null) return 0;
+    if (this.#take === null) {
+      this.#isFull = true;
+      return 0;
+    }
     const offered = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left);
     const taken = this.#take(offered);
+    this.#isFull = taken < offered.length && !this.#isDiscarded;
     this.#left -= taken;
     if (this.#left === 0 && this.#phase === 'data') {
       if (this.#head!.framing.kind === 'chunked') this.#phase = 'chunk-end';

@@ -68,13 +68,21 @@ const answerOf = (body: Buffer | string, extra = '') =>
 const random = createRandom(3);
 const BODY = Buffer.from(Array.from({ length: 2_000_000 }, () => Math.floor(random() * 256)));
 
-/** Takes at most `roomBytes` at a time and has room again a turn later. */
+/** Takes at most `roomBytes` at a time and has room again a turn later: until then it must not be asked again. */
 async function readInSteps({ body }: HttpAnswer, roomBytes: number): Promise<Buffer> {
   const parts: Buffer[] = [];
+  let isFull = false;
   await body.read((bytes) => {
+    if (isFull) throw new Error('asked again before there was room');
     const part = bytes.subarray(0, roomBytes);
     parts.push(Buffer.from(part));
-    if (part.length < bytes.length) setImmediate(() => body.resume());
+    isFull = part.length < bytes.length;
+    if (isFull) {
+      setImmediate(() => {
+        isFull = false;
+        body.resume();
+      });
+    }
     return part.length;
   });
   return Buffer.concat(parts);
