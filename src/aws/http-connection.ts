@@ -42,7 +42,7 @@ const HEAD_BYTES_MAX = 64 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** A line with the size of a chunk, or a line of a trailer. */
 const CHUNK_LINE_BYTES_MAX = 8 * 1024;
-const NO_BYTES = Buffer.alloc(0);
+const NO_BYTES: Buffer = Buffer.alloc(0);
 
 export class HttpConnection {
   readonly #socket: Socket;
@@ -50,7 +50,7 @@ export class HttpConnection {
   readonly #onIdle: (connection: HttpConnection) => void;
   #exchange: Exchange | null = null;
   /** Received and not taken. Views of the receive buffer while the socket stands still. */
-  #held: Uint8Array = NO_BYTES;
+  #held = NO_BYTES;
   #isOpen = false;
   #error: HttpFailure | null = null;
   /** The service ended the connection in good order. */
@@ -202,7 +202,7 @@ export class HttpConnection {
     return this.#offer(bytes);
   }
 
-  #offer(bytes: Uint8Array): boolean {
+  #offer(bytes: Buffer): boolean {
     const exchange = this.#exchange;
     // Nobody asked: whatever this is, it is no answer.
     if (exchange === null) {
@@ -230,7 +230,7 @@ class Exchange implements AnswerBody {
   /** What comes next. `data`: `#left` bytes of the body. */
   #phase: 'head' | 'data' | 'chunk-size' | 'chunk-end' | 'trailer' | 'done' = 'head';
   /** Of a head or line that was cut in two. */
-  #begun: Uint8Array = NO_BYTES;
+  #begun = NO_BYTES;
   #head: HttpHead | null = null;
   #left = 0;
   #take: ((bytes: Uint8Array) => number) | null = null;
@@ -258,7 +258,7 @@ class Exchange implements AnswerBody {
   }
 
   /** @returns How many of the bytes were taken. */
-  receive(bytes: Uint8Array): number {
+  receive(bytes: Buffer): number {
     let at = 0;
     try {
       this.#isFull = false;
@@ -315,19 +315,19 @@ class Exchange implements AnswerBody {
     else this.fail(error);
   }
 
-  #step(bytes: Uint8Array): number {
+  #step(bytes: Buffer): number {
     if (this.#phase === 'head') return this.#readHead(bytes);
     if (this.#phase === 'data') return this.#readData(bytes);
     return this.#readChunkLine(bytes);
   }
 
-  #readHead(bytes: Uint8Array): number {
-    const all = Buffer.concat([this.#begun, bytes]);
+  #readHead(bytes: Buffer): number {
+    const all = this.#joined(bytes);
     const end = all.indexOf(HEAD_END);
     if (end > HEAD_BYTES_MAX || (end < 0 && all.length > HEAD_BYTES_MAX))
       throw unreadable('its head is too long');
     if (end < 0) {
-      this.#begun = all;
+      this.#begun = Buffer.from(all);
       return bytes.length;
     }
     const taken = end + HEAD_END.length - this.#begun.length;
@@ -347,7 +347,7 @@ class Exchange implements AnswerBody {
     return taken;
   }
 
-  #readData(bytes: Uint8Array): number {
+  #readData(bytes: Buffer): number {
     if (this.#take === null) {
       this.#isFull = true;
       return 0;
@@ -364,12 +364,12 @@ class Exchange implements AnswerBody {
   }
 
   /** Lines between the chunks of RFC 9112, section 7.1. */
-  #readChunkLine(bytes: Uint8Array): number {
+  #readChunkLine(bytes: Buffer): number {
     const newline = bytes.indexOf(10);
     const taken = newline < 0 ? bytes.length : newline + 1;
-    const all = Buffer.concat([this.#begun, bytes.subarray(0, taken)]);
+    const all = this.#joined(bytes.subarray(0, taken));
     if (all.length > CHUNK_LINE_BYTES_MAX) throw unreadable('a line between its chunks is too long');
-    this.#begun = newline < 0 ? all : NO_BYTES;
+    this.#begun = newline < 0 ? Buffer.from(all) : NO_BYTES;
     if (newline < 0) return taken;
     const line = all.toString('latin1').replace(/\r?\n$/, '');
     if (this.#phase === 'chunk-size') {
@@ -384,6 +384,11 @@ class Exchange implements AnswerBody {
       this.#end();
     }
     return taken;
+  }
+
+  /** What was begun earlier, and these. */
+  #joined(bytes: Buffer): Buffer {
+    return this.#begun.length === 0 ? bytes : Buffer.concat([this.#begun, bytes]);
   }
 
   /** The whole answer is there. */
