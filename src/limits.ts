@@ -59,6 +59,8 @@ export const ENGINE = {
   blockBytes: MIB,
   /** Bytes fetched past a segment's end to find where its last line ends; more follows if that was not enough. */
   segmentLookaheadBytes: 64 * KIB,
+  /** ListObjectsV2 requests at once, of sub-prefixes: a page holds 1,000 keys and takes tens of milliseconds. */
+  listRequestsMax: 16,
   /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
   drainMs: 20_000,
 } as const;

@@ -155,7 +155,7 @@ export class Reading {
   }
 
   #list(): AsyncGenerator<SourceObject> {
-    const { options, sources, s3 } = this.#given;
+    const { options, setup, sources, s3 } = this.#given;
     const { signal } = this.#abort;
     return listObjects(s3, sources, {
       filters: {
@@ -170,6 +170,8 @@ export class Reading {
         stdin: createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
       }),
       ...(options.inventory !== null && { inventory: readInventory(s3, options.inventory, { signal }) }),
+      // In order mode objects are carried in listing order.
+      ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
       onArchived: (object) => this.archived.push(object),
       requesterPays: options.requestPayer,
       signal,

@@ -1,8 +1,9 @@
 /**
  * List: from SOURCEs to the objects of a run.
  * Takes  `s3://` URIs, `-` with lines of URIs, an inventory; filters.
- * Gives  SourceObject in the order of the SOURCEs and, within one, in S3's listing order; what is left out is counted.
- * Owns   paging, the listing-ahead, decoding of keys, and the rule for duplicates.
+ * Gives  SourceObject in the order of the SOURCEs and, within one, in S3's listing order or in none (`requestsMax`); what is left out is
+ *        counted.
+ * Owns   the listing-ahead, decoding of keys, and the rule for duplicates. How one prefix is listed is spread.ts's.
  * Never  downloads an object.
  *
  * Which objects a SOURCE names: `s3://bucket/text` is every object whose key starts with `text`; the object whose key is `text` is the first
@@ -13,6 +14,7 @@
 import {
   HeadObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -22,6 +24,7 @@ import { type ListFilter, type ListFilters, prepareFilter } from './filter.ts';
 import type { SourceObject } from './object.ts';
 import { aheadOf, mapAhead } from './prefetch.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, Retry, type RetryPolicy, retrying, systemClock } from './retry.ts';
+import { type Page, type PageQuery, spreadPages } from './spread.ts';
 import { formatS3Uri, parseS3Uri, type S3Location } from './uri.ts';
 
 /** What the listing left out, and why. `listed` counts what it gave. */
@@ -67,8 +70,10 @@ export interface ListOptions {
   readonly retry?: RetryPolicy;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
-  /** Pages of up to 1,000 keys listed ahead of their use. Default 4. */
+  /** Pages of up to 1,000 keys listed ahead of their use, besides those of requests under way. Default 4. */
   readonly pagesAhead?: number;
+  /** ListObjectsV2 requests at once. Default 1: objects come in listing order. With more they come in no order. */
+  readonly requestsMax?: number;
   /** HeadObject calls at once for `-`. Default 32. */
   readonly headsAhead?: number;
 }
@@ -137,9 +142,13 @@ class Lister {
   }
 
   async probe(location: S3Location): Promise<void> {
-    const page = await this.#page(location, undefined, 1);
-    if (page === null) await this.#head(location);
-    else if ((page.Contents?.length ?? 0) === 0 && !this.#filter.startAfter) throw nothingAt(location);
+    const query = { prefix: location.key, after: this.#filter.startAfter };
+    try {
+      const { Contents = [] } = await this.#ask(location, query, { MaxKeys: 1 });
+      if (Contents.length === 0 && !this.#filter.startAfter) throw nothingAt(location);
+    } catch (error) {
+      await this.#headInstead(location, error);
+    }
   }
 
   async *fromPrefix(location: S3Location): AsyncGenerator<SourceObject> {
@@ -222,73 +231,80 @@ class Lister {
   }
 
   async *#pages(location: S3Location): AsyncGenerator<SourceObject[]> {
-    let token: string | undefined;
-    do {
-      const page = await this.#page(location, token, undefined);
-      if (page === null) {
-        yield [await this.#head(location)];
-        return;
+    // Directory buckets list in an order of their own.
+    const requestsMax = location.bucket.endsWith('--x-s3') ? 1 : (this.#options.requestsMax ?? 1);
+    const ask = (query: PageQuery) => this.#page(location, query);
+    const spread = { ask, prefix: location.key, after: this.#filter.startAfter, requestsMax };
+    let isAnswered = false;
+    try {
+      for await (const objects of spreadPages(spread)) {
+        isAnswered = true;
+        const isNew = (object: SourceObject) => !this.#named.has(formatS3Uri(object));
+        const kept = this.#named.size === 0 ? [...objects] : objects.filter(isNew);
+        this.#tally.duplicates += objects.length - kept.length;
+        if (objects.length > 0) yield kept;
       }
-      const objects = (page.Contents ?? []).map((entry) =>
-        toObject(location.bucket, entry, page.EncodingType === 'url'),
-      );
-      const isNew = (object: SourceObject) => !this.#named.has(formatS3Uri(object));
-      const kept = this.#named.size === 0 ? objects : objects.filter(isNew);
-      this.#tally.duplicates += objects.length - kept.length;
-      if (objects.length > 0) yield await this.#withRestored(location, token, kept);
-      token = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
+    } catch (error) {
+      if (isAnswered) throw asSourceError(error);
+      yield [await this.#headInstead(location, error)];
+    }
+  }
+
+  async #page({ bucket }: S3Location, query: PageQuery): Promise<Page> {
+    const output = await this.#ask({ bucket, key: query.prefix }, query);
+    const isEncoded = output.EncodingType === 'url';
+    const toKey = (text = '') => (isEncoded ? decodeListedKey(text) : text);
+    const objects = (output.Contents ?? []).map((entry) => toObject(bucket, entry, toKey(entry.Key)));
+    const isArchived = objects.some((object) => ARCHIVED_CLASSES.has(object.storageClass));
+    const restored = isArchived ? await this.#restored({ bucket, key: query.prefix }, query) : null;
+    return {
+      objects: objects.map((object) =>
+        restored?.has(object.key) ? { ...object, storageClass: 'RESTORED' } : object,
+      ),
+      prefixes: (output.CommonPrefixes ?? []).map(({ Prefix }) => toKey(Prefix)),
+      token: output.IsTruncated ? output.NextContinuationToken : undefined,
+    };
   }
 
   /** An archived object that has been restored can be read. S3 says so on request only, so only pages with such objects are asked again. */
-  async #withRestored(
-    location: S3Location,
-    token: string | undefined,
-    objects: SourceObject[],
-  ): Promise<SourceObject[]> {
-    if (!objects.some((object) => ARCHIVED_CLASSES.has(object.storageClass))) return objects;
-    const page = await this.#page(location, token, undefined, true);
+  async #restored(location: S3Location, query: PageQuery): Promise<ReadonlySet<string>> {
+    const output = await this.#ask(location, query, { OptionalObjectAttributes: ['RestoreStatus'] });
+    const isEncoded = output.EncodingType === 'url';
     const restored = new Set<string>();
-    for (const entry of page?.Contents ?? []) {
-      const status = entry.RestoreStatus;
+    for (const { Key = '', RestoreStatus: status } of output.Contents ?? []) {
       if (status?.IsRestoreInProgress || status?.RestoreExpiryDate === undefined) continue;
-      restored.add(toObject(location.bucket, entry, page?.EncodingType === 'url').key);
+      restored.add(isEncoded ? decodeListedKey(Key) : Key);
     }
-    return objects.map((object) =>
-      restored.has(object.key) ? { ...object, storageClass: 'RESTORED' } : object,
+    return restored;
+  }
+
+  #ask(
+    location: S3Location,
+    query: PageQuery,
+    more: Partial<ListObjectsV2CommandInput> = {},
+  ): Promise<ListObjectsV2CommandOutput> {
+    const { signal, requesterPays } = this.#options;
+    const input: ListObjectsV2CommandInput = {
+      Bucket: location.bucket,
+      Prefix: location.key,
+      EncodingType: 'url', // XML cannot carry every character of a key
+      ...(query.token !== undefined && { ContinuationToken: query.token }),
+      ...(query.token === undefined && query.after && { StartAfter: query.after }),
+      ...(query.isFolder && { Delimiter: '/' }),
+      ...(requesterPays && { RequestPayer: 'requester' }),
+      ...more,
+    };
+    return this.#retrying(`list ${formatS3Uri(location)}`, () =>
+      this.#s3.send(new ListObjectsV2Command(input), signal === undefined ? {} : { abortSignal: signal }),
     );
   }
 
-  /** One page, or null where listing is denied and the SOURCE may be an object that can be read all the same. */
-  async #page(
-    location: S3Location,
-    token: string | undefined,
-    maxKeys: number | undefined,
-    asksRestored = false,
-  ): Promise<ListObjectsV2CommandOutput | null> {
-    const { signal, requesterPays } = this.#options;
-    const command = () =>
-      new ListObjectsV2Command({
-        Bucket: location.bucket,
-        Prefix: location.key,
-        EncodingType: 'url', // XML cannot carry every character of a key
-        ...(token !== undefined && { ContinuationToken: token }),
-        ...(token === undefined && this.#filter.startAfter && { StartAfter: this.#filter.startAfter }),
-        ...(maxKeys !== undefined && { MaxKeys: maxKeys }),
-        ...(requesterPays && { RequestPayer: 'requester' as const }),
-        ...(asksRestored && { OptionalObjectAttributes: ['RestoreStatus' as const] }),
-      });
-    try {
-      return await this.#retrying(`list ${formatS3Uri(location)}`, () =>
-        this.#s3.send(command(), signal === undefined ? {} : { abortSignal: signal }),
-      );
-    } catch (error) {
-      const isDenied = error instanceof MillraceError && error.code === 'MILLRACE_OBJECT_UNREADABLE';
-      if (!isDenied) throw error;
-      if (location.key === '' || location.key.endsWith('/') || token !== undefined)
-        throw asSourceError(error);
-      return null;
-    }
+  /** Where listing is denied the SOURCE may be an object that can be read all the same. @throws What it was, if it cannot be that. */
+  async #headInstead(location: S3Location, error: unknown): Promise<SourceObject> {
+    const isDenied = error instanceof MillraceError && error.code === 'MILLRACE_OBJECT_UNREADABLE';
+    const isObject = location.key !== '' && !location.key.endsWith('/');
+    if (!isDenied || !isObject) throw asSourceError(error);
+    return this.#head(location);
   }
 
   async #head(location: S3Location): Promise<SourceObject> {
@@ -327,12 +343,11 @@ class Lister {
 function toObject(
   bucket: string,
   entry: NonNullable<ListObjectsV2CommandOutput['Contents']>[number],
-  isEncoded: boolean,
+  key: string,
 ): SourceObject {
-  const key = entry.Key ?? '';
   return {
     bucket,
-    key: isEncoded ? decodeListedKey(key) : key,
+    key,
     etag: entry.ETag ?? '',
     size: entry.Size ?? 0,
     lastModifiedMs: entry.LastModified?.getTime() ?? 0,

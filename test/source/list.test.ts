@@ -23,6 +23,9 @@ beforeAll(async () => {
     buckets: {
       data: [
         ...Array.from({ length: 2500 }, (_, i) => ({ key: `many/${String(i).padStart(5, '0')}`, body })),
+        ...['2023', '2024', '2025'].flatMap((year) =>
+          Array.from({ length: 1500 }, (_, i) => ({ key: `years/${year}/${10_000 + i}`, body })),
+        ),
         ...odd.map((key) => ({ key: `odd/${key}`, body })),
         { key: 'exact', body },
         { key: 'exact/under', body },
@@ -40,6 +43,26 @@ beforeAll(async () => {
 afterAll(() => s3.close());
 
 const client = () => testClient(s3);
+
+/** Counts requests under way; an answer waits until the others have had a chance to be asked for. */
+function countingClient() {
+  let inFlight = 0;
+  let max = 0;
+  const counting = client();
+  counting.middlewareStack.add(
+    (next) => async (args) => {
+      max = Math.max(max, ++inFlight);
+      try {
+        return await next(args);
+      } finally {
+        await new Promise((resolve) => setImmediate(resolve));
+        inFlight--;
+      }
+    },
+    { step: 'finalizeRequest' },
+  );
+  return { s3: counting, inFlightMax: () => max };
+}
 
 async function keys(sources: string[], options: ListOptions = {}): Promise<string[]> {
   const found: string[] = [];
@@ -61,6 +84,24 @@ describe('listObjects', () => {
   it('pages through a prefix in listing order, ahead of its use', async () => {
     const found = await keys(['s3://data/many/']);
     expect(found).toEqual(Array.from({ length: 2500 }, (_, i) => `many/${String(i).padStart(5, '0')}`));
+  });
+
+  it.each([
+    { name: 'every key once', filters: {}, first: 0 },
+    { name: 'keys behind startAfter', filters: { startAfter: 'years/2023/10099' }, first: 100 },
+  ])('lists sub-prefixes at once where no order is asked for: $name', async ({ filters, first }) => {
+    const all = ['2023', '2024', '2025'].flatMap((year) =>
+      Array.from({ length: 1500 }, (_, i) => `years/${year}/${10_000 + i}`),
+    );
+    const { s3: counted, inFlightMax } = countingClient();
+    const tally = newListTally();
+    const found: string[] = [];
+    const options = { filters, tally, requestsMax: 16 };
+    for await (const { key } of listObjects(counted, ['s3://data/years/'], options)) found.push(key);
+    expect(found.sort()).toEqual(all.slice(first));
+    expect(tally).toEqual({ ...newListTally(), listed: found.length, listedBytes: 3 * found.length });
+    expect(inFlightMax()).toBeGreaterThan(1);
+    expect((await keys(['s3://data/years/'], { filters })).sort()).toEqual(found);
   });
 
   it('decodes keys of any characters', async () => {
