@@ -16,7 +16,7 @@ import { DeadLetters } from './journal/dead-letters.ts';
 import { Journal } from './journal/journal.ts';
 import { runName } from './journal/run-name.ts';
 import { checkLetters } from './letter-source.ts';
-import type { BackfillOptions } from './options.ts';
+import type { BackfillOptions, RecordOptions } from './options.ts';
 import type { Wire } from './publish/codec.ts';
 import { openCodec } from './publish/open-codec.ts';
 import type { ShardRange } from './publish/shard-map.ts';
@@ -59,17 +59,7 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   const wire = options.dryRun
     ? options.wire
     : await negotiateWire(kinesis, stream.arn, options.wire, notices);
-  const rules: RecordRules = {
-    partitionKey: options.partitionKey,
-    explicitHashKey: options.explicitHashKey,
-    onMissingKey: options.onMissingKey,
-    appendNewline: options.appendNewline,
-    depthMax: options.depthMax,
-    recordBytesMax: Math.min(
-      options.recordBytesMax ?? stream.traits.recordBytesMax,
-      stream.traits.recordBytesMax,
-    ),
-  };
+  const rules = recordRules(options, stream);
   const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
   const run = runName(stream.name, identity);
   const base = { s3, kinesis, stream, shards, wire, rules, schema, run, notices };
@@ -90,6 +80,14 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   const deadLetterPath = options.deadLetter ?? join(dirname(path), `${run}.dead-letters.jsonl`);
   const deadLetters = await openDeadLetters(journal, deadLetterPath, notices);
   return { ...base, journal, deadLetters, deadLetterPath, digestKey: Buffer.from(journal.digestKey, 'hex') };
+}
+
+/** What makes a line a record: the same for the run that sends it and the one that looks for it. */
+export function recordRules(options: RecordOptions, stream: StreamFacts): RecordRules {
+  const { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax } = options;
+  const { recordBytesMax: streamMax } = stream.traits;
+  const recordBytesMax = Math.min(options.recordBytesMax ?? streamMax, streamMax);
+  return { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax, recordBytesMax };
 }
 
 /** What shapes the records and their order of work. Another journal is another run. */

@@ -34,7 +34,14 @@ export interface SourceSideOptions {
 
 const SETTLE_INTERVAL_MS = 20;
 
-export function createSourceSide(given: SourceSideOptions): SourceSide {
+/** How far the last reading is. */
+export interface SourceProgress {
+  readonly records: number;
+  /** Stored bytes. */
+  readonly bytes: { readonly listed: number; readonly downloaded: number };
+}
+
+export function createSourceSide(given: SourceSideOptions): SourceSide & { progress(): SourceProgress } {
   const { options, rules } = given;
   const budget = planBudget({
     memoryBytes: options.memoryBytes,
@@ -44,13 +51,22 @@ export function createSourceSide(given: SourceSideOptions): SourceSide {
     recordBytesMax: rules.recordBytesMax,
     isOrdered: false,
   });
+  let last: Scan | null = null;
+  const run = async (purpose: Purpose, signal: AbortSignal) => {
+    const scan = new Scan(given, budget, purpose);
+    last = scan;
+    await scan.run(signal);
+    return scan;
+  };
   return {
-    scan: (onFrames, signal) => new Scan(given, budget, { kind: 'frames', onFrames }).run(signal),
+    progress: () => last?.progress() ?? { records: 0, bytes: { listed: 0, downloaded: 0 } },
+    async scan(onFrames, signal) {
+      await run({ kind: 'frames', onFrames }, signal);
+    },
     async digest(spec, signal) {
       const bytes = bucketTableBytes(spec.bucketBits);
       const tables = Array.from({ length: options.parsers }, () => new SharedArrayBuffer(bytes));
-      const scan = new Scan(given, budget, { kind: 'digest', spec, tables });
-      await scan.run(signal);
+      const scan = await run({ kind: 'digest', spec, tables }, signal);
       const buckets = new Uint8Array(bytes);
       for (const table of tables) addBuckets(buckets, new Uint8Array(table));
       return { sums: scan.sums, buckets };
@@ -124,6 +140,12 @@ class Scan {
   get sums(): SideDigest['sums'] {
     const { records: count, bytes, sumA, sumB } = this.#books.counts.tally;
     return { count, bytes, sumA, sumB };
+  }
+
+  progress(): SourceProgress {
+    const { listedBytes: listed } = this.#reading.listTally;
+    const { records } = this.#books.counts.tally;
+    return { records, bytes: { listed, downloaded: this.#reading.stats.bytes } };
   }
 
   async run(signal: AbortSignal): Promise<void> {

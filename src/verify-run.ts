@@ -8,11 +8,11 @@ import { MillraceError } from './errors.ts';
 import { realFiles } from './journal/files.ts';
 import { readJournal } from './journal/read.ts';
 import { JournalState } from './journal/state.ts';
-import { readSchema } from './prepare.ts';
+import { readSchema, recordRules } from './prepare.ts';
 import { probeStream } from './publish/stream-probe.ts';
-import type { RecordRules } from './scan/scanner.ts';
+import type { VerifyProgressView } from './report/verify-progress.ts';
 import { probeSources } from './source/list.ts';
-import { createSourceSide } from './source-side.ts';
+import { createSourceSide, type SourceProgress } from './source-side.ts';
 import type { StartPosition } from './stream/position.ts';
 import type { ComparePhase } from './verify/compare.ts';
 import type { VerifyReport } from './verify/report.ts';
@@ -22,9 +22,11 @@ import type { VerifyRunOptions } from './verify-options.ts';
 export interface VerifyHooks {
   readonly signal?: AbortSignal;
   readonly onPhase?: (phase: ComparePhase) => void;
-  /** Stream records read so far. */
-  readonly onProgress?: (records: number) => void;
+  /** Called about four times a second. */
+  readonly onProgress?: (view: VerifyProgressView) => void;
 }
+
+const PROGRESS_INTERVAL_MS = 250;
 
 /** What `verify` takes from a journal. */
 export interface RunFacts {
@@ -71,17 +73,6 @@ export async function verifyRun(
   try {
     const stream = await probeStream(kinesis, options.stream);
     await probeSources(s3, options.sources, { requesterPays: options.requestPayer });
-    const rules: RecordRules = {
-      partitionKey: options.partitionKey,
-      explicitHashKey: options.explicitHashKey,
-      onMissingKey: options.onMissingKey,
-      appendNewline: options.appendNewline,
-      depthMax: options.depthMax,
-      recordBytesMax: Math.min(
-        options.recordBytesMax ?? stream.traits.recordBytesMax,
-        stream.traits.recordBytesMax,
-      ),
-    };
     const schemaText = facts?.identity.schema;
     const schema =
       typeof schemaText === 'string'
@@ -92,12 +83,13 @@ export async function verifyRun(
       sources: options.sources,
       options,
       s3,
-      rules,
+      rules: recordRules(options, stream),
       schema,
       onUnreadable: (count) => {
         unreadable = count;
       },
     });
+    const watch = watchProgress(source, hooks);
     const report = await verify({
       source,
       target,
@@ -108,8 +100,10 @@ export async function verifyRun(
       isStrict: options.isStrict,
       examplesMax: options.examplesMax,
       memoryBytesMax: options.memoryBytes,
-      ...hooks,
+      ...(hooks.signal && { signal: hooks.signal }),
+      ...watch.hooks,
     });
+    watch.stop();
     if (unreadable === 0) return report;
     const warning = `${unreadable} objects could not be read to their end: what they hold behind that was not compared.`;
     return { ...report, warnings: [...report.warnings, warning] };
@@ -123,4 +117,31 @@ function startOf(options: VerifyRunOptions, facts: RunFacts | null): StartPositi
   if (options.from === 'trim-horizon') return { type: 'TRIM_HORIZON' };
   const timestampMs = options.from === 'journal' ? facts!.startedAtMs - CLOCK_SKEW_MS : options.from.timeMs;
   return { type: 'AT_TIMESTAMP', timestampMs };
+}
+
+/** Tells of both sides while they are read, until it is stopped. */
+function watchProgress(source: { progress(): SourceProgress }, { onPhase, onProgress }: VerifyHooks) {
+  const startedAtMs = performance.now();
+  let phase: ComparePhase = { name: 'digest' };
+  let records = 0;
+  let streamTotal = 0;
+  const tell = () => {
+    const elapsedMs = performance.now() - startedAtMs;
+    onProgress?.({ phase, source: source.progress(), stream: { records }, streamTotal, elapsedMs });
+  };
+  const timer = setInterval(tell, PROGRESS_INTERVAL_MS);
+  return {
+    hooks: {
+      onPhase(next: ComparePhase) {
+        if (phase.name === 'digest') streamTotal = records;
+        phase = next;
+        records = 0;
+        onPhase?.(next);
+      },
+      onProgress: (count: number) => {
+        records = count;
+      },
+    },
+    stop: () => clearInterval(timer),
+  };
 }

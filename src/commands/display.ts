@@ -1,12 +1,21 @@
-/** Display: which progress display a command shows, from its raw flags. */
+/** Display: which progress display a command shows, from its raw flags. Functions need no `this`; --quiet silences notices, too. */
 import type { RawFlags } from '../options.ts';
-import { createProgress, type ProgressView } from '../report/progress.ts';
+import { backfillTeller, createProgress, type Teller } from '../report/progress.ts';
+import { verifyTeller } from '../report/verify-progress.ts';
 
-/** @returns Functions that need no `this`. `notice` shows nothing with --quiet. */
+/** Of what carries records: `backfill`, `redrive`. */
 export function openDisplay(raw: RawFlags) {
-  const display = createProgress(raw.quiet === true ? 'none' : process.stderr.isTTY ? 'bar' : 'lines');
+  return open(raw, backfillTeller());
+}
+
+export function openVerifyDisplay(raw: RawFlags) {
+  return open(raw, verifyTeller());
+}
+
+function open<View extends { readonly elapsedMs: number }>(raw: RawFlags, tell: Teller<View>) {
+  const display = createProgress(raw.quiet === true ? 'none' : process.stderr.isTTY ? 'bar' : 'lines', tell);
   return {
-    update: (view: ProgressView) => display.update(view),
+    update: (view: View) => display.update(view),
     notice: (text: string) => display.notice(text),
     stop: () => display.stop(),
   };

@@ -1,10 +1,7 @@
 import { Command } from '@oclif/core';
-import { backfill } from '../engine.ts';
 import { COMMON_FLAGS, parseRedriveOptions, REDRIVE_FLAGS } from '../options.ts';
-import { formatReport } from '../report/report.ts';
-import { openDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
-import { abortOnSignals } from './signals.ts';
+import { runToReport } from './run.ts';
 
 const FLAGS = { ...REDRIVE_FLAGS, ...COMMON_FLAGS };
 
@@ -15,20 +12,6 @@ export default class Redrive extends Command {
 
   async run(): Promise<void> {
     const { words, raw } = readArguments(this.argv, FLAGS);
-    const options = parseRedriveOptions(words, raw);
-    const display = openDisplay(raw);
-    const signal = abortOnSignals(display.notice);
-    try {
-      const report = await backfill(options, {
-        signal,
-        onProgress: display.update,
-        onNotice: display.notice,
-      });
-      display.stop();
-      console.log(raw.json === true ? JSON.stringify(report) : formatReport(report));
-      process.exitCode = report.exitCode;
-    } finally {
-      display.stop();
-    }
+    await runToReport(parseRedriveOptions(words, raw), raw, 'the same command begins again');
   }
 }

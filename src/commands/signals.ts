@@ -24,13 +24,17 @@ export function exitOnSignals(): void {
 /**
  * The first signal asks for an orderly end; a second one ends the process at once.
  * @param notice Says that the signal was understood.
+ * @param afterwards What the same command does when it is started again.
  */
-export function abortOnSignals(notice: (text: string) => void): AbortSignal {
+export function abortOnSignals(
+  notice: (text: string) => void,
+  afterwards = 'the same command resumes it',
+): AbortSignal {
   const controller = new AbortController();
   listen((name, exitCode) => {
     if (controller.signal.aborted) process.exit(exitCode);
     notice(`${name}: finishing what is on its way, for at most 20 s; once more stops at once`);
-    const message = `Stopped by ${name}; the same command resumes it`;
+    const message = `Stopped by ${name}; ${afterwards}`;
     controller.abort(new MillraceError('MILLRACE_INTERRUPTED', message, { exitCode }));
   });
   return controller.signal;

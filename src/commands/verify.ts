@@ -1,13 +1,13 @@
 import { Command } from '@oclif/core';
 import { COMMON_FLAGS } from '../options.ts';
-import { formatCount } from '../quantity.ts';
 import { formatVerifyReport } from '../report/format-verify.ts';
+import { describePhase } from '../report/verify-progress.ts';
 import { parseVerifyOptions, VERIFY_FLAGS } from '../verify-options.ts';
 import { readRunFacts, verifyRun } from '../verify-run.ts';
+import { openVerifyDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { abortOnSignals } from './signals.ts';
 
-const PROGRESS_INTERVAL_MS = 2_000;
 const FLAGS = { ...VERIFY_FLAGS, ...COMMON_FLAGS };
 
 export default class Verify extends Command {
@@ -19,28 +19,23 @@ export default class Verify extends Command {
     const { words, raw } = readArguments(this.argv, FLAGS);
     const facts = typeof raw.journal === 'string' ? await readRunFacts(raw.journal) : null;
     const options = parseVerifyOptions(words, raw, facts?.identity ?? null);
-    const say = raw.quiet === true ? () => {} : (text: string) => process.stderr.write(`millrace: ${text}\n`);
-    const signal = abortOnSignals(say);
-    let saidAtMs = performance.now();
-    const report = await verifyRun(options, facts, {
-      signal,
-      onProgress: (records) => {
-        if (performance.now() - saidAtMs < PROGRESS_INTERVAL_MS) return;
-        saidAtMs = performance.now();
-        say(`${formatCount(records)} records of the stream read`);
-      },
-      onPhase: (phase) =>
-        say(
-          phase.name === 'digest'
-            ? 'reading source and stream'
-            : `naming differences: round ${phase.round} of ${phase.rounds}, ${phase.step}`,
-        ),
-    });
-    console.log(
-      raw.json === true
-        ? JSON.stringify({ ...report, error: report.error?.message ?? null })
-        : formatVerifyReport(report),
-    );
-    process.exitCode = report.error ? report.error.exitCode : report.status === 'differ' ? 1 : 0;
+    const display = openVerifyDisplay(raw);
+    const signal = abortOnSignals(display.notice, 'the same command begins again');
+    try {
+      const report = await verifyRun(options, facts, {
+        signal,
+        onProgress: display.update,
+        onPhase: (phase) => display.notice(describePhase(phase)),
+      });
+      display.stop();
+      console.log(
+        raw.json === true
+          ? JSON.stringify({ ...report, error: report.error?.message ?? null })
+          : formatVerifyReport(report),
+      );
+      process.exitCode = report.error ? report.error.exitCode : report.status === 'differ' ? 1 : 0;
+    } finally {
+      display.stop();
+    }
   }
 }

@@ -1,13 +1,14 @@
 /**
  * Progress: what a run shows while it works, on stderr.
- * Takes  the engine's progress, about four times a second.
+ * Takes  views of the work, about four times a second; a teller, which knows what to say of them.
  * Gives  a live bar on a terminal, one line every few seconds elsewhere, nothing when quiet.
- * Owns   the rate over the last seconds and the time to go. Never writes to stdout.
+ * Owns   the displays, and the teller of backfills. Never writes to stdout.
  */
 import { Presets, SingleBar } from 'cli-progress';
 import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
+import { Rate } from './rate.ts';
 
-/** What is shown. Sums since the process began. */
+/** What is shown of a backfill. Sums since the process began. */
 export interface ProgressView {
   readonly objects: { readonly listed: number; readonly settled: number; readonly isListingDone: boolean };
   readonly bytes: { readonly listed: number; readonly downloaded: number; readonly settled: number };
@@ -17,38 +18,51 @@ export interface ProgressView {
   readonly elapsedMs: number;
 }
 
-export interface ProgressDisplay {
-  update(view: ProgressView): void;
+/** What a display says of a view. */
+export interface Told {
+  /** Of the work that is done, 0 to 1. */
+  readonly share: number;
+  readonly text: string;
+}
+
+/** Says what to show of views that come one after the other. */
+export type Teller<View> = (view: View) => Told;
+
+export interface ProgressDisplay<View> {
+  update(view: View): void;
   /** A line of its own, above the bar. */
   notice(text: string): void;
   stop(): void;
 }
 
 const LINE_INTERVAL_MS = 5_000;
-/** Rates are over this time. */
-const WINDOW_MS = 5_000;
 const BAR_FORMAT = '{bar} {percentage}% | {text}';
+/** Steps of the bar. */
+const BAR_TOTAL = 10_000;
 
 /** @param kind `bar` on a terminal, `lines` elsewhere, `none` with --quiet. */
-export function createProgress(
+export function createProgress<View extends { readonly elapsedMs: number }>(
   kind: 'bar' | 'lines' | 'none',
+  tell: Teller<View>,
   stream: NodeJS.WriteStream = process.stderr,
-): ProgressDisplay {
+): ProgressDisplay<View> {
   if (kind === 'none') return { update() {}, notice() {}, stop() {} };
-  return kind === 'bar' ? new BarDisplay(stream) : new LineDisplay(stream);
+  return kind === 'bar' ? new BarDisplay(tell, stream) : new LineDisplay(tell, stream);
 }
 
-class LineDisplay implements ProgressDisplay {
+class LineDisplay<View extends { readonly elapsedMs: number }> implements ProgressDisplay<View> {
+  readonly #tell: Teller<View>;
   readonly #stream: NodeJS.WriteStream;
-  readonly #rate = new Rate();
   #shownAtMs = 0;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(tell: Teller<View>, stream: NodeJS.WriteStream) {
+    this.#tell = tell;
     this.#stream = stream;
   }
 
-  update(view: ProgressView): void {
-    const text = describe(view, this.#rate.add(view));
+  update(view: View): void {
+    // The teller sees every view: its rates need them.
+    const { text } = this.#tell(view);
     if (view.elapsedMs - this.#shownAtMs < LINE_INTERVAL_MS) return;
     this.#shownAtMs = view.elapsedMs;
     this.#stream.write(`millrace: ${text}\n`);
@@ -61,13 +75,14 @@ class LineDisplay implements ProgressDisplay {
   stop(): void {}
 }
 
-class BarDisplay implements ProgressDisplay {
+class BarDisplay<View> implements ProgressDisplay<View> {
+  readonly #tell: Teller<View>;
   readonly #stream: NodeJS.WriteStream;
-  readonly #rate = new Rate();
   readonly #bar: SingleBar;
   #isStarted = false;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(tell: Teller<View>, stream: NodeJS.WriteStream) {
+    this.#tell = tell;
     this.#stream = stream;
     const options = {
       stream,
@@ -81,13 +96,11 @@ class BarDisplay implements ProgressDisplay {
     this.#bar = new SingleBar(options, Presets.shades_classic);
   }
 
-  update(view: ProgressView): void {
-    const text = describe(view, this.#rate.add(view));
-    const total = Math.max(1, view.bytes.listed);
-    if (!this.#isStarted) this.#bar.start(total, 0, { text });
+  update(view: View): void {
+    const { share, text } = this.#tell(view);
+    if (!this.#isStarted) this.#bar.start(BAR_TOTAL, 0, { text });
     this.#isStarted = true;
-    this.#bar.setTotal(total);
-    this.#bar.update(Math.min(total, doneBytes(view)), { text });
+    this.#bar.update(Math.floor(share * BAR_TOTAL), { text });
   }
 
   notice(text: string): void {
@@ -102,47 +115,27 @@ class BarDisplay implements ProgressDisplay {
   }
 }
 
-interface Speed {
-  readonly recordsPerSecond: number;
-  readonly publishedPerSecond: number;
-  readonly bytesPerSecond: number;
-}
-
-/** Rates over the last WINDOW_MS. */
-class Rate {
-  #views: ProgressView[] = [];
-
-  add(view: ProgressView): Speed {
-    this.#views.push(view);
-    while (this.#views.length > 2 && view.elapsedMs - this.#views[1]!.elapsedMs > WINDOW_MS)
-      this.#views.shift();
-    const first = this.#views[0]!;
-    const seconds = Math.max(view.elapsedMs - first.elapsedMs, 1) / 1000;
-    return {
-      recordsPerSecond: (view.records - first.records) / seconds,
-      publishedPerSecond: (view.publishedBytes - first.publishedBytes) / seconds,
-      bytesPerSecond: (doneBytes(view) - doneBytes(first)) / seconds,
-    };
-  }
+/** What is said of a backfill. */
+export function backfillTeller(): Teller<ProgressView> {
+  const rate = new Rate();
+  return (view) => {
+    const { objects, bytes, records, rejected, elapsedMs } = view;
+    const done = doneBytes(view);
+    const [recordRate, publishedRate, byteRate] = rate.add(elapsedMs, records, view.publishedBytes, done);
+    const parts = [
+      `${formatCount(recordRate!)} records/s`,
+      `${formatBytes(publishedRate!)}/s`,
+      `${formatCount(objects.settled)}/${formatCount(objects.listed)}${objects.isListingDone ? '' : '+'} objects`,
+      `${formatCount(records)} records`,
+    ];
+    if (rejected > 0) parts.push(`${formatCount(rejected)} rejected`);
+    if (objects.isListingDone && byteRate! > 0)
+      parts.push(`ETA ${formatDuration(((bytes.listed - done) / byteRate!) * 1000)}`);
+    return { share: Math.min(1, done / Math.max(1, bytes.listed)), text: parts.join(', ') };
+  };
 }
 
 /** Objects that are settled count whole; those on their way by what has been downloaded of them in this process. */
 function doneBytes(view: ProgressView): number {
   return Math.max(view.bytes.settled, view.bytes.downloaded);
-}
-
-function describe(view: ProgressView, speed: Speed): string {
-  const { objects, bytes } = view;
-  const left = bytes.listed - doneBytes(view);
-  const etaMs =
-    objects.isListingDone && speed.bytesPerSecond > 0 ? (left / speed.bytesPerSecond) * 1000 : null;
-  const parts = [
-    `${formatCount(speed.recordsPerSecond)} records/s`,
-    `${formatBytes(speed.publishedPerSecond)}/s`,
-    `${formatCount(objects.settled)}/${formatCount(objects.listed)}${objects.isListingDone ? '' : '+'} objects`,
-    `${formatCount(view.records)} records`,
-  ];
-  if (view.rejected > 0) parts.push(`${formatCount(view.rejected)} rejected`);
-  if (etaMs !== null) parts.push(`ETA ${formatDuration(etaMs)}`);
-  return parts.join(', ');
 }

@@ -100,6 +100,14 @@ export class StreamBatch {
     return this.#answer.outsideCount;
   }
 
+  /** Records in the frames that were read, the parts of aggregates one by one. */
+  get partCount(): number {
+    let count = 0;
+    for (let ordinal = 0; ordinal < this.recordCount; ordinal++)
+      count += Math.max(1, this.#answer.parts(ordinal));
+    return count;
+  }
+
   /** Reads what the consumer left. @returns The last record, or null. */
   drain(): { readonly sequenceNumber: string; readonly arrivalMs: number } | null {
     while (this.#answer.next() !== null);

@@ -27,7 +27,7 @@ export interface ReadTask {
   readonly bucketBits: number;
   /** `bucketTableBytes(bucketBits)` zeroed bytes that no other task has. */
   readonly buckets: SharedArrayBuffer;
-  /** One u32 of all tasks together: stream records read so far, modulo 2^32, for progress. */
+  /** One u32 of all tasks together: records read so far, modulo 2^32, for progress. */
   readonly progress: SharedArrayBuffer;
 }
 
@@ -66,7 +66,7 @@ export async function read(task: ReadTask): Promise<ReadReceipt> {
     });
     for await (const batch of reader) {
       for (const frames of batch.frames()) digester.addFrames(frames);
-      Atomics.add(progress, 0, batch.recordCount);
+      Atomics.add(progress, 0, batch.partCount);
     }
   } catch (failure) {
     error = wireOf(failure);

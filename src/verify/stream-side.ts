@@ -28,7 +28,7 @@ export interface StreamSideOptions {
   readonly start?: StartPosition;
   /** Milliseconds since the epoch. */
   readonly untilMs: number;
-  /** Default: one a core, 4 at most, and no more than shards. */
+  /** Default: one a core and for every SHARDS_A_THREAD shards, 4 at most. */
   readonly threads?: number;
   /** Default 250: verify waits for the tip, not for news. */
   readonly pollIntervalMs?: number;
@@ -37,11 +37,14 @@ export interface StreamSideOptions {
   readonly limits?: ReadLimits;
   readonly wire?: 'cbor' | 'json';
   readonly decoder?: 'native' | 'portable';
-  /** Stream records read so far, about four times a second. */
+  /** Records that this reading has brought so far, parts of aggregates one by one; a few times a second. */
   readonly onProgress?: (records: number) => void;
 }
 
 const PROGRESS_INTERVAL_MS = 250;
+/** They give 64 MiB/s at most, a fraction of what a thread digests; each further thread would cost a start. */
+const SHARDS_A_THREAD = 32;
+const THREADS_MAX = 4;
 
 export function createStreamSide(options: StreamSideOptions): StreamSide {
   const common = {
@@ -56,6 +59,7 @@ export function createStreamSide(options: StreamSideOptions): StreamSide {
     digest: (spec, signal) => digestStream(options, common, spec, signal),
     async scan(onFrames: (frames: Uint8Array, locate: Locate) => void, signal: AbortSignal): Promise<void> {
       const client = createKinesisClient(options.target);
+      let records = 0;
       try {
         const reader = readStream({
           ...common,
@@ -71,6 +75,8 @@ export function createStreamSide(options: StreamSideOptions): StreamSide {
             sequenceNumber: batch.sequenceNumber(unit),
           });
           for (const frames of batch.frames()) onFrames(frames, locate);
+          records += batch.partCount;
+          options.onProgress?.(records);
         }
       } finally {
         client.destroy();
@@ -88,7 +94,7 @@ async function digestStream(
   signal: AbortSignal,
 ): Promise<SideDigest & StreamExtent> {
   const client = createKinesisClient(options.target);
-  const threads = options.threads ?? Math.min(4, availableParallelism());
+  const threads = options.threads ?? Math.min(THREADS_MAX, availableParallelism());
   const pool = new Piscina<ReadTask, ReadReceipt>({
     filename: workerFile('read'),
     minThreads: 0,
@@ -107,9 +113,13 @@ async function digestStream(
     for (;;) {
       const added = (await shardIdsOf(client, common.stream, signal)).filter((shardId) => !seen.has(shardId));
       // Shards that came up while others were read; what was wanted before `untilMs` can be in those, too.
-      if (added.length === 0) return { sums, buckets, shards: seen.size, ...found };
+      if (added.length === 0) {
+        options.onProgress?.(sums.count);
+        return { sums, buckets, shards: seen.size, ...found };
+      }
       for (const shardId of added) seen.add(shardId);
-      const shares = shareOut(added, threads);
+      const wanted = options.threads ?? Math.ceil(added.length / SHARDS_A_THREAD);
+      const shares = shareOut(added, Math.min(threads, wanted));
       const tasks = shares.map((shardIds) => ({
         ...common,
         target: options.target,

@@ -33,7 +33,7 @@ function endpoints(): string[] {
 
 /** Runs `verify --json` on a stream, with its source from the journal unless `args` name one. */
 async function verify(args: readonly string[]) {
-  const flags = ['--json', '--quiet', ...endpoints()];
+  const flags = ['--json', ...endpoints()];
   const ended = await runCommand(['verify', ...args, ...flags], { cwd: world.folder });
   return {
     exitCode: ended.exitCode,
@@ -126,13 +126,15 @@ describe.each([
     const bytes = rows.reduce((sum, { partitionKey, data }) => sum + partitionKey.length + data.length, 0);
     for (const report of await Promise.all([verify(['--journal', world.journal]), verify(args)])) {
       expect(report).toMatchObject({
-        ...{ exitCode: 0, stderr: '', status: 'match', error: null, warnings: [] },
+        ...{ exitCode: 0, status: 'match', error: null, warnings: [] },
         ...{ missing: 0, duplicated: 0, foreign: 0, altered: 0, outsideHashRange: 0, undecodable: 0 },
         source: { records: LINES.length, bytes },
         streamRecords: { records: LINES.length, bytes, shards: 2 },
         examples: { missing: [], duplicated: [], foreign: [], altered: [] },
         durationMs: expect.any(Number),
       });
+      expect(report.stderr).toMatch(/^millrace: reading source and stream\n/);
+      expect(report.stderr).not.toContain('naming differences');
     }
   });
 
@@ -143,6 +145,8 @@ describe.each([
       ...{ missing: 1, duplicated: 0, foreign: 0, altered: 0 },
       examples: { missing: [placeOf(ONE)], duplicated: [], foreign: [], altered: [] },
     });
+    for (const step of ['reading the source', 'reading the stream', 'reading the source once more'])
+      expect(report.stderr).toContain(`millrace: naming differences, round 1 of 1: ${step}\n`);
   });
 
   it.concurrent('names a record that is doubled, which is a difference only if that was asked', async () => {

@@ -1,7 +1,7 @@
 /** What is shown while a run works, with the time taken from the views. */
 import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
-import { createProgress, type ProgressView } from '../../src/report/progress.ts';
+import { backfillTeller, createProgress, type ProgressView } from '../../src/report/progress.ts';
 
 /** Keeps what is written, and says that it is a terminal if it shall. */
 class Screen extends Writable {
@@ -25,7 +25,7 @@ class Screen extends Writable {
 
 function setUp(kind: 'bar' | 'lines' | 'none') {
   const screen = new Screen(kind === 'bar');
-  return { screen, display: createProgress(kind, screen as unknown as NodeJS.WriteStream) };
+  return { screen, display: createProgress(kind, backfillTeller(), screen as unknown as NodeJS.WriteStream) };
 }
 
 /** 1,000 records and 1 MB a second, of 100 MB. */

@@ -1,0 +1,32 @@
+/** Run: what `backfill` and `redrive` do alike, once their options are known. */
+import { backfill } from '../engine.ts';
+import type { BackfillOptions, RawFlags } from '../options.ts';
+import { formatReport } from '../report/report.ts';
+import { openDisplay } from './display.ts';
+import { abortOnSignals } from './signals.ts';
+
+/**
+ * Runs, shows progress, prints the report and sets the exit code.
+ * @param afterwards What the same command does after a signal. Default: it resumes the run.
+ * @throws {MillraceError} When the run cannot begin.
+ */
+export async function runToReport(
+  options: BackfillOptions,
+  raw: RawFlags,
+  afterwards?: string,
+): Promise<void> {
+  const display = openDisplay(raw);
+  const signal = abortOnSignals(display.notice, afterwards);
+  try {
+    const report = await backfill(options, {
+      signal,
+      onProgress: display.update,
+      onNotice: display.notice,
+    });
+    display.stop();
+    console.log(raw.json === true ? JSON.stringify(report) : formatReport(report));
+    process.exitCode = report.exitCode;
+  } finally {
+    display.stop();
+  }
+}
