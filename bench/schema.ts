@@ -1,0 +1,111 @@
+/**
+ * Question: what does `--schema` cost a parser thread?
+ * Workloads: github-684 and clicks-77, seed 42, keyed by pointer, into one lane that a reader empties whenever it is full; each with a
+ * schema as people write them: types, required properties, a pattern, a format, an enumeration. Every line conforms.
+ * Contenders: the scanner of this machine with and without the judge in front of it.
+ * Run: `node bench/schema.ts [--keep FOLDER] [--smoke]`.
+ */
+import { strictEqual } from 'node:assert/strict';
+import { parseArgs } from 'node:util';
+import { LANE_CELL } from '../src/ring/layout.ts';
+import { createLane } from '../src/ring/producer.ts';
+import { openScanner } from '../src/scan/open.ts';
+import type { RecordRules, ScanLanes, Scanner } from '../src/scan/scanner.ts';
+import { createJudge } from '../src/scan/schema.ts';
+import { takeTurns } from './clock.ts';
+import { type Figure, report } from './report.ts';
+import { WORKLOADS } from './workloads/workloads.ts';
+
+const { values: flags } = parseArgs({
+  options: { keep: { type: 'string' }, smoke: { type: 'boolean', default: false } },
+});
+const WORKLOAD_BYTES = flags.smoke ? 40_000 : 8 << 20;
+const PIECE_BYTES = 1 << 20;
+const COORDINATE = Buffer.from('0123456789a');
+const text = { type: 'string' };
+
+const SCHEMAS: Readonly<Record<string, object>> = {
+  'github-684': {
+    type: 'object',
+    required: ['id', 'type', 'actor', 'repo', 'created_at'],
+    properties: {
+      id: { type: 'string', pattern: '^[0-9]+$' },
+      type: { enum: ['PushEvent', 'IssueCommentEvent', 'WatchEvent', 'CreateEvent'] },
+      actor: {
+        type: 'object',
+        required: ['id', 'login'],
+        properties: { id: { type: 'integer' }, login: { type: 'string', maxLength: 100 }, url: text },
+      },
+      repo: { type: 'object', required: ['id', 'name'], properties: { id: { type: 'integer' }, name: text } },
+      payload: { type: 'object' },
+      public: { type: 'boolean' },
+      created_at: { type: 'string', format: 'date-time' },
+    },
+  },
+  'clicks-77': {
+    type: 'object',
+    required: ['u', 't', 'p'],
+    properties: {
+      u: { type: 'string', pattern: '^[0-9a-f]{8,}$' },
+      t: { type: 'integer', minimum: 0 },
+      p: { type: 'string', minLength: 1 },
+      r: { enum: ['google', 'direct', 'bing', 'mail', 'newsletter', 'duckduckgo', 'partner-7', 'app'] },
+      d: { type: 'integer' },
+    },
+    additionalProperties: false,
+  },
+};
+
+/** Scans block by block, as a parser does; the reader is as fast as can be. @returns Records. */
+function scanAll(scanner: Scanner, { buffers }: ScanLanes, bytes: Buffer): number {
+  const cells = new Int32Array(buffers[0]!);
+  let records = 0;
+  for (let start = 0; start < bytes.length; ) {
+    const limit = start + PIECE_BYTES;
+    const end = limit < bytes.length ? bytes.lastIndexOf(10, limit - 1) + 1 : bytes.length;
+    const piece = { bytes, start, end, objectOffset: start, unit: 1, coordinate: COORDINATE };
+    for (let from = start; from < end; ) {
+      const result = scanner.scan(piece, from);
+      records += result.records;
+      from = result.next;
+      cells[LANE_CELL.TAIL] = cells[LANE_CELL.HEAD]!;
+    }
+    start = end;
+  }
+  return records;
+}
+
+const figures: Figure[] = [];
+for (const [name, schema] of Object.entries(SCHEMAS)) {
+  const workload = WORKLOADS.find((known) => known.name === name)!;
+  const lineCount = Math.ceil(WORKLOAD_BYTES / workload.lineBytes);
+  const made = workload.generate({ seed: 42, lineCount });
+  // Shared memory, because that is where blocks lie.
+  const bytes = Buffer.from(new SharedArrayBuffer(made.length));
+  bytes.set(made);
+  const rules: RecordRules = {
+    partitionKey: workload.key,
+    explicitHashKey: null,
+    onMissingKey: 'dead-letter',
+    appendNewline: false,
+    depthMax: 1024,
+    recordBytesMax: 1 << 20,
+  };
+  const lanes = { buffers: [createLane(2 << 20)], starts: new BigUint64Array(2) };
+  const judge = createJudge(JSON.stringify(schema), `${name}.json`);
+  const plain = openScanner(rules, lanes);
+  const judging = openScanner(rules, lanes, { judge });
+  const subjects = [
+    { name: `${plain.kind} scanner`, run: () => scanAll(plain, lanes, bytes) },
+    { name: `${plain.kind} scanner with --schema`, run: () => scanAll(judging, lanes, bytes) },
+  ].map((subject) => ({ ...subject, itemsPerCall: bytes.length }));
+  for (const { run } of subjects) strictEqual(run(), lineCount); // right, then fast
+  for (const [contender, rounds] of takeTurns(subjects, flags.smoke)) {
+    const row = { case: name, contender };
+    figures.push(
+      { ...row, metric: 'CPU-ms per MB', values: rounds.map(({ cpuNs }) => cpuNs) },
+      { ...row, metric: 'MB per CPU-s', values: rounds.map(({ cpuNs }) => 1000 / cpuNs) },
+    );
+  }
+}
+report('what does --schema cost?', figures, { keep: flags.keep });
