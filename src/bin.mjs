@@ -5,6 +5,7 @@
  * (docs/PERFORMANCE.md). In the repository it runs the TypeScript sources, in the published package the compiled ones.
  */
 import { existsSync } from 'node:fs';
+import * as modules from 'node:module';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
@@ -14,6 +15,10 @@ if (major < 22 || (major === 22 && minor < 18)) {
   );
   process.exit(2);
 }
+// Node keeps compiled code from start to start: a start costs a third less. NODE_DISABLE_COMPILE_CACHE=1 turns it off.
+modules.enableCompileCache();
+const cacheFolder = modules.getCompileCacheDir();
+if (cacheFolder !== undefined) process.env.NODE_COMPILE_CACHE ??= cacheFolder; // threads look here
 const source = new URL('./cli.ts', import.meta.url);
 const { main } = await import(
   existsSync(source) ? source.href : new URL('../dist/src/cli.js', import.meta.url).href

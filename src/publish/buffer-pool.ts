@@ -1,15 +1,15 @@
 /**
  * Buffer pool: memory for batches and request bodies, in powers of two, under one ceiling.
- * Owns  the count of bytes that are out and that are kept for reuse. Never blocks: it says no, and the caller waits for a batch
+ * Owns  the count of bytes that are out and that are kept for reuse: together they stay within the ceiling. What is not kept is
+ * memory outside the heap that the collector has to chase. Never blocks: it says no, and the caller waits for a batch
  * to be acknowledged.
  */
 const CLASS_BYTES_MIN = 64 * 1024;
-/** Spare buffers that are kept per size. */
-const SPARE_MAX = 16;
 
 export class BufferPool {
   readonly budgetBytes: number;
   #outBytes = 0;
+  #spareBytes = 0;
   readonly #spare = new Map<number, Uint8Array[]>();
 
   /** @param budgetBytes Bytes that may be out at once. */
@@ -30,15 +30,30 @@ export class BufferPool {
     // A single buffer larger than the whole budget passes when nothing else is out, or it would wait for ever.
     if (!mustHave && this.#outBytes > 0 && this.#outBytes + classBytes > this.budgetBytes) return null;
     this.#outBytes += classBytes;
-    return this.#spare.get(classBytes)?.pop() ?? Buffer.allocUnsafeSlow(classBytes);
+    const spare = this.#spare.get(classBytes)?.pop();
+    if (spare === undefined) {
+      this.#dropSpare();
+      return Buffer.allocUnsafeSlow(classBytes);
+    }
+    this.#spareBytes -= classBytes;
+    return spare;
   }
 
   /** Takes a buffer back. The caller keeps no reference. */
   give(buffer: Uint8Array): void {
     this.#outBytes -= buffer.byteLength;
+    this.#spareBytes += buffer.byteLength;
     const spare = this.#spare.get(buffer.byteLength);
-    if (!spare) this.#spare.set(buffer.byteLength, [buffer]);
-    else if (spare.length < SPARE_MAX) spare.push(buffer);
+    if (spare === undefined) this.#spare.set(buffer.byteLength, [buffer]);
+    else spare.push(buffer);
+    this.#dropSpare();
+  }
+
+  #dropSpare(): void {
+    for (const [classBytes, spare] of this.#spare) {
+      while (this.#outBytes + this.#spareBytes > this.budgetBytes && spare.pop())
+        this.#spareBytes -= classBytes;
+    }
   }
 }
 

@@ -8,6 +8,7 @@
  * |          0 |    0 | HEAD | parser      | bytes published since start, modulo 2^32                    |
  * |         16 |   64 | TAIL | publisher   | bytes released since start, modulo 2^32                     |
  * |         32 |  128 | END  | main        | 0 open, 1 nothing will be written any more                  |
+ * |         48 |  192 | WANT | parser      | 0, or so many free bytes are waited for                     |
  * |         64 |  256 | data | parser      | `capacityBytes` (a power of two, 64 KiB to 1 GiB) of frames |
  *
  * Byte `position` of the lane's history lies at `LANE_DATA_BYTE + (position mod capacityBytes)`.
@@ -19,7 +20,7 @@
  * by a PAD frame that fills the area to its end; the PAD is published on its own, so that a frame larger than half the lane
  * can still be written once the reader has released the PAD. A frame is never larger than the lane.
  */
-export const LANE_CELL = { HEAD: 0, TAIL: 16, END: 32 } as const;
+export const LANE_CELL = { HEAD: 0, TAIL: 16, END: 32, WANT: 48 } as const;
 export const LANE_DATA_BYTE = 256;
 export const LANE_CAPACITY_BYTES_MIN = 64 * 1024;
 export const LANE_CAPACITY_BYTES_MAX = 1024 * 1024 * 1024;

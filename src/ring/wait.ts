@@ -11,6 +11,9 @@ import { LANE_CELL, LANE_DATA_BYTE } from './layout.ts';
 /** A blocked parser looks up this often, so that it sees a stop that nobody notified. */
 const SLICE_MS = 100;
 
+/** Share of a lane that is free before a parser that found it full is woken. */
+const WANTED_SHARE = 0.25;
+
 /** Int32 cells between two doorbells: they are 64 bytes apart, so that ringing one does not slow another. */
 const BELL_STRIDE = 16;
 
@@ -20,26 +23,55 @@ const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 /**
  * Blocks the calling thread until a lane has room. For parser threads only.
  * @param lane As a whole; its TAIL cell is what is waited on.
- * @param needBytes Free bytes that are needed, at most the lane's capacity.
+ * @param needBytes Free bytes that are needed, at most the lane's capacity. Where that is little the thread sleeps until a good part
+ * of the lane is free: a wake-up costs both threads more than writing a few records.
  * @param shouldStop Asked before every slice of 100 ms.
  * @returns False when `shouldStop` said so before there was room.
  */
 export function waitForSpace(lane: SharedArrayBuffer, needBytes: number, shouldStop: () => boolean): boolean {
-  const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
+  const cells = cellsOf(lane);
   const capacityBytes = lane.byteLength - LANE_DATA_BYTE;
-  for (;;) {
-    const tail = Atomics.load(cells, LANE_CELL.TAIL);
-    const head = Atomics.load(cells, LANE_CELL.HEAD);
-    if (capacityBytes - ((head - tail) >>> 0) >= needBytes) return true;
-    if (shouldStop()) return false;
-    // Returns at once if TAIL has moved since it was read above, so a release in between is not missed.
-    Atomics.wait(cells, LANE_CELL.TAIL, tail, SLICE_MS);
+  if (freeBytes(cells, capacityBytes) >= needBytes) return true;
+  const wantBytes = Math.max(needBytes, Math.floor(capacityBytes * WANTED_SHARE));
+  // Stored before TAIL is read: either the publisher sees what is wanted, or this thread sees what was released.
+  Atomics.store(cells, LANE_CELL.WANT, wantBytes);
+  try {
+    for (;;) {
+      const tail = Atomics.load(cells, LANE_CELL.TAIL);
+      if (freeBytes(cells, capacityBytes) >= needBytes) return true;
+      if (shouldStop()) return false;
+      // Returns at once if TAIL has moved since it was read above, so a release in between is not missed.
+      Atomics.wait(cells, LANE_CELL.TAIL, tail, SLICE_MS);
+    }
+  } finally {
+    Atomics.store(cells, LANE_CELL.WANT, 0);
   }
 }
 
-/** Wakes the parser of a lane after TAIL was stored. Cheap when nobody waits. */
+/** Wakes the parser of a lane after TAIL was stored, if it waits and what it wants is free now. */
 export function notifySpace(lane: SharedArrayBuffer): void {
-  Atomics.notify(new Int32Array(lane, 0, LANE_DATA_BYTE / 4), LANE_CELL.TAIL);
+  const cells = cellsOf(lane);
+  // Adding nothing is a full fence: TAIL is seen by others before WANT is read here.
+  const wantBytes = Atomics.add(cells, LANE_CELL.WANT, 0);
+  if (wantBytes === 0 || freeBytes(cells, lane.byteLength - LANE_DATA_BYTE) < wantBytes) return;
+  Atomics.notify(cells, LANE_CELL.TAIL);
+}
+
+function freeBytes(cells: Int32Array, capacityBytes: number): number {
+  const writtenBytes = Atomics.load(cells, LANE_CELL.HEAD) - Atomics.load(cells, LANE_CELL.TAIL);
+  return capacityBytes - (writtenBytes >>> 0);
+}
+
+/** Views of lanes, made once: this is asked for with every drain. */
+const views = new WeakMap<SharedArrayBuffer, Int32Array>();
+
+function cellsOf(lane: SharedArrayBuffer): Int32Array {
+  let cells = views.get(lane);
+  if (cells === undefined) {
+    cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
+    views.set(lane, cells);
+  }
+  return cells;
 }
 
 /** Shared memory of `count` doorbells. */

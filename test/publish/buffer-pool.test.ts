@@ -31,4 +31,16 @@ describe('BufferPool', () => {
     pool.give(must);
     expect(pool.outBytes).toBe(0);
   });
+
+  it('keeps what comes back for reuse, within its budget', () => {
+    const pool = new BufferPool(40 * KIB64);
+    const buffers = Array.from({ length: 40 }, () => pool.take(1)!);
+    for (const buffer of buffers) pool.give(buffer);
+    expect(buffers).toContain(pool.take(1));
+    // 39 are spare and one is out: those that a larger one leaves no room for are let go.
+    const large = pool.take(30 * KIB64)!;
+    expect(large.byteLength).toBe(32 * KIB64);
+    const again = Array.from({ length: 8 }, () => pool.take(1, true));
+    expect(again.filter((buffer) => buffers.includes(buffer!))).toHaveLength(7);
+  });
 });
