@@ -38,17 +38,19 @@ export function verifyTeller(): Teller<VerifyProgressView> {
     const now = phase.name === 'digest' ? 'digest' : `${phase.round} ${phase.step}`;
     if (now !== step) for (const one of [rate, shareRate]) one.reset();
     step = now;
-    const share = shareOf(view);
+    const shares = sharesOf(view);
     const [sourceRate, streamRate] = rate.add(elapsedMs, source.records, stream.records);
-    const [growth] = shareRate.add(elapsedMs, share);
+    const growths = shareRate.add(elapsedMs, ...shares);
     const parts: string[] = [];
     if (phase.name === 'locate') parts.push(describePhase(phase));
     if (phase.name === 'digest' || phase.step !== 'stream')
       parts.push(`source ${formatCount(source.records)} records, ${formatCount(sourceRate!)}/s`);
     if (phase.name === 'digest' || phase.step === 'stream')
       parts.push(`stream ${formatCount(stream.records)} records, ${formatCount(streamRate!)}/s`);
-    if (growth! > 0) parts.push(`ETA ${formatDuration(((1 - share) / growth!) * 1000)}`);
-    return { share, text: parts.join(', ') };
+    // Both sides are read at once, so the slower one counts.
+    const leftMs = Math.max(...shares.map((one, i) => (one === 1 ? 0 : ((1 - one) / growths[i]!) * 1000)));
+    if (Number.isFinite(leftMs)) parts.push(`ETA ${formatDuration(leftMs)}`);
+    return { share: shares.reduce((sum, one) => sum + one, 0) / shares.length, text: parts.join(', ') };
   };
 }
 
@@ -57,12 +59,12 @@ export function describePhase(phase: ComparePhase): string {
   return `naming differences, round ${phase.round} of ${phase.rounds}: ${STEPS[phase.step]}`;
 }
 
-/** Of the step that goes on. */
-function shareOf({ phase, source, stream, streamTotal }: VerifyProgressView): number {
+/** Of each side that the step reads: what is done of it. */
+function sharesOf({ phase, source, stream, streamTotal }: VerifyProgressView): number[] {
   const { listed, downloaded } = source.bytes;
   const sourceShare = listed === 0 ? 0 : Math.min(1, downloaded / listed);
-  if (phase.name === 'locate' && phase.step !== 'stream') return sourceShare;
+  if (phase.name === 'locate' && phase.step !== 'stream') return [sourceShare];
   const expected = phase.name === 'locate' ? streamTotal : source.records / sourceShare;
   const streamShare = expected > 0 ? Math.min(1, stream.records / expected) : 0;
-  return phase.name === 'locate' ? streamShare : (sourceShare + streamShare) / 2;
+  return phase.name === 'locate' ? [streamShare] : [sourceShare, streamShare];
 }

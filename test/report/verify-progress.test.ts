@@ -28,9 +28,14 @@ it('counts both sides alike, the stream by what the source will have', () => {
   // Half of the source is 500 records, so 1,000 are expected of the stream: 250 are a quarter of them.
   expect(tell(viewOf(1000, { source: 500, stream: 250 }))).toEqual({
     share: 0.375,
-    text: 'source 500 records, 500/s, stream 250 records, 250/s, ETA 1.7 s',
+    text: 'source 500 records, 500/s, stream 250 records, 250/s, ETA 3.0 s',
   });
-  expect(tell(viewOf(2000, { source: 1000, stream: 1000 })).share).toBe(1);
+  // A source that is read to its end does not shorten the time that the stream needs.
+  expect(tell(viewOf(2000, { source: 1000, stream: 500 }))).toEqual({
+    share: 0.75,
+    text: 'source 1,000 records, 500/s, stream 500 records, 250/s, ETA 2.0 s',
+  });
+  expect(tell(viewOf(4000, { source: 1000, stream: 1000 })).share).toBe(1);
 });
 
 it('never says more than all, whatever live producers add to the stream', () => {
