@@ -1,0 +1,55 @@
+/**
+ * Verify side: one half of `verify` as a process of its own, so that its CPU time can be told from the other half's.
+ * Takes  `source` or `stream`, and the key pointer of the workload. Gives  count and bytes of what it digested, as JSON.
+ */
+import { createS3Client } from '../../src/aws/clients.ts';
+import { parseBackfillOptions } from '../../src/options.ts';
+import { createSourceSide } from '../../src/source-side.ts';
+import { BUCKET_BITS } from '../../src/verify/buckets.ts';
+import { DIGEST_KEY_BYTES } from '../../src/verify/digest.ts';
+import type { SideDigest } from '../../src/verify/sides.ts';
+import { createStreamSide } from '../../src/verify/stream-side.ts';
+
+const [side, partitionKey] = process.argv.slice(2);
+const spec = { key: new Uint8Array(DIGEST_KEY_BYTES).fill(7), bucketBits: BUCKET_BITS };
+const { signal } = new AbortController();
+
+async function digestSource(): Promise<SideDigest> {
+  const options = parseBackfillOptions(['s3://bench/events/'], {
+    stream: 'bench',
+    'partition-key': partitionKey,
+  });
+  const { aws, onMissingKey, depthMax } = options;
+  const s3 = createS3Client({ ...aws, endpoint: aws.s3Endpoint }, options.downloads + 4);
+  const source = createSourceSide({
+    sources: options.sources,
+    options,
+    s3,
+    rules: {
+      partitionKey: options.partitionKey,
+      explicitHashKey: null,
+      onMissingKey,
+      appendNewline: false,
+      depthMax,
+      recordBytesMax: 1 << 20,
+    },
+    schema: null,
+    onUnreadable: (count) => {
+      if (count > 0) throw new Error(`${count} objects could not be read`);
+    },
+  });
+  try {
+    return await source.digest!(spec, signal);
+  } finally {
+    s3.destroy();
+  }
+}
+
+function digestStream(): Promise<SideDigest> {
+  const endpoint = process.env.AWS_ENDPOINT_URL_KINESIS!;
+  const target = { region: 'us-east-1', profile: null, endpoint };
+  return createStreamSide({ target, stream: 'bench', untilMs: Date.now() }).digest(spec, signal);
+}
+
+const { sums } = await (side === 'source' ? digestSource() : digestStream());
+console.log(JSON.stringify({ records: sums.count, bytes: sums.bytes }));
