@@ -344,6 +344,7 @@ class Run {
       publisherCount: this.#publisherCount,
       inFlightMax: this.#options.inFlight,
       backlog: () => this.#reading.backlog,
+      receivedBytes: () => this.#reading.stats.bytes,
       publisherLoads: () => this.#publishing.loads(),
       nowMs: () => performance.now(),
     });

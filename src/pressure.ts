@@ -21,6 +21,8 @@ export interface PressureParts {
   readonly inFlightMax: number;
   /** Pieces of work that the parsers have been given and not ended. */
   readonly backlog: () => number;
+  /** Bytes of the source that have arrived since the start. */
+  readonly receivedBytes: () => number;
   /** Of every publisher thread. */
   readonly publisherLoads: () => readonly Utilization[];
   /** Of this thread; default: what the platform says. */
@@ -34,6 +36,7 @@ const FULL_SHARE = 1 - 1 / 16;
 export class PressureGauge {
   readonly #parts: PressureParts;
   #readAtMs: number;
+  #receivedBytes = 0;
   #own: Utilization;
   #publishers: readonly Utilization[];
 
@@ -50,9 +53,11 @@ export class PressureGauge {
     const nowMs = this.#parts.nowMs();
     const own = this.#ownLoad();
     const publishers = publisherLoads();
+    const receivedBytes = this.#parts.receivedBytes();
     const rows = Array.from({ length: publisherCount }, (_, i) => statsRow(this.#parts.stats, i));
     const pressure: Pressure = {
       overMs: nowMs - this.#readAtMs,
+      receivedBytes: receivedBytes - this.#receivedBytes,
       parsersBusy: Math.min(1, backlog() / Math.max(1, lanes.length)),
       lanesFull: mean(lanes.flat().map((lane) => (fill(lane) >= FULL_SHARE ? 1 : 0))),
       requestsOut: mean(rows.map((row) => row[STAT.IN_FLIGHT]! / inFlightMax)),
@@ -61,6 +66,7 @@ export class PressureGauge {
       mainBusy: busyShare(this.#own, own),
     };
     this.#readAtMs = nowMs;
+    this.#receivedBytes = receivedBytes;
     this.#own = own;
     this.#publishers = publishers;
     return pressure;

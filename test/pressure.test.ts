@@ -16,6 +16,7 @@ function open() {
     lanes,
     stats: createStats(2),
     tasks: 0,
+    receivedBytes: 0,
     nowMs: 1000,
     loads: [{ active: 0, idle: 0 } as Utilization, { active: 0, idle: 0 } as Utilization],
     own: { active: 0, idle: 0 } as Utilization,
@@ -26,6 +27,7 @@ function open() {
     publisherCount: 2,
     inFlightMax: 8,
     backlog: () => world.tasks,
+    receivedBytes: () => world.receivedBytes,
     publisherLoads: () => world.loads,
     ownLoad: () => world.own,
     nowMs: () => world.nowMs,
@@ -43,6 +45,7 @@ it('says nothing of an idle run', () => {
   world.nowMs += 50;
   expect(gauge.read()).toEqual({
     overMs: 50,
+    receivedBytes: 0,
     parsersBusy: 0,
     lanesFull: 0,
     requestsOut: 0,
@@ -77,17 +80,19 @@ it('counts requests that are out, publishers that are held, parsers that have wo
   expect(gauge.read().parsersBusy).toBe(1);
 });
 
-it('tells how busy threads were since the last sample, not since their start', () => {
+it('tells how busy threads were and what arrived since the last sample, not since their start', () => {
   const { world, gauge } = open();
+  world.receivedBytes = 700;
   world.loads = [
     { active: 100, idle: 0 },
     { active: 0, idle: 100 },
   ];
   world.own = { active: 25, idle: 75 };
-  expect(gauge.read()).toMatchObject({ publishersBusy: 0.5, mainBusy: 0.25 });
+  expect(gauge.read()).toMatchObject({ publishersBusy: 0.5, mainBusy: 0.25, receivedBytes: 700 });
+  world.receivedBytes = 1000;
   world.loads = [
     { active: 100, idle: 50 },
     { active: 50, idle: 100 },
   ];
-  expect(gauge.read()).toMatchObject({ publishersBusy: 0.5, mainBusy: 0 });
+  expect(gauge.read()).toMatchObject({ publishersBusy: 0.5, mainBusy: 0, receivedBytes: 300 });
 });

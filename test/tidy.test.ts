@@ -25,6 +25,8 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/options.ts': 'test/commands/bad-input.test.ts and flags.test.ts',
   'src/verify-options.ts': 'by hand only: to be written with the tests of verify',
   'src/commands/': 'test/commands',
+  'src/bench.ts': 'test/commands/bench.test.ts',
+  'src/bench-options.ts': 'test/commands/bench.test.ts',
   'src/demo.ts': 'test/commands',
   'src/engine.ts': 'test/commands',
   'src/run-report.ts': 'test/commands',

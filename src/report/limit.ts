@@ -4,7 +4,7 @@
  * Gives  the stage that held the run back for most of the time, the share of each stage, and the means it was judged by.
  * Pure.
  *
- * Each stretch belongs to the last stage that could not go faster, looking from the stream towards the source:
+ * The start, until the first byte arrives, does not count. Each stretch belongs to the last stage that could not go faster, looking from the stream towards the source:
  *   the stream  batches are ready and a shard's pace (or --rate) does not let them go, or every request is out and the publisher idles
  *   publish     lanes are full, or every request is out, and the publishers work without a pause
  *   scan        every parser has work, and the lanes have room
@@ -16,6 +16,8 @@ export type Stage = (typeof STAGES)[number];
 /** One stretch of a run. Shares from 0 to 1. */
 export interface Pressure {
   readonly overMs: number;
+  /** Bytes of the source that arrived meanwhile. */
+  readonly receivedBytes: number;
   /** Parsers that have work. */
   readonly parsersBusy: number;
   /** Lanes without room: their parsers wait. */
@@ -36,17 +38,19 @@ export interface Limit {
   /** Share of the time for which each stage held the run back. */
   readonly shares: Readonly<Record<Stage, number>>;
   /** Means over the run. */
-  readonly means: Omit<Pressure, 'overMs'>;
+  readonly means: Omit<Pressure, 'overMs' | 'receivedBytes'>;
 }
 
-/** Fewer stretches than this say nothing. */
-const SAMPLES_MIN = 4;
+/** A shorter time says nothing. */
+const TOTAL_MS_MIN = 1_000;
 /** So busy is a thread that works without a pause. */
 const BUSY = 0.8;
 /** So many of the requests are out, or of the lanes full, when more could not be. */
 const MOST = 0.75;
 
-export function limitOf(samples: readonly Pressure[]): Limit {
+export function limitOf(allSamples: readonly Pressure[]): Limit {
+  const begin = allSamples.findIndex(({ receivedBytes }) => receivedBytes > 0);
+  const samples = begin < 0 ? [] : allSamples.slice(begin);
   const totalMs = samples.reduce((sum, { overMs }) => sum + overMs, 0);
   const share = (of: (sample: Pressure) => number) =>
     totalMs === 0 ? 0 : samples.reduce((sum, sample) => sum + of(sample) * sample.overMs, 0) / totalMs;
@@ -55,7 +59,7 @@ export function limitOf(samples: readonly Pressure[]): Limit {
   ) as Record<Stage, number>;
   const [longest] = STAGES.toSorted((one, other) => shares[other] - shares[one]);
   return {
-    stage: samples.length < SAMPLES_MIN ? null : longest!,
+    stage: totalMs < TOTAL_MS_MIN ? null : longest!,
     shares,
     means: {
       parsersBusy: share((sample) => sample.parsersBusy),

@@ -4,6 +4,7 @@ import { limitOf, type Pressure, STAGES, stageOf } from '../../src/report/limit.
 
 const IDLE: Pressure = {
   overMs: 50,
+  receivedBytes: 1,
   parsersBusy: 0,
   lanesFull: 0,
   requestsOut: 0,
@@ -35,7 +36,10 @@ describe('a run', () => {
   it('belongs to the stage with most of its time, not with most samples', () => {
     const scan = { ...IDLE, parsersBusy: 1 };
     const held = { ...IDLE, publishersHeld: 1 };
-    const { stage, shares, means } = limitOf([scan, scan, scan, { ...held, overMs: 300 }]);
+    const { stage, shares, means } = limitOf([
+      ...Array.from({ length: 10 }, () => scan),
+      { ...held, overMs: 1000 },
+    ]);
     expect(stage).toBe('stream');
     expect(shares).toEqual({ download: 0, scan: 1 / 3, publish: 0, stream: 2 / 3 });
     expect(means.publishersHeld).toBeCloseTo(2 / 3);
@@ -46,7 +50,16 @@ describe('a run', () => {
     const { stage, shares } = limitOf([]);
     expect(stage).toBeNull();
     expect(Object.values(shares)).toEqual(STAGES.map(() => 0));
-    expect(limitOf([IDLE, IDLE, IDLE]).stage).toBeNull();
-    expect(limitOf([IDLE, IDLE, IDLE, IDLE]).stage).toBe('download');
+    expect(limitOf([{ ...IDLE, parsersBusy: 1, overMs: 999 }]).stage).toBeNull();
+    expect(limitOf([{ ...IDLE, parsersBusy: 1, overMs: 1000 }]).stage).toBe('scan');
+  });
+
+  it('begins with the first byte: the start of threads is no download', () => {
+    const scan = { ...IDLE, parsersBusy: 1, overMs: 1000 };
+    expect(limitOf([{ ...IDLE, receivedBytes: 0, overMs: 5000 }, scan]).shares.scan).toBe(1);
+    expect(limitOf([scan, { ...IDLE, receivedBytes: 0, overMs: 3000 }])).toMatchObject({
+      stage: 'download',
+      shares: { scan: 1 / 4, download: 3 / 4 },
+    });
   });
 });

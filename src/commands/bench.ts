@@ -1,0 +1,40 @@
+import { Command } from '@oclif/core';
+import { runBench } from '../bench.ts';
+import { BENCH_FLAGS, parseBenchOptions } from '../bench-options.ts';
+import { COMMON_FLAGS } from '../options.ts';
+import { formatBench } from '../report/bench-report.ts';
+import { openDisplay } from './display.ts';
+import { oclifFlags, readArguments } from './flags.ts';
+import { abortOnSignals } from './signals.ts';
+
+const FLAGS = { ...BENCH_FLAGS, ...COMMON_FLAGS };
+
+export default class Bench extends Command {
+  static override summary = 'Measure a backfill on this machine, and say which stage holds it back.';
+  static override usage = 'bench [--source URI...] [--stream NAME] [FLAGS]';
+  static override examples = [
+    '<%= config.bin %> bench',
+    '<%= config.bin %> bench --shards 16 --provisioned --aggregate',
+    '<%= config.bin %> bench --source s3://bucket/events/ --timeout 30s',
+  ];
+  static override flags = oclifFlags(FLAGS);
+
+  async run(): Promise<void> {
+    const { words, raw } = readArguments(this.argv, FLAGS);
+    const options = parseBenchOptions(words, raw);
+    const display = openDisplay(raw);
+    const signal = abortOnSignals(display.notice, 'the same command measures again');
+    try {
+      const report = await runBench(options, {
+        signal,
+        onProgress: display.update,
+        onNotice: display.notice,
+      });
+      display.stop();
+      console.log(raw.json === true ? JSON.stringify(report) : formatBench(report));
+      process.exitCode = report.exitCode;
+    } finally {
+      display.stop();
+    }
+  }
+}
