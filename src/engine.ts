@@ -10,7 +10,7 @@ import { writeFile } from 'node:fs/promises';
 import { Books } from './books.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { MillraceError } from './errors.ts';
-import { asFailure, asInterruption, hangFailure } from './failures.ts';
+import { asFailure, asInterruption, canDrain, hangFailure } from './failures.ts';
 import { faultPoint } from './fault-points.ts';
 import type { DeadLetter } from './journal/dead-letters.ts';
 import { ENGINE } from './limits.ts';
@@ -49,7 +49,7 @@ const SETTLE_INTERVAL_MS = 50;
 const PROGRESS_INTERVAL_MS = 250;
 const PRESSURE_INTERVAL_MS = 50;
 /** A thread that has work and shows no sign of life for this time hangs. */
-const HANG_MS = Number(process.env.MILLRACE_HANG_MS ?? 60_000);
+const HANG_MS = Number(process.env.MILLRACE_HANG_MS ?? 30_000);
 /** Of the drain's time, what is left to requests that are in flight when nothing new may be sent any more. */
 const DRAIN_ANSWER_MS = 5_000;
 /** Below this many lines `--max-rejects P%` does not stop a run. */
@@ -154,6 +154,7 @@ class Run {
     await Promise.race([this.#reading.download(), this.#ended.promise]);
     // An ended run takes no new segment; what is on its way goes on to the parsers, within the drain's time.
     if (this.#ending) this.#reading.stop();
+    if (this.#ending && !canDrain(this.#ending)) return;
     await Promise.race([
       this.#reading.idle(),
       this.#ending ? sleep(ENGINE.drainMs / 4) : this.#ended.promise,
@@ -166,7 +167,7 @@ class Run {
     if (!this.#ending) await Promise.race([publishing, this.#ended.promise]);
     if (!this.#ending) return;
     this.#reading.abort(this.#ending);
-    await Promise.race([publishing, sleep(ENGINE.drainMs / 2)]);
+    if (canDrain(this.#ending)) await Promise.race([publishing, sleep(ENGINE.drainMs / 2)]);
     this.#setPhase(PHASE.STOP);
     await Promise.race([publishing, sleep(DRAIN_ANSWER_MS)]);
   }
@@ -323,7 +324,7 @@ class Run {
       this.#rssMaxBytes = Math.max(this.#rssMaxBytes, process.memoryUsage.rss());
       this.#hooks.onProgress?.(progressOf(this.#facts()));
       const hanging = monitor.findHanging(performance.now(), HANG_MS);
-      if (hanging !== null) this.#end(hangFailure(hanging, this.#options.parsers, HANG_MS));
+      if (hanging !== null) this.#takeHang(hanging);
     }, PROGRESS_INTERVAL_MS);
     const timers = [settle, progress];
     if (this.#hooks.onPressure) timers.push(this.#startGauge(this.#hooks.onPressure));
@@ -349,6 +350,13 @@ class Run {
       nowMs: () => performance.now(),
     });
     return setInterval(() => onPressure(gauge.read()), PRESSURE_INTERVAL_MS);
+  }
+
+  /** Nobody waits for a thread that hangs: neither for what it was given nor for its answers. */
+  #takeHang(thread: number): void {
+    const { parsers } = this.#options;
+    this.#end(hangFailure(thread, parsers, HANG_MS));
+    if (thread >= parsers) this.#publishing.abandon(thread - parsers);
   }
 
   /** Journals what is settled. One commit runs at a time, and later entries share the next. */

@@ -61,6 +61,11 @@ export const ENGINE = {
   segmentLookaheadBytes: 64 * KIB,
   /** ListObjectsV2 requests at once, of sub-prefixes: a page holds 1,000 keys and takes tens of milliseconds. */
   listRequestsMax: 16,
+  /**
+   * JavaScript heap of one thread, old generation. A thread needs about a tenth of it, for records lie in shared memory; one that
+   * reaches it ends, and its run with it, before the machine's memory is gone and the system picks a victim.
+   */
+  threadHeapMib: 256,
   /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
   drainMs: 20_000,
 } as const;

@@ -9,7 +9,8 @@ import { createHash } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { Books } from './books.ts';
-import { MillraceError } from './errors.ts';
+import type { MillraceError } from './errors.ts';
+import { workerFailure } from './failures.ts';
 import { type Parcel, type Piece, releaseParcel, type SourceSink } from './source/delivery.ts';
 import type { OversizeLine } from './source/line-cutter.ts';
 import type { Segment, SourceObject } from './source/object.ts';
@@ -189,15 +190,7 @@ export class ParsePool implements SourceSink {
     const done = this.#pool!.run(task, { transferList: [...transferList] }).then(onReceipt);
     const watched = done
       .catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error);
-        const where = `${formatS3Uri(object)}, bytes ${start} to ${end}`;
-        const advice = 'run the same command again to go on from the journal';
-        this.#onFailure(
-          new MillraceError('MILLRACE_WORKER', `A parser thread failed at ${where}: ${why}; ${advice}`, {
-            exitCode: 3,
-            cause: error,
-          }),
-        );
+        this.#onFailure(workerFailure('parser', error, `${formatS3Uri(object)}, bytes ${start} to ${end}`));
       })
       .finally(() => this.#tasks.delete(watched));
     this.#tasks.add(watched);

@@ -11,6 +11,7 @@ import { Piscina } from 'piscina';
 import type { Budget } from './budget.ts';
 import { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
+import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
 import { workerFile } from './package-root.ts';
 import type { Prepared } from './prepare.ts';
@@ -45,12 +46,14 @@ export class Publishing {
   readonly stats: SharedArrayBuffer;
   readonly #given: PublishingOptions;
   readonly #pool: Piscina<PublishSetup, PublishReceipt> | null;
+  readonly #abandoned: readonly PromiseWithResolvers<void>[];
 
   constructor(given: PublishingOptions) {
     const { publisherCount: threads } = given;
     this.#given = given;
     this.stats = createStats(Math.max(1, threads));
     this.#pool = threads === 0 ? null : this.#createPool(threads);
+    this.#abandoned = Array.from({ length: threads }, () => Promise.withResolvers<void>());
   }
 
   /** Runs the publishers to their end. Never rejects: a failure goes to `onFailure`. */
@@ -67,7 +70,12 @@ export class Publishing {
         onFailure(workerFailure('publisher', error));
       }
     });
-    await Promise.all(runs);
+    await Promise.all(runs.map((run, index) => Promise.race([run, this.#abandoned[index]!.promise])));
+  }
+
+  /** `run` no longer waits for this publisher. Its thread ends with `close`. */
+  abandon(publisherIndex: number): void {
+    this.#abandoned[publisherIndex]!.resolve();
   }
 
   /** How busy each publisher thread has been since its start. */
@@ -85,6 +93,7 @@ export class Publishing {
       filename: fileURLToPath(workerFile('publish')),
       minThreads: threads,
       maxThreads: threads,
+      resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
       // A publisher owns sockets: it must never stand still in Atomics.wait between tasks.
       atomics: 'disabled',
     });

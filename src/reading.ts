@@ -71,6 +71,7 @@ export class Reading {
       minThreads: setup.lanes.length,
       maxThreads: setup.lanes.length,
       workerData: { ...setup, memory: this.#source.memory },
+      resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
       // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
       stricterFIFO: true,
     });

@@ -34,7 +34,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/publishing.ts': 'test/commands',
   'src/prepare.ts': 'test/commands',
   'src/parse-pool.ts': 'test/commands',
-  'src/failures.ts': 'test/commands',
   'src/index.ts': 'types only',
   'src/limits.ts': 'constants only',
   'src/package-root.ts': 'test/commands',

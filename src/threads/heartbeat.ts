@@ -34,27 +34,30 @@ export class Heart {
   }
 }
 
-/** The main thread's side. */
+/** More than this between two looks says nothing about the threads: the process was stopped, or the main thread was busy. */
+const LOOK_GAP_MS_MAX = 1_000;
+
+/** The main thread's side. Looks a few times a second, so that only time in which a thread could have beaten is counted. */
 export class HeartMonitor {
   readonly #cells: Int32Array;
-  readonly #seen: { beats: number; atMs: number }[];
+  readonly #seen: { beats: number; silentMs: number }[];
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(heartbeats: SharedArrayBuffer) {
     this.#cells = new Int32Array(heartbeats);
-    this.#seen = Array.from({ length: this.#cells.length / STRIDE }, () => ({ beats: -1, atMs: 0 }));
+    this.#seen = Array.from({ length: this.#cells.length / STRIDE }, () => ({ beats: -1, silentMs: 0 }));
   }
 
   /** The first thread that has work and has not beaten for `hangMs`, 0-based; null when all are well. */
   findHanging(nowMs: number, hangMs: number): number | null {
+    const passedMs = Math.min(nowMs - this.#lookedAtMs, LOOK_GAP_MS_MAX);
+    this.#lookedAtMs = nowMs;
     for (const [index, seen] of this.#seen.entries()) {
       const beats = Atomics.load(this.#cells, index * STRIDE + BEATS);
       const isBusy = Atomics.load(this.#cells, index * STRIDE + BUSY) === 1;
-      if (beats !== seen.beats || !isBusy) {
-        seen.beats = beats;
-        seen.atMs = nowMs;
-      } else if (nowMs - seen.atMs > hangMs) {
-        return index;
-      }
+      seen.silentMs = beats === seen.beats && isBusy ? seen.silentMs + passedMs : 0;
+      seen.beats = beats;
+      if (seen.silentMs > hangMs) return index;
     }
     return null;
   }

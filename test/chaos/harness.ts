@@ -11,14 +11,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
 import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
-import type { StoredRecord } from './checker.ts';
+import { readStatus } from '../../src/report/status.ts';
+import { duplicatesIn, type StoredRecord } from './checker.ts';
+import { consume, type HashRange } from './consumer.ts';
 import { type CorpusObject, corpus } from './corpus.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 export const SECRETS = ['canary-secret-2b7e151628aed2a6', 'canary-token-abf7158809cf4f3c'];
 const STREAM = 'chaos';
 /** Small requests, so that many are in flight when a process dies. */
-export const BATCH_RECORDS = 40;
+const BATCH_RECORDS = 40;
+/** The same in bytes, for requests whose records are aggregated: half of it is what a batch may hold (src/publish/shard-set.ts). */
+const AGGREGATED_BATCH_BYTES = 32 * 1024;
+/** Answers are delayed by no more than this, so that a dead process's last requests are carried out soon. */
+export const WEATHER_DELAY_MS_MAX = 80;
+const REST_MS = WEATHER_DELAY_MS_MAX + 40;
+/** How often a process is looked at that shall get a signal after so many requests. */
+const LOOK_MS = 5;
 
 export interface WorldOptions {
   readonly random: () => number;
@@ -60,16 +69,51 @@ export class World {
     return new World(objects, kinesis, s3);
   }
 
-  /** What the stream holds, from its own log, over the network, as any other observer would read it. */
+  /** PutRecords requests so far, of all processes. */
+  get putRequests(): number {
+    return this.kinesis.stats().requestsByOperation.PutRecords ?? 0;
+  }
+
+  /** What a consumer of the stream is shown, from its own log, over the network, as any other observer would read it. */
   async stored(): Promise<StoredRecord[]> {
     const response = await fetch(`${this.kinesis.endpoint}/_millrace/log?stream=${STREAM}`);
     const text = await response.text();
     if (!response.ok) throw new Error(`The log of the stream cannot be read: ${response.status}`);
-    return text
+    const records = text
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line))
       .map((record) => ({ ...record, data: Buffer.from(record.data, 'base64') }));
+    return [...consume(records, this.#hashRanges())];
+  }
+
+  /**
+   * Records that the stream holds and the journal does not know: what the next process will repeat at most. Waits until nothing
+   * more arrives, for the server may still carry out requests of a process that is dead.
+   */
+  async unjournaled(): Promise<number> {
+    const count = (): number => this.kinesis.stats().recordsStored;
+    for (let before = -1; before < count(); ) {
+      before = count();
+      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    }
+    const stored = await this.stored();
+    const distinct = stored.length - duplicatesIn(stored);
+    return this.journalText() === ''
+      ? distinct
+      : distinct - (await readStatus(this.journal)).records.delivered;
+  }
+
+  #hashRanges(): Map<string, HashRange> {
+    const { Shards } = this.kinesis.call('ListShards', { StreamName: STREAM }) as {
+      Shards: { ShardId: string; HashKeyRange: { StartingHashKey: string; EndingHashKey: string } }[];
+    };
+    return new Map(
+      Shards.map(({ ShardId, HashKeyRange: { StartingHashKey, EndingHashKey } }) => [
+        ShardId,
+        { start: BigInt(StartingHashKey), end: BigInt(EndingHashKey) },
+      ]),
+    );
   }
 
   lettersText(): string {
@@ -88,16 +132,10 @@ export class World {
       ...['--stream', STREAM, '--journal', this.journal, '--dead-letter', this.letters],
       ...['--s3-endpoint-url', this.s3.endpoint, '--kinesis-endpoint-url', this.kinesis.endpoint],
       ...['--json', '--quiet', '--segment-size', '64KiB', '--memory', '128MiB'],
-      ...[
-        '--parsers',
-        '2',
-        '--publishers',
-        '2',
-        '--batch-records',
-        String(BATCH_RECORDS),
-        '--in-flight',
-        '2',
-      ],
+      ...['--parsers', '2', '--publishers', '2', '--in-flight', '2'],
+      ...(flags.includes('--aggregate')
+        ? ['--batch-bytes', String(AGGREGATED_BATCH_BYTES)]
+        : ['--batch-records', String(BATCH_RECORDS)]),
       ...flags,
     ];
   }
@@ -106,6 +144,13 @@ export class World {
     await Promise.all([this.kinesis.close(), this.s3.close()]);
     if (!options.keepFolder) rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Records that one request holds at most. @param recordBytesMin Data and key of the smallest record. */
+export function requestRecordsMax(flags: readonly string[], recordBytesMin: number): number {
+  return flags.includes('--aggregate')
+    ? Math.floor(AGGREGATED_BATCH_BYTES / 2 / recordBytesMin)
+    : BATCH_RECORDS;
 }
 
 /** How one process of the run ended. */
@@ -124,8 +169,15 @@ export interface Ended {
 }
 
 export interface RunPlan {
-  /** Signals to send, each `atMs` after the start, if the process still runs then. */
-  readonly signals?: readonly { readonly signal: NodeJS.Signals; readonly atMs: number }[];
+  /**
+   * Signals to send, if the process still runs then, each `atMs` after the start; or, with `afterPuts`, so long after the
+   * process has sent so many PutRecords requests.
+   */
+  readonly signals?: readonly {
+    readonly signal: NodeJS.Signals;
+    readonly atMs: number;
+    readonly afterPuts?: number;
+  }[];
   /** MILLRACE_FAULT. */
   readonly fault?: string;
   readonly env?: Record<string, string>;
@@ -159,19 +211,25 @@ export async function runOnce(world: World, flags: readonly string[], plan: RunP
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
   let signalledAt: number | null = null;
-  const timers = (plan.signals ?? []).map(({ signal, atMs }) =>
-    setTimeout(() => {
+  const timers = new Set<NodeJS.Timeout>();
+  const after = (ms: number, act: () => void) => timers.add(setTimeout(act, ms));
+  const putsBefore = world.putRequests;
+  for (const { signal, atMs, afterPuts = 0 } of plan.signals ?? []) {
+    const send = () => {
       signalledAt ??= performance.now();
       child.kill(signal);
-    }, atMs),
-  );
+    };
+    const look = () => {
+      if (world.putRequests - putsBefore >= afterPuts) after(atMs, send);
+      else after(LOOK_MS, look);
+    };
+    look();
+  }
   let timedOut = false;
-  timers.push(
-    setTimeout(() => {
-      timedOut = true;
-      child.kill('SIGKILL');
-    }, plan.timeoutMs ?? 60_000),
-  );
+  after(plan.timeoutMs ?? 60_000, () => {
+    timedOut = true;
+    child.kill('SIGKILL');
+  });
   const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, by) => resolve([code, by]));

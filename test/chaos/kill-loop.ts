@@ -2,16 +2,23 @@
  * Kill loop: one run that is killed again and again, and goes on each time (RELIABILITY row 1).
  * Takes  a seed and how many kills to try.
  * Gives  the broken promises (none, we hope), and counts that prove that kills happened.
- * Owns   the story of one run: its options, the weather, the moments of the kills. All of it follows from the seed; how far a
- *        process gets before a timed kill depends on the machine, how far before a fault point does not.
+ * Owns   the story of one run: its options, the weather, the moments of the kills. All of it follows from the seed. A kill at a
+ *        random moment is told by requests sent and milliseconds, so that it falls into a run's work on any machine.
  * Never  passes without a kill: a run in which none hit is reported as such.
  */
 import { FAULT_POINTS, type FaultPoint } from '../../src/fault-points.ts';
-import { readStatus } from '../../src/report/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, duplicatesIn, type FinalReport } from './checker.ts';
-import { BATCH_RECORDS, type Ended, runOnce, SECRETS, World } from './harness.ts';
-import { expectedOf } from './oracle.ts';
+import {
+  type Ended,
+  type RunPlan,
+  requestRecordsMax,
+  runOnce,
+  SECRETS,
+  WEATHER_DELAY_MS_MAX,
+  World,
+} from './harness.ts';
+import { type Expected, expectedOf } from './oracle.ts';
 
 export interface KillRun {
   readonly seed: number;
@@ -29,22 +36,27 @@ export interface KillRun {
 }
 
 const RSS_BYTES_MAX = 900 << 20;
-/** A process that is not killed takes about so long on this corpus; kills fall within it. */
-const PROCESS_MS = 2500;
-/** Longer than any delay that the weather brings. */
-const REST_MS = 200;
+/** A random kill comes after at most so many requests, of about 200 that the whole source takes. */
+const KILL_PUTS_MAX = 40;
+const KILL_DELAY_MS_MAX = 60;
+/** One random kill in five is told by the clock alone: within this time a process loads, opens its journal and lists. */
+const START_MS = 1000;
 
-/** @param orders Which `--order` the run may draw. */
-export async function killLoop(
-  seed: number,
-  killsMax: number,
-  orders: readonly ('none' | 'key')[] = ['none', 'key'],
-): Promise<KillRun> {
+/** What a run may draw. */
+export interface KillMix {
+  readonly orders: readonly ('none' | 'key')[];
+  readonly aggregates: readonly boolean[];
+}
+
+const EVERYTHING: KillMix = { orders: ['none', 'key'], aggregates: [false, true] };
+
+export async function killLoop(seed: number, killsMax: number, mix = EVERYTHING): Promise<KillRun> {
   const random = seeded(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const keyMember = random() < 0.5 ? 'user' : null;
-  const order = keyMember === null ? 'none' : pick(orders);
+  const order = keyMember === null ? 'none' : pick(mix.orders);
   const flags = [
+    ...(pick(mix.aggregates) ? ['--aggregate', '--aggregate-bytes', order === 'key' ? '32KiB' : '8KiB'] : []),
     ...(keyMember === null ? [] : ['--partition-key', `/${keyMember}`]),
     ...(order === 'key' ? ['--order', 'key'] : []),
   ];
@@ -67,8 +79,7 @@ export async function killLoop(
       const point = kills < killsMax && random() < 0.5 ? pick(pointsAt(turn)) : null;
       const passage = point?.endsWith('rename') ? 1 : 1 + Math.floor(random() * 4);
       const fault = point === null ? undefined : `${point}:${passage}:kill`;
-      const atMs = 100 + Math.floor(random() * PROCESS_MS);
-      const signals = kills < killsMax && fault === undefined ? [{ signal: 'SIGKILL' as const, atMs }] : [];
+      const signals = kills < killsMax && fault === undefined ? [randomKill(random)] : [];
       const ended = await runOnce(world, flags, { signals, fault });
       processes += 1;
       outputs.push(ended.stdout, ended.stderr);
@@ -86,7 +97,7 @@ export async function killLoop(
       }
       kills += 1;
       killsBy[point ?? 'random'] = (killsBy[point ?? 'random'] ?? 0) + 1;
-      const gap = await unjournaled(world);
+      const gap = await world.unjournaled();
       duplicatesMax += gap;
       unjournaledMax = Math.max(unjournaledMax, gap);
       if (gap < 0)
@@ -108,7 +119,7 @@ export async function killLoop(
           letters: world.lettersText(),
           report: final,
           exitCode: last!.exitCode,
-          duplicatesMax: Math.max(0, duplicatesMax) + withoutAnswer(world),
+          duplicatesMax: Math.max(0, duplicatesMax) + withoutAnswer(world, flags, expected),
           order,
           storedByRerun,
           rssBytesMax: RSS_BYTES_MAX,
@@ -135,6 +146,13 @@ export async function killLoop(
   }
 }
 
+/** A moment within a process's life. */
+function randomKill(random: () => number): NonNullable<RunPlan['signals']>[number] {
+  const isAtStart = random() < 0.2;
+  const afterPuts = isAtStart ? 0 : 1 + Math.floor(random() * KILL_PUTS_MAX);
+  return { signal: 'SIGKILL', afterPuts, atMs: random() * (isAtStart ? START_MS : KILL_DELAY_MS_MAX) };
+}
+
 /** Points that a process of this turn can reach: a journal is created once, and compacted only when it is large. */
 function pointsAt(turn: number): FaultPoint[] {
   return FAULT_POINTS.filter((point) => {
@@ -147,32 +165,17 @@ function pointsAt(turn: number): FaultPoint[] {
 /** Slow answers keep requests in flight; refused records and broken connections make the work of each process untidy. */
 function weather(random: () => number): Parameters<typeof World.open>[0]['kinesisFaults'] {
   return [
-    { kind: 'delay', name: 'slow', delayMs: 20 + Math.floor(random() * 60), probability: 0.7 },
+    {
+      kind: 'delay',
+      name: 'slow',
+      delayMs: 20 + Math.floor(random() * (WEATHER_DELAY_MS_MAX - 20)),
+      probability: 0.7,
+    },
     ...(random() < 0.5 ? [{ kind: 'throttle' as const, name: 'throttle', probability: 0.02 }] : []),
     ...(random() < 0.3
       ? [{ kind: 'reset' as const, name: 'reset', probability: 0.01, when: 'after' as const }]
       : []),
   ];
-}
-
-/** The stream once nothing more arrives: the server may still carry out requests of a process that is dead. */
-async function storedAtRest(world: World): ReturnType<World['stored']> {
-  let stored = await world.stored();
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, REST_MS));
-    const again = await world.stored();
-    if (again.length === stored.length) return again;
-    stored = again;
-  }
-}
-
-/** Records that are in the stream and that the journal does not know: what the next process will repeat at most. */
-async function unjournaled(world: World): Promise<number> {
-  const stored = await storedAtRest(world);
-  const distinct = stored.length - duplicatesIn(stored);
-  if (world.journalText() === '') return distinct;
-  const status = await readStatus(world.journal);
-  return distinct - status.records.delivered;
 }
 
 function reportOf(ended: Ended, problems: string[]): FinalReport | null {
@@ -190,6 +193,8 @@ function reportOf(ended: Ended, problems: string[]): FinalReport | null {
  * Records of requests that were stored and whose answer never came: each was sent again. Counted at the server, since a process
  * that is killed takes its own count with it.
  */
-function withoutAnswer(world: World): number {
-  return (world.kinesis.stats().faultsFired.reset ?? 0) * BATCH_RECORDS;
+function withoutAnswer(world: World, flags: readonly string[], { records }: Expected): number {
+  const recordBytes = records.map(({ partitionKey, data }) => Buffer.byteLength(partitionKey) + data.length);
+  const recordsMax = requestRecordsMax(flags, Math.min(...recordBytes));
+  return (world.kinesis.stats().faultsFired.reset ?? 0) * recordsMax;
 }

@@ -1,11 +1,11 @@
 /**
  * Run: many kill loops one behind the other, for `npm run chaos -- --kills 1000 --seed 1`.
  * Takes  --kills N (100), --seed S (1), --kills-per-run K (10), --only SEED (replays one run),
- *        --order none or key (both, drawn per run).
+ *        --order none or key, --aggregate no or yes (each both, drawn per run).
  * Gives  one JSON line a run and one for the whole on stdout; exit 1 if a promise was broken, with the seed that replays it.
  */
 import { parseArgs } from 'node:util';
-import { type KillRun, killLoop } from './kill-loop.ts';
+import { type KillMix, type KillRun, killLoop } from './kill-loop.ts';
 
 const { values } = parseArgs({
   options: {
@@ -14,17 +14,22 @@ const { values } = parseArgs({
     'kills-per-run': { type: 'string', default: '10' },
     only: { type: 'string' },
     order: { type: 'string', multiple: true, default: ['none', 'key'] },
+    aggregate: { type: 'string', multiple: true, default: ['no', 'yes'] },
   },
 });
 const killsWanted = Number(values.kills);
 const perRun = Number(values['kills-per-run']);
 /** So many broken runs are enough: a command that cannot even start would be tried for ever. */
 const BROKEN_MAX = 5;
+const mix: KillMix = {
+  orders: values.order as ('none' | 'key')[],
+  aggregates: values.aggregate.map((answer) => answer === 'yes'),
+};
 const startedMs = Date.now();
 const runs: KillRun[] = [];
 let kills = 0;
 for (let seed = Number(values.only ?? values.seed); kills < killsWanted; seed += 1) {
-  const run = await killLoop(seed, perRun, values.order as ('none' | 'key')[]);
+  const run = await killLoop(seed, perRun, mix);
   runs.push(run);
   kills += run.kills;
   console.log(JSON.stringify(run));

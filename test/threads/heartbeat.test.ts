@@ -14,7 +14,7 @@ it.each([
 ])('$name', ({ atMs, found }) => {
   const { hearts, monitor } = open();
   hearts[1].isBusy = true;
-  expect(monitor.findHanging(0, 1000)).toBeNull();
+  for (let nowMs = 0; nowMs < 1000; nowMs += 250) expect(monitor.findHanging(nowMs, 1000)).toBeNull();
   expect(monitor.findHanging(atMs, 1000)).toBe(found);
 });
 
@@ -23,8 +23,17 @@ it('a beat starts the time anew, and a thread without work never hangs', () => {
   hearts[1].isBusy = true;
   monitor.findHanging(0, 1000);
   hearts[1].beat();
-  expect(monitor.findHanging(5000, 1000)).toBeNull();
+  for (let nowMs = 900; nowMs < 1900; nowMs += 250) expect(monitor.findHanging(nowMs, 1000)).toBeNull();
   hearts[1].isBusy = false;
-  expect(monitor.findHanging(9000, 1000)).toBeNull();
-  expect(monitor.findHanging(99_000, 1000)).toBeNull();
+  for (let nowMs = 1900; nowMs < 9000; nowMs += 250) expect(monitor.findHanging(nowMs, 1000)).toBeNull();
+});
+
+it('a process that stood still as a whole has no hanging thread: nobody could beat, and nobody could look', () => {
+  const { hearts, monitor } = open();
+  hearts[1].isBusy = true;
+  monitor.findHanging(0, 30_000);
+  expect(monitor.findHanging(3_600_000, 30_000)).toBeNull();
+  for (let nowMs = 3_600_250; nowMs < 3_629_000; nowMs += 250)
+    expect(monitor.findHanging(nowMs, 30_000)).toBeNull();
+  expect(monitor.findHanging(3_630_000, 30_000)).toBe(1);
 });
