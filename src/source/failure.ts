@@ -18,7 +18,7 @@ import { MillraceError } from '../errors.ts';
  * | denied      | 403 AccessDenied                                       | the same; while listing the run ends         |
  * | archived    | InvalidObjectState                                     | the same                                     |
  * | unreadable  | what a repetition cannot mend, for this object         | the same                                     |
- * | setup       | no such bucket, wrong keys, wrong region, TLS          | the run ends, exit 2                         |
+ * | setup       | no such bucket, wrong keys, another region, TLS        | the run ends, exit 2                         |
  */
 export type FailureKind =
   | 'throttle'
@@ -40,10 +40,18 @@ export class S3Failure extends Error {
   readonly awsCode: string;
   /** Offset of the service's clock against ours, for `skew`. */
   readonly clockOffsetMs: number | null;
+  /** Where the bucket is, when it was asked for in another region; else null. */
+  readonly bucketRegion: string | null;
   constructor(
     kind: FailureKind,
     message: string,
-    details: { status?: number; awsCode?: string; clockOffsetMs?: number | null; cause?: unknown } = {},
+    details: {
+      status?: number;
+      awsCode?: string;
+      clockOffsetMs?: number | null;
+      bucketRegion?: string | null;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'S3Failure';
@@ -51,6 +59,7 @@ export class S3Failure extends Error {
     this.status = details.status ?? 0;
     this.awsCode = details.awsCode ?? '';
     this.clockOffsetMs = details.clockOffsetMs ?? null;
+    this.bucketRegion = details.bucketRegion ?? null;
   }
 }
 
@@ -67,6 +76,8 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   InternalError: 'transient',
   RequestTimeout: 'transient',
   OperationAborted: 'transient',
+  // A new bucket, whose name is not known everywhere yet.
+  TemporaryRedirect: 'transient',
   ExpiredToken: 'credentials',
   ExpiredTokenException: 'credentials',
   TokenRefreshRequired: 'credentials',
@@ -123,15 +134,36 @@ export function failureOf(error: unknown): S3Failure {
   if (error instanceof MillraceError) throw error;
   if (!(error instanceof Error)) return new S3Failure('transient', String(error));
   if (error.name === 'AbortError' || isBug(error)) throw error;
-  const sdk = error as Error & { $metadata?: { httpStatusCode?: number }; code?: unknown; Code?: unknown };
+  const sdk = error as SdkError;
   const status = sdk.$metadata?.httpStatusCode ?? 0;
   const isNamedByService = sdk.$metadata !== undefined || KIND_BY_CODE[error.name] !== undefined;
   const awsCode = isNamedByService ? error.name : String(sdk.code ?? sdk.Code ?? error.name);
-  return new S3Failure(kindOf(status, awsCode, error.message), error.message, {
+  const bucketRegion = (isRedirect(status) && sdk.$response?.headers?.['x-amz-bucket-region']) || null;
+  const message = withRegion(error.message, bucketRegion);
+  return new S3Failure(kindOf(status, awsCode, error.message), message, {
     status,
     awsCode,
+    bucketRegion,
     cause: error,
   });
+}
+
+/** What an exception of the SDK, or of a socket, may carry. */
+type SdkError = Error & {
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
+  readonly code?: unknown;
+  readonly Code?: unknown;
+};
+
+/** Whether an answer of this status may mean that the bucket is in another region. */
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 307 || status === 400;
+}
+
+/** Adds the way out to what S3 says. */
+export function withRegion(message: string, bucketRegion: string | null): string {
+  return bucketRegion === null ? message : `${message}, the bucket is in region ${bucketRegion}`;
 }
 
 /** One line for people: what could not be done, why. @param what For example `read s3://bucket/key`. */

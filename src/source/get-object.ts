@@ -16,7 +16,7 @@ import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { type AnswerBody, bodyOf, readWhole } from '../aws/http-body.ts';
 import { type HttpAnswer, HttpClient, type Origin } from '../aws/http-client.ts';
-import { failureOf, kindOf, S3Failure } from './failure.ts';
+import { failureOf, isRedirect, kindOf, S3Failure, withRegion } from './failure.ts';
 import type { SourceObject } from './object.ts';
 import type { Clock } from './retry.ts';
 
@@ -60,6 +60,7 @@ interface Route {
   readonly pathPrefix: string;
   readonly headers: Record<string, string>;
   readonly signer: SignatureV4;
+  readonly region: string;
 }
 
 /** Sorts answers into bodies and failures: the half that both ways share. */
@@ -111,11 +112,14 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
     transports.set(name, transport);
     return transport;
   };
+  /** Regions of buckets that said that they are elsewhere. */
+  const regions = new Map<string, string>();
+  const isFollowing = client.config.followRegionRedirects;
   let clockOffsetMs = 0;
   const routeOf = (bucket: string): Promise<Route | null> => {
     let route = routes.get(bucket);
     if (route === undefined) {
-      route = findRoute(client, bucket, transportTo);
+      route = findRoute(client, bucket, regions.get(bucket), transportTo);
       route.catch(() => routes.delete(bucket));
       routes.set(bucket, route);
     }
@@ -127,7 +131,15 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
         throw failureOf(error);
       });
       if (route === null) return getThroughSdk(client, options, object, start, end, signal);
-      return getDirectly(options, route, clockOffsetMs, object, start, end, signal);
+      try {
+        return await getDirectly(options, route, clockOffsetMs, object, start, end, signal);
+      } catch (error) {
+        const region = error instanceof S3Failure ? error.bucketRegion : null;
+        if (!isFollowing || region === null || region === route.region) throw error;
+        if (regions.get(object.bucket) !== region) routes.delete(object.bucket);
+        regions.set(object.bucket, region);
+        return this.get(object, start, end, signal);
+      }
     },
     close() {
       for (const transport of transports.values()) transport.close();
@@ -143,10 +155,14 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
   };
 }
 
-/** Lets the SDK build a request for the bucket and looks at it before it is signed or sent. Null: it would sign in another way. */
+/**
+ * Lets the SDK build a request for the bucket and looks at it before it is signed or sent. Null: it would sign in another way.
+ * @param elsewhere The bucket's region where it is not the client's. The SDK's own redirects go the same way.
+ */
 async function findRoute(
   client: S3Client,
   bucket: string,
+  elsewhere: string | undefined,
   transportTo: (origin: Origin) => Transport,
 ): Promise<Route | null> {
   const probeKey = 'k';
@@ -154,6 +170,15 @@ async function findRoute(
   let route: Route | null = null;
   const isSession = /--x-s3$/.test(bucket);
   if (isSession || /^arn:[^:]*:s3::/.test(bucket)) return null;
+  if (elsewhere !== undefined) {
+    command.middlewareStack.add(
+      (next, context) => (args) => {
+        context.__s3RegionRedirect = elsewhere;
+        return next(args);
+      },
+      { step: 'initialize', name: 'millraceRegion' },
+    );
+  }
   command.middlewareStack.add(
     (_next, context) => async (args) => {
       const request = args.request as HttpRequest;
@@ -187,6 +212,7 @@ async function findRoute(
             uriEscapePath: false,
             applyChecksum: true,
           }),
+          region,
         };
       }
       return { response: {}, output: { $metadata: {} } };
@@ -291,17 +317,21 @@ async function readFailure(
   const text = await readWhole(body, ERROR_BODY_BYTES_MAX).then(String, () => '');
   const element = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] ?? '';
   const awsCode = element('Code') || (status === 412 ? 'PreconditionFailed' : '');
+  const region = headers['x-amz-bucket-region'] || element('Region');
+  const bucketRegion = (isRedirect(status) && region) || null;
   const hints = [
     element('Message') || `HTTP status ${status}`,
     element('StorageClass') && `storage class ${element('StorageClass')}`,
-    headers['x-amz-bucket-region'] && [301, 307, 400].includes(status)
-      ? `the bucket is in region ${headers['x-amz-bucket-region']}`
-      : '',
   ];
   const serviceMs = Date.parse(headers.date ?? '');
-  return new S3Failure(kindOf(status, awsCode, hints[0]!), hints.filter(Boolean).join(', '), {
-    status,
-    awsCode,
-    clockOffsetMs: Number.isNaN(serviceMs) ? null : serviceMs - clock.unixMs(),
-  });
+  return new S3Failure(
+    kindOf(status, awsCode, hints[0]!),
+    withRegion(hints.filter(Boolean).join(', '), bucketRegion),
+    {
+      status,
+      awsCode,
+      bucketRegion,
+      clockOffsetMs: Number.isNaN(serviceMs) ? null : serviceMs - clock.unixMs(),
+    },
+  );
 }

@@ -27,6 +27,7 @@ it.each<[number, string, string, FailureKind]>([
   [403, 'InvalidObjectState', '', 'archived'],
   [403, 'SignatureDoesNotMatch', '', 'setup'],
   [301, 'PermanentRedirect', '', 'setup'],
+  [307, 'TemporaryRedirect', '', 'transient'],
   [400, 'SomethingNew', '', 'unreadable'],
 ])('sorts %i %j %j as %s', (status, code, message, kind) => {
   expect(kindOf(status, code, message)).toBe(kind);
@@ -65,4 +66,14 @@ it('reads what the SDK and sockets throw', () => {
   expect(failureOf(denied)).toMatchObject({ kind: 'denied', awsCode: 'AccessDenied', status: 403 });
   const nobody = Object.assign(new Error('no credentials'), { name: 'CredentialsProviderError' });
   expect(failureOf(nobody).kind).toBe('setup');
+  const elsewhere = Object.assign(new Error('not here'), {
+    name: 'PermanentRedirect',
+    $metadata: { httpStatusCode: 301 },
+    $response: { headers: { 'x-amz-bucket-region': 'ap-south-1' } },
+  });
+  expect(failureOf(elsewhere)).toMatchObject({
+    kind: 'setup',
+    bucketRegion: 'ap-south-1',
+    message: 'not here, the bucket is in region ap-south-1',
+  });
 });

@@ -4,7 +4,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { HttpResponse } from '@smithy/protocol-http';
 import { describe, expect, it } from 'vitest';
 import { bodyOf, readWhole } from '../../src/aws/http-body.ts';
-import type { Origin } from '../../src/aws/http-client.ts';
+import type { HttpAnswer, Origin } from '../../src/aws/http-client.ts';
 import { S3Failure } from '../../src/source/failure.ts';
 import { createObjectGetter, escapeKey, type Transport } from '../../src/source/get-object.ts';
 import { systemClock } from '../../src/source/retry.ts';
@@ -20,12 +20,17 @@ interface Sent {
 const HEADERS = { etag: '"1"', 'content-range': 'bytes 10-19/100', 'content-length': '10' };
 const bodyStream = () => Readable.from([Buffer.from('0123456789')]);
 
-/** A client and a transport whose requests go nowhere. */
-function client(config: Record<string, unknown>) {
+/** A client and a transport whose requests go nowhere. @param elsewhere Answers requests to some hosts in another way. */
+function client(
+  config: Record<string, unknown>,
+  elsewhere: (hostname: string) => HttpAnswer | null = () => null,
+) {
   const sent: Sent[] = [];
   const open = ({ hostname }: Origin): Transport => ({
     request: async ({ path, headers }) => {
       sent.push({ hostname, path, headers });
+      const answer = elsewhere(hostname);
+      if (answer !== null) return answer;
       return { status: 206, headers: HEADERS, body: bodyOf(bodyStream()) };
     },
     close: () => {},
@@ -107,6 +112,53 @@ describe('createObjectGetter', () => {
       ),
     });
     expect([(await readWhole(body)).toString(), crc32]).toEqual(['0123456789', null]);
+  });
+
+  /** What S3 says of a bucket in another region: in a header, or in its document alone. */
+  const redirects = {
+    'a header': { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'ap-south-1' } },
+    'the document': { status: 400, code: 'AuthorizationHeaderMalformed', headers: {} },
+  };
+  const answerOf = ({ status, code, headers }: (typeof redirects)['a header' | 'the document']) => {
+    const region = status === 400 ? '<Region>ap-south-1</Region>' : '';
+    const text = `<Error><Code>${code}</Code><Message>not here</Message>${region}</Error>`;
+    return {
+      status,
+      headers: headers as Record<string, string>,
+      body: bodyOf(Readable.from([Buffer.from(text)])),
+    };
+  };
+
+  it.each(Object.entries(redirects))('follows a bucket to its region, as %s says', async (_, redirect) => {
+    const { made, sent, open } = client({ followRegionRedirects: true }, (hostname) =>
+      hostname.includes('eu-west-1') ? answerOf(redirect) : null,
+    );
+    const getter = createObjectGetter(made, { clock: systemClock, open });
+    // Side by side, as downloads are: each of them may be the first to learn it.
+    await Promise.all([1, 2, 3].map(() => getter.get(object, 10, 20, signal)));
+    expect(sent.length).toBeLessThanOrEqual(6);
+    await getter.get(object, 10, 20, signal);
+    expect(sent.at(-2)!.hostname).toBe('my-bucket.s3.ap-south-1.amazonaws.com');
+    expect(sent.at(-1)).toMatchObject({
+      hostname: 'my-bucket.s3.ap-south-1.amazonaws.com',
+      headers: { authorization: expect.stringContaining('/ap-south-1/s3/aws4_request') },
+    });
+    await getter.get({ ...object, bucket: 'other' }, 10, 20, signal).catch(() => {});
+    expect(sent.filter(({ hostname }) => hostname === 'other.s3.eu-west-1.amazonaws.com').length).toBe(1);
+  });
+
+  it.each([
+    { name: 'it has an endpoint of its own', config: { endpoint: 'http://127.0.0.1:9000' }, requests: 1 },
+    { name: 'the region that is named says the same', config: { followRegionRedirects: true }, requests: 2 },
+  ])('names the region and ends where $name', async ({ config, requests }) => {
+    const { made, sent, open } = client(config, () => answerOf(redirects['a header']));
+    const getter = createObjectGetter(made, { clock: systemClock, open });
+    await expect(getter.get(object, 10, 20, signal)).rejects.toMatchObject({
+      kind: 'setup',
+      awsCode: 'PermanentRedirect',
+      message: 'not here, the bucket is in region ap-south-1',
+    });
+    expect(sent.length).toBe(requests);
   });
 
   it('uses the whole SDK where buckets want sessions', async () => {
