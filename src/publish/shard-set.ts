@@ -16,7 +16,10 @@ import { type Batch, type BatchLimits, ShardQueues } from './shard-queues.ts';
 
 /** With aggregation a batch holds at most this many records; more would not make requests cheaper. */
 const AGGREGATED_BATCH_RECORDS = 32 * 1024;
-/** Payload of a batch is at most what a known shard takes in this time, so that the pace stays smooth. */
+/**
+ * Payload of a batch is at most what a shard takes in this time, so that the pace stays smooth, and the batch in the processor's cache:
+ * with batches of megabytes aggregation costs half as much again (docs/PERFORMANCE.md).
+ */
 const BATCH_SECONDS_OF_SHARD = 0.5;
 /** Part of an aggregated record that is payload when its records are as small as records get. */
 const AGGREGATED_PAYLOAD_SHARE = 0.5;
@@ -140,11 +143,9 @@ export class ShardSet {
   }
 }
 
-function batchLimits({ rules, traits }: PublishSetup): BatchLimits {
+function batchLimits({ rules }: PublishSetup): BatchLimits {
   const { aggregateBytesMax } = rules;
-  const shardBytes = traits.isOnDemand
-    ? Number.POSITIVE_INFINITY
-    : KINESIS.shardBytesPerSecond * BATCH_SECONDS_OF_SHARD;
+  const shardBytes = KINESIS.shardBytesPerSecond * BATCH_SECONDS_OF_SHARD;
   if (aggregateBytesMax === null) {
     return {
       recordCountMax: rules.batchRecordsMax,
