@@ -66,7 +66,7 @@ export function parseBenchOptions(words: readonly string[], raw: RawFlags): Benc
       `Expected no arguments, but received ${words.join(' ')}. Name sources with --source.`,
     );
   const sources = reader.list('source');
-  const stream = reader.text('stream');
+  const stream = raw.stream ?? null;
   const isSourceEmbedded = sources.length === 0 && raw.inventory === undefined;
   const embeddedSource = {
     sizeBytes: reader.size('size', MIB, 1024 * 1024 * MIB, 512e6),
@@ -112,10 +112,10 @@ function readBackfill(
     ([name]) => Object.hasOwn(known, name) && !KEEPING_FLAGS.has(name),
   );
   const flags = {
-    stream: BENCH_STREAM,
     timeout: TIMEOUT_DEFAULT,
     ...(isSourceEmbedded && { 'partition-key': '/user' }),
     ...Object.fromEntries(passed),
+    stream: reader.text('stream') ?? BENCH_STREAM,
   };
   try {
     return parseBackfillOptions(sources, flags);

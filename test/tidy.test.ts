@@ -26,7 +26,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/verify-options.ts': 'by hand only: to be written with the tests of verify',
   'src/commands/': 'test/commands',
   'src/bench.ts': 'test/commands/bench.test.ts',
-  'src/bench-options.ts': 'test/commands/bench.test.ts',
   'src/demo.ts': 'test/commands',
   'src/engine.ts': 'test/commands',
   'src/run-report.ts': 'test/commands',
