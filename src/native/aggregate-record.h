@@ -75,7 +75,8 @@ struct Scratch {
     return plain != nullptr;
   }
 };
-inline thread_local Scratch scratch;
+/** Asked for once a call: each look at a thread's own variable is a call into the loader. */
+inline thread_local Scratch threadScratch;
 
 /** Size of a Record message without its tag and length. */
 inline uint32_t recordBytes(const Place& place, uint32_t dataBytes) {
@@ -97,7 +98,7 @@ struct Chosen {
 inline const uint8_t* hashOf(const uint8_t* frame) { return frame + FRAME_HASH_HIGH; }
 
 /** First walk: as many frames as fit into `aggregateBytesMax`, at least one. */
-inline Chosen choose(const uint8_t* frame, uint32_t countMax, uint32_t aggregateBytesMax) {
+inline Chosen choose(Scratch& scratch, const uint8_t* frame, uint32_t countMax, uint32_t aggregateBytesMax) {
   Chosen chosen;
   chosen.isShort = !scratch.keys.clear() || !scratch.explicitKeys.clear();
   while (chosen.frames < countMax && !chosen.isShort) {
@@ -131,7 +132,7 @@ inline Chosen choose(const uint8_t* frame, uint32_t countMax, uint32_t aggregate
 }
 
 /** Second walk: magic and protobuf. The checksum's place is left open. */
-inline uint8_t* writeAggregate(uint8_t* to, const uint8_t* frame, const Chosen& chosen) {
+inline uint8_t* writeAggregate(const Scratch& scratch, uint8_t* to, const uint8_t* frame, const Chosen& chosen) {
   to = putLiteral(to, "\xf3\x89\x9a\xc2");
   for (uint32_t i = 0; i < scratch.keys.size(); i++) {
     const KeyRef& key = scratch.keys.at(i);

@@ -62,6 +62,7 @@ uint8_t* writeAlone(uint8_t* to, bool isFirst, const uint8_t* frame, const Frame
 template <typename Body, bool IS_PLAIN>
 struct Encoder {
   const Request& request;
+  Scratch& scratch = threadScratch;
   Written written;
   Pending pending;
   uint8_t* to;
@@ -103,7 +104,7 @@ struct Encoder {
       to = Body::openEntry(to, isFirst, aggregateEntry(), dataBytes);
       isFirst = false;
       uint8_t* proto = to + MAGIC_BYTES;
-      to = writeAggregate(to, frame, chosen) + CHECKSUM_BYTES;
+      to = writeAggregate(scratch, to, frame, chosen) + CHECKSUM_BYTES;
       to = Body::closeEntry(to, aggregateEntry());
       pending.add(proto, chosen.protoBytes);
     } else {
@@ -111,7 +112,7 @@ struct Encoder {
       if (pending.plainBytes + dataBytes > scratch.plainMax) flush();
       if (!scratch.holdPlain(dataBytes)) return false;
       uint8_t* start = scratch.plain + pending.plainBytes;
-      writeAggregate(start, frame, chosen);
+      writeAggregate(scratch, start, frame, chosen);
       pending.plainBytes += dataBytes;
       pending.add(start + MAGIC_BYTES, chosen.protoBytes);
     }
@@ -125,7 +126,7 @@ struct Encoder {
     const uint32_t aggregateBytesMax =
         request.aggregateBytesMax < request.requestBytesMax ? request.aggregateBytesMax : request.requestBytesMax;
     while (written.frames < request.count && written.entries < ENTRIES_MAX) {
-      const Chosen chosen = choose(frame, request.count - written.frames, aggregateBytesMax);
+      const Chosen chosen = choose(scratch, frame, request.count - written.frames, aggregateBytesMax);
       written.isShort = chosen.isShort;
       if (chosen.isShort) break;
       const FrameHeader first = loadHeader(frame);

@@ -81,6 +81,8 @@ struct Drain {
   View<uint64_t> starts;
   View<uint32_t> rows;
   napi_value buffers;
+  /** Of the thread's `pointers`. */
+  uint8_t** slots;
 
   uint8_t* pointerOf(size_t shard) const {
     napi_handle_scope scope;
@@ -100,14 +102,14 @@ struct Drain {
     const uint64_t payloadAfter = uint64_t(row[PAYLOAD]) + payload;
     const bool isFull = uint64_t(row[USED]) + header.frameBytes > row[CAPACITY] || row[COUNT] >= row[COUNT_MAX] ||
                         (row[COUNT] > 0 && payloadAfter > row[PAYLOAD_MAX]);
-    if (!isFull && pointers.slots[shard] == nullptr) pointers.slots[shard] = pointerOf(shard);
-    if (isFull || pointers.slots[shard] == nullptr) {
+    if (!isFull && slots[shard] == nullptr) slots[shard] = pointerOf(shard);
+    if (isFull || slots[shard] == nullptr) {
       result.status = SHARD_FULL;
       result.shardIndex = uint32_t(shard);
       result.frameBytes = header.frameBytes;
       return false;
     }
-    copyFrame(pointers.slots[shard] + row[USED], frame, header.frameBytes);
+    copyFrame(slots[shard] + row[USED], frame, header.frameBytes);
     row[USED] += header.frameBytes;
     row[COUNT] += 1;
     row[PAYLOAD] = uint32_t(payloadAfter);
@@ -148,12 +150,13 @@ struct Drain {
 
 napi_value drain(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
-  Drain job{env, viewOf<uint8_t>(env, args[0]), viewOf<uint64_t>(env, args[1]), viewOf<uint32_t>(env, args[2]), args[3]};
+  const View<uint64_t> starts = viewOf<uint64_t>(env, args[1]);
   View<double> out = viewOf<double>(env, args[4]);
-  if (!pointers.clear(job.starts.length / 2)) {
+  if (!pointers.clear(starts.length / 2)) {
     napi_throw_error(env, nullptr, "Cannot drain a lane: out of memory");
     return nullptr;
   }
+  const Drain job{env, viewOf<uint8_t>(env, args[0]), starts, viewOf<uint32_t>(env, args[2]), args[3], pointers.slots};
   const Drained result = job.run();
   out.data[0] = result.status;
   out.data[1] = result.shardIndex;
