@@ -23,7 +23,6 @@ function grep(paths: readonly string[], pattern: RegExp): string[] {
 const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/cli.ts': 'test/commands',
   'src/options.ts': 'test/commands/bad-input.test.ts and flags.test.ts',
-  'src/verify-options.ts': 'by hand only: to be written with the tests of verify',
   'src/commands/': 'test/commands',
   'src/bench.ts': 'test/commands/bench.test.ts',
   'src/demo.ts': 'test/commands',
@@ -43,8 +42,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/aws/http-body.ts': 'test/aws/http-client.test.ts',
   'src/aws/http-connection.ts': 'test/aws/http-client.test.ts',
   'src/local/': 'test/local',
-  'src/report/format-status.ts': 'test/commands',
-  'src/report/format-verify.ts': 'test/commands',
   'src/publish/put-records.ts': 'test/publish/publisher.test.ts',
   'src/publish/shard-set.ts': 'test/publish/publisher.test.ts',
   'src/publish/stream-probe.ts': 'test/commands',

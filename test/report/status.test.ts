@@ -83,6 +83,79 @@ describe('the status of a run', () => {
     expect([status.rate?.bytes, status.processes, status.left, status.etaMs]).toEqual([10, 2, null, null]);
   });
 
+  it('reckons with stored bytes: of a compressed object nothing counts before its end', async () => {
+    const disk = new MemoryDisk();
+    const clock = { ms: T0 };
+    const journal = await begin(disk, clock);
+    journal.append({ kind: 'listed', objects: 2, bytes: 2000, complete: true });
+    const plain = journal.pin({ bucket: 'b', key: 'a', etag: '', size: 1000 });
+    const packed = journal.pin({ bucket: 'b', key: 'b.gz', etag: '', size: 1000 });
+    for (let n = 1; n <= 10; n += 1) {
+      clock.ms += 1000;
+      const part = tally({ lines: 100 * n, records: 100 * n, bytes: 7000 * n });
+      journal.append({ kind: 'progress', id: packed, offset: 8000 * n, tally: part });
+      await deliver(journal, plain, n * 50 - 50, n * 50);
+    }
+    const during = await readStatus(JOURNAL, { files: disk, holder: somebody });
+    // 500 of 2,000 stored bytes in 10 s, though 80,000 were decompressed.
+    expect(during).toMatchObject({
+      ...{ objects: { done: 0, begun: 2 }, left: { objects: 2, bytes: 2000 } },
+      records: { delivered: 1100 },
+      etaMs: Math.round((1500 / (450 / 9)) * 1000),
+    });
+    journal.append({ kind: 'object-done', id: packed, tally: tally({ records: 1000 }) });
+    clock.ms += 1000;
+    await journal.commit();
+    const after = await readStatus(JOURNAL, { files: disk, holder: somebody });
+    expect(after).toMatchObject({ objects: { done: 1, begun: 1 }, left: { objects: 1, bytes: 1000 } });
+    expect(after.etaMs).toBeLessThan(during.etaMs!);
+  });
+
+  it('counts objects that could not be read among the settled, and leaves them out of what is left', async () => {
+    const disk = new MemoryDisk();
+    const journal = await begin(disk, { ms: T0 });
+    journal.append({ kind: 'listed', objects: 3, bytes: 3000, complete: true });
+    const [good, bad] = ['a', 'b'].map((key) => ({ bucket: 'b', key, etag: '', size: 1000 }));
+    journal.append({ kind: 'object-done', object: good!, tally: tally() });
+    const refused = tally({ rejected: 1, codes: { OBJECT_CHANGED: 1 } });
+    journal.append({ kind: 'object-done', object: bad!, tally: refused, failed: 'OBJECT_CHANGED' });
+    await journal.commit();
+    expect(await readStatus(JOURNAL, { files: disk, holder: nobody })).toMatchObject({
+      ...{ state: 'killed', objects: { listed: 3, done: 1, failed: 1, begun: 0 } },
+      ...{ deadLetters: 1, lines: { read: 0, rejectedByCode: { OBJECT_CHANGED: 1 } } },
+      left: { objects: 1, bytes: 1000 },
+    });
+  });
+
+  it('says nothing of what is left before the listing is complete', async () => {
+    const disk = new MemoryDisk();
+    const journal = await begin(disk, { ms: T0 });
+    journal.append({ kind: 'listed', objects: 7, bytes: 70, complete: false });
+    await journal.commit();
+    expect(await readStatus(JOURNAL, { files: disk, holder: somebody })).toMatchObject({
+      ...{ objects: { listed: 7 }, bytes: { listed: 70 }, left: null, etaMs: null },
+    });
+  });
+
+  it('names the damaged line of a journal, and counts torn bytes at its end', async () => {
+    const disk = new MemoryDisk();
+    const journal = await begin(disk, { ms: T0 });
+    const id = journal.pin({ bucket: 'b', key: 'a', etag: '', size: 300 });
+    for (const start of [0, 100, 200]) await deliver(journal, id, start, start + 100);
+    const content = Buffer.from(disk.content(JOURNAL)!);
+    disk.put(JOURNAL, Buffer.concat([content, Buffer.from('{"kind":"segm')]));
+    const torn = await readStatus(JOURNAL, { files: disk, holder: nobody });
+    expect([torn.tornBytes, torn.records.delivered]).toEqual([13, 30]);
+    const lines = content.toString().split('\n');
+    const damaged = lines.findIndex((line) => line.includes('"kind":"segment"'));
+    lines[damaged] = lines[damaged]!.replace('"start":0', '"start":1');
+    disk.put(JOURNAL, lines.join('\n'));
+    await expect(readStatus(JOURNAL, { files: disk, holder: nobody })).rejects.toMatchObject({
+      ...{ code: 'MILLRACE_JOURNAL', exitCode: 2 },
+      message: expect.stringMatching(new RegExp(`line ${damaged + 1} is damaged`)),
+    });
+  });
+
   it.each([
     { name: 'running', end: null, holder: somebody, state: 'running' },
     { name: 'killed', end: null, holder: nobody, state: 'killed' },

@@ -1,0 +1,42 @@
+/** How far a run is, as people read it. */
+import { expect, it } from 'vitest';
+import { formatStatus } from '../../src/report/format-status.ts';
+import type { RunStatus } from '../../src/report/status.ts';
+
+const STATUS: RunStatus = {
+  ...{ run: 'orders-1', journal: 'a.journal', state: 'running', status: null, pid: 42, processes: 1 },
+  ...{ createdAt: '', startedAt: '', updatedAt: '' },
+  objects: { listed: 1200, done: 1000, failed: 2, begun: 3 },
+  lines: { read: 5000, blank: 4, rejected: 6, rejectedByCode: { SCHEMA: 6 } },
+  records: { delivered: 4990, ambiguous: 0 },
+  bytes: { listed: 2e6, settled: 1.5e6, published: 1.6e6 },
+  deadLetters: 6,
+  rate: { records: 1000, bytes: 320_000 },
+  left: { objects: 198, bytes: 500_000 },
+  etaMs: 90_000,
+  tornBytes: 0,
+};
+
+it('shows all that is known', () => {
+  expect(formatStatus(STATUS).split('\n')).toEqual([
+    'Run orders-1: running, process 42',
+    '  journal      a.journal',
+    '  objects      1,000 done, 3 begun, 2 failed, of 1,200',
+    '  lines        5,000 read, 4 blank, 6 rejected',
+    '  records      4,990 delivered',
+    '  bytes        1.5 MB settled, 1.6 MB published',
+    '  dead letters 6',
+    '  left         198 objects, 500 kB',
+    '  rate         1,000 records/s, 320 kB/s',
+    '  time to go   1m 30s',
+  ]);
+});
+
+it('leaves out what cannot be known', () => {
+  const unknown = { pid: null, rate: null, left: null, etaMs: null, state: 'killed' } as const;
+  const objects = { ...STATUS.objects, listed: null };
+  const text = formatStatus({ ...STATUS, ...unknown, objects });
+  expect(text).toMatch(/^Run orders-1: killed\n/);
+  expect(text).toContain('2 failed, of unknown\n');
+  expect(text).not.toMatch(/left|rate|time to go/);
+});
