@@ -5,6 +5,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Bench } from 'tinybench';
 
 /** One round of one contender. */
@@ -22,6 +24,8 @@ export interface Subject {
   readonly run: () => unknown;
 }
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 const ROUNDS = 5;
 const WARM_UP_MS = 100;
 const ROUND_MS = 180;
@@ -40,6 +44,8 @@ export function takeTurns(subjects: readonly Subject[], isSmoke: boolean): Map<s
 }
 
 function measureRound({ itemsPerCall, run }: Subject, isSmoke: boolean): Measured {
+  // What one contender leaves behind is not collected on the next one's time.
+  collectGarbage();
   const cpuBefore = process.cpuUsage();
   const samplesMs = calls(run, isSmoke ? 0 : ROUND_MS).sort((one, other) => one - other);
   const { user, system } = process.cpuUsage(cpuBefore);
