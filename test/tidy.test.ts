@@ -43,8 +43,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/aws/http-connection.ts': 'test/aws/http-client.test.ts',
   'src/local/': 'test/local',
   'src/publish/put-records.ts': 'test/publish/publisher.test.ts',
-  'src/publish/shard-set.ts': 'test/publish/publisher.test.ts',
-  'src/publish/stream-probe.ts': 'test/commands',
   'src/source/object.ts': 'types only',
   'src/publish/setup.ts': 'types only',
   'src/stream/': 'test/stream',

@@ -199,10 +199,7 @@ export class ShardQueues {
       const result = codec.drain(lane, this.table);
       if (result.status !== 'shard-full') return;
       if (this.table.buffers[result.shardIndex]) this.#retire(result.shardIndex);
-      this.#install(
-        result.shardIndex,
-        this.#pool.take(Math.max(result.frameBytes, Math.min(bytes, OPEN_BYTES_MIN)), true)!,
-      );
+      this.#install(result.shardIndex, this.#pool.take(Math.max(result.frameBytes, bytes), true)!);
       this.#openedAtMs[result.shardIndex] = nowMs;
     }
   }
