@@ -1,13 +1,14 @@
 /**
  * Compare: two multisets of records, the source's and the stream's, and where they differ.
  * Takes  both sides, readable several times; a key.
- * Gives  counts and examples of what is missing, doubled, foreign, altered.
+ * Gives  counts and examples of what is missing, doubled, foreign, altered; or a failure where the source does not hold still.
  * Owns   the order of the passes and the memory: two bucket tables, then one record table of at most `memoryBytesMax`.
  * Never  keeps records. See docs/VERIFY.md for the arithmetic.
  *
  * First pass: both sides into buckets. Equal sums end it. Otherwise, round by round over the unequal buckets: the source fills
  * the table, the stream takes from it, and if anything is left the source is read once more to name it.
  */
+import { MillraceError } from '../errors.ts';
 import { FRAME, FRAME_KIND } from '../ring/layout.ts';
 import { BUCKET_BITS, type BucketRound, hasBucket, unequalRounds } from './buckets.ts';
 import { createDigester, type Digester, sumsEqual } from './digest.ts';
@@ -138,9 +139,14 @@ class Search {
       onPhase?.({ name: 'locate', round: number, rounds, step });
     const table = new RecordTable(round.sourceRecords);
     phase('source');
+    let added = 0;
     await source.scan((frames) => {
-      this.#forEach(frames, round, (_, aLow, bLow, bHigh) => table.add(aLow, bLow, bHigh));
+      this.#forEach(frames, round, (_, aLow, bLow, bHigh) => {
+        // The table has room for what the first pass counted; of more than that only the number matters.
+        if (++added <= round.sourceRecords) table.add(aLow, bLow, bHigh);
+      });
     }, this.#signal);
+    if (added !== round.sourceRecords) throw changedFailure(added, round);
     phase('stream');
     await stream.scan((frames, locate) => this.#take(frames, locate, round, table), this.#signal);
     const missing = table.leftCount();
@@ -222,6 +228,13 @@ class Search {
       },
     };
   }
+}
+
+/** What is not there the second time would be missed by nobody: no verdict may rest on it. */
+function changedFailure(added: number, { sourceRecords, bucketCount }: BucketRound): MillraceError {
+  const seen = `${sourceRecords} records the first time and ${added} the second time, in ${bucketCount} buckets`;
+  const message = `The source changed while it was read: ${seen}; verify again when nobody writes to it`;
+  return new MillraceError('MILLRACE_SOURCE', message, { exitCode: 3 });
 }
 
 const views = new WeakMap<Uint8Array, DataView>();

@@ -92,8 +92,10 @@ function wireOf(failure: unknown, signal: AbortSignal | undefined): WireError {
   return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3 }).toWire();
 }
 
-function warningsOf({ outsideHashRange, undecodable }: Comparison): string[] {
+function warningsOf({ source, outsideHashRange, undecodable }: Comparison): string[] {
   const warnings: string[] = [];
+  if (source.records === 0)
+    warnings.push('There is no record in the source that could be missing on the stream: nothing is proved.');
   if (outsideHashRange > 0) {
     warnings.push(
       `${outsideHashRange} aggregated records lie on shards that do not own their hash keys: the Kinesis Client Library drops such records.`,

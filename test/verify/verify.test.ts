@@ -138,6 +138,33 @@ describe.each([
   });
 });
 
+it.each([
+  { name: 'fewer', later: OBJECTS.slice(1) },
+  { name: 'more', later: [...OBJECTS, OBJECTS[0]!] },
+  { name: 'no', later: [] },
+])(
+  'fails where the source gives $name records the second time: such a comparison would be no proof',
+  async ({ later }) => {
+    const f = await fixture();
+    await f.put(RECORDS.filter((_, i) => i !== 7));
+    let scans = 0;
+    const source: VerifyOptions['source'] = {
+      scan: (...args) => sourceOf(scans++ === 0 ? OBJECTS : later).scan(...args),
+    };
+    const report = await check(f, { source });
+    expect(report).toMatchObject({ status: 'failed', error: { code: 'MILLRACE_SOURCE', exitCode: 3 } });
+    expect(report.error!.message).toContain('The source changed while it was read');
+  },
+);
+
+it('warns that nothing is proved by a source without records', async () => {
+  const f = await fixture(1);
+  await f.put(RECORDS.slice(0, 10));
+  const report = await check(f, { source: sourceOf([]) });
+  expect(report).toMatchObject({ status: 'match', foreign: 10 });
+  expect(report.warnings).toEqual([expect.stringContaining('no record in the source')]);
+});
+
 const { addon, reason } = loadAddon();
 /** Without the addon the name says why the native half is not run. */
 const DECODERS = addon === null ? (['portable'] as const) : (['native', 'portable'] as const);
