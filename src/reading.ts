@@ -30,6 +30,8 @@ import type { ParseMessage, ParseReceipt, ParseSetup, ParseTask } from './thread
 
 export interface ReadingOptions {
   readonly sources: readonly string[];
+  /** Lines of the SOURCE `-`. Default: those of standard input. */
+  readonly stdin?: AsyncIterable<string>;
   readonly options: RecordOptions;
   readonly s3: S3Client;
   readonly budget: Budget;
@@ -167,9 +169,7 @@ export class Reading {
         modifiedBeforeMs: options.modifiedBeforeMs ?? undefined,
       },
       tally: this.listTally,
-      ...(sources.includes('-') && {
-        stdin: createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
-      }),
+      ...(sources.includes('-') && { stdin: this.#given.stdin ?? stdinLines() }),
       ...(options.inventory !== null && { inventory: readInventory(s3, options.inventory, { signal }) }),
       // In order mode objects are carried in listing order.
       ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
@@ -199,4 +199,9 @@ export class Reading {
     const message = `s3://${object.bucket}/${object.key}: ${why}`;
     this.#given.books.failObject(object, 'OBJECT_CHANGED', message);
   }
+}
+
+/** Opened with the first line that is asked for: a reader of lines loses what comes before somebody listens. */
+export async function* stdinLines(): AsyncGenerator<string> {
+  yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
 }

@@ -100,8 +100,9 @@ export class FastS3Server {
   }
 
   #route(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const [, name = '', ...rest] = url.pathname.split('/');
+    // Not by URL, which would take `..` in a key for a step up.
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    const [, name = '', ...rest] = path.split('/');
     const key = decodeURIComponent(rest.join('/'));
     const isHead = request.method === 'HEAD';
     const operation =
@@ -143,7 +144,7 @@ export class FastS3Server {
       this.#object(bucket, key, request, response, fault);
       return;
     }
-    const body = isHead ? undefined : listXml(listPage(name, bucket, url.searchParams));
+    const body = isHead ? undefined : listXml(listPage(name, bucket, new URLSearchParams(query)));
     response.writeHead(200, { 'content-type': 'application/xml', 'x-amz-bucket-region': 'us-east-1' });
     response.end(body);
   }
