@@ -34,6 +34,11 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'local-s3': { cases: 1, contenders: ['fast S3'] },
   'local-kinesis': { cases: 1, contenders: ['684 B, discard'] },
   'stream-reader': { cases: 3, contenders: ['stock SDK', 'readStream, digest'] },
+  publish: {
+    cases: 5,
+    contenders: ['stock SDK', 'publisher, aggregated', 'pacing'],
+    zero: '% of publisher CPU',
+  },
   'verify-memory': { cases: 1, contenders: ['verify'] },
   'throttle-storm': { cases: 1, contenders: ['one publisher'], zero: 'records lost' },
   'end-to-end': { cases: 1, contenders: ['millrace --aggregate'] },
