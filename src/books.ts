@@ -48,7 +48,7 @@ interface UnitBook {
   /** Plain: the segment. Compressed: null. */
   readonly segment: Segment | null;
   readonly tally: Tally;
-  /** Compressed: offset in the decompressed bytes behind the part's last line. */
+  /** Offset behind the part's last line. Plain: the segment's end, or where it was cut. */
   endOffset: number;
   isSettled: boolean;
 }
@@ -111,7 +111,7 @@ export class Books {
     const book = this.#book(segment);
     book.segmentsBegun++;
     if (segment.format !== 'plain') return;
-    segment.unit = this.#openUnit(book, segment, 0);
+    segment.unit = this.#openUnit(book, segment, segment.end);
   }
 
   /** Opens the unit of the next part of a compressed object. */
@@ -125,7 +125,7 @@ export class Books {
   /** Adds what a parser found in a piece. */
   addTally(found: PieceTally): void {
     const unit = this.ledger.item(found.unit);
-    unit.endOffset = Math.max(unit.endOffset, found.endOffset);
+    if (unit.segment === null) unit.endOffset = Math.max(unit.endOffset, found.endOffset);
     const part = newTally({
       lines: found.lines,
       blank: found.blank,
@@ -206,6 +206,13 @@ export class Books {
     this.#closeIfSettled(book);
   }
 
+  /** The process takes no more of a plain segment: it settles up to `offset`, behind its last line that was scanned. */
+  cutSegment(segment: Segment, offset: number): void {
+    this.closeScan(segment.unit);
+    if (offset >= segment.end) this.endSegment(segment, false);
+    else this.ledger.item(segment.unit).endOffset = offset;
+  }
+
   /** The object cannot be carried to its end. Counted once. */
   failObject(object: SourceObject, code: RejectCode, message: string): void {
     const book = this.#open.get(nameOf(object)) ?? this.#openBook(object, 0);
@@ -224,6 +231,10 @@ export class Books {
 
   /** All of the object was delivered by earlier processes. */
   skipObject(object: SourceObject): void {
+    const earlier = this.#earlier.get(nameOf(object));
+    // The process that journaled its last segment died before it said so.
+    if (earlier) this.#options.journal?.append({ kind: 'object-done', id: earlier.id });
+    this.#earlier.delete(nameOf(object));
     this.counts.objectsSkipped++;
     this.counts.objectBytesDone += object.size;
   }
@@ -234,21 +245,22 @@ export class Books {
     for (const unit of settled) {
       unit.isSettled = true;
       unit.book.unitsOpen--;
-      if (unit.segment) this.#settleSegment(unit.book, unit.segment, unit.tally);
+      if (unit.segment) this.#settleSegment(unit.book, unit.segment, unit);
       else this.#settleParts(unit.book);
       this.#closeIfSettled(unit.book);
     }
     return settled.length > 0;
   }
 
-  #settleSegment(book: ObjectBook, segment: Segment, part: Tally): void {
-    addTally(book.tally, part);
+  #settleSegment(book: ObjectBook, { start, end }: Segment, { endOffset, tally }: UnitBook): void {
+    addTally(book.tally, tally);
     // Of a failed object no further segment counts as done: its last line may be missing.
     if (book.failedCode !== null) return;
-    book.segmentsSettled++;
-    if (book.segmentCount === 1) return;
-    const { start, end } = segment;
-    this.#options.journal?.append({ kind: 'segment', id: this.#pin(book), start, end, tally: part });
+    if (endOffset === end) {
+      book.segmentsSettled++;
+      if (book.segmentCount === 1) return;
+    }
+    this.#options.journal?.append({ kind: 'segment', id: this.#pin(book), start, end: endOffset, tally });
   }
 
   /** Moves the watermark over every settled part that has no unsettled one before it. */
@@ -330,9 +342,13 @@ function countReject(sums: Tally, code: RejectCode): void {
   sums.codes[code] = (sums.codes[code] ?? 0) + 1;
 }
 
-function segmentsDone(earlier: PartialObject, segmentBytes: number): number {
+/** Whole segments among what is done. */
+function segmentsDone({ done, size }: PartialObject, segmentBytes: number): number {
   let count = 0;
-  for (const [start, end] of earlier.done) count += Math.ceil((end - start) / segmentBytes);
+  for (const [start, end] of done) {
+    const behind = end >= size ? Math.ceil(size / segmentBytes) : Math.floor(end / segmentBytes);
+    count += Math.max(0, behind - Math.ceil(start / segmentBytes));
+  }
   return count;
 }
 

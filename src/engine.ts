@@ -151,14 +151,13 @@ class Run {
 
   /** Downloads and parses until the sources are exhausted or the run is ended. */
   async #feed(): Promise<void> {
-    await Promise.race([this.#reading.download(), this.#ended.promise]);
-    // An ended run takes no new segment; what is on its way goes on to the parsers, within the drain's time.
-    if (this.#ending) this.#reading.stop();
-    if (this.#ending && !canDrain(this.#ending)) return;
-    await Promise.race([
-      this.#reading.idle(),
-      this.#ending ? sleep(ENGINE.drainMs / 4) : this.#ended.promise,
-    ]);
+    const download = this.#reading.download().catch((error: unknown) => this.#end(asFailure(error)));
+    await Promise.race([download, this.#ended.promise]);
+    if (!this.#ending) await Promise.race([this.#reading.idle(), this.#ended.promise]);
+    if (!this.#ending) return;
+    // What was downloaded goes on to the parsers, within the drain's time.
+    this.#reading.abort(this.#ending);
+    if (canDrain(this.#ending)) await Promise.race([this.#reading.idle(), sleep(ENGINE.drainMs / 4)]);
   }
 
   /** Lets the publishers finish: all that is in the lanes, or after an early end what can be done in the drain's time. */
@@ -398,6 +397,7 @@ class Run {
     this.#reading.abort(this.#ending ?? new Error('The run has ended'));
     this.#setPhase(PHASE.STOP);
     try {
+      this.#reading.cutSegments();
       this.#books.settle();
       await this.#committing;
       if (!this.#ending) this.#assertBalanced();

@@ -34,16 +34,29 @@ interface Stream {
   isOver: boolean;
 }
 
+/** A plain segment on its way. */
+interface OpenUnit {
+  readonly segment: Segment;
+  /** Pieces at the parsers. */
+  pieces: number;
+  /** Whether no more will come. */
+  hasEnded: boolean;
+  /** Offset behind its last piece; null before the first. */
+  reached: number | null;
+  /** Lines are missing between its pieces: they were too long to be kept. */
+  hasGap: boolean;
+}
+
 export class ParsePool implements SourceSink {
   #pool: Piscina<ParseTask, ParseReceipt> | null = null;
   readonly #books: Books;
   readonly #onFailure: (error: MillraceError) => void;
-  /** Plain segments: pieces at the parsers, and whether more will come. */
-  readonly #units = new Map<number, { pieces: number; hasEnded: boolean }>();
+  readonly #units = new Map<number, OpenUnit>();
   readonly #streams = new Map<Segment, Stream>();
   readonly #coordinates = new WeakMap<SourceObject, string>();
   readonly #tasks = new Set<Promise<void>>();
   #sequence = 0;
+  #isStopped = false;
 
   constructor(options: ParsePoolOptions) {
     this.#books = options.books;
@@ -65,12 +78,33 @@ export class ParsePool implements SourceSink {
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
   }
 
+  /** Takes nothing more: what still comes is let go, and the parsers of compressed objects are told that no more follows. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const stream of this.#streams.values()) if (!stream.isOver) this.#tell(stream, { kind: 'abort' });
+  }
+
+  /** After `stop`: cuts each plain segment behind its last line that came, if the parsers have dealt with all of them. */
+  cutSegments(): void {
+    for (const [unit, { segment, pieces, reached, hasGap }] of this.#units) {
+      if (pieces > 0 || reached === null || hasGap) continue;
+      this.#units.delete(unit);
+      this.#books.cutSegment(segment, reached);
+    }
+  }
+
   begin(segment: Segment): void {
+    if (this.#isStopped) return;
     this.#books.beginSegment(segment);
-    if (segment.format === 'plain') this.#units.set(segment.unit, { pieces: 0, hasEnded: false });
+    if (segment.format !== 'plain') return;
+    this.#units.set(segment.unit, { segment, pieces: 0, hasEnded: false, reached: null, hasGap: false });
   }
 
   parcel(parcel: Parcel): void {
+    if (this.#isStopped) {
+      releaseParcel(parcel);
+      return;
+    }
     const { format, pieces } = parcel;
     const [first] = pieces;
     if (format === 'plain') this.#runPlain(parcel);
@@ -79,10 +113,14 @@ export class ParsePool implements SourceSink {
   }
 
   oversize(segment: Segment, line: OversizeLine): void {
+    if (this.#isStopped) return;
+    const unit = this.#units.get(segment.unit);
+    if (unit) unit.hasGap = true;
     this.#books.rejectOversize(oversizeReject(line, segment.unit));
   }
 
   end(segment: Segment, error: MillraceError | null): void {
+    if (this.#isStopped) return;
     const unit = this.#units.get(segment.unit);
     if (segment.format === 'plain' && unit) {
       unit.hasEnded = true;
@@ -104,7 +142,12 @@ export class ParsePool implements SourceSink {
 
   #runPlain(parcel: Parcel): void {
     const pieces = parcel.pieces.map((piece) => this.#raw(piece, piece.segment.unit));
-    for (const { unit } of pieces) this.#units.get(unit)!.pieces++;
+    for (const { unit, objectOffset, length } of pieces) {
+      const open = this.#units.get(unit)!;
+      open.pieces++;
+      if (open.reached !== null && open.reached !== objectOffset) open.hasGap = true;
+      open.reached = objectOffset + length;
+    }
     this.#run({ kind: 'plain', sequence: this.#sequence++, pieces }, parcel.pieces[0]!, [], (receipt) => {
       for (const tally of receipt.tallies) {
         this.#books.addTally(tally);

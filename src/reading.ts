@@ -13,7 +13,7 @@ import type { Books } from './books.ts';
 import type { Budget } from './budget.ts';
 import type { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
-import type { JournalState } from './journal/state.ts';
+import { doneTo, type JournalState } from './journal/state.ts';
 import { LetterSource } from './letter-source.ts';
 import { ENGINE } from './limits.ts';
 import type { RecordOptions } from './options.ts';
@@ -120,14 +120,16 @@ export class Reading {
     await this.#parsePool.idle();
   }
 
-  /** Takes no new segment. */
-  stop(): void {
+  /** Takes nothing more: downloads end where they are, the parsers go on with what they have been given. */
+  abort(reason: unknown): void {
     this.#source.stop();
+    this.#abort.abort(reason);
+    this.#parsePool.stop();
   }
 
-  /** Ends all downloads now. */
-  abort(reason: unknown): void {
-    this.#abort.abort(reason);
+  /** After `abort`, when the publishers are at rest: segments count as done up to where their lines have been dealt with. */
+  cutSegments(): void {
+    this.#parsePool.cutSegments();
   }
 
   /** Ends the parser threads, whatever they are doing. */
@@ -182,14 +184,8 @@ export class Reading {
   #resume(object: SourceObject): ObjectResume | null {
     const lookup = this.#given.journal?.lookup(object);
     if (lookup?.kind !== 'partial' || lookup.object.done.length === 0) return null;
-    const { done, size } = lookup.object;
-    const { segmentBytes } = this.#given.options;
-    const isDone = (index: number) => {
-      const start = index * segmentBytes;
-      const end = Math.min(size, start + segmentBytes);
-      return done.some(([from, to]) => from <= start && end <= to);
-    };
-    return { format: 'plain', isDone };
+    const { object: known } = lookup;
+    return { format: 'plain', deliveredTo: (start) => doneTo(known, start) };
   }
 
   /** The run knows this key in another version: neither is mixed with the other. */

@@ -176,6 +176,42 @@ it('parts of a compressed object move the watermark in the order of their bytes 
   expect(settle(4)).toEqual([{ kind: 'object-done', id: 0, tally: sums(4) }]);
 });
 
+it.each([
+  { name: 'of several', size: 250, index: 1, cut: 140 },
+  { name: 'that is all of its object', size: 90, index: 0, cut: 40 },
+])('a segment $name that is cut settles up to there, and its object stays open', ({ size, index, cut }) => {
+  const { books, entries, acknowledge } = setUp();
+  const segment = segmentsOf(objectOf(size))[index]!;
+  books.beginSegment(segment);
+  books.addTally(piece(segment.unit, 2));
+  books.cutSegment(segment, cut);
+  expect([books.settle(), entries]).toEqual([false, []]);
+  acknowledge(segment.unit, 2);
+  expect([books.settle(), [...books.openObjects]]).toEqual([true, [segment.object]]);
+  expect(entries).toEqual([{ kind: 'segment', id: 0, start: segment.start, end: cut, tally: sums(2) }]);
+});
+
+it('a segment that is cut at its end, or in the next one behind its last line, has ended', () => {
+  const { books, entries, acknowledge } = setUp();
+  const segments = segmentsOf(objectOf(150));
+  for (const [segment, cut] of [
+    [segments[0]!, 103],
+    [segments[1]!, 150],
+  ] as const) {
+    // biome-ignore format: one line
+    books.beginSegment(segment);
+    books.addTally(piece(segment.unit, 1));
+    books.cutSegment(segment, cut);
+    acknowledge(segment.unit, 1);
+  }
+  books.settle();
+  expect(entries).toEqual([
+    { kind: 'segment', id: 0, start: 0, end: 100, tally: sums(1) },
+    { kind: 'segment', id: 0, start: 100, end: 150, tally: sums(1) },
+    { kind: 'object-done', id: 0, tally: sums(2) },
+  ]);
+});
+
 it('a failed object is closed once, with one letter, when all that was read of it is settled', () => {
   const { books, entries, letters, acknowledge } = setUp();
   const [first, second] = segmentsOf(objectOf(150)) as [Segment, Segment];
@@ -267,6 +303,26 @@ it.each([
   expect([pins, books.counts.tally]).toEqual([[], sums(2)]);
 });
 
+it('a resumed plain object that was cut within a segment is done when the rest of it is, and not before', () => {
+  const { books, entries, acknowledge } = setUp();
+  const [, cut, last] = segmentsOf(objectOf(250)) as [Segment, Segment, Segment];
+  books.resume(cut.object, partial(250, { done: [[0, 140]], tally: sums(3) }));
+  for (const segment of [{ ...cut, start: 140 }, last]) {
+    expect(entries.some((entry) => entry.kind === 'object-done')).toBe(false);
+    books.beginSegment(segment);
+    books.addTally(piece(segment.unit, 1));
+    books.closeScan(segment.unit);
+    books.endSegment(segment, false);
+    acknowledge(segment.unit, 1);
+    books.settle();
+  }
+  expect(entries).toEqual([
+    { kind: 'segment', id: 5, start: 140, end: 200, tally: sums(1) },
+    { kind: 'segment', id: 5, start: 200, end: 250, tally: sums(1) },
+    { kind: 'object-done', id: 5, tally: sums(5) },
+  ]);
+});
+
 it('a resumed compressed object goes on from its watermark and counts on from its tally', () => {
   const { books, entries, acknowledge } = setUp();
   const [segment] = segmentsOf(objectOf(50), 'gzip') as [Segment];
@@ -291,4 +347,12 @@ it('an object that earlier processes delivered counts as skipped, with its bytes
   books.skipObject(objectOf(50));
   expect(books.counts).toMatchObject({ objectsSkipped: 1, objectsDone: 0, objectBytesDone: 50 });
   expect(entries).toEqual([]);
+});
+
+it('an object whose last segment was journaled, but not its end, is closed when it is skipped', () => {
+  const { books, entries } = setUp();
+  books.resume(objectOf(50), partial(50, { done: [[0, 50]], tally: sums(2) }));
+  books.skipObject(objectOf(50));
+  expect(books.counts).toMatchObject({ objectsSkipped: 1, objectBytesDone: 50 });
+  expect(entries).toEqual([{ kind: 'object-done', id: 5 }]);
 });

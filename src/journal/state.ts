@@ -241,6 +241,11 @@ export class JournalState {
   }
 }
 
+/** Up to where everything from byte `start` on is done; `start` itself where nothing is. */
+export function doneTo({ done }: Pick<PartialObject, 'done'>, start: number): number {
+  return done.find(([from, to]) => from <= start && start < to)?.[1] ?? start;
+}
+
 /** What of [0, size) is left to do, in order. @param size Infinity where the decompressed size is not known. */
 export function remaining(object: Pick<PartialObject, 'done' | 'offset'>, size: number): Range[] {
   const left: Range[] = [];

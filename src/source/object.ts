@@ -24,7 +24,8 @@ export type Format = 'plain' | 'gzip' | 'zstd';
 
 /**
  * The unit of work and of resume. A plain object has ceil(size / segmentBytes) segments; segment [start, end) owns the lines
- * whose first byte lies in it. A compressed object is one segment of all its stored bytes.
+ * whose first byte lies in it, and starts later where an earlier process delivered its first lines. A compressed object is one
+ * segment of all its stored bytes.
  * `format`, `end` and `count` are settled before the first event of the segment reaches a sink, and constant from then on.
  */
 export interface Segment {

@@ -12,8 +12,8 @@ import type { Format, Segment, SourceObject } from './object.ts';
 /** What an earlier process of the run has done with an object. */
 export interface ObjectResume {
   readonly format: Format;
-  /** Whether the segment is safely delivered. @param index 0-based. */
-  isDone(index: number): boolean;
+  /** Up to where everything from byte `start` on is safely delivered; `start` itself where nothing is. */
+  deliveredTo(start: number): number;
 }
 
 export interface PlannerOptions {
@@ -43,6 +43,10 @@ interface ObjectPlan {
 
 export function segmentCount(object: SourceObject, format: Format, segmentBytes: number): number {
   return format === 'plain' ? Math.ceil(object.size / segmentBytes) : 1;
+}
+
+function deliveredTo({ resume }: ObjectPlan, start: number): number {
+  return resume === null ? start : resume.deliveredTo(start);
 }
 
 export class Planner {
@@ -142,7 +146,7 @@ export class Planner {
         continue;
       }
       const count = segmentCount(plan.object, plan.format ?? 'plain', this.#options.segmentBytes);
-      while (plan.next < count && plan.resume?.isDone(plan.next)) plan.next++;
+      while (plan.next < count && this.#isDone(plan)) plan.next++;
       if (plan.failure !== null || plan.next >= count) {
         this.#open.splice(at, 1);
         continue;
@@ -157,8 +161,8 @@ export class Planner {
     const { object, objectIndex } = plan;
     const index = plan.next++;
     const isWhole = plan.format !== null && plan.format !== 'plain';
-    const start = index * segmentBytes;
-    const end = isWhole ? object.size : Math.min(object.size, start + segmentBytes);
+    const end = isWhole ? object.size : Math.min(object.size, (index + 1) * segmentBytes);
+    const start = isWhole ? 0 : deliveredTo(plan, index * segmentBytes);
     const segment = {
       object,
       objectIndex,
@@ -173,6 +177,12 @@ export class Planner {
     this.#plans.set(segment, plan);
     this.#options.onIssue(segment);
     return segment;
+  }
+
+  /** Whether all of the next segment was delivered by earlier processes. */
+  #isDone(plan: ObjectPlan): boolean {
+    const start = plan.next * this.#options.segmentBytes;
+    return deliveredTo(plan, start) >= Math.min(plan.object.size, start + this.#options.segmentBytes);
   }
 
   async #openNextObject(): Promise<void> {
@@ -197,7 +207,7 @@ export class Planner {
     };
     if (known !== null && format !== null) {
       const count = segmentCount(object, format, segmentBytes);
-      while (plan.next < count && known.isDone(plan.next)) plan.next++;
+      while (plan.next < count && this.#isDone(plan)) plan.next++;
       if (plan.next === count) return onObjectSkipped(object);
     }
     this.#open.push(plan);

@@ -89,6 +89,7 @@ export class Inflation {
       task.fromOffset,
       Buffer.from(task.coordinate),
       () => tally!,
+      () => !input.isAborted,
     );
     if (tally !== null) post({ ...(tally as PieceTally), error: input.isAborted ? null : error });
     // What the decoder did not want to see any more is settled too, or its blocks would never be used again.
@@ -98,12 +99,16 @@ export class Inflation {
     return [];
   }
 
-  /** @returns Why the object could not be read to its end, or null. */
+  /**
+   * @param isWhole Asked at the end: of an object that is given up the last line may be a part of one.
+   * @returns Why the object could not be read to its end, or null.
+   */
   async #cutLines(
     content: AsyncIterable<Uint8Array> | readonly Uint8Array[],
     fromOffset: number,
     coordinate: Uint8Array,
     current: () => PieceTally,
+    isWhole: () => boolean = () => true,
   ): Promise<string | null> {
     const cutter = this.#cutter(fromOffset, coordinate, current);
     // A segment that starts at `fromOffset` begins with the byte before it: that is where it sees that a line starts there.
@@ -118,7 +123,7 @@ export class Inflation {
       if (error instanceof Error && error.name === 'StoppedError') throw error;
       return error instanceof Error ? error.message : String(error);
     }
-    cutter.end();
+    if (isWhole()) cutter.end();
     return null;
   }
 

@@ -19,6 +19,7 @@ import { type CorpusObject, corpus } from './corpus.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 export const SECRETS = ['canary-secret-2b7e151628aed2a6', 'canary-token-abf7158809cf4f3c'];
 const STREAM = 'chaos';
+export const SEGMENT_BYTES = 64 * 1024;
 /** Small requests, so that many are in flight when a process dies. */
 const BATCH_RECORDS = 40;
 /** The same in bytes, for requests whose records are aggregated: half of it is what a batch may hold (src/publish/shard-set.ts). */
@@ -131,7 +132,7 @@ export class World {
       's3://source/p/',
       ...['--stream', STREAM, '--journal', this.journal, '--dead-letter', this.letters],
       ...['--s3-endpoint-url', this.s3.endpoint, '--kinesis-endpoint-url', this.kinesis.endpoint],
-      ...['--json', '--quiet', '--segment-size', '64KiB', '--memory', '128MiB'],
+      ...['--json', '--quiet', '--segment-size', `${SEGMENT_BYTES / 1024}KiB`, '--memory', '128MiB'],
       ...['--parsers', '2', '--publishers', '2', '--in-flight', '2'],
       ...(flags.includes('--aggregate')
         ? ['--batch-bytes', String(AGGREGATED_BATCH_BYTES)]

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { readStatus } from '../../src/report/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, type FinalReport } from './checker.ts';
-import { type Ended, runOnce, SECRETS, World } from './harness.ts';
+import { type Ended, runOnce, SECRETS, SEGMENT_BYTES, World } from './harness.ts';
 import { expectedOf } from './oracle.ts';
 
 const SLOW = [{ kind: 'delay' as const, name: 'slow', delayMs: 60, probability: 0.8 }];
@@ -73,6 +73,34 @@ describe('a signal', () => {
     120_000,
   );
 });
+
+it('a stop in the middle of segments and compressed objects journals how far each came: nothing is sent twice', async () => {
+  const random = seeded(5);
+  // Bodies take seconds, so that a signal meets many of them half way.
+  const s3Faults = [{ kind: 'slow' as const, name: 'slow-body', bytesPerSecond: 120_000 }];
+  const world = await World.open({ random, scale: 3, s3Faults });
+  try {
+    const ended: Ended[] = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      const atMs = 200 + random() * 300;
+      const one = await runOnce(world, [], { signals: [{ signal: 'SIGTERM', afterPuts: 8, atMs }] });
+      ended.push(one);
+      expect([one.exitCode, JSON.parse(one.stdout).records.repeatable], one.stderr).toEqual([143, 0]);
+      expect(await world.unjournaled()).toBe(0);
+    }
+    expect(world.s3.stats().faultsFired['slow-body']).toBeGreaterThan(0);
+    const entries = world.journalText().trimEnd().split('\n').map((line) => JSON.parse(line)); // biome-ignore format: one step a call
+    const isCut = ({ kind, end }: { kind: string; end: number }) =>
+      kind === 'segment' && end % SEGMENT_BYTES > 0;
+    const sizes = new Set(entries.filter(({ kind }) => kind === 'object').map(({ size }) => size));
+    expect(entries.filter((entry) => isCut(entry) && !sizes.has(entry.end)).length).toBeGreaterThan(0);
+    expect(entries.some(({ kind }) => kind === 'progress')).toBe(true);
+    world.s3.setFaults([]);
+    await finishAndCheck(world, 0, ended);
+  } finally {
+    await world.close();
+  }
+}, 120_000);
 
 describe('a thread', () => {
   const place = String.raw`at s3://source/p/\S+, bytes \d+ to \d+`;

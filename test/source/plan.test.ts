@@ -105,16 +105,27 @@ describe('Planner', () => {
 
   it('leaves out what the journal knows, and says which objects were done', async () => {
     const known: Record<string, ObjectResume> = {
-      done: { format: 'plain', isDone: () => true },
-      half: { format: 'plain', isDone: (index) => index % 2 === 0 },
-      gz: { format: 'gzip', isDone: () => false },
-      gzDone: { format: 'gzip', isDone: (index) => index === 0 },
+      done: { format: 'plain', deliveredTo: () => 25 },
+      half: { format: 'plain', deliveredTo: (start) => (start % 20 === 0 ? start + 10 : start) },
+      part: { format: 'plain', deliveredTo: (start) => Math.max(start, 14) },
+      gz: { format: 'gzip', deliveredTo: (start) => start },
+      gzDone: { format: 'gzip', deliveredTo: () => 25 },
     };
     const resume = ({ key }: SourceObject) => known[key] ?? null;
-    const { made, skipped } = planner({ done: 25, half: 45, gz: 25, gzDone: 25, fresh: 5 }, { resume });
+    const { made, skipped } = planner(
+      { done: 25, half: 45, part: 25, gz: 25, gzDone: 25, fresh: 5 },
+      { resume },
+    );
     const given: (string | null)[] = [];
-    for (let i = 0; i < 4; i++) given.push(show(await made.next()));
-    expect(given).toEqual(['half#1/5 10-20', 'half#3/5 30-40', 'gz#0/1 0-25', 'fresh#0/1 0-5']);
+    for (let i = 0; i < 6; i++) given.push(show(await made.next()));
+    expect(given).toEqual([
+      'half#1/5 10-20',
+      'half#3/5 30-40',
+      'part#1/3 14-20',
+      'part#2/3 20-25',
+      'gz#0/1 0-25',
+      'fresh#0/1 0-5',
+    ]);
     expect(skipped).toEqual(['done', 'gzDone']);
   });
 

@@ -46,8 +46,12 @@ async function runWhole(kind: Kind, stored: readonly Uint8Array[], fromOffsets =
   return { ...opened, errors: tallies.map(({ error }) => error), tallies };
 }
 
-/** Sends the pieces over a port as the main thread does. @returns Also the tallies that came back over it. */
-async function runStream(kind: Kind, stored: readonly Uint8Array[], fromOffset = 0) {
+/**
+ * Sends the pieces over a port as the main thread does.
+ * @param isWhole False gives the object up behind the last piece.
+ * @returns Also the tallies that came back over it.
+ */
+async function runStream(kind: Kind, stored: readonly Uint8Array[], fromOffset = 0, isWhole = true) {
   const opened = open(stored);
   const { port1, port2 } = new MessageChannel();
   const output: StreamOutput[] = [];
@@ -58,9 +62,10 @@ async function runStream(kind: Kind, stored: readonly Uint8Array[], fromOffset =
     });
   });
   for (const [i, piece] of opened.pieces.entries()) {
-    const isLast = i === opened.pieces.length - 1;
+    const isLast = isWhole && i === opened.pieces.length - 1;
     port1.postMessage({ kind: 'piece', piece, isLast } satisfies StreamInput);
   }
+  if (!isWhole) port1.postMessage({ kind: 'abort' } satisfies StreamInput);
   const task = {
     kind: 'stream',
     sequence: 0,
@@ -152,6 +157,19 @@ describe.each<Kind>(['gzip', 'zstd'])('%s', (kind) => {
       expect([whole.scanned.get(0), whole.errors]).toEqual([{ from, text: rest }, [null]]);
       expect([stream.texts().join(''), stream.errors]).toEqual([rest, [null, null]]);
     }
+  });
+
+  it('counts only whole lines of what is given up, and calls that no error', async () => {
+    const stored = ['1\n22\n3', '33\n4444'].map((half) => pack(kind, Buffer.from(half)));
+    const between = await runStream(kind, stored.slice(0, 1), 0, false);
+    const within = await runStream(kind, [stored[0]!, stored[1]!.subarray(0, 10)], 0, false);
+    for (const { tallies, texts, errors } of [between, within]) {
+      expect('1\n22\n').toContain(texts().join(''));
+      expect(tallies.at(-1)?.endOffset).toBe(texts().join('').length);
+      expect(errors.filter((error) => error !== null)).toEqual([]);
+    }
+    const whole = await runStream(kind, stored);
+    expect([whole.texts().join(''), whole.errors]).toEqual(['1\n22\n333\n4444', [null, null]]);
   });
 
   it('keeps no line that is too long, but says where it was', async () => {
