@@ -7,21 +7,17 @@
  */
 import { strictEqual } from 'node:assert/strict';
 import { parseArgs } from 'node:util';
-import { LANE_CELL } from '../src/ring/layout.ts';
-import { createLane } from '../src/ring/producer.ts';
 import { openScanner } from '../src/scan/open.ts';
-import type { RecordRules, ScanLanes, Scanner } from '../src/scan/scanner.ts';
 import { createJudge } from '../src/scan/schema.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';
+import { oneLane, rulesFor, scanAll } from './scanning.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
 const { values: flags } = parseArgs({
   options: { keep: { type: 'string' }, smoke: { type: 'boolean', default: false } },
 });
 const WORKLOAD_BYTES = flags.smoke ? 40_000 : 8 << 20;
-const PIECE_BYTES = 1 << 20;
-const COORDINATE = Buffer.from('0123456789a');
 const text = { type: 'string' };
 
 const SCHEMAS: Readonly<Record<string, object>> = {
@@ -56,25 +52,6 @@ const SCHEMAS: Readonly<Record<string, object>> = {
   },
 };
 
-/** Scans block by block, as a parser does; the reader is as fast as can be. @returns Records. */
-function scanAll(scanner: Scanner, { buffers }: ScanLanes, bytes: Buffer): number {
-  const cells = new Int32Array(buffers[0]!);
-  let records = 0;
-  for (let start = 0; start < bytes.length; ) {
-    const limit = start + PIECE_BYTES;
-    const end = limit < bytes.length ? bytes.lastIndexOf(10, limit - 1) + 1 : bytes.length;
-    const piece = { bytes, start, end, objectOffset: start, unit: 1, coordinate: COORDINATE };
-    for (let from = start; from < end; ) {
-      const result = scanner.scan(piece, from);
-      records += result.records;
-      from = result.next;
-      cells[LANE_CELL.TAIL] = cells[LANE_CELL.HEAD]!;
-    }
-    start = end;
-  }
-  return records;
-}
-
 const figures: Figure[] = [];
 for (const [name, schema] of Object.entries(SCHEMAS)) {
   const workload = WORKLOADS.find((known) => known.name === name)!;
@@ -83,15 +60,8 @@ for (const [name, schema] of Object.entries(SCHEMAS)) {
   // Shared memory, because that is where blocks lie.
   const bytes = Buffer.from(new SharedArrayBuffer(made.length));
   bytes.set(made);
-  const rules: RecordRules = {
-    partitionKey: workload.key,
-    explicitHashKey: null,
-    onMissingKey: 'dead-letter',
-    appendNewline: false,
-    depthMax: 1024,
-    recordBytesMax: 1 << 20,
-  };
-  const lanes = { buffers: [createLane(2 << 20)], starts: new BigUint64Array(2) };
+  const rules = rulesFor(workload.key);
+  const lanes = oneLane();
   const judge = createJudge(JSON.stringify(schema), `${name}.json`);
   const plain = openScanner(rules, lanes);
   const judging = openScanner(rules, lanes, { judge });
