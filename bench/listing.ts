@@ -8,7 +8,7 @@
 import { strictEqual } from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createS3Client } from '../src/aws/clients.ts';
+import { createS3Client } from '../src/aws/s3-client.ts';
 import { startFastS3 } from '../src/local/fast-s3.ts';
 import { listObjects } from '../src/source/list.ts';
 import { type Figure, report } from './report.ts';

@@ -10,7 +10,7 @@ import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { GetRecordsCommand, GetShardIteratorCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { encodeCbor } from '../src/aws/cbor.ts';
-import { createKinesisClient } from '../src/aws/clients.ts';
+import { createKinesisClient } from '../src/aws/kinesis-client.ts';
 import { createKinesisCaller } from '../src/aws/kinesis-call.ts';
 import { Aggregate, deaggregate } from '../src/publish/kpl.ts';
 import { readStream, type StreamReader } from '../src/stream/read-stream.ts';

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createKinesisClient } from '../src/aws/clients.ts';
+import { createKinesisClient } from '../src/aws/kinesis-client.ts';
 import { createKinesisCaller } from '../src/aws/kinesis-call.ts';
 import { startLocalKinesis } from '../src/local/kinesis.ts';
 import { BufferPool } from '../src/publish/buffer-pool.ts';

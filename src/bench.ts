@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UpdateStreamModeCommand } from '@aws-sdk/client-kinesis';
-import { createKinesisClient } from './aws/clients.ts';
+import { createKinesisClient } from './aws/kinesis-client.ts';
 import { BENCH_BUCKET, BENCH_STREAM, type BenchOptions } from './bench-options.ts';
 import { type BackfillHooks, backfill } from './engine.ts';
 import { MIB } from './limits.ts';

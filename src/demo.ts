@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { createKinesisClient } from './aws/clients.ts';
+import { createKinesisClient } from './aws/kinesis-client.ts';
 import { type BackfillHooks, backfill } from './engine.ts';
 import { MIB } from './limits.ts';
 import { type LocalKinesis, startLocalKinesis } from './local/kinesis.ts';

@@ -3,7 +3,8 @@
  * Takes  verify options. Gives  the report of src/verify/verify.ts.
  * Owns   the joining of its two sides, and what a journal says about where to begin.
  */
-import { createKinesisClient, createS3Client } from './aws/clients.ts';
+import { createKinesisClient } from './aws/kinesis-client.ts';
+import { createS3Client } from './aws/s3-client.ts';
 import { MillraceError } from './errors.ts';
 import { realFiles } from './journal/files.ts';
 import { readJournal } from './journal/read.ts';

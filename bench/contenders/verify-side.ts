@@ -2,7 +2,7 @@
  * Verify side: one half of `verify` as a process of its own, so that its CPU time can be told from the other half's.
  * Takes  `source` or `stream`, and the key pointer of the workload. Gives  count and bytes of what it digested, as JSON.
  */
-import { createS3Client } from '../../src/aws/clients.ts';
+import { createS3Client } from '../../src/aws/s3-client.ts';
 import { parseBackfillOptions } from '../../src/options.ts';
 import { createSourceSide } from '../../src/source-side.ts';
 import { BUCKET_BITS } from '../../src/verify/buckets.ts';

@@ -11,7 +11,6 @@ import {
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { startFauxqs } from 'fauxqs';
 import { MIB } from '../limits.ts';
 
 /** fauxqs takes 11 MiB a request. */
@@ -30,6 +29,8 @@ export interface LocalS3 {
 
 /** @param options `port` 0 (default) takes any free one; `region` us-east-1. */
 export async function startLocalS3(options: { port?: number; region?: string } = {}): Promise<LocalS3> {
+  // Loaded here: every command's start would pay for it.
+  const { startFauxqs } = await import('fauxqs');
   const server = await startFauxqs({
     port: options.port ?? 0,
     host: '127.0.0.1',

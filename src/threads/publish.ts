@@ -4,7 +4,7 @@
  * Owns   this thread's Kinesis client. Everything else is src/publish/.
  */
 import { parentPort } from 'node:worker_threads';
-import { createKinesisClient } from '../aws/clients.ts';
+import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { createKinesisCaller } from '../aws/kinesis-call.ts';
 import { BufferPool } from '../publish/buffer-pool.ts';
 import { openCodec } from '../publish/open-codec.ts';

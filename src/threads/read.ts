@@ -4,7 +4,7 @@
  * Owns   its Kinesis client and reader while the task runs.
  * Never  throws: an Error would lose its code on the way to the main thread, so it travels in the receipt.
  */
-import { type AwsTarget, createKinesisClient } from '../aws/clients.ts';
+import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError, type WireError } from '../errors.ts';
 import type { StartPosition } from '../stream/position.ts';
 import type { ReadLimits } from '../stream/read-pace.ts';

@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import { type AwsTarget, createKinesisClient } from '../aws/clients.ts';
+import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError } from '../errors.ts';
 import { workerFile } from '../package-root.ts';
 import { listShards, streamNameOf } from '../stream/list-shards.ts';

@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { DescribeStreamSummaryCommand } from '@aws-sdk/client-kinesis';
-import { createKinesisClient } from '../aws/clients.ts';
+import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError, type WireError } from '../errors.ts';
 import { streamInput, streamNameOf } from '../stream/list-shards.ts';
 import { type ComparePhase, type Comparison, compare } from './compare.ts';

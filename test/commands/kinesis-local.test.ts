@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import { createKinesisClient } from '../../src/aws/clients.ts';
+import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { readStream } from '../../src/stream/read-stream.ts';
 import { linesOf, runCommand, SAMPLES, World } from './fixture.ts';
 

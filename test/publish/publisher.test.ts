@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createKinesisClient } from '../../src/aws/clients.ts';
+import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { createKinesisCaller } from '../../src/aws/kinesis-call.ts';
 import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createKinesisClient } from '../../src/aws/clients.ts';
+import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { MillraceError } from '../../src/errors.ts';
 import { type LocalKinesis, type LocalKinesisOptions, startLocalKinesis } from '../../src/local/kinesis.ts';
 import { listOpenShards, probeStream } from '../../src/publish/stream-probe.ts';

@@ -1,6 +1,6 @@
 /** Harness of this folder's tests: runs a download pool against the embedded S3 and keeps what the sink is told. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { createS3Client } from '../../src/aws/clients.ts';
+import { createS3Client } from '../../src/aws/s3-client.ts';
 import type { MillraceError } from '../../src/errors.ts';
 import { type Parcel, releaseParcel, type SourceSink } from '../../src/source/delivery.ts';
 import { DownloadPool, type DownloadPoolOptions } from '../../src/source/download-pool.ts';

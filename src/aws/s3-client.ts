@@ -1,0 +1,17 @@
+/**
+ * S3 client: the SDK's, as this engine wants it.
+ */
+import { S3Client } from '@aws-sdk/client-s3';
+import { type AwsTarget, clientOptions } from './target.ts';
+
+/** Path-style addressing when an endpoint is given. @param socketsMax Connections at once; default 64. */
+export function createS3Client(target: AwsTarget, socketsMax = 64): S3Client {
+  return new S3Client({
+    ...clientOptions(target, socketsMax),
+    forcePathStyle: target.endpoint !== null,
+    followRegionRedirects: target.endpoint === null,
+    // Checksums are verified where they are cheap: src/source/download.ts.
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  });
+}

@@ -1,0 +1,31 @@
+/**
+ * AWS target: how to reach AWS, as every client of the SDK is told.
+ * Takes  region, profile and endpoint. Gives  the options that all clients share; credentials come from the SDK's default chain.
+ * Owns   the choice of transport: HTTP/1.1 with keep-alive.
+ */
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+
+export interface AwsTarget {
+  /** Null: what the SDK's chain finds. */
+  readonly region: string | null;
+  readonly profile: string | null;
+  readonly endpoint: string | null;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Options of a client. The SDK's own retries are off: retry has one owner in each stage. */
+export function clientOptions({ region, profile, endpoint }: AwsTarget, socketsMax: number) {
+  const agent = { keepAlive: true, maxSockets: socketsMax };
+  return {
+    ...(region !== null && { region }),
+    ...(profile !== null && { profile }),
+    ...(endpoint !== null && { endpoint }),
+    maxAttempts: 1,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
+    }),
+  };
+}
