@@ -11,7 +11,7 @@ import { Books } from './books.ts';
 import { type Budget, planBudget } from './budget.ts';
 import type { MillraceError } from './errors.ts';
 import type { RecordOptions } from './options.ts';
-import { Reading } from './reading.ts';
+import { Reading, stdinLines } from './reading.ts';
 import { laneBytes } from './ring/layout.ts';
 import { createDoorbells } from './ring/wait.ts';
 import { scannerReason } from './scan/open.ts';
@@ -52,8 +52,11 @@ export function createSourceSide(given: SourceSideOptions): SourceSide & { progr
     isOrdered: false,
   });
   let last: Scan | null = null;
+  /** Of the SOURCE `-`: standard input gives them once, and every reading needs them. */
+  let lines: readonly string[] | undefined;
   const run = async (purpose: Purpose, signal: AbortSignal) => {
-    const scan = new Scan(given, budget, purpose);
+    if (given.sources.includes('-')) lines ??= await allOf(stdinLines());
+    const scan = new Scan(given, budget, purpose, lines);
     last = scan;
     await scan.run(signal);
     return scan;
@@ -80,6 +83,16 @@ type Purpose =
   /** `tables`: of buckets, one a parser. */
   | { readonly kind: 'digest'; readonly spec: DigestSpec; readonly tables: readonly SharedArrayBuffer[] };
 
+async function allOf(lines: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const line of lines) all.push(line);
+  return all;
+}
+
+async function* again(lines: readonly string[]): AsyncGenerator<string> {
+  yield* lines;
+}
+
 /** One pass over the sources. */
 class Scan {
   readonly #given: SourceSideOptions;
@@ -90,7 +103,12 @@ class Scan {
   readonly #reading: Reading;
   readonly #failed = Promise.withResolvers<never>();
 
-  constructor(given: SourceSideOptions, budget: Budget, purpose: Purpose) {
+  constructor(
+    given: SourceSideOptions,
+    budget: Budget,
+    purpose: Purpose,
+    lines: readonly string[] | undefined,
+  ) {
     this.#given = given;
     this.#purpose = purpose;
     const isDigest = purpose.kind === 'digest';
@@ -106,6 +124,7 @@ class Scan {
     this.#acknowledged = new Int32Array(this.#books.ledger.acknowledged);
     this.#reading = new Reading({
       sources,
+      ...(lines && { stdin: again(lines) }),
       options,
       s3,
       budget,

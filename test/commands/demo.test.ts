@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { BAD_LINES } from '../../src/local/sample-orders.ts';
+import { undocumentedFields } from './documented.ts';
 import { runCommand } from './fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-test-'));
@@ -31,6 +32,7 @@ it('demo --json prints one document, the report and its proof, and leaves nothin
       ...{ missing: 0, foreign: 0 },
     },
   });
+  expect(undocumentedFields(report)).toEqual([]);
   expect(read).toBeGreaterThan(170_000);
   // Node itself keeps compiled code there.
   expect(readdirSync(folder).filter((name) => name.startsWith('millrace'))).toEqual([]);

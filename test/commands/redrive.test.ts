@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { coordinateOf } from '../../src/parse-pool.ts';
+import { undocumentedFields } from './documented.ts';
 import { type Letter, runCommand, STREAM, World } from './fixture.ts';
 
 const ETAG = '"etag-of-the-object"';
@@ -71,6 +72,7 @@ it('delivers repaired letters under the keys that their lines would have had; wh
     records: { delivered: 1 },
     deadLetter: `${file}.again`,
   });
+  expect(undocumentedFields(report)).toEqual([]);
   const coordinate = coordinateOf({ bucket: 'bucket', key: 'a.jsonl', etag: ETAG });
   const partitionKey = `${coordinate}:${first.offset}`;
   expect(rows()).toHaveLength(GOOD.length + 2); // Of the broken lines one is well-formed: it only has no /u.

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
 import type { RunStatus } from '../../src/report/status.ts';
+import { undocumentedFields } from './documented.ts';
 import { runCommand, World } from './fixture.ts';
 
 const LINE_COUNT = 40_000;
@@ -47,6 +48,7 @@ async function runAndAsk(signal: NodeJS.Signals) {
 function expectSound(asked: RunStatus, known: Partial<RunStatus>) {
   const { lines, records, objects, bytes, left } = asked;
   expect(asked).toMatchObject({ journal: world.journal, tornBytes: expect.any(Number), ...known });
+  expect(undocumentedFields(asked)).toEqual([]);
   expect(lines).toMatchObject({ read: records.delivered + lines.rejected, blank: 0 });
   expect(lines.rejectedByCode).toEqual(lines.rejected === 0 ? {} : { INVALID_JSON: 1 });
   expect(asked.deadLetters).toBe(lines.rejected);
@@ -112,4 +114,10 @@ it.each([
   const ended = await runCommand(['status', ...args, '--json']);
   expect([ended.exitCode, ended.stdout]).toEqual([2, '']);
   expect(ended.stderr).toContain(says);
+});
+
+it('would see a field that the documentation does not name', () => {
+  expect(undocumentedFields({ run: '', records: { delivered: 0, teleported: 0 } })).toEqual([
+    'records.teleported',
+  ]);
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLICKS_KEY, clicks } from '../../bench/workloads/clicks.ts';
 import { coordinateOf } from '../../src/parse-pool.ts';
 import { Aggregate, deaggregate } from '../../src/publish/kpl.ts';
+import { undocumentedFields } from './documented.ts';
 import { linesOf, runCommand, STREAM, World } from './fixture.ts';
 
 const CLICKS = clicks({ seed: 21, lineCount: 500 });
@@ -35,11 +36,9 @@ function endpoints(): string[] {
 async function verify(args: readonly string[]) {
   const flags = ['--json', ...endpoints()];
   const ended = await runCommand(['verify', ...args, ...flags], { cwd: world.folder });
-  return {
-    exitCode: ended.exitCode,
-    stderr: ended.stderr,
-    ...(ended.stdout === '' ? {} : JSON.parse(ended.stdout)),
-  };
+  const report = ended.stdout === '' ? {} : JSON.parse(ended.stdout);
+  expect(undocumentedFields(report)).toEqual([]);
+  return { exitCode: ended.exitCode, stderr: ended.stderr, ...report };
 }
 
 function put(StreamName: string, { partitionKey, data }: Row): string {
@@ -228,6 +227,21 @@ it('follows a stream that was resharded before, during and after the backfill', 
       ...{ exitCode: 0, status: 'match', missing: 0, foreign: 0 },
       duplicated: world.records().length - 6_000,
       streamRecords: { records: world.records().length, shards: 7 },
+    });
+  } finally {
+    await world.close();
+  }
+});
+
+it('reads a list of objects on stdin as often as it has to', async () => {
+  world = await World.open({ objects: [{ key: 'a.jsonl', body: CLICKS }], shards: 1 });
+  try {
+    put(STREAM, { partitionKey: 'somebody', data: '{"of":"another producer"}' });
+    const args = ['verify', '-', '--stream', STREAM, '--from', 'trim-horizon', '--json', '--quiet'];
+    const ended = await runCommand([...args, ...endpoints()], { stdin: 's3://bucket/a.jsonl\n' });
+    expect(JSON.parse(ended.stdout)).toMatchObject({
+      ...{ status: 'differ', missing: LINES.length, foreign: 1, source: { records: LINES.length } },
+      examples: { missing: Array.from({ length: 10 }, (_, i) => placeOf(i)) },
     });
   } finally {
     await world.close();
