@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type KinesisClient, PutRecordsCommand, type PutRecordsRequestEntry } from '@aws-sdk/client-kinesis';
-import { createKinesisClient } from '../src/aws/clients.ts';
+import { createKinesisClient } from '../src/aws/kinesis-client.ts';
 import { createKinesisCaller, type KinesisCaller } from '../src/aws/kinesis-call.ts';
 import { type LocalKinesis, startLocalKinesis } from '../src/local/kinesis.ts';
 import { BufferPool } from '../src/publish/buffer-pool.ts';
