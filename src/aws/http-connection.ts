@@ -157,6 +157,7 @@ export class HttpConnection {
 
   /** Ends an exchange that is under way, too: whoever waits for it gets an HttpFailure. */
   destroy(): void {
+    this.#error ??= new HttpFailure('ECONNRESET', 'the connection was given up', this.#isOpen);
     this.#held = NO_BYTES;
     this.#socket.destroy();
   }

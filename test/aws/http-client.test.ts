@@ -365,4 +365,15 @@ describe('connections', () => {
     client.close();
     for (const one of both) await expect(one).rejects.toMatchObject({ code: 'ECONNRESET' });
   });
+
+  it('are closed with the client, and a body without a length is not taken for complete then', async () => {
+    const { port } = await serve((socket) => socket.write('HTTP/1.1 200 OK\r\n\r\nabc'));
+    const client = clientOf(port);
+    const { body } = await client.request(HEAD);
+    const reading = body.read((bytes) => {
+      setImmediate(() => client.close());
+      return bytes.length;
+    });
+    await expect(reading).rejects.toMatchObject({ code: 'ECONNRESET', isSent: true });
+  });
 });
