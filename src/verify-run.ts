@@ -34,6 +34,8 @@ export interface RunFacts {
   readonly identity: Readonly<Record<string, unknown>>;
   /** Before this time, in milliseconds since 1970, the run had put nothing. */
   readonly startedAtMs: number;
+  /** Objects that the run could not read to their end. */
+  readonly objectsFailed: number;
 }
 
 /** Clocks of this machine and the service may differ by as much. Foreign records from before the run do not disturb. */
@@ -58,7 +60,11 @@ export async function readRunFacts(path: string): Promise<RunFacts> {
       'MILLRACE_JOURNAL',
       `Cannot read journal ${path}: it is not a journal of Millrace`,
     );
-  return { identity: state.header.identity, startedAtMs: state.createdAtMs };
+  return {
+    identity: state.header.identity,
+    startedAtMs: state.createdAtMs,
+    objectsFailed: state.totals.objectsFailed,
+  };
 }
 
 /** @param facts Of the journal, or null. @throws {MillraceError} When it cannot begin; later failures are in the report. */
@@ -105,13 +111,24 @@ export async function verifyRun(
       ...watch.hooks,
     });
     watch.stop();
-    if (unreadable === 0) return report;
-    const warning = `${unreadable} objects could not be read to their end: what they hold behind that was not compared.`;
-    return { ...report, warnings: [...report.warnings, warning] };
+    return unreadable === 0 ? report : withUnreadable(report, unreadable, facts?.objectsFailed ?? 0);
   } finally {
     s3.destroy();
     kinesis.destroy();
   }
+}
+
+/** What could not be read was not compared: a match is none, unless the run could not read it either. Differences stand. */
+function withUnreadable(report: VerifyReport, unreadable: number, objectsFailed: number): VerifyReport {
+  const what =
+    unreadable === 1
+      ? '1 object could not be read to its end'
+      : `${unreadable} objects could not be read to their ends`;
+  const warnings = [...report.warnings, `${what}: what is behind that was not compared.`];
+  if (unreadable <= objectsFailed || report.status !== 'match') return { ...report, warnings };
+  const message = `Cannot verify all of the source: ${what}; repair or --exclude what is damaged, and verify again`;
+  const error = new MillraceError('MILLRACE_OBJECT_UNREADABLE', message, { exitCode: 3 }).toWire();
+  return { ...report, status: 'failed', error, warnings };
 }
 
 function startOf(options: VerifyRunOptions, facts: RunFacts | null): StartPosition {

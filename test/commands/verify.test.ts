@@ -2,6 +2,7 @@
  * What verify says after a backfill: issue 5, the real command between the embedded services.
  * Every case has a stream of its own: a copy of what the backfill brought, with one thing wrong with it.
  */
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLICKS_KEY, clicks } from '../../bench/workloads/clicks.ts';
 import { coordinateOf } from '../../src/parse-pool.ts';
@@ -243,6 +244,29 @@ it('reads a list of objects on stdin as often as it has to', async () => {
       ...{ status: 'differ', missing: LINES.length, foreign: 1, source: { records: LINES.length } },
       examples: { missing: Array.from({ length: 10 }, (_, i) => placeOf(i)) },
     });
+  } finally {
+    await world.close();
+  }
+});
+
+it('proves nothing of an object that it cannot read, unless the run could not read it either', async () => {
+  const torn = gzipSync(CLICKS).subarray(0, -100);
+  const objects = [
+    { key: 'a.jsonl', body: CLICKS },
+    { key: 'torn.gz', body: torn },
+  ];
+  world = await World.open({ objects, shards: 1 });
+  try {
+    const { report: run } = await world.report([]);
+    expect(run).toMatchObject({ exitCode: 1, objects: { done: 1, failed: 1 } });
+    const [ofRun, ofSource] = await Promise.all([
+      verify(['--journal', world.journal]),
+      verify(['s3://bucket/', '--stream', STREAM]),
+    ]);
+    const warnings = [expect.stringMatching(/^1 object could not be read to its end/)];
+    expect(ofRun).toMatchObject({ exitCode: 0, status: 'match', missing: 0, warnings });
+    expect(ofSource).toMatchObject({ exitCode: 3, status: 'failed', missing: 0, warnings });
+    expect(ofSource.error).toContain('could not be read');
   } finally {
     await world.close();
   }
