@@ -30,9 +30,6 @@ export interface PressureParts {
   readonly nowMs: () => number;
 }
 
-/** A lane with less room than this share of it has a parser that waits, or will in a moment. */
-const FULL_SHARE = 1 - 1 / 16;
-
 export class PressureGauge {
   readonly #parts: PressureParts;
   #readAtMs: number;
@@ -59,7 +56,7 @@ export class PressureGauge {
       overMs: nowMs - this.#readAtMs,
       receivedBytes: receivedBytes - this.#receivedBytes,
       parsersBusy: Math.min(1, backlog() / Math.max(1, lanes.length)),
-      lanesFull: mean(lanes.flat().map((lane) => (fill(lane) >= FULL_SHARE ? 1 : 0))),
+      parsersWaiting: mean(lanes.map((own) => (own.some(hasWaiter) ? 1 : 0))),
       requestsOut: mean(rows.map((row) => row[STAT.IN_FLIGHT]! / inFlightMax)),
       publishersHeld: mean(rows.map((row) => (row[STAT.HELD_SHARDS]! > 0 ? 1 : 0))),
       publishersBusy: mean(publishers.map((now, i) => busyShare(this.#publishers[i], now))),
@@ -77,11 +74,10 @@ export class PressureGauge {
   }
 }
 
-/** Share of a lane that is written and not yet released. */
-function fill(lane: SharedArrayBuffer): number {
+/** Whether the lane's parser stands before it until there is room (src/ring/wait.ts). */
+function hasWaiter(lane: SharedArrayBuffer): boolean {
   const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / Int32Array.BYTES_PER_ELEMENT);
-  const usedBytes = (Atomics.load(cells, LANE_CELL.HEAD) - Atomics.load(cells, LANE_CELL.TAIL)) >>> 0;
-  return usedBytes / (lane.byteLength - LANE_DATA_BYTE);
+  return Atomics.load(cells, LANE_CELL.WANT) > 0;
 }
 
 function busyShare(before: Utilization | undefined, now: Utilization): number {

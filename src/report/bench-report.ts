@@ -117,7 +117,7 @@ function limitLines(report: BenchReport): string[] {
   const { stage, shares, means } = report.limit;
   if (stage === null) return ['Held back by: the run was too short to tell. A larger --size says more.'];
   const measured =
-    `parsers had work ${percent(means.parsersBusy)}, lanes full ${percent(means.lanesFull)}, ` +
+    `parsers had work ${percent(means.parsersBusy)}, waited before full lanes ${percent(means.parsersWaiting)}, ` +
     `requests out ${percent(means.requestsOut)}, publishers held by pace ${percent(means.publishersHeld)}, ` +
     `publisher threads busy ${percent(means.publishersBusy)}, main thread busy ${percent(means.mainBusy)}`;
   return [

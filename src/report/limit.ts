@@ -6,7 +6,7 @@
  *
  * The start, until the first byte arrives, does not count. Each stretch belongs to the last stage that could not go faster, looking from the stream towards the source:
  *   the stream  batches are ready and a shard's pace (or --rate) does not let them go, or every request is out and the publisher idles
- *   publish     lanes are full, or every request is out, and the publishers work without a pause
+ *   publish     parsers wait before full lanes, or every request is out, and the publishers work without a pause
  *   scan        every parser has work, and the lanes have room
  *   download    the parsers have nothing to do
  */
@@ -20,8 +20,8 @@ export interface Pressure {
   readonly receivedBytes: number;
   /** Parsers that have work. */
   readonly parsersBusy: number;
-  /** Lanes without room: their parsers wait. */
-  readonly lanesFull: number;
+  /** Parsers that stand before a full lane. */
+  readonly parsersWaiting: number;
   /** PutRecords requests in flight, of those that may be. */
   readonly requestsOut: number;
   /** Publishers with a batch that is ready, and that a shard's pace, a backoff or --rate holds back. */
@@ -45,7 +45,7 @@ export interface Limit {
 const TOTAL_MS_MIN = 1_000;
 /** So busy is a thread that works without a pause. */
 const BUSY = 0.8;
-/** So many of the requests are out, or of the lanes full, when more could not be. */
+/** So many of the requests are out, or of the parsers waiting, that it is all of them for most of the time. */
 const MOST = 0.75;
 
 export function limitOf(allSamples: readonly Pressure[]): Limit {
@@ -63,7 +63,7 @@ export function limitOf(allSamples: readonly Pressure[]): Limit {
     shares,
     means: {
       parsersBusy: share((sample) => sample.parsersBusy),
-      lanesFull: share((sample) => sample.lanesFull),
+      parsersWaiting: share((sample) => sample.parsersWaiting),
       requestsOut: share((sample) => sample.requestsOut),
       publishersHeld: share((sample) => sample.publishersHeld),
       publishersBusy: share((sample) => sample.publishersBusy),
@@ -75,8 +75,9 @@ export function limitOf(allSamples: readonly Pressure[]): Limit {
 /** The stage that held the run back in this stretch. */
 export function stageOf(sample: Pressure): Stage {
   if (sample.publishersHeld >= 0.5) return 'stream';
-  if (sample.publishersBusy >= BUSY && (sample.lanesFull > 0 || sample.requestsOut >= MOST)) return 'publish';
+  if (sample.publishersBusy >= BUSY && (sample.parsersWaiting > 0 || sample.requestsOut >= MOST))
+    return 'publish';
   if (sample.requestsOut >= MOST) return 'stream';
-  if (sample.lanesFull >= MOST) return 'publish';
+  if (sample.parsersWaiting >= MOST) return 'publish';
   return sample.parsersBusy >= MOST ? 'scan' : 'download';
 }

@@ -5,7 +5,7 @@ import type { Limit, Stage } from '../../src/report/limit.ts';
 
 const MEANS: Limit['means'] = {
   parsersBusy: 0.91,
-  lanesFull: 0.12,
+  parsersWaiting: 0.12,
   requestsOut: 0.23,
   publishersHeld: 0,
   publishersBusy: 0.34,
@@ -63,7 +63,7 @@ it('says every figure', () => {
     '2 x some CPU, Node v24.0.0; cores 50 % busy, 40 % with this process',
     '8 shards, without limits',
     'download 10 %, scan 20 %, publish 30 %, the stream 40 %',
-    'parsers had work 91 %, lanes full 12 %, requests out 23 %',
+    'parsers had work 91 %, waited before full lanes 12 %, requests out 23 %',
   ])
     expect(text).toContain(part);
   expect(text).not.toMatch(/rejected|portable|undefined|NaN/);
