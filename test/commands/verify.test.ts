@@ -272,6 +272,25 @@ it('proves nothing of an object that it cannot read, unless the run could not re
   }
 });
 
+it('ends with 130 when it is stopped, and says so in its report', async () => {
+  world = await World.open({ objects: [{ key: 'a.jsonl', body: CLICKS }], shards: 2 });
+  try {
+    // It reads on until then.
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const args = ['verify', 's3://bucket/', '--stream', STREAM, '--until', until, '--json', ...endpoints()];
+    const when = () => (world.kinesis.stats().requestsByOperation.GetRecords ?? 0) > 0;
+    const ended = await runCommand(args, { interrupt: { when, signals: ['SIGINT'] } });
+    expect([ended.exitCode, ended.isTimedOut]).toEqual([130, false]);
+    expect(JSON.parse(ended.stdout)).toMatchObject({
+      ...{ status: 'failed', error: 'Stopped by SIGINT; the same command begins again' },
+      ...{ missing: 0, source: { records: 0 } },
+    });
+    expect(ended.stderr).toContain('SIGINT');
+  } finally {
+    await world.close();
+  }
+});
+
 it('does not start without the journal that it was told to read', async () => {
   const ended = await runCommand(['verify', '--journal', '/nowhere/no.journal', '--json']);
   expect([ended.exitCode, ended.stdout]).toEqual([2, '']);
