@@ -89,7 +89,7 @@ describe('bench measures', () => {
   });
 
   it('the user’s own source and stream, and names a slow source as the limit', async () => {
-    world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 200_000 }]);
+    world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 120_000 }]);
     const report = await measured(
       ['--source', `s3://${BUCKET}/events/`, '--stream', STREAM, '--partition-key', '/id', ...own()],
       USER,
