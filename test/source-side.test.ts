@@ -229,7 +229,7 @@ it.each([
       expect(result.differences).toEqual([]);
       records += result.records;
     });
-    await fc.assert(property, { numRuns: runCount, interruptAfterTimeLimit: 40_000 });
+    await fc.assert(property, { numRuns: runCount, interruptAfterTimeLimit: 20_000 });
     expect(records).toBeGreaterThan(objectCount);
   },
 );
