@@ -1,8 +1,8 @@
 /**
  * Question: what does publishing cost a client, and how much of that is pacing and accounting?
  * Workloads: github-684 unaggregated, clicks-77 plain and in KPL aggregates, seed 42, 500 records a request where they are plain.
- * Contenders: `client.send(new PutRecordsCommand())` over HTTP/1.1 with keep-alive, entries made beforehand; the engine's publisher, fed
- * from a lane. Both have 8 requests in flight.
+ * Contenders: `client.send(new PutRecordsCommand())` over HTTP/1.1 with keep-alive, from lines and keys in memory; the engine's
+ * publisher, from frames in lanes. Both have 8 requests in flight.
  * Topology: [this process: the contender] --loopback--> [node src/local/serve.ts: counts and forgets]
  * CPU time of this process only, by round, contenders in turn. Run: `node bench/publish.ts [--keep FOLDER] [--smoke]`.
  */
@@ -16,8 +16,8 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type KinesisClient, PutRecordsCommand, type PutRecordsRequestEntry } from '@aws-sdk/client-kinesis';
-import { createKinesisClient } from '../src/aws/kinesis-client.ts';
 import { createKinesisCaller, type KinesisCaller } from '../src/aws/kinesis-call.ts';
+import { createKinesisClient } from '../src/aws/kinesis-client.ts';
 import { type LocalKinesis, startLocalKinesis } from '../src/local/kinesis.ts';
 import { BufferPool } from '../src/publish/buffer-pool.ts';
 import type { Codec } from '../src/publish/codec.ts';
@@ -111,12 +111,9 @@ function copyOf(lane: SharedArrayBuffer): SharedArrayBuffer {
   return copy;
 }
 
-/** The records as the SDK wants them. */
-function entriesOf({ keys, bytes, starts }: Load): PutRecordsRequestEntry[] {
-  return keys.map((PartitionKey, i) => ({
-    PartitionKey,
-    Data: bytes.subarray(starts[i], starts[i + 1]! - 1),
-  }));
+/** The record at `index` as the SDK wants it. */
+function entryOf({ keys, bytes, starts }: Load, index: number): PutRecordsRequestEntry {
+  return { PartitionKey: keys[index], Data: bytes.subarray(starts[index], starts[index + 1]! - 1) };
 }
 
 /** A stream, and what each contender keeps open to it. */
@@ -140,13 +137,14 @@ function closeLink({ client, caller }: Link): void {
   client.destroy();
 }
 
-/** @param entries Made before the clock starts. */
-async function sendStock({ client }: Link, entries: readonly PutRecordsRequestEntry[]): Promise<void> {
+async function sendStock({ client }: Link, load: Load): Promise<void> {
+  const { length } = load.keys;
   let next = 0;
   const worker = async () => {
-    while (next < entries.length) {
-      const Records = entries.slice(next, next + BATCH_RECORDS);
-      next += BATCH_RECORDS;
+    while (next < length) {
+      const first = next;
+      next = Math.min(length, first + BATCH_RECORDS);
+      const Records = Array.from({ length: next - first }, (_, i) => entryOf(load, first + i));
       const answer = await client.send(new PutRecordsCommand({ StreamName: STREAM, Records }));
       if (answer.FailedRecordCount !== 0) throw new Error('The sink refused records');
     }
@@ -227,23 +225,15 @@ interface Contender {
   readonly name: string;
   /** How often it sends every record, of this many lanes. */
   readonly timesOf: (laneCount: number) => number;
-  /** Makes ready outside the clock. @returns What is measured. */
-  readonly prepare: (link: Link, load: Load) => () => Promise<void>;
+  readonly send: (link: Link, load: Load) => Promise<void>;
 }
 
-const STOCK: Contender = {
-  name: 'stock SDK',
-  timesOf: () => 1,
-  prepare: (link, load) => {
-    const entries = entriesOf(load);
-    return () => sendStock(link, entries);
-  },
-};
+const STOCK: Contender = { name: 'stock SDK', timesOf: () => 1, send: sendStock };
 
 function engine(name: string, aggregateBytesMax: number | null, codec = openCodec()): Contender {
   const parts = { codec, pool: new BufferPool(POOL_BYTES) };
-  const prepare = (link: Link, load: Load) => () => sendEngine(link, load, parts, aggregateBytesMax);
-  return { name, timesOf: (laneCount) => laneCount, prepare };
+  const send = (link: Link, load: Load) => sendEngine(link, load, parts, aggregateBytesMax);
+  return { name, timesOf: (laneCount) => laneCount, send };
 }
 
 const PLAIN = engine('publisher', null);
@@ -275,13 +265,13 @@ function storedIn(kinesis: LocalKinesis): string[] {
 
 /** Right, then fast: every contender stores the records that there are, each once. */
 async function check(load: Load, contenders: readonly Contender[]): Promise<void> {
-  const wanted = entriesOf(load)
-    .map(({ PartitionKey, Data }) => `${PartitionKey} ${Buffer.from(Data!).toString('latin1')}`)
+  const wanted = load.keys
+    .map((key, i) => `${key} ${Buffer.from(entryOf(load, i).Data!).toString('latin1')}`)
     .sort();
-  for (const { prepare } of contenders) {
+  for (const { send } of contenders) {
     const kinesis = await startLocalKinesis({ streams: { [STREAM]: SHARDS } });
     const link = await openLink(kinesis.endpoint);
-    await prepare(link, load)();
+    await send(link, load);
     deepStrictEqual(storedIn(kinesis), wanted);
     closeLink(link);
     await kinesis.close();
@@ -298,12 +288,11 @@ async function startSink(): Promise<{ child: ChildProcess; endpoint: string }> {
 }
 
 /** @returns CPU nanoseconds of this process per record. */
-async function measure({ timesOf, prepare }: Contender, link: Link, load: Load): Promise<number> {
-  const send = prepare(link, load);
+async function measure({ timesOf, send }: Contender, link: Link, load: Load): Promise<number> {
   // Nobody pays for what another contender left behind.
   collectGarbage();
   const before = process.cpuUsage();
-  await send();
+  await send(link, load);
   const { user, system } = process.cpuUsage(before);
   return ((user + system) * 1_000) / (timesOf(load.lanes.length) * load.keys.length);
 }
@@ -338,9 +327,8 @@ const PARTS = {
 /** Samples this thread while the publisher works. @returns Per cent of its busy time, by part. */
 async function profile(aggregateBytesMax: number | null, link: Link, load: Load) {
   const clocked = new ClockedCodec();
-  const { prepare } = engine('profiled', aggregateBytesMax, clocked.codec);
-  const send = prepare(link, load);
-  await send();
+  const { send } = engine('profiled', aggregateBytesMax, clocked.codec);
+  await send(link, load);
   clocked.accountingMs = 0;
   const startMs = threadMs();
   const session = new Session();
@@ -348,7 +336,7 @@ async function profile(aggregateBytesMax: number | null, link: Link, load: Load)
   await session.post('Profiler.enable');
   await session.post('Profiler.setSamplingInterval', { interval: 100 });
   await session.post('Profiler.start');
-  await send();
+  await send(link, load);
   const nativeShare = clocked.accountingMs / (threadMs() - startMs);
   const { profile: found } = await session.post('Profiler.stop');
   session.disconnect();

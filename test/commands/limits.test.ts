@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
 import { Random } from '../../bench/workloads/random.ts';
-import { KINESIS, MIB } from '../../src/limits.ts';
+import { MIB } from '../../src/limits.ts';
 import { deaggregate } from '../../src/publish/kpl.ts';
 import { STREAM, World } from './fixture.ts';
 
@@ -55,7 +55,6 @@ function storedByKey(): Map<string, string> {
 it.each([
   { name: 'alone', recordKib: 1_024, flags: [] },
   { name: 'aggregated, as JSON', recordKib: 1_024, flags: ['--aggregate', '--wire', 'json'] },
-  { name: 'alone', recordKib: 10_240, flags: [] },
   { name: 'aggregated and in order', recordKib: 10_240, flags: ['--aggregate', '--order', 'key'] },
 ])(
   'a stream that takes $recordKib KiB takes records of that size and one byte less, and one byte more is a dead letter ($name)',
@@ -89,15 +88,6 @@ it.each([
     );
   },
 );
-
-it('1,001 records of one shard go in requests of at most 500', async () => {
-  const lines = Array.from({ length: 1_001 }, (_, i) => [`${i}`, lineOf(`${i}`, 40)] as const);
-  world = await World.open({ objects: [{ key: 'a.jsonl', body: bodyOf(lines) }], shards: 1 });
-  const { report, ended } = await world.report(ONE_OF_EACH);
-  expect([ended.exitCode, ended.stderr, report.records.delivered]).toEqual([0, '', 1_001]);
-  expect(storedByKey()).toEqual(new Map(lines));
-  expect(report.requests.put).toBeGreaterThan(1_001 / KINESIS.putRecordsCountMax);
-});
 
 it.each([
   { name: 'alone', sizes: anySizes(51), flags: [] },

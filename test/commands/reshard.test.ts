@@ -2,16 +2,9 @@
  * Reshards while records flow: split, merge across two publishers, new shard count. The real command; each change comes when so many
  * bytes are stored and the shards of the change before have taken records, whatever the clock says.
  */
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { STREAM, World } from './fixture.ts';
 import { breaches, consume, losses, numberedSource } from './key-order.ts';
-
-let world: World;
-let timer: NodeJS.Timeout | undefined;
-afterEach(() => {
-  clearInterval(timer);
-  return world?.close();
-});
 
 interface Shard {
   readonly ShardId: string;
@@ -19,7 +12,7 @@ interface Shard {
 }
 
 /** Open shards by hash range. */
-function openShards(): Shard[] {
+function openShards(world: World): Shard[] {
   const { Shards } = world.kinesis.call('ListShards', {
     StreamName: STREAM,
     ShardFilter: { Type: 'AT_LATEST' },
@@ -28,8 +21,8 @@ function openShards(): Shard[] {
   return Shards.sort((a, b) => (start(a) < start(b) ? -1 : 1));
 }
 
-function split(): void {
-  const { ShardId, HashKeyRange } = openShards()[0]!;
+function split(world: World): void {
+  const { ShardId, HashKeyRange } = openShards(world)[0]!;
   const middle = (BigInt(HashKeyRange.StartingHashKey) + BigInt(HashKeyRange.EndingHashKey)) / 2n;
   world.kinesis.call('SplitShard', {
     StreamName: STREAM,
@@ -39,9 +32,9 @@ function split(): void {
 }
 
 /** Merges the shards on both sides of the middle, where one publisher's hash keys end and the other's begin. */
-function merge(): void {
+function merge(world: World): void {
   const middle = 1n << 127n;
-  const shards = openShards();
+  const shards = openShards(world);
   const right = shards.findIndex(({ HashKeyRange }) => BigInt(HashKeyRange.StartingHashKey) >= middle);
   world.kinesis.call('MergeShards', {
     StreamName: STREAM,
@@ -50,7 +43,7 @@ function merge(): void {
   });
 }
 
-function update(): void {
+function update(world: World): void {
   world.kinesis.call('UpdateShardCount', {
     StreamName: STREAM,
     TargetShardCount: 6,
@@ -60,27 +53,28 @@ function update(): void {
 
 const CHANGES = [split, merge, update];
 
-/** Makes the changes one after the other. @returns For each that was made, the shards that it opened. */
-function changeWhileFlowing(payloadBytes: number): string[][] {
+/** Makes the changes one after the other. @returns For each that was made, the shards that it opened; and how to end it. */
+function changeWhileFlowing(world: World, payloadBytes: number) {
   const opened: string[][] = [];
   const storedIn = (shardId: string) => world.kinesis.stats().streams[STREAM]!.shards[shardId]!.records;
-  timer = setInterval(() => {
+  const timer = setInterval(() => {
     const { bytesStored } = world.kinesis.stats();
     const isDue = bytesStored >= (payloadBytes * (1 + 2 * opened.length)) / 8;
     if (opened.length === CHANGES.length || !isDue) return;
     if (opened.at(-1)?.every((shardId) => storedIn(shardId) === 0)) return;
-    const before = new Set(openShards().map(({ ShardId }) => ShardId));
-    CHANGES[opened.length]!();
+    const before = new Set(openShards(world).map(({ ShardId }) => ShardId));
+    CHANGES[opened.length]!(world);
     opened.push(
-      openShards()
+      openShards(world)
         .map(({ ShardId }) => ShardId)
         .filter((shardId) => !before.has(shardId)),
     );
   }, 2);
-  return opened;
+  return { opened, stop: () => clearInterval(timer) };
 }
 
-it.each([
+// They are paced, so they go side by side.
+it.concurrent.for([
   { name: 'alone', seed: 41, flags: [], isOrdered: false },
   { name: 'alone, in order', seed: 42, flags: ['--order', 'key'], isOrdered: true },
   { name: 'aggregated', seed: 43, flags: ['--aggregate', '--batch-bytes', '32KiB'], isOrdered: false },
@@ -92,22 +86,23 @@ it.each([
   },
 ])(
   'nothing is lost when shards are split, merged and counted anew under records that travel $name (seed $seed)',
-  async ({ seed, flags, isOrdered }) => {
+  async ({ seed, flags, isOrdered }, { onTestFinished }) => {
     const source = numberedSource(seed, 10_000, 2_000);
     const isAggregated = flags.includes('--aggregate');
-    world = await World.open({ objects: source.objects, shards: 4 });
+    const world = await World.open({ objects: source.objects, shards: 4 });
+    onTestFinished(() => world.close());
     const StreamModeDetails = { StreamMode: 'PROVISIONED' };
     world.kinesis.call('UpdateStreamMode', { StreamARN: world.kinesis.streamArn(STREAM), StreamModeDetails });
     // Some records wait for another try whenever the shards change.
     world.kinesis.setFaults([{ kind: 'throttle', probability: 0.03 }], seed);
-    const opened = changeWhileFlowing(source.payloadBytes);
+    const { opened, stop } = changeWhileFlowing(world, source.payloadBytes);
+    onTestFinished(stop);
     const paced = ['--partition-key', '/k', '--segment-size', '64KiB', '--rate', '5000/s'];
     const { report, ended } = await world.report([
       ...paced,
       ...['--parsers', '2', '--publishers', '2'],
       ...flags,
     ]);
-    clearInterval(timer);
     expect([ended.exitCode, ended.stderr]).toEqual([0, '']);
     // Every change was made, and there were still records for the shards that it opened.
     expect(opened).toHaveLength(CHANGES.length);
