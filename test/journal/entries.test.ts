@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decodeLine, encodeEntry, type JournalEntry } from '../../src/journal/entries.ts';
@@ -71,4 +72,17 @@ it.each([
 ])('refuses a line with a right checksum and $name', ({ entry, says }) => {
   const line = Buffer.from(encodeEntry(entry as JournalEntry, 1, 2)).subarray(0, -1);
   expect(decodeLine(line)).toBe(says);
+});
+
+it('is described in docs/JOURNAL.md: every kind with its fields, and examples that are sound', () => {
+  const page = readFileSync(new URL('../../docs/JOURNAL.md', import.meta.url), 'utf8');
+  for (const [kind, entries] of Map.groupBy(ENTRIES, (entry) => entry.kind)) {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${kind}\` |`));
+    const fields = new Set(entries.flatMap((entry) => Object.keys(entry)).filter((name) => name !== 'kind'));
+    for (const field of fields) expect(row, kind).toContain(`\`${field}\``);
+  }
+  for (const field of Object.keys(tally())) expect(page).toContain(`\`${field}\``);
+  const examples = page.split('\n').filter((line) => line.startsWith('{"kind"'));
+  expect(examples.length).toBeGreaterThan(1);
+  for (const line of examples) expect(decodeLine(Buffer.from(line))).toMatchObject({ entry: {} });
 });
