@@ -38,7 +38,9 @@ async function runAndAsk(signal: NodeJS.Signals) {
   const run = world.backfill([...FLAGS, '--json', '--quiet'], {
     interrupt: { when: () => isAsked, signals: [signal] },
   });
-  await Promise.race([until(() => segmentCount() > before), run]);
+  let isOver = false;
+  void run.then(() => (isOver = true));
+  await until(() => isOver || segmentCount() > before);
   const asked = await statusJson();
   isAsked = true;
   return { asked, ended: await run };
