@@ -35,17 +35,33 @@ const ROUND_MS = 180;
  * @param isSmoke True measures one call each, to show that the bench still runs.
  * @returns By name, one result a round.
  */
-export function takeTurns(subjects: readonly Subject[], isSmoke: boolean): Map<string, Measured[]> {
+export async function takeTurns(
+  subjects: readonly Subject[],
+  isSmoke: boolean,
+): Promise<Map<string, Measured[]>> {
   const rounds = new Map<string, Measured[]>(subjects.map(({ name }) => [name, []]));
-  for (const { run } of subjects) calls(run, isSmoke ? 0 : WARM_UP_MS);
-  for (let round = 0; round < (isSmoke ? 1 : ROUNDS); round++)
-    for (const subject of subjects) rounds.get(subject.name)!.push(measureRound(subject, isSmoke));
+  for (const { run } of subjects) {
+    await collect();
+    calls(run, isSmoke ? 0 : WARM_UP_MS);
+  }
+  for (let round = 0; round < (isSmoke ? 1 : ROUNDS); round++) {
+    for (const subject of subjects) {
+      await collect();
+      rounds.get(subject.name)!.push(measureRound(subject, isSmoke));
+    }
+  }
   return rounds;
 }
 
-function measureRound({ itemsPerCall, run }: Subject, isSmoke: boolean): Measured {
-  // What one contender leaves behind is not collected on the next one's time.
+/** What one contender leaves behind is not collected on the next one's time. Addons free theirs in the event loop's next turn. */
+async function collect(): Promise<void> {
   collectGarbage();
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function measureRound({ itemsPerCall, run }: Subject, isSmoke: boolean): Measured {
   const cpuBefore = process.cpuUsage();
   const samplesMs = calls(run, isSmoke ? 0 : ROUND_MS).sort((one, other) => one - other);
   const { user, system } = process.cpuUsage(cpuBefore);

@@ -197,7 +197,7 @@ for (const workload of WORKLOADS.filter(({ name }) => name === 'clicks-77' || na
       itemsPerCall: count,
       run: steps[index]!.run,
     }));
-    const rounds = takeTurns(subjects, smoke);
+    const rounds = await takeTurns(subjects, smoke);
     const row = { case: `${workload.name}: ${records} records in the lane`, contender: name };
     for (const [kind, own] of rounds)
       figures.push(

@@ -84,7 +84,7 @@ for (const workload of WORKLOADS.filter(({ name }) => NAMES.includes(name))) {
       itemsPerCall: records,
       run: () => digester.addFrames(frames),
     }));
-    const rounds = takeTurns(subjects, flags.smoke);
+    const rounds = await takeTurns(subjects, flags.smoke);
     const base = rounds.get('portable')!;
     for (const [contender, own] of rounds) {
       const row = {

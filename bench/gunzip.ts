@@ -90,7 +90,7 @@ for (const workload of WORKLOADS.filter(({ name }) => name === 'github-684' || n
     deepStrictEqual(run().equals(bytes), true); // right, then fast
     return { name, run, itemsPerCall: bytes.length, ratio: bytes.length / stored.length };
   });
-  const rounds = takeTurns(packed, flags.smoke);
+  const rounds = await takeTurns(packed, flags.smoke);
   for (const { name, ratio } of packed) {
     add(workload.name, `${name}, one call`, rounds.get(name)!);
     figures.push({ case: workload.name, contender: `${name}, one call`, metric: 'ratio', values: [ratio] });

@@ -179,7 +179,7 @@ function check(list: readonly Contender[]): void {
   }
 }
 
-function bench(workload: Workload, simdjson: SimdJson | null): Figure[] {
+async function bench(workload: Workload, simdjson: SimdJson | null): Promise<Figure[]> {
   const made = workload.generate({ seed: 42, lineCount: Math.ceil(WORKLOAD_BYTES / workload.lineBytes) });
   // Shared memory, because that is where blocks lie.
   const bytes = Buffer.from(new SharedArrayBuffer(made.length));
@@ -193,7 +193,7 @@ function bench(workload: Workload, simdjson: SimdJson | null): Figure[] {
     itemsPerCall: one.bytes === bytes ? lines : one.run().lines,
     run: one.run,
   }));
-  const rounds = takeTurns(subjects, flags.smoke);
+  const rounds = await takeTurns(subjects, flags.smoke);
   const base = rounds.get('JSON.parse per line')!;
   return subjects.flatMap(({ name, itemsPerCall }, i) => {
     const lineBytes = list[i]!.bytes.length / itemsPerCall;
@@ -234,7 +234,7 @@ const notes =
 const figures: Figure[] = [];
 for (const workload of WORKLOADS) {
   if (flags.only !== undefined && flags.only !== workload.name) continue;
-  const measured = bench(workload, simdjson?.default ?? null);
+  const measured = await bench(workload, simdjson?.default ?? null);
   figures.push(...measured);
   notes.push(...verdict(workload, measured));
 }

@@ -70,7 +70,7 @@ for (const [name, schema] of Object.entries(SCHEMAS)) {
     { name: `${plain.kind} scanner with --schema`, run: () => scanAll(judging, lanes, bytes) },
   ].map((subject) => ({ ...subject, itemsPerCall: bytes.length }));
   for (const { run } of subjects) strictEqual(run(), lineCount); // right, then fast
-  for (const [contender, rounds] of takeTurns(subjects, flags.smoke)) {
+  for (const [contender, rounds] of await takeTurns(subjects, flags.smoke)) {
     const row = { case: name, contender };
     figures.push(
       { ...row, metric: 'CPU-ms per MB', values: rounds.map(({ cpuNs }) => cpuNs) },
