@@ -62,10 +62,11 @@ export const ENGINE = {
   /** ListObjectsV2 requests at once, of sub-prefixes: a page holds 1,000 keys and takes tens of milliseconds. */
   listRequestsMax: 16,
   /**
-   * JavaScript heap of one thread, old generation. A thread needs about a tenth of it, for records lie in shared memory; one that
-   * reaches it ends, and its run with it, before the machine's memory is gone and the system picks a victim.
+   * JavaScript heap of one thread, old generation. Records lie in shared memory, so a thread needs some tens of MiB; only
+   * `JSON.parse` of a 10 MiB line of empty objects, for the portable scanner or a schema, takes 230. A thread that reaches the
+   * limit ends, and its run with it, before the machine's memory is gone and the system picks a victim.
    */
-  threadHeapMib: 256,
+  threadHeapMib: 512,
   /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
   drainMs: 20_000,
 } as const;

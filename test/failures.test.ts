@@ -20,7 +20,7 @@ describe('a failed thread', () => {
     {
       error: outOfMemory,
       where: undefined,
-      message: `The parser thread failed: it ran out of memory (256 MiB of JavaScript heap); ${ADVICE}`,
+      message: `The parser thread failed: it ran out of memory (512 MiB of JavaScript heap); ${ADVICE}`,
     },
   ])('$message', ({ error, where, message }) => {
     const failure = workerFailure('parser', error, where);
