@@ -313,7 +313,9 @@ class ClockedCodec {
     this.codec.acknowledge = (...args) => {
       const startMs = threadMs();
       acknowledge(...args);
-      this.accountingMs += threadMs() - startMs;
+      const endMs = threadMs();
+      // A look at the clock is a system call, and no part of the work.
+      this.accountingMs += Math.max(0, endMs - startMs - (threadMs() - endMs));
     };
   }
 }
@@ -351,10 +353,10 @@ async function profile(aggregateBytesMax: number | null, link: Link, load: Load)
     if (PARTS.pacing.test(url)) partMs.pacing += ms;
     else if (PARTS.accounting.test(url)) partMs.accounting += ms;
   }
-  return [
-    { part: 'pacing', percent: (partMs.pacing / busyMs) * 100 },
-    { part: 'accounting', percent: (partMs.accounting / busyMs + nativeShare) * 100 },
-  ];
+  return {
+    pacing: (partMs.pacing / busyMs) * 100,
+    accounting: (partMs.accounting / busyMs + nativeShare) * 100,
+  };
 }
 
 const sink = await startSink();
@@ -380,10 +382,14 @@ try {
       );
     }
     for (const [name, aggregateBytesMax] of shares) {
-      for (const { part, percent } of await profile(aggregateBytesMax, link, load)) {
-        const title = `${workload}, ${name}: what is not the work itself`;
-        figures.push({ case: title, contender: part, metric: SHARE, values: [percent] });
+      const parts: Record<string, number[]> = { pacing: [], accounting: [] };
+      for (let round = 0; round < ROUNDS; round++) {
+        const percents = await profile(aggregateBytesMax, link, load);
+        for (const [part, percent] of Object.entries(percents)) parts[part]!.push(percent);
       }
+      const title = `${workload}, ${name}: what is not the work itself`;
+      for (const [part, values] of Object.entries(parts))
+        figures.push({ case: title, contender: part, metric: SHARE, values });
     }
   }
   closeLink(link);
