@@ -28,7 +28,7 @@ import { createDoorbells, Doorbell } from './ring/wait.ts';
 import { type Progress, progressOf, type RunFacts, reportOf, statusOf } from './run-report.ts';
 import { scannerReason } from './scan/open.ts';
 import { restoreManifest } from './source/restore-manifest.ts';
-import { createHeartbeats, HeartMonitor } from './threads/heartbeat.ts';
+import { createHeartbeats, HANG_MS, HeartMonitor } from './threads/heartbeat.ts';
 import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
 import { createDigester } from './verify/digest.ts';
 
@@ -48,8 +48,6 @@ export interface BackfillHooks {
 const SETTLE_INTERVAL_MS = 50;
 const PROGRESS_INTERVAL_MS = 250;
 const PRESSURE_INTERVAL_MS = 50;
-/** A thread that has work and shows no sign of life for this time hangs. */
-const HANG_MS = Number(process.env.MILLRACE_HANG_MS ?? 30_000);
 /** Of the drain's time, what is left to requests that are in flight when nothing new may be sent any more. */
 const DRAIN_ANSWER_MS = 5_000;
 /** Below this many lines `--max-rejects P%` does not stop a run. */

@@ -10,13 +10,14 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { Books } from './books.ts';
 import { type Budget, planBudget } from './budget.ts';
 import type { MillraceError } from './errors.ts';
+import { hangFailure } from './failures.ts';
 import type { RecordOptions } from './options.ts';
 import { Reading, stdinLines } from './reading.ts';
 import { laneBytes } from './ring/layout.ts';
 import { createDoorbells } from './ring/wait.ts';
 import { scannerReason } from './scan/open.ts';
 import type { RecordRules } from './scan/scanner.ts';
-import { createHeartbeats } from './threads/heartbeat.ts';
+import { createHeartbeats, HANG_MS, HeartMonitor } from './threads/heartbeat.ts';
 import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
 import { addBuckets } from './verify/buckets.ts';
 import { bucketTableBytes, DIGEST_KEY_BYTES } from './verify/digest.ts';
@@ -33,6 +34,7 @@ export interface SourceSideOptions {
 }
 
 const SETTLE_INTERVAL_MS = 20;
+const LISTEN_INTERVAL_MS = 250;
 
 /** How far the last reading is. */
 export interface SourceProgress {
@@ -100,7 +102,9 @@ class Scan {
   readonly #books: Books;
   readonly #acknowledged: Int32Array;
   readonly #shared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  readonly #heartbeats: SharedArrayBuffer;
   readonly #reading: Reading;
+  #isOver = false;
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(
@@ -122,6 +126,7 @@ class Scan {
       segmentBytes: options.segmentBytes,
     });
     this.#acknowledged = new Int32Array(this.#books.ledger.acknowledged);
+    this.#heartbeats = createHeartbeats(options.parsers);
     this.#reading = new Reading({
       sources,
       ...(lines && { stdin: again(lines) }),
@@ -140,7 +145,7 @@ class Scan {
         doorbells: createDoorbells(1),
         control: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
         shared: this.#shared.buffer as SharedArrayBuffer,
-        heartbeats: createHeartbeats(options.parsers),
+        heartbeats: this.#heartbeats,
         isOrdered: false,
         isCollecting: !isDigest,
         ...(isDigest && { buckets: purpose.tables }),
@@ -169,12 +174,16 @@ class Scan {
 
   async run(signal: AbortSignal): Promise<void> {
     const settling = setInterval(() => this.#books.settle(), SETTLE_INTERVAL_MS);
+    const listening = this.#listen();
     const onAbort = () => this.#failed.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     try {
       await Promise.race([this.#readAll(), this.#failed.promise]);
     } finally {
+      this.#isOver = true;
       clearInterval(settling);
+      clearInterval(listening);
       signal.removeEventListener('abort', onAbort);
       this.#reading.abort(new Error('The scan has ended'));
       await this.#reading.close();
@@ -182,10 +191,20 @@ class Scan {
     this.#given.onUnreadable(this.#books.counts.objectsFailed);
   }
 
+  /** Ends the scan when a parser hangs. */
+  #listen(): NodeJS.Timeout {
+    const monitor = new HeartMonitor(this.#heartbeats);
+    return setInterval(() => {
+      const hanging = monitor.findHanging(performance.now(), HANG_MS);
+      if (hanging !== null) this.#failed.reject(hangFailure(hanging, this.#given.options.parsers, HANG_MS));
+    }, LISTEN_INTERVAL_MS);
+  }
+
   async #readAll(): Promise<void> {
     await this.#reading.download();
     await this.#reading.idle();
-    while (this.#books.ledger.openCount > 0) {
+    // After a failure some units stay open for ever.
+    while (this.#books.ledger.openCount > 0 && !this.#isOver) {
       this.#books.settle();
       await new Promise((resolve) => setTimeout(resolve, 1));
     }

@@ -6,6 +6,8 @@ const STRIDE = 16;
 const BEATS = 0;
 const BUSY = 1;
 const INTERVAL_MS = 1_000;
+/** A thread that has work and shows no sign of life for this time hangs. */
+export const HANG_MS = Number(process.env.MILLRACE_HANG_MS ?? 30_000);
 
 /** Shared memory for `count` threads. */
 export function createHeartbeats(count: number): SharedArrayBuffer {

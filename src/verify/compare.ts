@@ -73,9 +73,9 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const spec = { key: options.digestKey, bucketBits };
   const signal = options.signal ?? new AbortController().signal;
   options.onPhase?.({ name: 'digest' });
-  const [source, stream] = await Promise.all([
-    options.source.digest?.(spec, signal) ?? digestSource(options, spec, signal),
-    options.stream.digest(spec, signal),
+  const [source, stream] = await together(signal, (either) => [
+    options.source.digest?.(spec, either) ?? digestSource(options, spec, either),
+    options.stream.digest(spec, either),
   ]);
   const search = new Search(options, spec, signal);
   if (!sumsEqual(source.sums, stream.sums)) {
@@ -84,6 +84,22 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     for (const [i, round] of rounds.entries()) await search.run(round, i + 1, rounds.length);
   }
   return { ...totals(source, stream), ...search.result() };
+}
+
+/** Both results; or the first failure, when the other side has been stopped and has ended. */
+async function together<One, Other>(
+  signal: AbortSignal,
+  start: (either: AbortSignal) => [Promise<One>, Promise<Other>],
+): Promise<[One, Other]> {
+  const stop = new AbortController();
+  const sides = start(AbortSignal.any([signal, stop.signal]));
+  try {
+    return await Promise.all(sides);
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(sides);
+    throw error;
+  }
 }
 
 function totals(source: SideDigest, stream: SideDigest & StreamExtent) {

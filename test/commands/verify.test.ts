@@ -291,6 +291,22 @@ it('ends with 130 when it is stopped, and says so in its report', async () => {
   }
 });
 
+describe('a parser thread of verify', () => {
+  it.each(['throw', 'exit', 'hang'])('that fails (%s) ends it with 3 and a message', async (action) => {
+    world = await World.open({ objects: [{ key: 'a.jsonl', body: CLICKS }], shards: 1 });
+    try {
+      const args = ['verify', 's3://bucket/', '--stream', STREAM, '--json', '--quiet', ...endpoints()];
+      const env = { MILLRACE_FAULT: `parser.task:1:${action}`, MILLRACE_HANG_MS: '2500' };
+      const ended = await runCommand(args, { env });
+      expect([ended.exitCode, ended.stderr, ended.isTimedOut]).toEqual([3, '', false]);
+      const report = JSON.parse(ended.stdout);
+      expect(report).toMatchObject({ status: 'failed', error: expect.stringMatching(/parser thread/i) });
+    } finally {
+      await world.close();
+    }
+  });
+});
+
 it('does not start without the journal that it was told to read', async () => {
   const ended = await runCommand(['verify', '--journal', '/nowhere/no.journal', '--json']);
   expect([ended.exitCode, ended.stdout]).toEqual([2, '']);
