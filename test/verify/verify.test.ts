@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { MillraceError } from '../../src/errors.ts';
 import { loadAddon } from '../../src/native/load.ts';
 import { Aggregate } from '../../src/publish/kpl.ts';
 import { retentionWarning, type VerifyOptions, verify } from '../../src/verify/verify.ts';
@@ -267,6 +268,38 @@ it('reports a missing permission, with advice', async () => {
   const report = await check(f);
   expect(report).toMatchObject({ status: 'failed', error: { code: 'MILLRACE_STREAM', exitCode: 2 } });
   expect(report.error!.message).toContain('allow kinesis:ListShards');
+});
+
+it('stops the source when the stream fails', async () => {
+  const f = await fixture(1);
+  let reason: unknown = null;
+  const source: VerifyOptions['source'] = {
+    scan: (_, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reason = signal.reason;
+          reject(reason);
+        });
+      }),
+  };
+  const report = await check(f, { source, stream: 'absent' });
+  expect(report).toMatchObject({ status: 'failed', error: { code: 'MILLRACE_STREAM' } });
+  expect(reason).toMatchObject({ code: 'MILLRACE_STREAM' });
+});
+
+it('stops the stream when the source fails', async () => {
+  const f = await fixture(1);
+  const failure = new MillraceError('MILLRACE_SOURCE', 'no such bucket');
+  const source: VerifyOptions['source'] = {
+    async scan() {
+      while (!f.kinesis.stats().requestsByOperation.GetRecords)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      throw failure;
+    },
+  };
+  // Without the failure it would be read for an hour.
+  const report = await check(f, { source, untilMs: Date.now() + 3_600_000 });
+  expect(report).toMatchObject({ status: 'failed', error: failure.toWire() });
 });
 
 it('reports that it was stopped', async () => {
