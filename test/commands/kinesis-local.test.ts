@@ -135,6 +135,6 @@ describe('a backfill to kinesis-local', () => {
         await world.close();
       }
     },
-    60_000,
+    120_000,
   );
 });
