@@ -45,6 +45,8 @@ const NOISE_SHARE_MAX = 0.4;
 const NOISE_LIFE_MS = 10_000;
 /** Refusals up to this multiple of the noise are noise: a quarter second's sample is not exact. */
 const NOISE_SLACK = 1.25;
+/** Noise refuses hardly ever more records than this one after the other: four of ten, that is less than one in a thousand times. */
+const NOISE_IN_ROW_MAX = 8;
 /** Noise is told from fullness only where the two would refuse shares that are so far apart, or chance would decide. */
 const NOISE_DIFFERENCE_MIN = 0.15;
 /** Of that difference, noise makes at most this part. */
@@ -69,11 +71,14 @@ export class ShardPace {
   #acceptedRecordsPerSecond = 0;
   #acceptedBytesPerSecond = 0;
   #acceptedAtMs: number;
-  /** The epoch that is open. */
+  /** The epoch that is open. The first one begins with the first batch. */
   #epochAtMs: number;
+  #hasBegun = false;
   #epochRecords = 0;
   #epochRefused = 0;
   #isRefusing = false;
+  /** Records that were refused since the last one was stored. */
+  #refusedInRow = 0;
   /** Share of refusals that slowing down did not change, and when that was found. */
   #noise = 0;
   #noiseAtMs = 0;
@@ -141,6 +146,8 @@ export class ShardPace {
   /** Takes the tokens of a batch that is being sent. They may go below zero: the debt delays the next one. */
   take(records: number, bytes: number, nowMs: number): void {
     this.#refill(nowMs);
+    if (!this.#hasBegun) this.#epochAtMs = nowMs;
+    this.#hasBegun = true;
     this.#recordTokens -= records;
     this.#byteTokens -= bytes;
   }
@@ -149,8 +156,12 @@ export class ShardPace {
   onAnswer(stored: { records: number; bytes: number }, throttledRecords: number, nowMs: number): void {
     this.#accept(stored.records, stored.bytes, nowMs);
     if (throttledRecords === 0) this.#attempts = 0;
-    // The pace answers for refusals of a part. A shard that takes next to nothing is given a rest as well.
-    else if (throttledRecords > stored.records) this.#backOff(stored.records === 0, nowMs);
+    this.#refusedInRow = stored.records === 0 ? this.#refusedInRow + throttledRecords : 0;
+    // The pace answers for refusals of a part. A shard that takes next to nothing is given a rest as well, but none for the few records
+    // that noise refuses now and then.
+    const isOverrun =
+      this.#noise === 0 ? throttledRecords > stored.records : this.#refusedInRow > NOISE_IN_ROW_MAX;
+    if (isOverrun) this.#backOff(stored.records === 0, nowMs);
     this.#epochRecords += stored.records + throttledRecords;
     this.#epochRefused += throttledRecords;
     const elapsedMs = nowMs - this.#epochAtMs;
@@ -197,6 +208,7 @@ export class ShardPace {
       return;
     }
     if (verdict === 'fuller') this.#before = { ...epoch, factor: this.#factor, limits: this.#limits };
+    else if (before !== null && verdict === 'faster') this.#before = { ...before, ...epoch };
     this.#learnCeiling();
     this.#factor = Math.max(FACTOR_MIN, this.#factor * (1 - excess / 2));
   }
@@ -252,9 +264,11 @@ export class ShardPace {
 
 /**
  * What slower sending has changed. A full shard stores as much as before and has less to refuse; noise stays what it was.
- * @returns `fuller`: it has helped, so compare with this epoch from now on; `unclear`: slow down more, then it will be clear.
+ * @returns `fuller`: it has helped, so compare with this epoch from now on; `faster`: more was sent than before, so nothing is known yet
+ * and this is the rate to compare with; `unclear`: slow down more, then it will be clear.
  */
-function compare(before: Epoch, now: Epoch): 'fuller' | 'noise' | 'unclear' {
+function compare(before: Epoch, now: Epoch): 'fuller' | 'noise' | 'faster' | 'unclear' {
+  if (now.recordsPerSecond > before.recordsPerSecond) return 'faster';
   const storedPerSecond = before.recordsPerSecond * (1 - before.refusedShare);
   const shareIfFull = Math.max(0, 1 - storedPerSecond / now.recordsPerSecond);
   const difference = before.refusedShare - shareIfFull;

@@ -95,6 +95,32 @@ describe('ShardPace', () => {
     expect(shard.delayMs(1, 1, nowMs)).toBe(50);
   });
 
+  it('rests after a request that was refused for the most part, not after one that was mostly stored', () => {
+    const shard = pace(UNKNOWN);
+    shard.onAnswer({ records: 5, bytes: 5 }, 5, 0);
+    expect(shard.delayMs(1, 1, 0)).toBe(0);
+    shard.onAnswer({ records: 4, bytes: 4 }, 5, 0);
+    expect(shard.delayMs(1, 1, 0)).toBe(50);
+  });
+
+  it('once it has found noise, rests only after more refusals in a row than noise explains', () => {
+    const shard = pace(UNKNOWN);
+    let nowMs = 0;
+    // Three of ten are refused at 4,000 a second, and as many at 2,000.
+    for (const records of [1_000, 500]) {
+      nowMs += 250;
+      shard.onAnswer({ records: records * 0.7, bytes: records }, records * 0.3, nowMs);
+    }
+    expect(shard.factor).toBe(1);
+    shard.onAnswer({ records: 0, bytes: 0 }, 8, nowMs);
+    expect(shard.delayMs(1, 1, nowMs)).toBe(0);
+    shard.onAnswer({ records: 1, bytes: 1 }, 2, nowMs);
+    shard.onAnswer({ records: 0, bytes: 0 }, 8, nowMs);
+    expect(shard.delayMs(1, 1, nowMs)).toBe(0);
+    shard.onAnswer({ records: 0, bytes: 0 }, 1, nowMs);
+    expect(shard.delayMs(1, 1, nowMs)).toBe(50);
+  });
+
   it('keeps its patience with records that fail again and again while others go well', () => {
     const shard = pace();
     for (let failures = 0; failures < 8; failures++) {
@@ -173,6 +199,8 @@ interface Trial {
   readonly rival?: number;
   /** Records of a request. Default 500. */
   readonly batch?: number;
+  /** When the sender has its first record. Default 0. */
+  readonly startsMs?: number;
   /** Records per second that the sender has. */
   readonly supply?: number;
   readonly seconds: number;
@@ -192,6 +220,7 @@ function play(trial: Trial) {
     rival = 0,
     supply = Number.POSITIVE_INFINITY,
     batch = 500,
+    startsMs = 0,
   } = trial;
   const random = createRandom(trial.seed);
   const shard = new ShardPace(trial.ceiling ?? SHARD, 1, 0, random);
@@ -207,7 +236,7 @@ function play(trial: Trial) {
       shard.onAnswer({ records: answer, bytes: answer * 200 }, batch - answer, nowMs);
     }
     tokens = Math.min(room, tokens + room / 1_000);
-    backlog = Math.min(20_000, backlog + supply / 1_000);
+    if (nowMs >= startsMs) backlog = Math.min(20_000, backlog + supply / 1_000);
     ratePerSecond *= DECAY;
     while (due.length < IN_FLIGHT_MAX && backlog >= batch && shard.delayMs(batch, batch * 200, nowMs) === 0) {
       shard.take(batch, batch * 200, nowMs);
@@ -249,10 +278,34 @@ describe('A shard that refuses', () => {
     },
   );
 
-  it('three of ten at random and has no known ceiling takes all that there is', () => {
+  it.each([0, 3_000])(
+    'three of ten at random and has no known ceiling takes all that there is from %d ms on',
+    (startsMs) => {
+      for (const seed of SEEDS) {
+        const trial = play({
+          ceiling: UNKNOWN,
+          supply: 8_000,
+          noise: () => 0.3,
+          seconds: 30,
+          startsMs,
+          seed,
+        });
+        expect(trial.storedPerSecond(10), `seed ${seed}`).toBeGreaterThan(7_000);
+      }
+    },
+  );
+
+  it('three of ten at random is back at its pace within two seconds', () => {
     for (const seed of SEEDS) {
-      const trial = play({ ceiling: UNKNOWN, supply: 8_000, noise: () => 0.3, seconds: 30, seed });
-      expect(trial.storedPerSecond(10), `seed ${seed}`).toBeGreaterThan(7_000);
+      const trial = play({
+        ceiling: UNKNOWN,
+        supply: 8_000,
+        noise: () => 0.3,
+        seconds: 6,
+        startsMs: 1_000,
+        seed,
+      });
+      expect(trial.storedPerSecond(3, 5), `seed ${seed}`).toBeGreaterThan(7_000);
     }
   });
 
