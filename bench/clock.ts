@@ -8,6 +8,7 @@ import { cpus } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Bench } from 'tinybench';
+import { loadAddon } from '../src/native/load.ts';
 
 /** One round of one contender. */
 export interface Measured {
@@ -83,7 +84,7 @@ function calls(run: () => unknown, timeMs: number): number[] {
   return [...result.latency.samples];
 }
 
-/** Where and on what a figure was measured. */
+/** Where and on what a figure was measured. Without the native addon every figure is another one: that is said with it. */
 export function machineLine(): string {
   let commit = 'unknown';
   try {
@@ -95,5 +96,6 @@ export function machineLine(): string {
     // Not in a checkout; the figure stands without it.
   }
   const cores = cpus();
-  return `Node ${process.version}, ${cores.length} x ${cores[0]?.model.trim()}, commit ${commit}`;
+  const missing = loadAddon().addon === null ? ', WITHOUT THE NATIVE ADDON (npm run build:native)' : '';
+  return `Node ${process.version}, ${cores.length} x ${cores[0]?.model.trim()}, commit ${commit}${missing}`;
 }
