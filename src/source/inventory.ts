@@ -6,8 +6,8 @@
  *        If-Match afterwards.
  * Never  holds a whole file: a report has many of them, and rows by the million.
  *
- * CSV (gzip) and Parquet are read; Parquet by `hyparquet`, which is kept, has no dependencies and reads single row groups by range. ORC
- * is refused: npm holds no maintained reader of it. Source of the layout: S3UG, "Locating your inventory list".
+ * Parquet is read by `hyparquet`, which is kept, has no dependencies and reads single row groups by range; CSV (gzip) and ORC here (orc.ts),
+ * because npm holds no maintained reader of ORC. Source of the layout: S3UG, "Locating your inventory list".
  */
 import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
@@ -20,6 +20,7 @@ import { decompress } from './decompress.ts';
 import { failureOf } from './failure.ts';
 import { decodeListedKey } from './list.ts';
 import type { SourceObject } from './object.ts';
+import { openOrc } from './orc.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, Retry, type RetryPolicy, retrying, systemClock } from './retry.ts';
 import { formatS3Uri, parseS3Uri, type S3Location } from './uri.ts';
 
@@ -42,12 +43,16 @@ type Row = Readonly<Record<string, unknown>>;
 /** CSV says `LastModifiedDate`, Parquet `last_modified_date`. */
 const columnName = (name: string) => name.toLowerCase().replaceAll('_', '');
 const COLUMNS_NEEDED = ['key', 'size', 'etag'];
+const COLUMNS_USED: ReadonlySet<string> = new Set([
+  ...COLUMNS_NEEDED,
+  ...['islatest', 'isdeletemarker', 'lastmodifieddate', 'storageclass'],
+]);
 const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
  * The objects that a report names, without delete markers and versions that are not the latest.
  * @param manifestUri `s3://bucket/.../manifest.json`.
- * @throws {MillraceError} MILLRACE_SOURCE (exit 2): no manifest, a wrong checksum, ORC, a column that is missing.
+ * @throws {MillraceError} MILLRACE_SOURCE (exit 2): no manifest, a wrong checksum, another format, a column that is missing.
  */
 export async function* readInventory(
   s3: S3Client,
@@ -60,11 +65,7 @@ export async function* readInventory(
   for (const file of manifest.files) {
     const location = { bucket: manifestAt.bucket, key: file.key };
     const etag = await reports.verify(location, file.MD5checksum);
-    const rows =
-      manifest.fileFormat === 'CSV'
-        ? reports.csvRows(location, etag, file.size, manifest.fileSchema)
-        : reports.parquetRows(location, etag, file.size);
-    for await (const row of rows) {
+    for await (const row of reports.rows(manifest, location, etag, file.size)) {
       const object = toObject(manifest.sourceBucket, row);
       if (object !== null) yield object;
     }
@@ -91,10 +92,17 @@ class Reports {
     const actual = createHash('md5').update(bytes).digest('hex');
     if (expected !== actual) throw wrongChecksum(uri, expected, actual);
     const manifest = parseManifest(uri, bytes);
-    if (manifest.fileFormat === 'CSV' || manifest.fileFormat === 'Parquet') return manifest;
+    if (['CSV', 'ORC', 'Parquet'].includes(manifest.fileFormat)) return manifest;
     throw problem(
-      `Cannot read ${uri}: its format is ${manifest.fileFormat}; have the inventory written as CSV or Parquet`,
+      `Cannot read ${uri}: its format is ${manifest.fileFormat}; have the inventory written as CSV, ORC or Parquet`,
     );
+  }
+
+  rows(manifest: Manifest, location: S3Location, etag: string, size: number): AsyncGenerator<Row> {
+    if (manifest.fileFormat === 'CSV') return this.#csvRows(location, etag, size, manifest.fileSchema);
+    return manifest.fileFormat === 'ORC'
+      ? this.#orcRows(location, etag, size)
+      : this.#parquetRows(location, etag, size);
   }
 
   /** Reads a file once for its MD5. @returns Its ETag, under which it is read again for its rows. */
@@ -109,7 +117,7 @@ class Reports {
     });
   }
 
-  async *csvRows(location: S3Location, etag: string, size: number, schema: string): AsyncGenerator<Row> {
+  async *#csvRows(location: S3Location, etag: string, size: number, schema: string): AsyncGenerator<Row> {
     const names = schema.split(',').map((name) => columnName(name.trim()));
     requireColumns(location, names);
     const content = decompress('gzip', this.#stored(location, etag, size));
@@ -147,15 +155,13 @@ class Reports {
   }
 
   /** Row group by row group: only one is in memory. */
-  async *parquetRows(location: S3Location, etag: string, size: number): AsyncGenerator<Row> {
+  async *#parquetRows(location: S3Location, etag: string, size: number): AsyncGenerator<Row> {
     const file: AsyncBuffer = {
       byteLength: size,
-      slice: (start, end = size) =>
-        this.#retrying(location, async () => {
-          const { body } = await this.#get(location, etag, `bytes=${start}-${end - 1}`);
-          const bytes = await collect(body, end - start);
-          return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
-        }),
+      slice: async (start, end = size) => {
+        const bytes = await this.#range(location, etag, start, end);
+        return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+      },
     };
     const metadata = await parquetMetadataAsync(file);
     const names = metadata.schema.slice(1).map(({ name }) => columnName(name));
@@ -169,6 +175,29 @@ class Reports {
       }
       rowStart = rowEnd;
     }
+  }
+
+  /** Stripe by stripe: only the streams of one are in memory, as they are stored. */
+  async *#orcRows(location: S3Location, etag: string, size: number): AsyncGenerator<Row> {
+    try {
+      const file = await openOrc((start, end) => this.#range(location, etag, start, end), size);
+      requireColumns(location, file.columns.map(columnName));
+      const wanted = new Set(file.columns.filter((name) => COLUMNS_USED.has(columnName(name))));
+      for await (const row of file.rows(wanted))
+        yield Object.fromEntries(Object.entries(row).map(([name, value]) => [columnName(name), value]));
+    } catch (error) {
+      if (error instanceof MillraceError || !(error instanceof Error)) throw error;
+      throw new MillraceError('MILLRACE_SOURCE', `Cannot read ${formatS3Uri(location)}: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #range(location: S3Location, etag: string, start: number, end: number): Promise<Buffer> {
+    return this.#retrying(location, async () => {
+      const { body } = await this.#get(location, etag, `bytes=${start}-${end - 1}`);
+      return collect(body, end - start);
+    });
   }
 
   #retry(location: S3Location): Retry {

@@ -1,4 +1,4 @@
-/** Inventory: reports in CSV and Parquet, trusted only after their checksums. */
+/** Inventory: reports in CSV, ORC and Parquet, trusted only after their checksums. */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -37,6 +37,27 @@ const PARQUET = Buffer.from(
     'FRAVAgAAACb8CBwVDBkVABkYBWVfdGFnFQIWBBZGFkom/Ag8NgAoAmRkGAJjYwAZHBUGFQAVAgAAACbGCRwVDBklABAZGA1zdG9y',
     'YWdlX2NsYXNzFQIWBBZkFmwm/AkmxgkcNgAoCFNUQU5EQVJEGAhTVEFOREFSRAAZLBUEFQAVAgAVBhUQFQIAAAAW5AQWBDaQBQAo',
     'CWh5cGFycXVldBmMHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAAN8EAABQQVIx',
+  ].join(''),
+  'base64',
+);
+/** The same rows; written by pyarrow 25.0.1. */
+const ORC = Buffer.from(
+  [
+    'T1JDEQAACgYSBAgEUAA2AADjkuViZQABIREOFiU+LpaUxJJEITApoRDAAABEAADjUuRiZQABIQkOFiUhLvYCfVUj08N7hFgL9PNz',
+    'UiTsAhgANAAA45LkYmUAASEBDhYlLi6mMgMhpjJjCYEABgAnAAAKEQoEAAAAABIJCAQqAwoBA1AAJwAAChEKBAAAAAASCQgEKgMK',
+    'AQFQACwAAOMS52JngAAhHg5mITYOEQEbiYoARgA4AADjUuBiYwADITEOFi8BiQv3bp5+mawAoQwYAxgANAAA45Ll4mSAASEBDmYl',
+    'Li6mxEQhpuRkCYEARgBKAADj0uDiZIABIWkOZiVRLnZ3H0dnT9cgIY7gEEc/F8cgFwm9AEYABQAAAQQQAABLSSxJTEHCAAkAAEYD',
+    '11Y/AABwL2EgYitjLmpzb25scC8lMjXDvHAvb2xkcC9nb25lBQAAAQIRAAB2MXYydjB2MwUAAP/QBQAA/xAFAAD/4AsAAE4CFCg8',
+    'CwAAGSMn57IFAAABAAUAAP/gCQAARgIkIBEAAGFhYmItMmNjBQAA/+AJAABGAoeAJgAACw5x9HNxDHJx93F09nQNCoZyAfwAAHWN',
+    'OwoCQRBEZ3p2fmsyGCyloIIgeBMjM+9/FmtrOhOTftSH6rW0MgIO686Iq2h4iAkXccEmZmfBSbriJjbvdTypjTuZjOS+a9yr0oa7',
+    'dPI8KY/cn/0shlFcFzTlVczkzJto/Dt3m3bC6O539zu240I/8NrPnf6/lP1zer0/XzgBAOPazMjFwsESwMAlwsGixMfFkpJYkigE',
+    'JiUUgKISQFEhLvYCfVUj08N7hFgL9PNzUiTsgDICQBkuLqYyAyGmMmMJAaAIJweLFjMXIzOCyQhk8nAwC7FxiAjYSFQEMHKJcbB4',
+    'CUhcuHfz9MtkBQhlAFIlwMEMMi0xUYgpORloGiOXNFBElIvd3cfR2dM1SIgjOMTRz8UxyEVCL4ARAHgCAH2OT0vDMBiHmyZd07JJ',
+    'CFNCvJSBMDxsZeKliFic+AcZY3ovWRtHWWdHU4fz5jfw4GfwS+jNoxevXrz7LcwUtpMSSB6e3+99CYbkGfEahuTRZE/AuwdN1Jjj',
+    'KnWACZFVsbHDK8ObeCxLDsdyzt2ZLFSaX0dpwp1URZkopSo50ZjITJYymohiLAuOVHonOc2EKqNJnqRXqUyiRLe5JaNSjHhNlXkh',
+    'RjKKdUd5RtPwjQbG9r9kLNMVoaVz/p71UYAw6htBHaPGmov0TwT9uZmnLdOWuva0vdXZfX2h1rSdZwnb1wnRieuaM5+asx1GtHEw',
+    '2oYugCsEGqsY0gqukz122wfBBkZnhL1/frx9xd7v4y9aBMPFNiGoGcd6Gwg2tVl37ePz8PD0aEDxxWXY64aDLmv1wcFD7wQMrU5L',
+    'n28IvwIQARiAgAQiAgAMKJ8BMAaC9AMDT1JDGQ==',
   ].join(''),
   'base64',
 );
@@ -103,6 +124,7 @@ async function read(report: Report, uri = 's3://reports/day/manifest.json'): Pro
 describe('readInventory', () => {
   it.each([
     { name: 'CSV', report: { files: [csvBytes(CSV.slice(0, 1)), csvBytes(CSV.slice(1))] } },
+    { name: 'ORC', report: { format: 'ORC', schema: 'struct<bucket:string>', files: [ORC] } },
     { name: 'Parquet', report: { format: 'Parquet', schema: 'message s3.inventory { }', files: [PARQUET] } },
   ])('reads $name: current objects, keys decoded, ETags as If-Match wants them', async ({ report }) => {
     const found = await read(report);
@@ -168,9 +190,14 @@ describe('readInventory', () => {
       message: /Cannot trust/,
     },
     {
-      name: 'ORC',
-      report: { files: [], format: 'ORC' },
-      message: /format is ORC; have the inventory written as CSV or Parquet/,
+      name: 'another format',
+      report: { files: [], format: 'Avro' },
+      message: /format is Avro; have the inventory written as CSV, ORC or Parquet/,
+    },
+    {
+      name: 'an ORC file that is none, whose MD5 is right',
+      report: { files: [csvBytes(CSV)], format: 'ORC' },
+      message: /Cannot read s3:\/\/reports\/data\/0: it is no ORC file/,
     },
     {
       name: 'a report without sizes',
