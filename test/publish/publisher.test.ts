@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { createKinesisCaller } from '../../src/aws/kinesis-call.ts';
+import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
