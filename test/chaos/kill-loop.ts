@@ -42,6 +42,15 @@ const KILL_DELAY_MS_MAX = 60;
 /** One random kill in five is told by the clock alone: within this time a process loads, opens its journal and lists. */
 const START_MS = 1000;
 
+/**
+ * Every second kill is at a fault point. A journal is created once; it is compacted only when it is large, and that is tried call
+ * by call in test/journal/compact.test.ts.
+ */
+const POINTS_IN_TURN = FAULT_POINTS.filter(
+  (point) => point !== 'journal.before-rename' && point !== 'journal.before-compact-rename',
+);
+const POINTS_PER_RUN = 5;
+
 /** What a run may draw. */
 export interface KillMix {
   readonly orders: readonly ('none' | 'key')[];
@@ -76,10 +85,12 @@ export async function killLoop(seed: number, killsMax: number, mix = EVERYTHING)
   let last: Ended | null = null;
   try {
     for (let turn = 0; turn < killsMax + 20 && last === null; turn += 1) {
-      const point = kills < killsMax && random() < 0.5 ? pick(pointsAt(turn)) : null;
-      const passage = point?.endsWith('rename') ? 1 : 1 + Math.floor(random() * 4);
+      const point = kills < killsMax ? pointAt(seed, turn) : null;
+      const isAtOpening = point?.endsWith('rename') ?? false;
+      const passage = isAtOpening ? 1 : 1 + Math.floor(random() * 4);
       const fault = point === null ? undefined : `${point}:${passage}:kill`;
-      const signals = kills < killsMax && fault === undefined ? [randomKill(random)] : [];
+      // A process with nothing to rename is killed all the same.
+      const signals = kills < killsMax && (point === null || isAtOpening) ? [randomKill(random)] : [];
       const ended = await runOnce(world, flags, { signals, fault });
       processes += 1;
       outputs.push(ended.stdout, ended.stderr);
@@ -96,7 +107,8 @@ export async function killLoop(seed: number, killsMax: number, mix = EVERYTHING)
         continue;
       }
       kills += 1;
-      killsBy[point ?? 'random'] = (killsBy[point ?? 'random'] ?? 0) + 1;
+      const cause = point !== null && ended.faultFired ? point : 'random';
+      killsBy[cause] = (killsBy[cause] ?? 0) + 1;
       const gap = await world.unjournaled();
       duplicatesMax += gap;
       unjournaledMax = Math.max(unjournaledMax, gap);
@@ -153,13 +165,11 @@ function randomKill(random: () => number): NonNullable<RunPlan['signals']>[numbe
   return { signal: 'SIGKILL', afterPuts, atMs: random() * (isAtStart ? START_MS : KILL_DELAY_MS_MAX) };
 }
 
-/** Points that a process of this turn can reach: a journal is created once, and compacted only when it is large. */
-function pointsAt(turn: number): FaultPoint[] {
-  return FAULT_POINTS.filter((point) => {
-    if (point === 'journal.before-rename') return turn === 0;
-    if (point === 'dead-letters.before-rename') return turn > 0;
-    return point !== 'journal.before-compact-rename';
-  });
+/** The points take turns, and the next seed goes on where this one ends, so that none is left to chance. */
+function pointAt(seed: number, turn: number): FaultPoint | null {
+  if (turn === 0) return seed % 2 === 0 ? 'journal.before-rename' : null;
+  if (turn % 2 === 0) return null;
+  return POINTS_IN_TURN[(seed * POINTS_PER_RUN + (turn >> 1)) % POINTS_IN_TURN.length]!;
 }
 
 /** Slow answers keep requests in flight; refused records and broken connections make the work of each process untidy. */
