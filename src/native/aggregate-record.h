@@ -20,7 +20,7 @@ constexpr uint32_t CHECKSUM_BYTES = 16;
 /** Magic, checksum and the aggregate's own partition key "a". */
 constexpr uint32_t AGGREGATE_OVERHEAD_BYTES = MAGIC_BYTES + CHECKSUM_BYTES + 1;
 /** Aggregates whose checksums are computed together: what still lies in the core's own cache. */
-constexpr uint32_t PENDING_MAX = 8;
+constexpr uint32_t PENDING_MAX = 16;
 /** Scratch memory for aggregates that wait for their checksum, unless one alone is larger. */
 constexpr size_t PLAIN_BYTES_MAX = 4 * 1024 * 1024;
 

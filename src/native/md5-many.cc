@@ -6,7 +6,7 @@
 namespace millrace {
 namespace {
 
-constexpr size_t MD5_LANES_MAX = 8;
+constexpr size_t MD5_LANES_MAX = 16;
 
 #define MD5_ROTATE(x, s) (((x) << (s)) | ((x) >> (32 - (s))))
 #define MD5_STEP(f, a, b, g, s, k) \
@@ -71,6 +71,13 @@ constexpr size_t MD5_LANES_MAX = 8;
 #undef MD5_LANES
 #undef MD5_NAME
 #undef MD5_TARGET
+#define MD5_LANES 16
+#define MD5_NAME lanes16avx512
+#define MD5_TARGET __attribute__((target("avx2,avx512f,avx512vl")))
+#include "md5-many-lanes.h"
+#undef MD5_LANES
+#undef MD5_NAME
+#undef MD5_TARGET
 #endif
 
 /** One message alone, blockCount blocks of 64 bytes. */
@@ -98,9 +105,12 @@ struct Kernel {
   size_t lanes;
 };
 
-Kernel chooseKernel() {
+/** Each step waits for the one before it, so that more lanes cost hardly more time; but lanes without a message are wasted. */
+Kernel chooseKernel(size_t count) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512vl")) return {lanes8avx512::blocks, 8};
+  static const bool hasAvx512 = __builtin_cpu_supports("avx512vl");
+  if (hasAvx512 && count > 8) return {lanes16avx512::blocks, 16};
+  if (hasAvx512) return {lanes8avx512::blocks, 8};
   if (__builtin_cpu_supports("avx2")) return {lanes8avx2::blocks, 8};
 #endif
   return {lanes4::blocks, 4};
@@ -159,7 +169,7 @@ struct Lanes {
 }  // namespace
 
 void md5Many(const Md5Job* jobs, size_t count) {
-  static const Kernel kernel = chooseKernel();
+  const Kernel kernel = chooseKernel(count);
   Lanes lanes;
   size_t next = 0;
   size_t active = 0;
