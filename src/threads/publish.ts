@@ -4,8 +4,8 @@
  * Owns   this thread's Kinesis client. Everything else is src/publish/.
  */
 import { parentPort } from 'node:worker_threads';
-import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { createKinesisCaller } from '../aws/kinesis-call.ts';
+import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { BufferPool } from '../publish/buffer-pool.ts';
 import { openCodec } from '../publish/open-codec.ts';
 import { Publisher } from '../publish/publisher.ts';
