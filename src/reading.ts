@@ -21,7 +21,6 @@ import { workerFile } from './package-root.ts';
 import { ParsePool } from './parse-pool.ts';
 import { DownloadPool } from './source/download-pool.ts';
 import { createObjectGetter, type ObjectGetter } from './source/get-object.ts';
-import { readInventory } from './source/inventory.ts';
 import { listObjects, newListTally } from './source/list.ts';
 import type { SourceObject } from './source/object.ts';
 import type { ObjectResume } from './source/plan.ts';
@@ -172,7 +171,7 @@ export class Reading {
       },
       tally: this.listTally,
       ...(sources.includes('-') && { stdin: this.#given.stdin ?? stdinLines() }),
-      ...(options.inventory !== null && { inventory: readInventory(s3, options.inventory, { signal }) }),
+      ...(options.inventory !== null && { inventory: readInventory(s3, options.inventory, signal) }),
       // In order mode objects are carried in listing order.
       ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
       onArchived: (object) => this.archived.push(object),
@@ -200,4 +199,10 @@ export class Reading {
 /** Opened with the first line that is asked for: a reader of lines loses what comes before somebody listens. */
 export async function* stdinLines(): AsyncGenerator<string> {
   yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+}
+
+/** Loaded where it is wanted: its readers of ORC and Parquet are the largest part of the source side. */
+async function* readInventory(s3: S3Client, uri: string, signal: AbortSignal): AsyncGenerator<SourceObject> {
+  const inventory = await import('./source/inventory.ts');
+  yield* inventory.readInventory(s3, uri, { signal });
 }

@@ -15,7 +15,7 @@ export default class Backfill extends Command {
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {
-    const { words, raw } = readArguments(this.argv, FLAGS);
+    const { words, raw } = await readArguments(this.argv, FLAGS);
     await runToReport(parseBackfillOptions(words, raw), raw);
   }
 }

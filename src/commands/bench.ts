@@ -20,7 +20,7 @@ export default class Bench extends Command {
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {
-    const { words, raw } = readArguments(this.argv, FLAGS);
+    const { words, raw } = await readArguments(this.argv, FLAGS);
     const options = parseBenchOptions(words, raw);
     const display = openDisplay(raw);
     const signal = abortOnSignals(display.notice, 'the same command measures again');

@@ -17,7 +17,7 @@ export default class Demo extends Command {
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {
-    const { raw } = readArguments(this.argv, FLAGS);
+    const { raw } = await readArguments(this.argv, FLAGS);
     const display = openDisplay(raw);
     const { report, proof, servers, folder, close } = await runDemo({
       onProgress: display.update,

@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Flags } from '@oclif/core';
-import { parse as parseYaml } from 'yaml';
 import { OptionsError } from '../errors.ts';
 import type { FlagSpec, RawFlags } from '../options.ts';
 
@@ -25,10 +24,10 @@ export function oclifFlags(specs: Readonly<Record<string, FlagSpec>>) {
  * mistake; here everything typed is kept, and options.ts names all problems at once.
  * @throws {OptionsError} When the file cannot be read as a table of flags.
  */
-export function readArguments(
+export async function readArguments(
   argv: string[],
   specs: Readonly<Record<string, FlagSpec>>,
-): { words: string[]; raw: RawFlags } {
+): Promise<{ words: string[]; raw: RawFlags }> {
   const options = Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [
       name,
@@ -45,11 +44,12 @@ export function readArguments(
     allowPositionals: true,
     allowNegative: true,
   });
-  const fromFile = typeof values.config === 'string' ? readConfigFile(values.config) : {};
+  const fromFile = typeof values.config === 'string' ? await readConfigFile(values.config) : {};
   return { words: positionals, raw: { ...fromFile, ...values } };
 }
 
-function readConfigFile(path: string): RawFlags {
+async function readConfigFile(path: string): Promise<RawFlags> {
+  const { parse: parseYaml } = await import('yaml');
   let content: unknown;
   try {
     content = parseYaml(readFileSync(path, 'utf8'));

@@ -15,7 +15,7 @@ export default class Status extends Command {
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {
-    const { raw } = readArguments(this.argv, FLAGS);
+    const { raw } = await readArguments(this.argv, FLAGS);
     if (typeof raw.journal !== 'string')
       throw new OptionsError(['Expected --journal to name a journal, but received nothing.']);
     const status = await readStatus(raw.journal);

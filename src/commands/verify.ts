@@ -16,7 +16,7 @@ export default class Verify extends Command {
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {
-    const { words, raw } = readArguments(this.argv, FLAGS);
+    const { words, raw } = await readArguments(this.argv, FLAGS);
     const facts = typeof raw.journal === 'string' ? await readRunFacts(raw.journal) : null;
     const options = parseVerifyOptions(words, raw, facts?.identity ?? null);
     const display = openVerifyDisplay(raw);

@@ -9,6 +9,7 @@
  * It serves downloads of plain objects on the main thread and decompressed bytes in a parser thread alike.
  */
 import assert from 'node:assert';
+import { copyBytes } from '../native/memory.ts';
 
 const NEWLINE = 10;
 
@@ -177,7 +178,7 @@ export class LineCutter<B extends CutBuffer> {
     }
     const room = block.bytes.length - this.#target.position;
     const taken = Math.min(room, stop);
-    block.bytes.set(taken === chunk.length ? chunk : chunk.subarray(0, taken), this.#target.position);
+    copyBytes(block.bytes, this.#target.position, taken === chunk.length ? chunk : chunk.subarray(0, taken));
     this.#target.position += taken;
     if (isLast && taken === stop) {
       this.#emitUpTo(this.#target.position);
@@ -207,7 +208,7 @@ export class LineCutter<B extends CutBuffer> {
     if (block === null) return false;
     const carry = this.#carry!;
     assert(this.#target.position === 0 && carry.length < block.bytes.length);
-    block.bytes.set(carry, 0);
+    copyBytes(block.bytes, 0, carry);
     this.#target.position = carry.length;
     this.#pieceStart = 0;
     this.#carry = null;
@@ -227,7 +228,7 @@ export class LineCutter<B extends CutBuffer> {
     if (lineBytes > this.#lineBytesMax) return this.#startSkip();
     const taken = newline < 0 ? chunk.length : newline + 1;
     if (!this.#growBig(this.#lineBytes() + taken)) return 0;
-    this.#big!.bytes.set(taken === chunk.length ? chunk : chunk.subarray(0, taken), this.#bigUsed);
+    copyBytes(this.#big!.bytes, this.#bigUsed, taken === chunk.length ? chunk : chunk.subarray(0, taken));
     this.#bigUsed += taken;
     if (newline >= 0) {
       this.#emitBig();
@@ -251,7 +252,7 @@ export class LineCutter<B extends CutBuffer> {
       return false;
     }
     const begun = old === null ? this.#carry! : old.bytes.subarray(0, this.#bigUsed);
-    grown.bytes.set(begun, 0);
+    copyBytes(grown.bytes, 0, begun);
     this.#bigUsed = begun.length;
     this.#big = grown;
     this.#carry = null;

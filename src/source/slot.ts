@@ -5,6 +5,7 @@
  * Owns   the block that is being filled. Small segments go into it one behind the other.
  */
 import { MillraceError } from '../errors.ts';
+import { copyBytes } from '../native/memory.ts';
 import type { Block, SlotBlocks } from './block-pool.ts';
 import type { Delivery } from './delivery.ts';
 import { type ByteSink, type DownloadContext, download } from './download.ts';
@@ -184,7 +185,7 @@ class RawWriter implements Writer {
       const block = this.#target.open();
       if (block === null) break;
       const count = Math.min(chunk.length - taken, block.bytes.length - this.#target.position);
-      block.bytes.set(chunk.subarray(taken, taken + count), this.#target.position);
+      copyBytes(block.bytes, this.#target.position, chunk.subarray(taken, taken + count));
       taken += count;
       this.#target.position += count;
       this.#offset += count;
