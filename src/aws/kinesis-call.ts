@@ -8,10 +8,10 @@
  * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here;
  * its signer stays. Operations off the hot path go through the SDK's client as usual.
  */
-import { createHash, hash } from 'node:crypto';
 import { GetRecordsCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { BodyHasher } from './body-hash.ts';
 import { readWhole } from './http-body.ts';
 import { type HttpAnswer, HttpClient, HttpFailure, type Origin } from './http-client.ts';
 import { isAmbiguousStatus, KinesisCallError, serviceError } from './kinesis-error.ts';
@@ -104,13 +104,6 @@ async function resolveTarget(client: KinesisClient, streamArn: string | undefine
   };
 }
 
-function sha256Hex(body: readonly Uint8Array[]): string {
-  if (body.length === 1) return hash('sha256', body[0]!, 'hex');
-  const hasher = createHash('sha256');
-  for (const part of body) hasher.update(part);
-  return hasher.digest('hex');
-}
-
 /** Of a larger answer the size is not believed before it is there: the service's own limit is 10 MiB and its encoding. */
 const PREPARED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -133,6 +126,7 @@ class Caller implements KinesisCaller {
   readonly #options: KinesisCallerOptions;
   readonly #http: HttpClient;
   readonly #signer: SignatureV4;
+  readonly #hasher = new BodyHasher();
   readonly #contentType: string;
   readonly #nowMs: () => number;
   readonly #target: Target;
@@ -165,7 +159,7 @@ class Caller implements KinesisCaller {
     bodyFor?: BodyMemory,
   ): Promise<KinesisAnswer> {
     const parts = body instanceof Uint8Array ? [body] : body;
-    const bodyHash = sha256Hex(parts);
+    const bodyHash = await this.#hasher.hash(parts);
     const answer = await this.#send(operation, parts, bodyHash, signal, bodyFor);
     if (answer.status === 200) return answer;
     const error = serviceError(operation, answer);

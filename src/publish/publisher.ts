@@ -89,7 +89,7 @@ export class Publisher {
       let sleepMs = SLEEP_MAX_MS;
       let areLanesEmpty = false;
       if (!isStopping) {
-        areLanesEmpty = this.#drain.drain(this.#set.queues, this.#parts.nowMs());
+        areLanesEmpty = !this.#hasEnough() && this.#drain.drain(this.#set.queues, this.#parts.nowMs());
         sleepMs = this.#dispatch(phase === PHASE.FLUSH && areLanesEmpty);
       }
       this.#stats[STAT.IN_FLIGHT] = this.#inFlight;
@@ -100,6 +100,22 @@ export class Publisher {
       await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
     }
     return { error: this.#error?.toWire() ?? null };
+  }
+
+  /**
+   * Whether more batches wait for a free request than can be in flight. What is drained beyond that would only leave the processor's
+   * cache; batches that their shard's pace holds do not count, or a hot shard would stop the others.
+   */
+  #hasEnough(): boolean {
+    const { queues, paces } = this.#set;
+    const nowMs = this.#parts.nowMs();
+    let count = 0;
+    for (const [shardIndex, pace] of paces.entries()) {
+      const batch = queues.peek(shardIndex);
+      if (batch && pace.delayMs(this.#set.recordsOnWire(batch), batch.payloadBytes, nowMs) === 0)
+        count += queues.closedCount(shardIndex);
+    }
+    return count >= this.#setup.rules.inFlightMax;
   }
 
   /** Starts every request that may go now. @returns Milliseconds until the next one may. */

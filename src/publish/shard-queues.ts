@@ -67,6 +67,11 @@ export class ShardQueues {
     return this.#column(shardIndex, SHARD_ROW.COUNT);
   }
 
+  /** Closed batches of a shard. */
+  closedCount(shardIndex: number): number {
+    return this.#ready[shardIndex]!.length;
+  }
+
   /** When the open batch of a shard got its buffer. Meaningless when `openCount` is 0. */
   openedAtMs(shardIndex: number): number {
     return this.#openedAtMs[shardIndex]!;

@@ -24,6 +24,7 @@ interface Expected {
 /** What must have figures. A program that has no line here is run all the same. */
 const EXPECTED: Readonly<Record<string, Expected>> = {
   scan: { cases: WORKLOADS.length, contenders: ['JSON.parse per line', 'portable'] },
+  bytes: { cases: 3, contenders: ['copyBytes', 'node:crypto'] },
   codec: { cases: 2, contenders: ['drain to 16 shards', 'encode aggregated cbor, 10 MiB'] },
   digest: { cases: 6, contenders: ['portable'] },
   lanes: { cases: 2, contenders: ['lane, copied frames', 'port, transfer', 'port, clone'] },

@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createKinesisCaller } from '../../src/aws/kinesis-call.ts';
 import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
+import { VERDICT } from '../../src/publish/codec.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
 import { Publisher } from '../../src/publish/publisher.ts';
 import { RecordPutter } from '../../src/publish/put-records.ts';
@@ -10,9 +11,11 @@ import { PHASE, type PublishNotice, type PublishRules } from '../../src/publish/
 import { STAT, statsRow } from '../../src/publish/stats.ts';
 import { listOpenShards } from '../../src/publish/stream-probe.ts';
 import { createRandom } from '../../src/random.ts';
+import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
+import { Doorbell } from '../../src/ring/wait.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
-import { setupOf } from './publishing.ts';
+import { answerOf, evenShards, setupOf } from './publishing.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -111,7 +114,59 @@ const idsOf = ({ stored }: Outcome) =>
   [...stored.values()].flat().map((data) => JSON.parse(data).id as number);
 const distinct = (ids: readonly number[]) => new Set(ids).size;
 
+/** A publisher over one lane whose requests are answered when the test says so. */
+function stalled(records: readonly TestRecord[], rules: Partial<PublishRules>) {
+  const lane = laneOf(framesOf(records));
+  const setup = setupOf(evenShards(1), rules, { lanes: [lane] });
+  const waiting: (() => void)[] = [];
+  const publisher = new Publisher(setup, {
+    codec: portable,
+    pool: new BufferPool(setup.bufferBytesMax),
+    putter: {
+      async put(batch) {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return answerOf(batch, new Array(batch.count).fill(VERDICT.STORED));
+      },
+    },
+    listShards: () => Promise.reject(new Error('not asked for')),
+    post: () => {},
+    nowMs: () => performance.now(),
+    random: createRandom(7),
+  });
+  const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
+  const lieInLane = () => Atomics.load(cells, LANE_CELL.HEAD) - Atomics.load(cells, LANE_CELL.TAIL);
+  const ring = () => new Doorbell(setup.doorbells).ring(0);
+  return { publisher, setup, waiting, lane, cells, lieInLane, ring };
+}
+
 describe('Publisher', () => {
+  it('leaves records in their lane while more batches wait than can be in flight, and then takes them', async () => {
+    const records = numbered(12);
+    const { publisher, setup, waiting, lane, cells, lieInLane, ring } = stalled(records, {
+      inFlightMax: 2,
+      batchRecordsMax: 2,
+      lingerMs: 1,
+    });
+    const run = publisher.run();
+    await vi.waitFor(() => expect(waiting.length).toBe(2));
+    expect(lieInLane()).toBe(0);
+    // The same records once more, behind the first.
+    const frames = framesOf(records);
+    new Uint8Array(lane, LANE_DATA_BYTE + frames.length).set(frames);
+    Atomics.add(cells, LANE_CELL.HEAD, frames.length);
+    ring();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(lieInLane()).toBe(frames.length);
+    expect(waiting.length).toBe(2);
+
+    Atomics.store(new Int32Array(setup.control), 0, PHASE.FLUSH);
+    const answering = setInterval(() => waiting.shift()?.(), 1);
+    expect((await run).error).toBeNull();
+    clearInterval(answering);
+    expect(lieInLane()).toBe(0);
+    expect(new Int32Array(setup.acknowledged)[0]).toBe(24);
+  });
+
   it.each([
     { name: 'no fault', faults: [] },
     {
