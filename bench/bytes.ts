@@ -7,8 +7,8 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { copyBytes } from '../src/native/copy.ts';
 import { loadAddon } from '../src/native/load.ts';
-import { copyBytes } from '../src/native/memory.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';
 

@@ -7,7 +7,6 @@
  * Invariant: a slot never owns more than its quota of blocks plus one buffer for a long line.
  */
 import assert from 'node:assert';
-import { preferLargePages } from '../native/memory.ts';
 import type { CutBuffer } from './line-cutter.ts';
 
 /** Readable bytes behind every piece, so that vector code may load whole registers. Their content means nothing. */
@@ -48,7 +47,7 @@ export class BlockPool {
     assert(options.blocksPerSlot >= 2, 'one block to fill while the other is read');
     const { slotCount, blocksPerSlot, blockBytes } = options;
     this.blockBytes = blockBytes;
-    this.memory = preferLargePages(new SharedArrayBuffer(BlockPool.memoryBytes(options)));
+    this.memory = new SharedArrayBuffer(BlockPool.memoryBytes(options));
     this.slots = Array.from({ length: slotCount }, (_, slotIndex) => {
       return new SlotBlocks(slotIndex, this.memory, slotIndex * blocksPerSlot, blocksPerSlot, blockBytes);
     });

@@ -9,7 +9,7 @@
  * It serves downloads of plain objects on the main thread and decompressed bytes in a parser thread alike.
  */
 import assert from 'node:assert';
-import { copyBytes } from '../native/memory.ts';
+import { copyBytes } from '../native/copy.ts';
 
 const NEWLINE = 10;
 

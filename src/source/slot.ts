@@ -5,7 +5,7 @@
  * Owns   the block that is being filled. Small segments go into it one behind the other.
  */
 import { MillraceError } from '../errors.ts';
-import { copyBytes } from '../native/memory.ts';
+import { copyBytes } from '../native/copy.ts';
 import type { Block, SlotBlocks } from './block-pool.ts';
 import type { Delivery } from './delivery.ts';
 import { type ByteSink, type DownloadContext, download } from './download.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { copyBytes, preferLargePages } from '../../src/native/memory.ts';
+import { copyBytes } from '../../src/native/copy.ts';
 
 it('copies as set() does, from and to any place, into shared memory and other', () => {
   fc.assert(
@@ -26,12 +26,4 @@ it.each([8, 4_096])('refuses %d bytes that do not fit', (bytes) => {
   const to = new Uint8Array(bytes);
   expect(() => copyBytes(to, 1, new Uint8Array(bytes))).toThrow();
   expect(to.every((byte) => byte === 0)).toBe(true);
-});
-
-it('asks for large pages without a change to the memory, whatever its size', () => {
-  for (const bytes of [0, 1, 4_096, 9 * 1024 * 1024 + 5]) {
-    const memory = new SharedArrayBuffer(bytes);
-    expect(preferLargePages(memory)).toBe(memory);
-    expect(new Uint8Array(memory).every((byte) => byte === 0)).toBe(true);
-  }
 });
