@@ -11,26 +11,42 @@ import { notifySpace } from '../ring/wait.ts';
 import type { Codec } from './codec.ts';
 import type { ShardQueues } from './shard-queues.ts';
 
+/** What is left in the lanes: nothing; what was not wanted yet; what has no room, or is not due. */
+export type Drained = 'empty' | 'enough' | 'blocked';
+
+const ENOUGH = { status: 'enough', sequence: 0 };
+
 export class LaneDrain {
   readonly #lanes: readonly SharedArrayBuffer[];
   readonly #codec: Codec;
   readonly #isOrdered: boolean;
+  readonly #hasEnough: () => boolean;
   /** In order mode: the task that each lane is in, or null between tasks. */
   readonly #sequences: (number | null)[];
   #dueSequence = 0;
 
-  constructor(lanes: readonly SharedArrayBuffer[], codec: Codec, isOrdered: boolean) {
+  /** @param hasEnough Asked before each lane and after each full batch; true leaves the rest where it is. */
+  constructor(
+    lanes: readonly SharedArrayBuffer[],
+    codec: Codec,
+    isOrdered: boolean,
+    hasEnough: () => boolean,
+  ) {
     this.#lanes = lanes;
     this.#codec = codec;
     this.#isOrdered = isOrdered;
+    this.#hasEnough = hasEnough;
     this.#sequences = lanes.map(() => null);
   }
 
-  /** Moves what can be moved now. @returns Whether every lane is empty. */
-  drain(queues: ShardQueues, nowMs: number): boolean {
-    return this.#isOrdered ? this.#drainInOrder(queues, nowMs) : this.#drainAll(queues, nowMs);
+  /** Moves what can be moved now. */
+  drain(queues: ShardQueues, nowMs: number): Drained {
+    const areEmpty = this.#isOrdered ? this.#drainInOrder(queues, nowMs) : this.#drainAll(queues, nowMs);
+    if (areEmpty) return 'empty';
+    return this.#hasEnough() ? 'enough' : 'blocked';
   }
 
+  /** @returns Whether every lane is empty. */
   #drainAll(queues: ShardQueues, nowMs: number): boolean {
     let areEmpty = true;
     for (const lane of this.#lanes) {
@@ -62,17 +78,18 @@ export class LaneDrain {
     }
   }
 
-  /** Reads one lane until it is empty, a mark stands there, or a shard has no room. */
+  /** Reads one lane until it is empty, a mark stands there, a shard has no room, or that is enough. */
   #drainLane(
     lane: SharedArrayBuffer,
     queues: ShardQueues,
     nowMs: number,
   ): { status: string; sequence: number } {
-    for (;;) {
+    while (!this.#hasEnough()) {
       const result = this.#codec.drain(lane, queues.table);
       if (result.records > 0 || result.status === 'begin' || result.status === 'end') notifySpace(lane);
       if (result.status !== 'shard-full') return result;
       if (!queues.makeRoom(result.shardIndex, result.frameBytes, nowMs)) return result;
     }
+    return ENOUGH;
   }
 }

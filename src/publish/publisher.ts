@@ -12,7 +12,7 @@ import { Breaker } from './breaker.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Codec } from './codec.ts';
 import { GOES, markFirstOfEachKey, STAYS } from './frame-walk.ts';
-import { LaneDrain } from './lane-drain.ts';
+import { type Drained, LaneDrain } from './lane-drain.ts';
 import { ShardPace } from './pace.ts';
 import type { RecordPutter } from './put-records.ts';
 import { type SettleParts, settle } from './settle.ts';
@@ -51,6 +51,7 @@ export class Publisher {
   readonly #runPace: ShardPace;
   readonly #set: ShardSet;
   readonly #settleParts: SettleParts;
+  readonly #shardInFlightMax: number;
   #inFlight = 0;
   #firstShard = 0;
   #heldShards = 0;
@@ -64,10 +65,11 @@ export class Publisher {
     const nowMs = parts.nowMs();
     this.#setup = setup;
     this.#parts = parts;
+    this.#shardInFlightMax = rules.order === 'key' ? 1 : rules.inFlightMax;
     this.#bell = new Doorbell(setup.doorbells);
     this.#control = new Int32Array(setup.control);
     this.#stats = statsRow(setup.stats, setup.publisherIndex);
-    this.#drain = new LaneDrain(setup.lanes, parts.codec, rules.order === 'key');
+    this.#drain = new LaneDrain(setup.lanes, parts.codec, rules.order === 'key', () => this.#hasEnough());
     this.#breaker = new Breaker(rules.awayMs, parts.random);
     const runCeiling = {
       recordsPerSecond: rules.recordsPerSecondMax,
@@ -87,15 +89,17 @@ export class Publisher {
       const phase = Atomics.load(this.#control, 0);
       const isStopping = phase === PHASE.STOP || this.#error !== null;
       let sleepMs = SLEEP_MAX_MS;
-      let areLanesEmpty = false;
+      let lanes: Drained = 'blocked';
       if (!isStopping) {
-        areLanesEmpty = !this.#hasEnough() && this.#drain.drain(this.#set.queues, this.#parts.nowMs());
-        sleepMs = this.#dispatch(phase === PHASE.FLUSH && areLanesEmpty);
+        do {
+          lanes = this.#drain.drain(this.#set.queues, this.#parts.nowMs());
+          sleepMs = this.#dispatch(phase === PHASE.FLUSH && lanes === 'empty');
+        } while (lanes === 'enough' && !this.#hasEnough());
       }
       this.#stats[STAT.IN_FLIGHT] = this.#inFlight;
       this.#stats[STAT.BUFFER_BYTES] = this.#parts.pool.outBytes;
       this.#stats[STAT.HELD_SHARDS] = this.#heldShards;
-      const isDone = phase === PHASE.FLUSH && areLanesEmpty && this.#set.isEmpty;
+      const isDone = phase === PHASE.FLUSH && lanes === 'empty' && this.#set.isEmpty;
       if (this.#inFlight === 0 && this.#refresh !== 'running' && (isStopping || isDone)) break;
       await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
     }
@@ -103,8 +107,8 @@ export class Publisher {
   }
 
   /**
-   * Whether more batches wait for a free request than can be in flight. What is drained beyond that would only leave the processor's
-   * cache; batches that their shard's pace holds do not count, or a hot shard would stop the others.
+   * Whether as many batches wait for a free request as can be in flight. What is drained beyond that would only leave the processor's
+   * cache. Batches that their shard's pace or order holds do not count, or a hot shard would stop the others.
    */
   #hasEnough(): boolean {
     const { queues, paces } = this.#set;
@@ -113,7 +117,7 @@ export class Publisher {
     for (const [shardIndex, pace] of paces.entries()) {
       const batch = queues.peek(shardIndex);
       if (batch && pace.delayMs(this.#set.recordsOnWire(batch), batch.payloadBytes, nowMs) === 0)
-        count += queues.closedCount(shardIndex);
+        count += Math.min(queues.closedCount(shardIndex), this.#shardInFlightMax);
     }
     return count >= this.#setup.rules.inFlightMax;
   }
@@ -137,8 +141,7 @@ export class Publisher {
   #dispatchShard(shardIndex: number, isFlushing: boolean, nowMs: number): number {
     const { rules } = this.#setup;
     const { queues, inFlight, paces } = this.#set;
-    const shardInFlightMax = rules.order === 'key' ? 1 : rules.inFlightMax;
-    while (this.#inFlight < rules.inFlightMax && inFlight[shardIndex]! < shardInFlightMax) {
+    while (this.#inFlight < rules.inFlightMax && inFlight[shardIndex]! < this.#shardInFlightMax) {
       if (!queues.peek(shardIndex) && queues.openCount(shardIndex) > 0) {
         const dueMs = queues.openedAtMs(shardIndex) + rules.lingerMs - nowMs;
         if (!isFlushing && dueMs > 0) return dueMs;

@@ -7,12 +7,11 @@ import { VERDICT } from '../../src/publish/codec.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
 import { Publisher } from '../../src/publish/publisher.ts';
 import { RecordPutter } from '../../src/publish/put-records.ts';
-import { PHASE, type PublishNotice, type PublishRules } from '../../src/publish/setup.ts';
+import { PHASE, type PublishNotice, type PublishRules, type PublishSetup } from '../../src/publish/setup.ts';
 import { STAT, statsRow } from '../../src/publish/stats.ts';
 import { listOpenShards } from '../../src/publish/stream-probe.ts';
 import { createRandom } from '../../src/random.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
-import { Doorbell } from '../../src/ring/wait.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
 import { answerOf, evenShards, setupOf } from './publishing.ts';
@@ -115,9 +114,14 @@ const idsOf = ({ stored }: Outcome) =>
 const distinct = (ids: readonly number[]) => new Set(ids).size;
 
 /** A publisher over one lane whose requests are answered when the test says so. */
-function stalled(records: readonly TestRecord[], rules: Partial<PublishRules>) {
-  const lane = laneOf(framesOf(records));
-  const setup = setupOf(evenShards(1), rules, { lanes: [lane] });
+function stalled(
+  records: readonly TestRecord[],
+  rules: Partial<PublishRules>,
+  rest: Partial<PublishSetup> = {},
+) {
+  const frames = framesOf(records);
+  const lane = laneOf(frames);
+  const setup = setupOf(rest.shards ?? evenShards(1), rules, { lanes: [lane], ...rest });
   const waiting: (() => void)[] = [];
   const publisher = new Publisher(setup, {
     codec: portable,
@@ -134,37 +138,56 @@ function stalled(records: readonly TestRecord[], rules: Partial<PublishRules>) {
     random: createRandom(7),
   });
   const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
-  const lieInLane = () => Atomics.load(cells, LANE_CELL.HEAD) - Atomics.load(cells, LANE_CELL.TAIL);
-  const ring = () => new Doorbell(setup.doorbells).ring(0);
-  return { publisher, setup, waiting, lane, cells, lieInLane, ring };
+  /** Of frames that are all of one size. */
+  const framesInLane = () =>
+    (Atomics.load(cells, LANE_CELL.HEAD) - Atomics.load(cells, LANE_CELL.TAIL)) /
+    (frames.length / records.length);
+  return { publisher, setup, waiting, framesInLane };
 }
 
 describe('Publisher', () => {
-  it('leaves records in their lane while more batches wait than can be in flight, and then takes them', async () => {
-    const records = numbered(12);
-    const { publisher, setup, waiting, lane, cells, lieInLane, ring } = stalled(records, {
-      inFlightMax: 2,
-      batchRecordsMax: 2,
-      lingerMs: 1,
-    });
+  it('leaves records in their lane while as many batches wait as can be in flight, and then takes them', async () => {
+    const rules = { inFlightMax: 2, batchRecordsMax: 2 };
+    const { publisher, setup, waiting, framesInLane } = stalled(numbered(24), rules);
     const run = publisher.run();
     await vi.waitFor(() => expect(waiting.length).toBe(2));
-    expect(lieInLane()).toBe(0);
-    // The same records once more, behind the first.
-    const frames = framesOf(records);
-    new Uint8Array(lane, LANE_DATA_BYTE + frames.length).set(frames);
-    Atomics.add(cells, LANE_CELL.HEAD, frames.length);
-    ring();
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(lieInLane()).toBe(frames.length);
-    expect(waiting.length).toBe(2);
+    // Two batches are on their way, two wait.
+    expect([waiting.length, framesInLane()]).toEqual([2, 24 - 4 - 4]);
 
     Atomics.store(new Int32Array(setup.control), 0, PHASE.FLUSH);
     const answering = setInterval(() => waiting.shift()?.(), 1);
     expect((await run).error).toBeNull();
     clearInterval(answering);
-    expect(lieInLane()).toBe(0);
+    expect(framesInLane()).toBe(0);
     expect(new Int32Array(setup.acknowledged)[0]).toBe(24);
+  });
+
+  it('does not let the waiting batches of a shard that its pace holds keep others from theirs', async () => {
+    const shards = evenShards(2);
+    const key = (shardIndex: number, i: number) =>
+      record({
+        key: `${i}`,
+        explicitHashKey: shards[shardIndex]!.start,
+        unit: shardIndex,
+        data: Buffer.alloc(1000),
+      });
+    const slow = Array.from({ length: 3_000 }, (_, i) => key(0, i));
+    const records = [...slow, ...Array.from({ length: 40 }, (_, i) => key(1, i))];
+    const { publisher, setup, waiting } = stalled(
+      records,
+      { inFlightMax: 2, batchRecordsMax: 20, lingerMs: 1 },
+      { shards, traits: { isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1 << 20 } },
+    );
+    const run = publisher.run();
+    const answering = setInterval(() => waiting.shift()?.(), 1);
+    const acknowledged = new Int32Array(setup.acknowledged);
+    // 1 MB a second: the first shard's 3 MB need two seconds more than the burst that it begins with.
+    await vi.waitFor(() => expect(acknowledged[1]).toBe(40), 1_500);
+    expect(acknowledged[0]).toBeLessThan(3_000);
+    Atomics.store(new Int32Array(setup.control), 0, PHASE.STOP);
+    expect((await run).error).toBeNull();
+    clearInterval(answering);
   });
 
   it.each([
