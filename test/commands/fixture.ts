@@ -98,6 +98,16 @@ function interrupter(child: ChildProcess, plan: RunSettings['interrupt']) {
   };
 }
 
+/** Resolves when the stream is neither being made nor changed. */
+async function active(kinesis: LocalKinesis): Promise<void> {
+  const summary = () => kinesis.call('DescribeStreamSummary', { StreamName: STREAM });
+  const status = () => (summary() as Summary).StreamDescriptionSummary.StreamStatus;
+  while (status() !== 'ACTIVE') await new Promise((resolve) => setTimeout(resolve, 20));
+}
+interface Summary {
+  readonly StreamDescriptionSummary: { readonly StreamStatus: string };
+}
+
 export interface WorldOptions {
   readonly objects?: readonly FastS3Object[];
   /** Default 8. */
@@ -124,7 +134,9 @@ export class World {
       startFastS3({ buckets: { [BUCKET]: objects } }),
     ]);
     const StreamModeDetails = { StreamMode: 'ON_DEMAND' };
+    await active(stream);
     stream.call('UpdateStreamMode', { StreamARN: stream.streamArn(STREAM), StreamModeDetails });
+    await active(stream);
     return new World(stream, store);
   }
 
