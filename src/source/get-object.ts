@@ -9,13 +9,13 @@
  * Endpoint rules, credentials and signer stay the SDK's own, the transport is src/aws/http-client.ts. Where the SDK signs in other
  * ways (S3 Express sessions, multi-region access points) its whole path is used.
  */
-import { createHash, createHmac } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { type AnswerBody, bodyOf, readWhole } from '../aws/http-body.ts';
 import { type HttpAnswer, HttpClient, type Origin } from '../aws/http-client.ts';
+import { Sha256 } from '../aws/sha256.ts';
 import { failureOf, isRedirect, kindOf, S3Failure, withRegion } from './failure.ts';
 import type { SourceObject } from './object.ts';
 import type { Clock } from './retry.ts';
@@ -208,7 +208,7 @@ async function findRoute(
             credentials: client.config.credentials,
             region,
             service: 's3',
-            sha256: NodeSha256,
+            sha256: Sha256,
             uriEscapePath: false,
             applyChecksum: true,
           }),
@@ -221,21 +221,6 @@ async function findRoute(
   );
   await client.send(command);
   return route;
-}
-
-/** The hash that SigV4 wants, in the platform's own code. */
-class NodeSha256 {
-  readonly #hash: { update(data: Uint8Array | string): unknown; digest(): Buffer };
-  constructor(secret?: unknown) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as Uint8Array);
-  }
-  update(data: unknown): void {
-    this.#hash.update(data as Uint8Array);
-  }
-  async digest(): Promise<Uint8Array> {
-    return new Uint8Array(this.#hash.digest());
-  }
-  reset(): void {}
 }
 
 async function getDirectly(
