@@ -113,13 +113,15 @@ export class Publisher {
   #hasEnough(): boolean {
     const { queues, paces } = this.#set;
     const nowMs = this.#parts.nowMs();
-    let count = 0;
-    for (const [shardIndex, pace] of paces.entries()) {
+    let missing = this.#setup.rules.inFlightMax;
+    for (let shardIndex = 0; shardIndex < paces.length && missing > 0; shardIndex++) {
       const batch = queues.peek(shardIndex);
-      if (batch && pace.delayMs(this.#set.recordsOnWire(batch), batch.payloadBytes, nowMs) === 0)
-        count += Math.min(queues.closedCount(shardIndex), this.#shardInFlightMax);
+      if (batch === null) continue;
+      const records = this.#set.recordsOnWire(batch);
+      if (paces[shardIndex]!.delayMs(records, batch.payloadBytes, nowMs) === 0)
+        missing -= Math.min(queues.closedCount(shardIndex), this.#shardInFlightMax);
     }
-    return count >= this.#setup.rules.inFlightMax;
+    return missing <= 0;
   }
 
   /** Starts every request that may go now. @returns Milliseconds until the next one may. */
