@@ -43,6 +43,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/aws/target.ts': 'test/commands',
   'src/aws/http-body.ts': 'test/aws/http-client.test.ts',
   'src/aws/http-connection.ts': 'test/aws/http-client.test.ts',
+  'src/aws/http-exchange.ts': 'test/aws/http-client.test.ts',
   'src/local/': 'test/local',
   'src/source/object.ts': 'types only',
   'src/publish/setup.ts': 'types only',

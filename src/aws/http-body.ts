@@ -2,7 +2,7 @@
  * Answer body: the bytes of one HTTP answer, taken in steps by whoever has room for them.
  * Takes  a consumer that says how much it took.
  * Gives  views of memory that is filled again afterwards: what a consumer keeps, it copies.
- * Owns   nothing; src/aws/http-connection.ts gives bodies that come straight from a socket, `bodyOf` those of Node's streams.
+ * Owns   nothing; src/aws/http-exchange.ts gives bodies that come straight from a socket, `bodyOf` those of Node's streams.
  */
 import type { Readable } from 'node:stream';
 

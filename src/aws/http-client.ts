@@ -6,11 +6,12 @@
  * Never  retries, follows redirects or uses a proxy.
  */
 
-import { aborted, type HttpAnswer, HttpConnection, HttpFailure, type Origin } from './http-connection.ts';
+import { HttpConnection, type Origin } from './http-connection.ts';
+import { aborted, type HttpAnswer, HttpFailure } from './http-exchange.ts';
 import type { HttpRequestHead } from './http-head.ts';
 
-export type { HttpAnswer, Origin } from './http-connection.ts';
-export { HttpFailure } from './http-connection.ts';
+export type { Origin } from './http-connection.ts';
+export { type HttpAnswer, HttpFailure } from './http-exchange.ts';
 
 export interface HttpClientOptions {
   readonly origin: Origin;
