@@ -135,7 +135,7 @@ it('row 20: a stream that is deleted under the run, and made anew, gets the rest
   await open();
   const flags = [...FLAGS, '--segment-size', '64KiB', '--rate', '20000/s'];
   const timer = setInterval(() => {
-    if (world.kinesis.stats().recordsStored < LINE_COUNT / 4) return;
+    if (world.kinesis.stats().recordsStored < (3 * LINE_COUNT) / 4) return;
     clearInterval(timer);
     world.kinesis.call('DeleteStream', { StreamName: STREAM });
   }, 2);
