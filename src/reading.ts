@@ -170,7 +170,7 @@ export class Reading {
         modifiedBeforeMs: options.modifiedBeforeMs ?? undefined,
       },
       tally: this.listTally,
-      ...(sources.includes('-') && { stdin: this.#given.stdin ?? stdinLines() }),
+      ...(sources.includes('-') && { stdin: this.#given.stdin ?? stdinLines(signal) }),
       ...(options.inventory !== null && { inventory: readInventory(s3, options.inventory, signal) }),
       // In order mode objects are carried in listing order.
       ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
@@ -196,9 +196,13 @@ export class Reading {
   }
 }
 
-/** Opened with the first line that is asked for: a reader of lines loses what comes before somebody listens. */
-export async function* stdinLines(): AsyncGenerator<string> {
-  yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+/**
+ * Opened with the first line that is asked for: a reader of lines loses what comes before somebody listens.
+ * @param signal Ends it with the signal's reason, also while standard input stands still.
+ */
+export async function* stdinLines(signal: AbortSignal): AsyncGenerator<string> {
+  yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal });
+  signal.throwIfAborted();
 }
 
 /** Loaded where it is wanted: its readers of ORC and Parquet are the largest part of the source side. */

@@ -57,7 +57,7 @@ export function createSourceSide(given: SourceSideOptions): SourceSide & { progr
   /** Of the SOURCE `-`: standard input gives them once, and every reading needs them. */
   let lines: readonly string[] | undefined;
   const run = async (purpose: Purpose, signal: AbortSignal) => {
-    if (given.sources.includes('-')) lines ??= await allOf(stdinLines());
+    if (given.sources.includes('-')) lines ??= await allOf(stdinLines(signal));
     const scan = new Scan(given, budget, purpose, lines);
     last = scan;
     await scan.run(signal);

@@ -46,6 +46,8 @@ export interface RunSettings {
   /** Over the clean environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string;
+  /** More could come. Default false. */
+  readonly isStdinOpen?: boolean;
   readonly cwd?: string;
   /** Signals to send as soon as `when` says so, `SIGNAL_GAP_MS` apart: equal ones sent together arrive as one. */
   readonly interrupt?: { readonly when: () => boolean; readonly signals: readonly NodeJS.Signals[] };
@@ -64,7 +66,8 @@ export async function runCommand(args: readonly string[], settings: RunSettings 
   const output = { stdout: '', stderr: '' };
   child.stdout!.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-  child.stdin?.end(settings.stdin);
+  child.stdin?.write(settings.stdin!);
+  if (!settings.isStdinOpen) child.stdin?.end();
   const interruption = interrupter(child, settings.interrupt);
   let isTimedOut = false;
   const timer = setTimeout(() => {

@@ -291,6 +291,21 @@ it('ends with 130 when it is stopped, and says so in its report', async () => {
   }
 });
 
+it.each(['verify', 'backfill'])('%s is stopped also while it waits for a list on stdin', async (command) => {
+  world = await World.open({ objects: [{ key: 'a.jsonl', body: CLICKS }], shards: 1 });
+  try {
+    const args = [command, '-', '--stream', STREAM, '--json', ...endpoints()];
+    const when = () => (world.kinesis.stats().requestsByOperation.ListShards ?? 0) > 0;
+    const stdin = { stdin: 's3://bucket/a.jsonl\n', isStdinOpen: true };
+    const settings = { cwd: world.folder, ...stdin, interrupt: { when, signals: ['SIGINT'] as const } };
+    const ended = await runCommand(args, settings);
+    expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([130, false]);
+    expect(ended.drainMs).toBeLessThan(10_000);
+  } finally {
+    await world.close();
+  }
+});
+
 describe('a parser thread of verify', () => {
   it.each(['throw', 'exit', 'hang'])('that fails (%s) ends it with 3 and a message', async (action) => {
     world = await World.open({ objects: [{ key: 'a.jsonl', body: CLICKS }], shards: 1 });
