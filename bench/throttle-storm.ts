@@ -7,8 +7,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createKinesisCaller } from '../src/aws/kinesis-call.ts';
-import { createKinesisClient } from '../src/aws/kinesis-client.ts';
+import { createKinesisCaller, createKinesisClient } from '../src/aws/kinesis-client.ts';
 import { startLocalKinesis } from '../src/local/kinesis.ts';
 import { BufferPool } from '../src/publish/buffer-pool.ts';
 import { openCodec } from '../src/publish/open-codec.ts';

@@ -438,7 +438,7 @@ class Run {
       ending: this.#ending,
       elapsedMs: performance.now() - this.#startedAtMs,
       cpuMs: cpuMs(this.#cpuAtStart),
-      rssMaxBytes: this.#rssMaxBytes,
+      rssMaxBytes: Math.max(this.#rssMaxBytes, process.memoryUsage.rss()),
     };
   }
 }

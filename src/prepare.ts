@@ -9,8 +9,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { createKinesisCaller, KinesisCallError } from './aws/kinesis-call.ts';
-import { createKinesisClient } from './aws/kinesis-client.ts';
+import type { CredentialProvider } from './aws/credentials.ts';
+import { KinesisCallError, type KinesisService, openKinesisCaller } from './aws/kinesis-call.ts';
+import { createKinesisClient, resolveService } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
 import { OptionsError } from './errors.ts';
 import { DeadLetters } from './journal/dead-letters.ts';
@@ -29,6 +30,8 @@ export interface Prepared {
   readonly s3: S3Client;
   readonly kinesis: KinesisClient;
   readonly stream: StreamFacts;
+  /** Where publishers put records. */
+  readonly service: KinesisService;
   readonly shards: readonly ShardRange[];
   readonly wire: Wire;
   readonly rules: RecordRules;
@@ -57,13 +60,14 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   const shards = await listOpenShards(kinesis, stream.arn);
   if (options.letters !== null) await checkLetters(options.letters);
   await probeSources(s3, options.sources, { requesterPays: options.requestPayer });
+  const service = await resolveService(kinesis, stream.arn);
   const wire = options.dryRun
     ? options.wire
-    : await negotiateWire(kinesis, stream.arn, options.wire, notices);
+    : await negotiateWire(kinesis, service, stream.arn, options.wire, notices);
   const rules = recordRules(options, stream);
   const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
   const run = runName(stream.name, identity);
-  const base = { s3, kinesis, stream, shards, wire, rules, schema, run, notices };
+  const base = { s3, kinesis, stream, service, shards, wire, rules, schema, run, notices };
   if (options.dryRun || options.letters !== null) {
     const path = options.deadLetter;
     const deadLetters = path === null ? null : await DeadLetters.open({ path, resume: null });
@@ -181,13 +185,15 @@ const NO_CBOR_CODES: ReadonlySet<string | null> = new Set([
 /** Sends a request without records: an endpoint that reads CBOR refuses it for being empty, another one for its form. */
 async function negotiateWire(
   client: KinesisClient,
+  service: KinesisService,
   streamArn: string,
   wanted: Wire,
   notices: string[],
 ): Promise<Wire> {
   if (wanted === 'json') return 'json';
   const codec = openCodec();
-  const caller = await createKinesisCaller({ client, wire: 'cbor', streamArn, requestTimeoutMs: 10_000 });
+  const credentials = client.config.credentials as CredentialProvider;
+  const caller = openKinesisCaller({ service, credentials, wire: 'cbor', requestTimeoutMs: 10_000 });
   const out = new Uint8Array(codec.encodedBytesMax(new Uint8Array(0), 0, 'cbor'));
   try {
     await caller.call(

@@ -15,7 +15,7 @@ import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
 import { workerFile } from './package-root.ts';
 import type { Prepared } from './prepare.ts';
-import type { PublishNotice, PublishReceipt, PublishRules, PublishSetup } from './publish/setup.ts';
+import type { PublishNotice, PublishReceipt, PublishRules, PublishTask } from './publish/setup.ts';
 import { cutOwnedRanges, packStarts } from './publish/shard-map.ts';
 import { createStats } from './publish/stats.ts';
 import { scannerReason } from './scan/open.ts';
@@ -45,7 +45,7 @@ export function publisherStarts(prepared: Prepared, publisherCount: number): Big
 export class Publishing {
   readonly stats: SharedArrayBuffer;
   readonly #given: PublishingOptions;
-  readonly #pool: Piscina<PublishSetup, PublishReceipt> | null;
+  readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
   readonly #abandoned: readonly PromiseWithResolvers<void>[];
 
   constructor(given: PublishingOptions) {
@@ -88,8 +88,8 @@ export class Publishing {
     await this.#pool?.destroy();
   }
 
-  #createPool(threads: number): Piscina<PublishSetup, PublishReceipt> {
-    const pool = new Piscina<PublishSetup, PublishReceipt>({
+  #createPool(threads: number): Piscina<PublishTask, PublishReceipt> {
+    const pool = new Piscina<PublishTask, PublishReceipt>({
       filename: fileURLToPath(workerFile('publish')),
       minThreads: threads,
       maxThreads: threads,
@@ -102,13 +102,14 @@ export class Publishing {
     return pool;
   }
 
-  #setup(publisherIndex: number, ownedRange: PublishSetup['ownedRange']): PublishSetup {
+  #setup(publisherIndex: number, ownedRange: PublishTask['ownedRange']): PublishTask {
     const { prepared, options, lanes, doorbells, control, heartbeats, acknowledged, budget } = this.#given;
     const { arn, name, traits } = prepared.stream;
     const { region, profile, kinesisEndpoint: endpoint } = options.aws;
     return {
       publisherIndex,
       target: { name, arn, region, profile, endpoint },
+      service: prepared.service,
       traits,
       rules: this.#rules(),
       ownedRange,

@@ -1,6 +1,6 @@
 /**
  * Kinesis call: one signed request to Kinesis with a body that is already encoded, and its answer as bytes.
- * Takes  a body in CBOR or JSON 1.1; the SDK client's own configuration: credentials, region, endpoint, clock offset.
+ * Takes  a body in CBOR or JSON 1.1; where the service is; a provider of credentials.
  * Gives  the answer's bytes, or a KinesisCallError that says what is known about the request's fate.
  * Owns   the connections, the correction of a wrong clock, the renewal of credentials that the service calls expired.
  * Never  retries for any other reason, encodes or decodes records, or puts a credential into a message.
@@ -8,10 +8,10 @@
  * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here;
  * its signer stays. Operations off the hot path go through the SDK's client as usual.
  */
-import { GetRecordsCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { BodyHasher } from './body-hash.ts';
+import type { CredentialProvider } from './credentials.ts';
 import { readWhole } from './http-body.ts';
 import { type HttpAnswer, HttpClient, HttpFailure, type Origin } from './http-client.ts';
 import { isAmbiguousStatus, KinesisCallError, serviceError } from './kinesis-error.ts';
@@ -30,13 +30,21 @@ export interface KinesisAnswer {
   readonly body: Buffer;
 }
 
+/** Where the data plane of a stream is, as the SDK's rules say: plain data, found out once and told to every thread. */
+export interface KinesisService {
+  readonly origin: Origin;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly region: string;
+  /** What the service's clock is ahead of ours, as far as is known. */
+  readonly clockOffsetMs: number;
+}
+
 export interface KinesisCallerOptions {
-  /** Only its configuration is used, and is used as it is then: region, endpoint, credentials. */
-  readonly client: KinesisClient;
+  readonly service: KinesisService;
+  readonly credentials: CredentialProvider;
   /** Encoding of bodies and answers. */
   readonly wire: 'cbor' | 'json';
-  /** Of the stream: it is part of the choice of the endpoint. */
-  readonly streamArn?: string;
   /** From the start of the call to the answer's last byte. Default 30,000. */
   readonly requestTimeoutMs?: number;
   /** Open connections; further calls wait for a free one. Default 256. */
@@ -74,36 +82,6 @@ const EXPIRED_CODES = new Set(['ExpiredTokenException', 'ExpiredToken']);
 /** A difference of clocks below this is no reason to sign again: the service allows minutes. */
 const SKEW_MS_MIN = 60_000;
 
-interface Target {
-  readonly origin: Origin;
-  readonly path: string;
-  readonly headers: Record<string, string>;
-}
-
-/** Lets the SDK build one request that is never sent: its endpoint and user agent are those of every command of this client. */
-async function resolveTarget(client: KinesisClient, streamArn: string | undefined): Promise<Target> {
-  const command = new GetRecordsCommand({ ShardIterator: 'unsent', StreamARN: streamArn });
-  let built: HttpRequest | undefined;
-  command.middlewareStack.add(
-    () => async (args) => {
-      built = args.request as HttpRequest;
-      return { response: undefined, output: { $metadata: {}, Records: [] } };
-    },
-    { step: 'finalizeRequest', priority: 'high', name: 'millraceCapture' },
-  );
-  await client.send(command);
-  if (!built) throw new Error('Cannot resolve the endpoint: the SDK built no request');
-  const { protocol, hostname, port, path, headers } = built;
-  const isTls = protocol === 'https:';
-  const host = port === undefined || port === (isTls ? 443 : 80) ? hostname : `${hostname}:${port}`;
-  const userAgent = headers['user-agent'] ?? headers['User-Agent'];
-  return {
-    origin: { isTls, hostname, port: port ?? (isTls ? 443 : 80) },
-    path: path || '/',
-    headers: { host, ...(userAgent ? { 'user-agent': userAgent } : {}) },
-  };
-}
-
 /** Of a larger answer the size is not believed before it is there: the service's own limit is 10 MiB and its encoding. */
 const PREPARED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -129,24 +107,22 @@ class Caller implements KinesisCaller {
   readonly #hasher = new BodyHasher();
   readonly #contentType: string;
   readonly #nowMs: () => number;
-  readonly #target: Target;
   /** What the service's clock is ahead of ours. */
   #clockOffsetMs: number;
 
-  constructor(options: KinesisCallerOptions, target: Target) {
-    const { config } = options.client;
+  constructor(options: KinesisCallerOptions) {
+    const { service, credentials } = options;
     this.wire = options.wire;
     this.#options = options;
-    this.#target = target;
     this.#nowMs = options.nowMs ?? Date.now;
     this.#contentType = options.wire === 'cbor' ? 'application/x-amz-cbor-1.1' : 'application/x-amz-json-1.1';
-    this.#clockOffsetMs = config.systemClockOffset ?? 0;
+    this.#clockOffsetMs = service.clockOffsetMs;
     const connectionCountMax = options.socketCountMax ?? 256;
-    this.#http = new HttpClient({ origin: target.origin, connectionCountMax });
+    this.#http = new HttpClient({ origin: service.origin, connectionCountMax });
     this.#signer = new SignatureV4({
       service: 'kinesis',
-      region: config.region,
-      credentials: config.credentials,
+      region: service.region,
+      credentials,
       sha256: Sha256,
       applyChecksum: false,
     });
@@ -178,11 +154,8 @@ class Caller implements KinesisCaller {
   async #mend(error: KinesisCallError, answer: KinesisAnswer): Promise<boolean> {
     if (error.awsCode === null || isAmbiguousStatus(answer.status)) return false;
     if (EXPIRED_CODES.has(error.awsCode)) {
-      const provider = this.#options.client.config.credentials as (options: {
-        forceRefresh: true;
-      }) => Promise<unknown>;
       try {
-        await provider({ forceRefresh: true });
+        await this.#options.credentials({ forceRefresh: true });
       } catch {
         return false;
       }
@@ -224,7 +197,7 @@ class Caller implements KinesisCaller {
   }
 
   async #sign(operation: KinesisOperation, bodyHash: string): Promise<Record<string, string>> {
-    const { origin, path, headers } = this.#target;
+    const { origin, path, headers } = this.#options.service;
     const unsigned = new HttpRequest({
       method: 'POST',
       protocol: origin.isTls ? 'https:' : 'http:',
@@ -255,7 +228,7 @@ class Caller implements KinesisCaller {
     if (signal?.aborted) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const head = { method: 'POST', path: this.#target.path, headers } as const;
+      const head = { method: 'POST', path: this.#options.service.path, headers } as const;
       const answer = await this.#http.request(head, parts, ending.signal);
       const { status } = answer;
       const body = await receive(answer, status === 200 ? bodyFor : undefined);
@@ -276,7 +249,6 @@ class Caller implements KinesisCaller {
   }
 }
 
-/** @throws The SDK's own error when region, endpoint or credentials cannot be resolved (e.g. CredentialsProviderError). */
-export async function createKinesisCaller(options: KinesisCallerOptions): Promise<KinesisCaller> {
-  return new Caller(options, await resolveTarget(options.client, options.streamArn));
+export function openKinesisCaller(options: KinesisCallerOptions): KinesisCaller {
+  return new Caller(options);
 }

@@ -2,6 +2,7 @@
  * Setup: everything a publisher thread is told at its start, as plain data and shared memory.
  * Owns  the shapes of what crosses between main thread and publisher, and the cells of the run's control word.
  */
+import type { KinesisService } from '../aws/kinesis-call.ts';
 import type { WireError } from '../errors.ts';
 import type { Wire } from './codec.ts';
 import type { OwnedRange, ShardRange } from './shard-map.ts';
@@ -78,6 +79,11 @@ export interface PublishSetup {
   readonly bufferBytesMax: number;
   readonly scanner: 'native' | 'portable';
   readonly seed: number;
+}
+
+/** What a publisher's thread is told: also how to reach Kinesis, which a publisher leaves to others. */
+export interface PublishTask extends PublishSetup {
+  readonly service: KinesisService;
 }
 
 /** A record that the stream refused for good. */

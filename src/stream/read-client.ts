@@ -8,11 +8,11 @@ import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { decodeCbor, encodeCbor } from '../aws/cbor.ts';
 import {
   type BodyMemory,
-  createKinesisCaller,
   type KinesisAnswer,
   KinesisCallError,
   type KinesisCaller,
 } from '../aws/kinesis-call.ts';
+import { createKinesisCaller } from '../aws/kinesis-client.ts';
 import { streamInput } from './list-shards.ts';
 import type { ShardPosition } from './position.ts';
 

@@ -1,28 +1,27 @@
 /**
  * Publish thread: builds one publisher out of its parts and lets it run.
- * Takes  a PublishSetup. Gives  a PublishReceipt when the run is flushed or stopped.
- * Owns   this thread's Kinesis client. Everything else is src/publish/.
+ * Takes  a PublishTask. Gives  a PublishReceipt when the run is flushed or stopped.
+ * Owns   this thread's way to Kinesis. Everything else is src/publish/.
  */
 import { parentPort } from 'node:worker_threads';
-import { createKinesisCaller } from '../aws/kinesis-call.ts';
-import { createKinesisClient } from '../aws/kinesis-client.ts';
+import { credentialChain } from '../aws/credentials.ts';
+import { openKinesisCaller } from '../aws/kinesis-call.ts';
 import { BufferPool } from '../publish/buffer-pool.ts';
 import { openCodec } from '../publish/open-codec.ts';
 import { Publisher } from '../publish/publisher.ts';
 import { RecordPutter } from '../publish/put-records.ts';
-import type { PublishReceipt, PublishSetup } from '../publish/setup.ts';
-import { listOpenShards } from '../publish/stream-probe.ts';
+import type { PublishReceipt, PublishTask, StreamTarget } from '../publish/setup.ts';
+import type { ShardRange } from '../publish/shard-map.ts';
 import { createRandom } from '../random.ts';
 import { Heart } from './heartbeat.ts';
 
 /** Runs one publisher to its end. */
-export async function publish(setup: PublishSetup): Promise<PublishReceipt> {
-  const { rules, target, traits } = setup;
-  const client = createKinesisClient(target);
-  const caller = await createKinesisCaller({
-    client,
+export async function publish(setup: PublishTask): Promise<PublishReceipt> {
+  const { rules, service, target, traits } = setup;
+  const caller = openKinesisCaller({
+    service,
+    credentials: credentialChain(service.region, target.profile),
     wire: rules.wire,
-    streamArn: target.arn,
     requestTimeoutMs: rules.requestTimeoutMs,
     socketCountMax: rules.inFlightMax,
   });
@@ -43,7 +42,7 @@ export async function publish(setup: PublishSetup): Promise<PublishReceipt> {
     codec,
     pool,
     putter,
-    listShards: () => listOpenShards(client, target.arn),
+    listShards: () => listShards(target),
     post: (notice) => parentPort?.postMessage(notice),
     nowMs: () => performance.now(),
     random: createRandom(setup.seed),
@@ -54,6 +53,19 @@ export async function publish(setup: PublishSetup): Promise<PublishReceipt> {
   } finally {
     heart.isBusy = false;
     caller.close();
+  }
+}
+
+/** Only a reshard asks for it: the SDK's client is most of what this thread would load. */
+async function listShards(target: StreamTarget): Promise<ShardRange[]> {
+  const [{ createKinesisClient }, { listOpenShards }] = await Promise.all([
+    import('../aws/kinesis-client.ts'),
+    import('../publish/stream-probe.ts'),
+  ]);
+  const client = createKinesisClient(target);
+  try {
+    return await listOpenShards(client, target.arn);
+  } finally {
     client.destroy();
   }
 }

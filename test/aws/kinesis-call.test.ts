@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeCbor, encodeCbor } from '../../src/aws/cbor.ts';
-import { createKinesisCaller, KinesisCallError, type KinesisCaller } from '../../src/aws/kinesis-call.ts';
+import { KinesisCallError, type KinesisCaller } from '../../src/aws/kinesis-call.ts';
+import { createKinesisCaller } from '../../src/aws/kinesis-client.ts';
 import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
 
 const SECRET = 'secret-canary';

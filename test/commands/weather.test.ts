@@ -101,6 +101,7 @@ describe('a finished run', () => {
   ])('$name, run again, sends nothing and ends with $exitCode', async ({ body, exitCode }) => {
     await open({ 'a.jsonl': Buffer.from(body) });
     const first = await world.report();
+    expect(first.report.rssMaxBytes).toBeGreaterThan(10e6);
     const stored = world.records().length;
     const second = await world.report();
     expect([first.ended.exitCode, second.ended.exitCode]).toEqual([exitCode, exitCode]);

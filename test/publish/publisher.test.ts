@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createKinesisCaller } from '../../src/aws/kinesis-call.ts';
-import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
+import { createKinesisCaller, createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { VERDICT } from '../../src/publish/codec.ts';

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createKinesisCaller } from '../../src/aws/kinesis-call.ts';
-import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
+import { createKinesisCaller, createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { KIB, MIB } from '../../src/limits.ts';
 import { type KinesisFault, startLocalKinesis } from '../../src/local/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
