@@ -15,9 +15,12 @@ import { type AwsTarget, clientOptions } from './target.ts';
 
 export type { AwsTarget } from './target.ts';
 
+/** DescribeStreamSummary and ListShards may be refused by an account's rate, and nobody but the SDK repeats them. */
+const CONTROL_PLANE_ATTEMPTS = 4;
+
 /** @param socketsMax Connections at once; default 64. */
 export function createKinesisClient(target: AwsTarget, socketsMax = 64): KinesisClient {
-  return new KinesisClient(clientOptions(target, socketsMax));
+  return new KinesisClient({ ...clientOptions(target, socketsMax), maxAttempts: CONTROL_PLANE_ATTEMPTS });
 }
 
 /**

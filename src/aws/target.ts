@@ -14,7 +14,7 @@ export interface AwsTarget {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Options of a client. The SDK's own retries are off: retry has one owner in each stage. */
+/** Options of a client. The SDK's own retries are off unless a client asks for them: retry has one owner in each stage. */
 export function clientOptions({ region, profile, endpoint }: AwsTarget, socketsMax: number) {
   const agent = { keepAlive: true, maxSockets: socketsMax };
   return {

@@ -120,7 +120,8 @@ describe('a backfill to kinesis-local', () => {
           const endpoints = ['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', endpoint];
           const args = ['verify', '--journal', world.journal, '--json', '--quiet', ...endpoints];
           const { exitCode, stdout, stderr } = await runCommand(args);
-          return { exitCode, stderr, ...JSON.parse(stdout || '{}') };
+          if (stdout === '') throw new Error(`No report, exit ${exitCode}: ${stderr}`);
+          return { exitCode, stderr, ...JSON.parse(stdout) };
         };
         const whole = { source: { records: lineCount }, streamRecords: { records: lineCount, shards: 8 } };
         expect(await verify()).toMatchObject({ exitCode: 0, status: 'match', missing: 0, ...whole });

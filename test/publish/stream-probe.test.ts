@@ -3,7 +3,12 @@ import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { MillraceError } from '../../src/errors.ts';
-import { type LocalKinesis, type LocalKinesisOptions, startLocalKinesis } from '../../src/local/kinesis.ts';
+import {
+  type KinesisFault,
+  type LocalKinesis,
+  type LocalKinesisOptions,
+  startLocalKinesis,
+} from '../../src/local/kinesis.ts';
 import { listOpenShards, probeStream } from '../../src/publish/stream-probe.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -50,6 +55,17 @@ describe('probeStream', () => {
     };
     expect(await probeStream(client, 's')).toEqual(facts);
     expect(await probeStream(client, arn)).toEqual(facts);
+  });
+
+  it.each([
+    { kind: 'error', code: 'InternalFailure' },
+    { kind: 'error', code: 'LimitExceededException' },
+    { kind: 'reset' },
+  ] satisfies KinesisFault[])('asks again where the service is busy ($kind $code)', async (fault) => {
+    const { kinesis, client, arn } = await start();
+    kinesis.setFaults([{ ...fault, operation: '*', times: 2 }]);
+    expect(await probeStream(client, 's')).toMatchObject({ arn });
+    expect(kinesis.stats().faultsFired[fault.kind]).toBe(2);
   });
 
   it('tells mode, distribution, record size and retention of one that was changed', async () => {
