@@ -52,6 +52,9 @@ const PRESSURE_INTERVAL_MS = 50;
 const DRAIN_ANSWER_MS = 5_000;
 /** Below this many lines `--max-rejects P%` does not stop a run. */
 const REJECT_SHARE_LINES_MIN = 1_000;
+/** Longest wait for the last rejected lines: five seconds. */
+const LETTER_TURNS = 1_000;
+const LETTER_TURN_MS = 5;
 /** A thread pool that is asked to end gets this long. */
 const POOL_CLOSE_MS = 2_000;
 
@@ -392,6 +395,11 @@ class Run {
 
   async #close(): Promise<void> {
     const { journal, deadLetters, s3, kinesis } = this.#prepared;
+    // A parser's rejected lines come by a channel of their own, the last of them a moment after its last result.
+    for (let turn = 0; turn < LETTER_TURNS && !this.#ending && this.#books.ledger.openCount > 0; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, LETTER_TURN_MS));
+      this.#books.settle();
+    }
     this.#reading.abort(this.#ending ?? new Error('The run has ended'));
     this.#setPhase(PHASE.STOP);
     try {

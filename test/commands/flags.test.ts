@@ -63,7 +63,7 @@ it('--schema dead-letters what does not conform, with the reason and without the
 it('--dry-run counts everything and sends nothing', async () => {
   world = await World.open({ objects: BAD, shards: 2 });
   const { report, ended } = await world.report(['--dry-run']);
-  expect([ended.exitCode, report.status]).toEqual([1, 'dry-run']);
+  expect([ended.exitCode, report.status], report.error ?? '').toEqual([1, 'dry-run']);
   expect(report.lines).toMatchObject({ read: 2005, rejected: 5 });
   expect([world.records(), world.kinesis.stats().requestsByOperation.PutRecords ?? 0]).toEqual([[], 0]);
 });

@@ -127,7 +127,7 @@ it.each([
     const counts = [...beyond().values()];
     expect(counts.filter((count) => count < 0)).toEqual([]);
     // What was stored and not yet in the journal goes again, and is no more than the first run delivered.
-    expect(counts.reduce((sum, count) => sum + count, 0)).toBeLessThan(first.report.records.delivered);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(first.report.records.delivered);
   },
 );
 
