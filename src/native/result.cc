@@ -6,11 +6,15 @@
 
 #include <simdjson.h>
 
+#include <vector>
+
 namespace millrace {
 namespace {
 
 // As VERDICT of src/publish/codec.ts has them.
 enum : uint8_t { STORED = 0, THROTTLED = 1, FAILED = 2, STRAY = 3 };
+// As TEXT of src/publish/codec-native.ts has them.
+enum : uint32_t { CODE = 0, MESSAGE = 1, STRAY_SHARDS = 2 };
 
 /** What one record of the answer says. Lengths of absent fields are meaningless. */
 struct Answer {
@@ -33,7 +37,8 @@ struct Judge {
   bool isValid = false;
   uint32_t index = 0;
   uint32_t counts[4] = {};
-  TextRef stray;
+  /** The shard of each stray record. Empty but after a reshard. */
+  std::vector<TextRef> strays;
   bool hasFailed = false;
   bool hasFailedMessage = false;
   TextRef failedCode;
@@ -43,7 +48,7 @@ struct Judge {
     isSeen = isValid = true;
     index = 0;
     std::memset(counts, 0, sizeof counts);
-    stray = {};
+    strays.clear();
     hasFailed = hasFailedMessage = false;
   }
   void record(const Answer& answer) {
@@ -65,7 +70,7 @@ struct Judge {
     } else if (!isAnyShard && (answer.shard.length != expected.length ||
                                std::memcmp(answer.shard.bytes, expected.bytes, expected.length) != 0)) {
       verdict = STRAY;
-      if (stray.bytes == nullptr) stray = answer.shard;
+      strays.push_back(answer.shard);
     }
     verdicts.data[index++] = verdict;
     counts[verdict]++;
@@ -190,9 +195,9 @@ napi_value readPutResult(napi_env env, napi_callback_info info) {
   napi_get_boolean(env, isDone, &isRead);
   if (!isDone) return isRead;
   for (int i = 0; i < 4; i++) counts.data[i] = judge.counts[i];
-  if (judge.stray.bytes != nullptr) setText(env, texts, 0, judge.stray);
-  if (judge.hasFailed) setText(env, texts, 1, judge.failedCode);
-  if (judge.hasFailed && judge.hasFailedMessage) setText(env, texts, 2, judge.failedMessage);
+  if (judge.hasFailed) setText(env, texts, CODE, judge.failedCode);
+  if (judge.hasFailed && judge.hasFailedMessage) setText(env, texts, MESSAGE, judge.failedMessage);
+  for (uint32_t i = 0; i < judge.strays.size(); i++) setText(env, texts, STRAY_SHARDS + i, judge.strays[i]);
   return isRead;
 }
 

@@ -66,8 +66,8 @@ export const VERDICT = {
 export interface PutVerdict {
   /** Records per verdict, indexed by VERDICT. */
   readonly counts: readonly [number, number, number, number];
-  /** A shard id other than the expected one that stored a record, or null. */
-  readonly strayShardId: string | null;
+  /** For each STRAY record, in the order of the request, the shard that stored it. */
+  readonly strayShardIds: readonly string[];
   /** Error code and message (with digits of account and stream as the service gives them) of the first FAILED record, or null. */
   readonly failedCode: string | null;
   readonly failedMessage: string | null;

@@ -42,14 +42,35 @@ export function markFirstOfEachKey(frames: Uint8Array, count: number): Uint8Arra
   return marks;
 }
 
-/** @returns GOES for records whose hash key lies outside the shard's range, all of them where the shard is unknown. */
-export function markOutside(frames: Uint8Array, count: number, shard: ShardRange | undefined): Uint8Array {
-  const marks = new Uint8Array(count).fill(GOES);
-  if (!shard) return marks;
-  walk(frames, count, (bytes, at, index) => {
+/** Neighbouring frames that are one aggregated record in a shard. */
+export interface StoredAggregate {
+  readonly frames: number;
+  readonly shardId: string;
+}
+
+/**
+ * Consumers drop an aggregate as a whole as soon as one of its records lies outside the range of the shard that holds it (the Kinesis
+ * Client Library's AggregatorUtil). @param aggregates What the frames are, one behind the other.
+ * @returns GOES for all records of an aggregate that would be dropped, or whose shard is unknown; STAYS for all of one that is safe.
+ */
+export function markDropped(
+  frames: Uint8Array,
+  aggregates: readonly StoredAggregate[],
+  shards: readonly ShardRange[],
+): Uint8Array {
+  const ranges = new Map(shards.map((shard) => [shard.shardId, shard]));
+  // For each frame which aggregate it belongs to: an aggregate's fate is known only at its last record.
+  const ends: number[] = [];
+  for (const { frames: count } of aggregates) ends.push((ends.at(-1) ?? 0) + count);
+  const marks = new Uint8Array(ends.at(-1) ?? 0);
+  let current = 0;
+  walk(frames, marks.length, (bytes, at, index) => {
+    if (index === ends[current]) current++;
+    const range = ranges.get(aggregates[current]!.shardId);
     const hash =
       (bytes.readBigUInt64LE(at + FRAME.HASH_HIGH) << 64n) | bytes.readBigUInt64LE(at + FRAME.HASH_LOW);
-    if (hash >= shard.start && hash <= shard.end) marks[index] = STAYS;
+    const isInside = range !== undefined && hash >= range.start && hash <= range.end;
+    if (!isInside) marks.fill(GOES, ends[current - 1] ?? 0, ends[current]);
   });
   return marks;
 }

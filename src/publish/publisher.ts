@@ -10,7 +10,7 @@ import { MillraceError } from '../errors.ts';
 import { Doorbell } from '../ring/wait.ts';
 import { Breaker } from './breaker.ts';
 import type { BufferPool } from './buffer-pool.ts';
-import type { Codec } from './codec.ts';
+import { type Codec, VERDICT } from './codec.ts';
 import { GOES, markFirstOfEachKey, STAYS } from './frame-walk.ts';
 import { type Drained, LaneDrain } from './lane-drain.ts';
 import { ShardPace } from './pace.ts';
@@ -208,7 +208,7 @@ export class Publisher {
         if (settlement.failedRecords > 0)
           paces[shardIndex]!.onRequestFailed(this.#parts.nowMs(), batch.failures);
         if (settlement.refused.length > 0) this.#parts.post({ kind: 'refused', records: settlement.refused });
-        if (answer.verdict.strayShardId !== null && this.#refresh === 'idle') this.#refresh = 'due';
+        if (answer.verdict.counts[VERDICT.STRAY] > 0 && this.#refresh === 'idle') this.#refresh = 'due';
         this.#count(STAT.RECORDS, settlement.storedRecords);
         this.#count(STAT.BYTES, settlement.storedBytes);
         this.#count(STAT.THROTTLED, settlement.throttledRecords);
@@ -283,13 +283,14 @@ export class Publisher {
       const shards = await this.#parts.listShards();
       const { codec } = this.#parts;
       const { acknowledged } = this.#settleParts;
-      const { hasChanged, strayCount, settledCount } = this.#set.update(
+      const { hasChanged, resentCount, settled } = this.#set.update(
         shards,
         this.#parts.nowMs(),
         (frames, count, marks) => codec.acknowledge(frames, count, marks, GOES, acknowledged),
       );
-      this.#count(STAT.STRAYS, strayCount);
-      this.#count(STAT.RECORDS, settledCount);
+      this.#count(STAT.RESENT, resentCount);
+      this.#count(STAT.RECORDS, settled.records);
+      this.#count(STAT.BYTES, settled.bytes);
       if (hasChanged) {
         this.#count(STAT.RESHARDS, 1);
         this.#parts.post({ kind: 'reshard', shardCount: shards.length });

@@ -9,7 +9,7 @@ import { type KinesisAnswer, KinesisCallError, type KinesisCaller } from '../aws
 import { faultPoint } from '../fault-points.ts';
 import { KINESIS } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
-import type { Codec, PutVerdict, Wire } from './codec.ts';
+import { type Codec, type PutVerdict, VERDICT, type Wire } from './codec.ts';
 import type { OwnedShard } from './shard-map.ts';
 import type { Batch } from './shard-queues.ts';
 
@@ -20,9 +20,18 @@ export interface PutAnswer {
   /** Frames that were sent, from the first of the batch on: with aggregation a request may be full before the batch is empty. */
   readonly frames: number;
   readonly framesBytes: number;
-  /** With aggregation: 1 for each frame that shared its record with others, else 0. Null without. */
-  readonly isCombined: Uint8Array | null;
+  /** Aggregated records that another shard than the expected one stored. */
+  readonly strayed: readonly StrayedAggregate[];
 }
+
+/** An aggregated record in another shard than expected: neighbouring frames of a request that was answered. */
+export interface StrayedAggregate {
+  readonly firstFrame: number;
+  readonly frames: number;
+  readonly shardId: string;
+}
+
+const NONE: readonly StrayedAggregate[] = [];
 
 export interface PutOptions {
   readonly wire: Wire;
@@ -69,7 +78,7 @@ export class RecordPutter {
     const bytes = this.#codec.encode(frames, batch.count, wire, streamArn, out);
     const frameVerdicts = new Uint8Array(batch.count);
     const verdict = await this.#call(out.subarray(0, bytes), shard, frameVerdicts);
-    return { verdict, frameVerdicts, frames: batch.count, framesBytes: batch.bytes, isCombined: null };
+    return { verdict, frameVerdicts, frames: batch.count, framesBytes: batch.bytes, strayed: NONE };
   }
 
   async #putAggregated(
@@ -95,15 +104,20 @@ export class RecordPutter {
     const entryVerdicts = new Uint8Array(made.entries);
     const verdict = await this.#call(out.subarray(0, made.bytes), shard, entryVerdicts);
     const frameVerdicts = new Uint8Array(made.frames);
-    const isCombined = new Uint8Array(made.frames);
-    let frame = 0;
+    const strayed: StrayedAggregate[] = [];
+    let firstFrame = 0;
+    let strays = 0;
     for (let entry = 0; entry < made.entries; entry++) {
-      const end = frame + entryCounts[entry]!;
-      frameVerdicts.fill(entryVerdicts[entry]!, frame, end);
-      if (end - frame > 1) isCombined.fill(1, frame, end);
-      frame = end;
+      const frameCount = entryCounts[entry]!;
+      frameVerdicts.fill(entryVerdicts[entry]!, firstFrame, firstFrame + frameCount);
+      if (entryVerdicts[entry] === VERDICT.STRAY) {
+        const shardId = verdict.strayShardIds[strays++]!;
+        // A record that travelled alone is stored wherever it landed.
+        if (frameCount > 1) strayed.push({ firstFrame, frames: frameCount, shardId });
+      }
+      firstFrame += frameCount;
     }
-    return { verdict, frameVerdicts, frames: made.frames, framesBytes: made.framesBytes, isCombined };
+    return { verdict, frameVerdicts, frames: made.frames, framesBytes: made.framesBytes, strayed };
   }
 
   async #call(body: Uint8Array, shard: OwnedShard, verdicts: Uint8Array): Promise<PutVerdict> {

@@ -30,7 +30,7 @@ export function readPutResult(
     );
   }
   const counts: [number, number, number, number] = [0, 0, 0, 0];
-  let strayShardId: string | null = null;
+  const strayShardIds: string[] = [];
   let failedCode: string | null = null;
   let failedMessage: string | null = null;
   for (const [index, record] of records.entries()) {
@@ -44,12 +44,12 @@ export function readPutResult(
       }
     } else if (expectedShardId !== null && shardId !== expectedShardId) {
       verdict = VERDICT.STRAY;
-      strayShardId ??= shardId;
+      strayShardIds.push(shardId!);
     }
     verdicts[index] = verdict;
     counts[verdict]!++;
   }
-  return { counts, strayShardId, failedCode, failedMessage };
+  return { counts, strayShardIds, failedCode, failedMessage };
 }
 
 function parseJson(body: Uint8Array): unknown {

@@ -129,23 +129,20 @@ function take(
 }
 
 /**
- * A record that travelled alone is stored wherever it landed. Records combined into one are not safe there: a consumer drops
- * those whose hash key lies outside the shard's range (FACTS: KCL deaggregation), so they wait for the shard map.
+ * A record that travelled alone is stored wherever it landed. An aggregate is not safe there: a consumer drops all of it when one of
+ * its records lies outside the shard's range, so it waits for the shard map, and nothing of it is acknowledged before.
  * @returns The records that wait, or null.
  */
 function settleStrays(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {
-  const { isCombined, frameVerdicts, frames, framesBytes } = answer;
-  const marks = frameVerdicts.map((verdict, i) =>
-    verdict !== VERDICT.STRAY ? STAYS : isCombined?.[i] ? COMBINED : GOES,
-  );
+  const { strayed, frameVerdicts, frames, framesBytes } = answer;
+  const marks = frameVerdicts.map((verdict) => (verdict === VERDICT.STRAY ? GOES : STAYS));
+  for (const one of strayed) marks.fill(COMBINED, one.firstFrame, one.firstFrame + one.frames);
   parts.codec.acknowledge(batch.buffer.subarray(0, framesBytes), frames, marks, GOES, parts.acknowledged);
-  const strayed = take(parts, shardIndex, batch, answer, marks, COMBINED);
-  if (!strayed) return null;
-  // The answer names one stray shard. Where records that travelled alone strayed too it may be theirs: then all go again.
-  const shardId = marks.includes(GOES) ? null : answer.verdict.strayShardId;
-  parts.shardSet.queues.disown(shardIndex, strayed);
-  parts.shardSet.keepStrayed(strayed, shardId);
-  return strayed;
+  const waiting = take(parts, shardIndex, batch, answer, marks, COMBINED);
+  if (!waiting) return null;
+  parts.shardSet.queues.disown(shardIndex, waiting);
+  parts.shardSet.keepStrayed(waiting, strayed);
+  return waiting;
 }
 
 function countMarks(marks: Uint8Array, mark: number): number {

@@ -8,7 +8,7 @@
 import { KINESIS } from '../limits.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Codec } from './codec.ts';
-import { GOES, laneOf, markOutside, STAYS } from './frame-walk.ts';
+import { GOES, laneOf, markDropped, STAYS, type StoredAggregate } from './frame-walk.ts';
 import { ShardPace } from './pace.ts';
 import type { PublishSetup } from './setup.ts';
 import { type OwnedShard, type ShardRange, shardsWithin } from './shard-map.ts';
@@ -24,10 +24,19 @@ const BATCH_SECONDS_OF_SHARD = 0.5;
 /** Part of an aggregated record that is payload when its records are as small as records get. */
 const AGGREGATED_PAYLOAD_SHARE = 0.5;
 
-/** Aggregated records that reached a shard whose range they may not all lie in. */
+/** Aggregated records, one behind the other in a batch, that reached shards whose ranges their parts may not all lie in. */
 interface Strayed {
   readonly batch: Batch;
-  readonly shardId: string | null;
+  readonly aggregates: readonly StoredAggregate[];
+}
+
+/** What a change of shards has done to the records of strayed aggregates. */
+export interface ShardChange {
+  readonly hasChanged: boolean;
+  /** They go again: consumers drop their aggregate, or nobody knows its shard. */
+  readonly resentCount: number;
+  /** They are where consumers find them. */
+  readonly settled: { readonly records: number; readonly bytes: number };
 }
 
 export class ShardSet {
@@ -69,49 +78,39 @@ export class ShardSet {
   }
 
   /** Keeps aggregated records that strayed until `update` tells which shard has which range. */
-  keepStrayed(batch: Batch, shardId: string | null): void {
-    this.#strayed.push({ batch, shardId });
+  keepStrayed(batch: Batch, aggregates: readonly StoredAggregate[]): void {
+    this.#strayed.push({ batch, aggregates });
   }
 
   /**
    * Goes over to the stream's shards as they are now. Nothing may be in flight.
-   * @param acknowledge Told the sub-records of strayed aggregates that are where a consumer finds them: marks GOES.
-   * @returns Whether shards changed, and how many records of strayed aggregates go again or are settled.
+   * @param acknowledge Told the records of strayed aggregates that are where a consumer finds them, all or none of each: marks GOES.
    */
   update(
     all: readonly ShardRange[],
     nowMs: number,
     acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array) => void,
-  ): { hasChanged: boolean; strayCount: number; settledCount: number } {
+  ): ShardChange {
     const shards = shardsWithin(all, this.#setup.ownedRange);
     const hasChanged =
       shards.length !== this.shards.length || shards.some((s, i) => s.shardId !== this.shards[i]!.shardId);
     const waiting = hasChanged ? this.queues.takeAll() : [];
     if (hasChanged) this.#replace(shards, nowMs);
-    let strayCount = 0;
-    let settledCount = 0;
-    for (const { batch, shardId } of this.#strayed.splice(0)) {
-      const outside = markOutside(
-        batch.buffer.subarray(0, batch.bytes),
-        batch.count,
-        all.find((s) => s.shardId === shardId),
-      );
-      acknowledge(
-        batch.buffer.subarray(0, batch.bytes),
-        batch.count,
-        outside.map((mark) => (mark === GOES ? STAYS : GOES)),
-      );
-      settledCount += batch.count;
-      Object.assign(
-        batch,
-        this.#codec.select(batch.buffer.subarray(0, batch.bytes), batch.count, outside, GOES, batch.buffer),
-      );
-      settledCount -= batch.count;
-      strayCount += batch.count;
-      this.#adopt(batch, nowMs);
+    let resentCount = 0;
+    const settled = { records: 0, bytes: 0 };
+    for (const { batch, aggregates } of this.#strayed.splice(0)) {
+      const frames = batch.buffer.subarray(0, batch.bytes);
+      const dropped = markDropped(frames, aggregates, all);
+      const safe = dropped.map((mark) => (mark === GOES ? STAYS : GOES));
+      acknowledge(frames, batch.count, safe);
+      const again = this.#codec.select(frames, batch.count, dropped, GOES, batch.buffer);
+      settled.records += batch.count - again.count;
+      settled.bytes += batch.payloadBytes - again.payloadBytes;
+      resentCount += again.count;
+      this.#adopt(Object.assign(batch, again), nowMs);
     }
     for (const batch of waiting) this.#adopt(batch, nowMs);
-    return { hasChanged, strayCount, settledCount };
+    return { hasChanged, resentCount, settled };
   }
 
   #replace(shards: readonly OwnedShard[], nowMs: number): void {

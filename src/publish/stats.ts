@@ -15,8 +15,8 @@ export const STAT = {
   FAILED: 5,
   /** Records in requests that ended without an answer and were sent again: the upper bound of duplicates. */
   AMBIGUOUS: 6,
-  /** Records sent again because an aggregated record reached another shard than theirs. */
-  STRAYS: 7,
+  /** Records sent again because their aggregate reached beyond the range of the shard that has it. */
+  RESENT: 7,
   /** Requests that failed as a whole. */
   REQUESTS_FAILED: 8,
   BREAKER_OPENED: 9,

@@ -36,6 +36,8 @@ export interface BackfillReport {
     readonly deliveredBefore: number;
     /** In requests that ended without an answer and were sent again: at most so many duplicates. */
     readonly ambiguous: number;
+    /** Sent again because a reshard led their aggregate to a shard where consumers drop it: seen twice by those that check no ranges. */
+    readonly resent: number;
     /** Acknowledged, and not in the journal because the run ended first: the next process sends them again. */
     readonly repeatable: number;
   };
@@ -95,6 +97,7 @@ export function formatReport(report: BackfillReport): string {
         [
           [records.deliveredBefore, 'delivered before'],
           [records.ambiguous, 'ambiguous'],
+          [records.resent, 'resent'],
         ],
         `${formatCount(records.delivered)} delivered`,
       ),

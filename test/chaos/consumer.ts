@@ -1,8 +1,8 @@
 /**
  * Consumer: reads a stream as an application on the Kinesis Client Library does.
  * Takes  the records that the stream holds, and which hash keys each shard has.
- * Gives  the records that the application is shown, in order: aggregated ones are taken apart, and what lies in the aggregate
- *        of a shard that does not have its hash key is dropped, as the library drops it.
+ * Gives  the records that the application is shown, in order: aggregated ones are taken apart, and an aggregate of which one part
+ *        has a hash key that is not the shard's is dropped as a whole, as the library drops it.
  * Owns   no decoder: the aggregates are opened by the reference library. What it refuses counts as one plain record.
  */
 import { createHash } from 'node:crypto';
@@ -43,9 +43,8 @@ export function* consume(
       continue;
     }
     const range = ranges.get(record.shardId);
-    for (const [index, { partitionKey, explicitPartitionKey, data }] of parts.entries()) {
-      const hashKey = BigInt(explicitPartitionKey ?? `0x${md5(partitionKey)}`);
-      if (range === undefined || hashKey < range.start || hashKey > range.end) continue;
+    if (range === undefined || !parts.every((part) => isInside(part, range))) continue;
+    for (const [index, { partitionKey, data }] of parts.entries()) {
       const sequenceNumber = `${record.sequenceNumber}/${index}`;
       yield { shardId: record.shardId, sequenceNumber, partitionKey, data: Buffer.from(data, 'base64') };
     }
@@ -59,6 +58,11 @@ function partsOf({ partitionKey, sequenceNumber, data }: StoredRecord): UserReco
     parts = error ? null : (records ?? null);
   });
   return parts;
+}
+
+function isInside({ partitionKey, explicitPartitionKey }: UserRecord, { start, end }: HashRange): boolean {
+  const hashKey = BigInt(explicitPartitionKey ?? `0x${md5(partitionKey)}`);
+  return hashKey >= start && hashKey <= end;
 }
 
 function md5(text: string): string {

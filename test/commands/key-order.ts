@@ -73,7 +73,10 @@ const hashOf = (key: string) => BigInt(`0x${createHash('md5').update(key).digest
 export interface Seen {
   /** Numbers by key, in the order in which a consumer gets them. */
   readonly numbers: Map<string, number[]>;
-  /** Sub-records outside their shard's range: the consumer library drops them without a word (FACTS: KCL deaggregation). */
+  /**
+   * Parts of aggregates that reach beyond their shard's range. As soon as one part lies outside, the consumer library drops all of
+   * that aggregate without a word (`AggregatorUtil.deaggregate` of the Kinesis Client Library).
+   */
   readonly droppedCount: number;
   readonly aggregateCount: number;
 }
@@ -99,12 +102,9 @@ export function consume(world: World): Seen {
     }
     aggregateCount++;
     const range = ranges.get(shardId)!;
-    for (const part of parts) {
-      const key = Buffer.from(part.partitionKey).toString();
-      const hash = hashOf(key);
-      if (hash < range.start || hash > range.end) droppedCount++;
-      else see(key, part.data);
-    }
+    const hashes = parts.map(({ partitionKey }) => hashOf(partitionKey));
+    if (hashes.some((hash) => hash < range.start || hash > range.end)) droppedCount += parts.length;
+    else for (const part of parts) see(part.partitionKey, part.data);
   }
   return { numbers, droppedCount, aggregateCount };
 }

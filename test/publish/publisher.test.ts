@@ -361,7 +361,7 @@ describe('Publisher', () => {
       expect(outcome.error?.exitCode).toBe(exitCode);
       if (exitCode !== undefined) expect(outcome.acknowledged).toBe(0);
       else expect([outcome.acknowledged, outcome.stats[STAT.RECORDS]]).toEqual([300, 300]);
-      if (exitCode === undefined) expect(outcome.stats[STAT.STRAYS]).toBeGreaterThan(0);
+      if (exitCode === undefined) expect(outcome.stats[STAT.RESENT]).toBeGreaterThan(0);
     },
   );
 });

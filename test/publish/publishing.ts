@@ -1,7 +1,7 @@
 /** Publishing fixtures: setups, batches and answers for the tests of the publish stage. The clock and chance are the test's. */
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { type Codec, VERDICT } from '../../src/publish/codec.ts';
-import type { PutAnswer } from '../../src/publish/put-records.ts';
+import type { PutAnswer, StrayedAggregate } from '../../src/publish/put-records.ts';
 import type { PublishRules, PublishSetup } from '../../src/publish/setup.ts';
 import type { ShardRange } from '../../src/publish/shard-map.ts';
 import type { Batch } from '../../src/publish/shard-queues.ts';
@@ -102,20 +102,20 @@ export function batchOf(bench: Bench, records: readonly TestRecord[], shardIndex
 export function answerOf(
   batch: Batch,
   verdicts: readonly number[],
-  isCombined: readonly number[] | null = null,
+  strayed: readonly StrayedAggregate[] = [],
 ): PutAnswer {
   const counts: [number, number, number, number] = [0, 0, 0, 0];
   for (const verdict of verdicts) counts[verdict]!++;
   return {
     verdict: {
       counts,
-      strayShardId: verdicts.includes(VERDICT.STRAY) ? 'shard-9' : null,
+      strayShardIds: verdicts.filter((verdict) => verdict === VERDICT.STRAY).map(() => 'shard-9'),
       failedCode: verdicts.includes(VERDICT.FAILED) ? 'InternalFailure' : null,
       failedMessage: null,
     },
     frameVerdicts: Uint8Array.from(verdicts),
     frames: batch.count,
     framesBytes: batch.bytes,
-    isCombined: isCombined && Uint8Array.from(isCombined),
+    strayed,
   };
 }

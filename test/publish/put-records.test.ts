@@ -84,18 +84,18 @@ describe.each(codecs)('RecordPutter with the $kind codec', (codec) => {
     const { pool, putter, shard, stored } = await start(codec, { aggregateBytesMax });
     const answer = await putter.put(batchOf(sizes), shard);
     expect([answer.frames, answer.verdict.counts[VERDICT.STORED]]).toEqual([frames, frames]);
-    expect([answer.isCombined!.includes(1), stored(), pool.outBytes]).toEqual([false, frames, 0]);
+    expect([answer.strayed, stored(), pool.outBytes]).toEqual([[], frames, 0]);
   });
 
-  it('tells which records were combined, and gives each the verdict of its aggregate', async () => {
+  it('gives each record the verdict of its aggregate', async () => {
     const { putter, shard, stored } = await start(codec, { aggregateBytesMax: 1_000 }, [
       { kind: 'throttle', first: 1 },
     ]);
-    const { frames, framesBytes, frameVerdicts, isCombined } = await putter.put(
+    const { frames, framesBytes, frameVerdicts, strayed } = await putter.put(
       batchOf([300, 300, 900, 300]),
       shard,
     );
-    expect([...isCombined!]).toEqual([1, 1, 0, 0]);
+    expect(strayed).toEqual([]);
     expect([...frameVerdicts]).toEqual([
       VERDICT.THROTTLED,
       VERDICT.THROTTLED,
@@ -103,6 +103,19 @@ describe.each(codecs)('RecordPutter with the $kind codec', (codec) => {
       VERDICT.STORED,
     ]);
     expect([frames, framesBytes, stored()]).toEqual([4, batchOf([300, 300, 900, 300]).bytes, 2]);
+  });
+
+  it('names each aggregate that strayed, with the shard that has it, and no record that travelled alone', async () => {
+    const { putter, shard } = await start(codec, { aggregateBytesMax: 1_000 });
+    const { frameVerdicts, strayed } = await putter.put(batchOf([300, 300, 900, 400, 300]), {
+      ...shard,
+      shardId: 'another',
+    });
+    expect([...frameVerdicts]).toEqual(new Array(5).fill(VERDICT.STRAY));
+    expect(strayed).toEqual([
+      { firstFrame: 0, frames: 2, shardId: shard.shardId },
+      { firstFrame: 3, frames: 2, shardId: shard.shardId },
+    ]);
   });
 
   it.each([

@@ -28,7 +28,7 @@ describe.each(codecs)('readPutResult of the $kind codec', (codec) => {
     expect([...verdicts]).toEqual([STORED, THROTTLED, FAILED, FAILED, STRAY, STRAY, THROTTLED]);
     expect(result).toEqual({
       counts: [1, 2, 2, 2],
-      strayShardId: 'shardId-000000000009',
+      strayShardIds: ['shardId-000000000009', 'shardId-000000000008'],
       failedCode: 'InternalFailure',
       failedMessage: 'Internal service failure',
     });
@@ -39,7 +39,7 @@ describe.each(codecs)('readPutResult of the $kind codec', (codec) => {
     const result = codec.readPutResult(body, 'cbor', 2, null, new Uint8Array(2));
     expect(result).toEqual({
       counts: [2, 0, 0, 0],
-      strayShardId: null,
+      strayShardIds: [],
       failedCode: null,
       failedMessage: null,
     });

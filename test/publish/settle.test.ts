@@ -22,6 +22,8 @@ function waitingOf(bench: ReturnType<typeof shardSetOf>, shardIndex = 0): number
   return offsets;
 }
 
+const strayedTo = (shardId: string, firstFrame: number, frames: number) => ({ firstFrame, frames, shardId });
+
 describe.each(codecs)('settle with the $kind codec', (codec) => {
   const start = (rules: Parameters<typeof setupOf>[1] = {}, shardCount = 1) => {
     const bench = shardSetOf(codec, setupOf(evenShards(shardCount), rules));
@@ -90,7 +92,7 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     // More rounds than the shard's share of the memory would bear if a single one leaked.
     for (let round = 0; round < 2_000; round++) {
       const batch = batchOf(bench, [record(), record()]);
-      settle(parts, 0, batch, answerOf(batch, [STRAY, STRAY], [1, 1]));
+      settle(parts, 0, batch, answerOf(batch, [STRAY, STRAY], [strayedTo('shard-9', 0, 2)]));
       bench.shardSet.update(evenShards(1), 0, () => {});
       expect(waitingOf(bench)).toHaveLength(2);
       expect(bench.pool.outBytes).toBe(0);
@@ -98,39 +100,25 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     expect(bench.shardSet.queues.makeRoom(0, 1_000, 0)).toBe(true);
   });
 
-  it('sends all combined strays again when a lone stray may be the one that the answer named', () => {
-    const { bench, parts } = start({ aggregateBytesMax: 51_200 });
-    const records = [0, 1, 2].map((i) => record({ lineOffset: i, explicitHashKey: 5n, unit: i }));
-    const batch = batchOf(bench, records);
-    settle(parts, 0, batch, {
-      ...answerOf(batch, [STRAY, STRAY, STRAY], [1, 1, 0]),
-      verdict: { counts: [0, 0, 0, 3], strayShardId: 'shard-0', failedCode: null, failedMessage: null },
-    });
-    bench.shardSet.update(evenShards(2), 0, (frames, count, marks) =>
-      codec.acknowledge(frames, count, marks, 1, bench.acknowledged),
-    );
-    expect([...bench.acknowledged.subarray(0, 3)]).toEqual([0, 0, 1]);
-    expect(waitingOf(bench)).toEqual([0, 1]);
-  });
-
-  it('acknowledges combined strays inside the range of the shard that has them and sends the rest again', () => {
+  it('sends all of an aggregate again of which one record lies outside, and acknowledges nothing of it before', () => {
     const { bench, parts } = start({ aggregateBytesMax: 51_200 });
     const half = 1n << 127n;
-    const records = [half - 1n, half].map((explicitHashKey, i) =>
-      record({ lineOffset: i, unit: i, explicitHashKey }),
-    );
+    // Two aggregates and a lone record, each landed in a shard of its own; the second one reaches over the border.
+    const hashes = [1n, 2n, half - 1n, half, half + 1n];
+    const records = hashes.map((explicitHashKey, i) => record({ lineOffset: i, unit: i, explicitHashKey }));
     const batch = batchOf(bench, records);
-    settle(parts, 0, batch, {
-      ...answerOf(batch, [STRAY, STRAY], [1, 1]),
-      verdict: { counts: [0, 0, 0, 2], strayShardId: 'shard-0', failedCode: null, failedMessage: null },
-    });
+    const strayed = [strayedTo('shard-0', 0, 2), strayedTo('shard-1', 2, 2)];
+    const settlement = settle(parts, 0, batch, answerOf(batch, [STRAY, STRAY, STRAY, STRAY, STRAY], strayed));
+    expect([settlement.storedRecords, settlement.storedBytes]).toEqual([1, batch.payloadBytes / 5]);
+    expect([...bench.acknowledged.subarray(0, 5)]).toEqual([0, 0, 0, 0, 1]);
     expect(bench.shardSet.isEmpty).toBe(false);
     const after = bench.shardSet.update(evenShards(2), 0, (frames, count, marks) =>
       codec.acknowledge(frames, count, marks, 1, bench.acknowledged),
     );
-    expect(after).toEqual({ hasChanged: true, strayCount: 1, settledCount: 1 });
-    expect([...bench.acknowledged.subarray(0, 2)]).toEqual([1, 0]);
-    expect([waitingOf(bench, 0), waitingOf(bench, 1)]).toEqual([[], [1]]);
+    const bytes = (2 * batch.payloadBytes) / 5;
+    expect(after).toEqual({ hasChanged: true, resentCount: 2, settled: { records: 2, bytes } });
+    expect([...bench.acknowledged.subarray(0, 5)]).toEqual([1, 1, 0, 0, 1]);
+    expect([waitingOf(bench, 0), waitingOf(bench, 1)]).toEqual([[2], [3]]);
     expect(bench.pool.outBytes).toBe(0);
   });
 });

@@ -78,7 +78,7 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
     const queues = bench.shardSet.queues;
     queue(bench, 3);
     const change = bench.shardSet.update(evenShards(2), 0, nobody);
-    expect(change).toEqual({ hasChanged: false, strayCount: 0, settledCount: 0 });
+    expect(change).toEqual({ hasChanged: false, resentCount: 0, settled: { records: 0, bytes: 0 } });
     expect(bench.shardSet.queues).toBe(queues);
     expect(waitingOf(bench, 0)).toEqual([0, 1, 2]);
   });
@@ -134,11 +134,11 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
     const records = Array.from({ length: 20 }, (_, i) => record({ key: `k${i}`, lineOffset: i }));
     const batch = batchOf(bench, records);
     bench.shardSet.queues.disown(0, batch);
-    bench.shardSet.keepStrayed(batch, 'shard-of-tomorrow');
+    bench.shardSet.keepStrayed(batch, [{ frames: 20, shardId: 'shard-of-tomorrow' }]);
     expect(bench.shardSet.isEmpty).toBe(false);
     const marked: number[] = [];
     const change = bench.shardSet.update(evenShards(1), 0, (_, __, marks) => marked.push(...marks));
-    expect(change).toEqual({ hasChanged: false, strayCount: 20, settledCount: 0 });
+    expect(change).toEqual({ hasChanged: false, resentCount: 20, settled: { records: 0, bytes: 0 } });
     expect(marked.every((mark) => mark === 0)).toBe(true);
     expect(waitingOf(bench, 0)).toEqual(records.map(({ lineOffset }) => lineOffset));
     expect([bench.shardSet.isEmpty, bench.pool.outBytes]).toEqual([true, 0]);

@@ -11,7 +11,7 @@ const EMPTY: BackfillReport = {
   stream: 'orders',
   objects: { listed: 0, done: 0, skipped: 0, failed: 0, archived: 0, changed: 0 },
   lines: { read: 0, blank: 0, rejected: 0, rejectedByCode: {} },
-  records: { delivered: 0, deliveredBefore: 0, ambiguous: 0, repeatable: 0 },
+  records: { delivered: 0, deliveredBefore: 0, ambiguous: 0, resent: 0, repeatable: 0 },
   bytes: { downloaded: 0, scanned: 0, published: 0 },
   requests: {
     ...{ get: 0, put: 0, putRetried: 0, putFailed: 0, throttledRecords: 0, failedRecords: 0 },
@@ -70,8 +70,8 @@ it.each([
   ],
   [
     'records',
-    { records: { delivered: 1_000_000, deliveredBefore: 7, ambiguous: 500, repeatable: 3 } },
-    '1,000,000 delivered, 7 delivered before, 500 ambiguous',
+    { records: { delivered: 1_000_000, deliveredBefore: 7, ambiguous: 500, resent: 60, repeatable: 3 } },
+    '1,000,000 delivered, 7 delivered before, 500 ambiguous, 60 resent',
   ],
   [
     'requests',
