@@ -4,6 +4,7 @@
  * Gives  a yes or no for each object.
  */
 import picomatch from 'picomatch';
+import { isKeyBefore } from './key-order.ts';
 import type { SourceObject } from './object.ts';
 
 export interface ListFilters {
@@ -21,9 +22,9 @@ export interface ListFilters {
 
 export interface ListFilter {
   readonly startAfter: string | undefined;
-  /** Everything but startAfter, which S3 applies itself. */
+  /** Everything but startAfter. */
   admits(object: SourceObject): boolean;
-  /** For sources that S3 does not list. */
+  /** Where S3 lists it applies this itself, but for directory buckets. */
   isAfterStart(key: string): boolean;
 }
 
@@ -37,7 +38,6 @@ export function prepareFilter(filters: ListFilters): ListFilter {
   const { include = [], exclude = [], startAfter, modifiedAfterMs, modifiedBeforeMs } = filters;
   const isIncluded = include.length === 0 ? () => true : matcherOf(include);
   const isExcluded = matcherOf(exclude);
-  const edge = Buffer.from(startAfter ?? '');
   return {
     startAfter: startAfter || undefined,
     admits({ key, lastModifiedMs }) {
@@ -45,6 +45,6 @@ export function prepareFilter(filters: ListFilters): ListFilter {
       if (modifiedBeforeMs !== undefined && lastModifiedMs >= modifiedBeforeMs) return false;
       return isIncluded(key) && !isExcluded(key);
     },
-    isAfterStart: (key) => edge.length === 0 || Buffer.compare(Buffer.from(key), edge) > 0,
+    isAfterStart: (key) => !startAfter || isKeyBefore(startAfter, key),
   };
 }

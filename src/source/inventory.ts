@@ -18,7 +18,7 @@ import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hypa
 import { MillraceError } from '../errors.ts';
 import { decompress } from './decompress.ts';
 import { failureOf } from './failure.ts';
-import { decodeListedKey } from './list.ts';
+import { decodeListedKey } from './list-page.ts';
 import type { SourceObject } from './object.ts';
 import { openOrc } from './orc.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, Retry, type RetryPolicy, retrying, systemClock } from './retry.ts';

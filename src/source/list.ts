@@ -19,8 +19,9 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { MillraceError } from '../errors.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, S3Failure } from './failure.ts';
 import { type ListFilter, type ListFilters, prepareFilter } from './filter.ts';
+import { asMalformed, MALFORMED_PAGE, pageOf } from './list-page.ts';
 import type { SourceObject } from './object.ts';
 import { aheadOf, mapAhead } from './prefetch.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, Retry, type RetryPolicy, retrying, systemClock } from './retry.ts';
@@ -118,6 +119,8 @@ export async function probeSources(
       await lister.probe(parseS3Uri(source));
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'MILLRACE_SERVICE_AWAY') throw error;
+      // There is somebody: another time the answer may be whole.
+      if (error.cause instanceof S3Failure && error.cause.awsCode === MALFORMED_PAGE) throw error;
       // Nothing has been done yet: there is nothing to resume.
       throw new MillraceError('MILLRACE_SOURCE', error.message, { cause: error });
     }
@@ -142,10 +145,10 @@ class Lister {
   }
 
   async probe(location: S3Location): Promise<void> {
-    const query = { prefix: location.key, after: this.#filter.startAfter };
+    const query = { prefix: location.key, after: this.#afterIn(location) };
     try {
-      const { Contents = [] } = await this.#ask(location, query, { MaxKeys: 1 });
-      if (Contents.length === 0 && !this.#filter.startAfter) throw nothingAt(location);
+      const { page } = await this.#ask(location.bucket, query, { MaxKeys: 1 });
+      if (page.objects.length === 0 && !this.#filter.startAfter) throw nothingAt(location);
     } catch (error) {
       await this.#headInstead(location, error);
     }
@@ -173,17 +176,14 @@ class Lister {
   }
 
   async *fromInventory(inventory: AsyncIterable<SourceObject>): AsyncGenerator<SourceObject> {
-    for await (const object of inventory) {
-      if (!this.#filter.isAfterStart(object.key)) this.#tally.filtered++;
-      else if (this.#admits(object)) yield object;
-    }
+    for await (const object of inventory) if (this.#admits(object)) yield object;
   }
 
   /** Decides on one object, and counts. */
   #admits(object: SourceObject): boolean {
     const tally = this.#tally;
     if (this.#isCovered(object)) tally.duplicates++;
-    else if (!this.#filter.admits(object)) tally.filtered++;
+    else if (!this.#filter.isAfterStart(object.key) || !this.#filter.admits(object)) tally.filtered++;
     else if (object.size === 0) {
       if (object.key.endsWith('/')) tally.directoryMarkers++;
       else tally.empty++;
@@ -231,10 +231,15 @@ class Lister {
   }
 
   async *#pages(location: S3Location): AsyncGenerator<SourceObject[]> {
-    // Directory buckets list in an order of their own.
-    const requestsMax = location.bucket.endsWith('--x-s3') ? 1 : (this.#options.requestsMax ?? 1);
-    const ask = (query: PageQuery) => this.#page(location, query);
-    const spread = { ask, prefix: location.key, after: this.#filter.startAfter, requestsMax };
+    const isOrdered = !isDirectoryBucket(location);
+    const spread = {
+      ask: (query: PageQuery) => this.#page(location, query),
+      bucket: location.bucket,
+      prefix: location.key,
+      after: this.#afterIn(location),
+      requestsMax: isOrdered ? (this.#options.requestsMax ?? 1) : 1,
+      isOrdered,
+    };
     let isAnswered = false;
     try {
       for await (const objects of spreadPages(spread)) {
@@ -250,43 +255,44 @@ class Lister {
     }
   }
 
+  /** Directory buckets do not know StartAfter: what comes from them is filtered here. */
+  #afterIn(location: S3Location): string | undefined {
+    return isDirectoryBucket(location) ? undefined : this.#filter.startAfter;
+  }
+
   async #page({ bucket }: S3Location, query: PageQuery): Promise<Page> {
-    const output = await this.#ask({ bucket, key: query.prefix }, query);
-    const isEncoded = output.EncodingType === 'url';
-    const toKey = (text = '') => (isEncoded ? decodeListedKey(text) : text);
-    const objects = (output.Contents ?? []).map((entry) => toObject(bucket, entry, toKey(entry.Key)));
-    const isArchived = objects.some((object) => ARCHIVED_CLASSES.has(object.storageClass));
-    const restored = isArchived ? await this.#restored({ bucket, key: query.prefix }, query) : null;
+    const { page } = await this.#ask(bucket, query);
+    if (!page.objects.some((object) => ARCHIVED_CLASSES.has(object.storageClass))) return page;
+    const restored = await this.#restored(bucket, query);
     return {
-      objects: objects.map((object) =>
-        restored?.has(object.key) ? { ...object, storageClass: 'RESTORED' } : object,
+      ...page,
+      objects: page.objects.map((object) =>
+        restored.has(object.key) ? { ...object, storageClass: 'RESTORED' } : object,
       ),
-      prefixes: (output.CommonPrefixes ?? []).map(({ Prefix }) => toKey(Prefix)),
-      token: output.IsTruncated ? output.NextContinuationToken : undefined,
     };
   }
 
   /** An archived object that has been restored can be read. S3 says so on request only, so only pages with such objects are asked again. */
-  async #restored(location: S3Location, query: PageQuery): Promise<ReadonlySet<string>> {
-    const output = await this.#ask(location, query, { OptionalObjectAttributes: ['RestoreStatus'] });
-    const isEncoded = output.EncodingType === 'url';
+  async #restored(bucket: string, query: PageQuery): Promise<ReadonlySet<string>> {
+    const more = { OptionalObjectAttributes: ['RestoreStatus' as const] };
+    const { output, page } = await this.#ask(bucket, query, more);
     const restored = new Set<string>();
-    for (const { Key = '', RestoreStatus: status } of output.Contents ?? []) {
+    for (const [i, { RestoreStatus: status }] of (output.Contents ?? []).entries()) {
       if (status?.IsRestoreInProgress || status?.RestoreExpiryDate === undefined) continue;
-      restored.add(isEncoded ? decodeListedKey(Key) : Key);
+      restored.add(page.objects[i]!.key);
     }
     return restored;
   }
 
   #ask(
-    location: S3Location,
+    bucket: string,
     query: PageQuery,
     more: Partial<ListObjectsV2CommandInput> = {},
-  ): Promise<ListObjectsV2CommandOutput> {
+  ): Promise<{ readonly output: ListObjectsV2CommandOutput; readonly page: Page }> {
     const { signal, requesterPays } = this.#options;
     const input: ListObjectsV2CommandInput = {
-      Bucket: location.bucket,
-      Prefix: location.key,
+      Bucket: bucket,
+      Prefix: query.prefix,
       EncodingType: 'url', // XML cannot carry every character of a key
       ...(query.token !== undefined && { ContinuationToken: query.token }),
       ...(query.token === undefined && query.after && { StartAfter: query.after }),
@@ -294,9 +300,14 @@ class Lister {
       ...(requesterPays && { RequestPayer: 'requester' }),
       ...more,
     };
-    return this.#retrying(`list ${formatS3Uri(location)}`, () =>
-      this.#s3.send(new ListObjectsV2Command(input), signal === undefined ? {} : { abortSignal: signal }),
-    );
+    return this.#retrying(`list ${formatS3Uri({ bucket, key: query.prefix })}`, async () => {
+      const command = new ListObjectsV2Command(input);
+      const answer = this.#s3.send(command, signal === undefined ? {} : { abortSignal: signal });
+      const output = await answer.catch((error: unknown) => {
+        throw asMalformed(error);
+      });
+      return { output, page: pageOf(bucket, query, output) };
+    });
   }
 
   /** Where listing is denied the SOURCE may be an object that can be read all the same. @throws What it was, if it cannot be that. */
@@ -340,30 +351,9 @@ class Lister {
   }
 }
 
-function toObject(
-  bucket: string,
-  entry: NonNullable<ListObjectsV2CommandOutput['Contents']>[number],
-  key: string,
-): SourceObject {
-  return {
-    bucket,
-    key,
-    etag: entry.ETag ?? '',
-    size: entry.Size ?? 0,
-    lastModifiedMs: entry.LastModified?.getTime() ?? 0,
-    storageClass: entry.StorageClass ?? 'STANDARD',
-  };
-}
-
-/** `EncodingType: url` escapes like a form: a space is `+`. What is no valid escape is taken as it stands. */
-export function decodeListedKey(encoded: string): string {
-  const text = encoded.replaceAll('+', ' ');
-  if (!text.includes('%')) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return encoded;
-  }
+/** Its keys are listed in no order. */
+function isDirectoryBucket({ bucket }: S3Location): boolean {
+  return bucket.endsWith('--x-s3');
 }
 
 function nothingAt(location: S3Location): MillraceError {

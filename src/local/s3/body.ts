@@ -8,7 +8,9 @@ import type { FaultWhen, Rule } from '../kinesis/faults.ts';
 
 /**
  * Refusals name the error they give. `truncate` cuts the connection after `afterBytes` of the body, `stall` goes silent there, `slow` sends
- * `bytesPerSecond`, `changed-etag` answers as if the object had been replaced, `reset` cuts before the answer.
+ * `bytesPerSecond`, `changed-etag` answers as if the object had been replaced, `reset` cuts before the answer. Of a listing `empty-page` sends no
+ * body, `cut-page` half of it, `no-token` says that more follows and not where, `same-page` begins again whatever token it gets. Of every answer
+ * `no-etag` leaves the ETag out, and `weak-etag` marks it as weak.
  */
 export interface S3Fault
   extends Rule<
@@ -23,6 +25,12 @@ export interface S3Fault
       | 'truncate'
       | 'stall'
       | 'slow'
+      | 'empty-page'
+      | 'cut-page'
+      | 'no-token'
+      | 'same-page'
+      | 'no-etag'
+      | 'weak-etag'
     >,
     FaultWhen {
   /** For `truncate` and `stall`. Default 0. */

@@ -56,6 +56,37 @@ function rangeOf(header: string | undefined, sizeBytes: number): [number, number
   throw new S3Error(416, 'InvalidRange', 'The requested range is not satisfiable');
 }
 
+/** One page of ListObjectsV2, or what a fault makes of it. */
+function listing(
+  name: string,
+  bucket: Bucket,
+  query: URLSearchParams,
+  fault: S3Fault['kind'] | undefined,
+): string {
+  if (fault === 'same-page') query.delete('continuation-token');
+  const xml = listXml(listPage(name, bucket, query));
+  switch (fault) {
+    case 'empty-page':
+      return '';
+    case 'cut-page':
+      return xml.slice(0, xml.length / 2);
+    case 'no-token':
+      return xml.replace(/<NextContinuationToken>[^<]*<\/NextContinuationToken>/, '');
+    case 'no-etag':
+      return xml.replace(/<ETag>[^<]*<\/ETag>/g, '');
+    case 'weak-etag':
+      return xml.replaceAll('<ETag>', '<ETag>W/');
+    default:
+      return xml;
+  }
+}
+
+/** The header of an answer, as a fault wants it. */
+function etagHeader(etag: string, fault: S3Fault['kind'] | undefined): { etag?: string } {
+  if (fault === 'no-etag') return {};
+  return { etag: fault === 'weak-etag' ? `W/${etag}` : etag };
+}
+
 export class FastS3Server {
   readonly buckets = new Map<string, Bucket>();
   readonly faults = new Faults<S3Fault>('GetObject');
@@ -103,7 +134,8 @@ export class FastS3Server {
     // Not by URL, which would take `..` in a key for a step up.
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     const [, name = '', ...rest] = path.split('/');
-    const key = decodeURIComponent(rest.join('/'));
+    // For directory buckets the SDK writes one slash too many.
+    const key = /(?:^|&)list-type=2/.test(query) ? '' : decodeURIComponent(rest.join('/'));
     const isHead = request.method === 'HEAD';
     const operation =
       key === '' ? (isHead ? 'HeadBucket' : 'ListObjectsV2') : isHead ? 'HeadObject' : 'GetObject';
@@ -122,6 +154,12 @@ export class FastS3Server {
         'stall',
         'slow',
         'changed-etag',
+        'empty-page',
+        'cut-page',
+        'no-token',
+        'same-page',
+        'no-etag',
+        'weak-etag',
       ],
       { operation, target: key },
       Date.now(),
@@ -144,7 +182,7 @@ export class FastS3Server {
       this.#object(bucket, key, request, response, fault);
       return;
     }
-    const body = isHead ? undefined : listXml(listPage(name, bucket, new URLSearchParams(query)));
+    const body = isHead ? undefined : listing(name, bucket, new URLSearchParams(query), fault?.kind);
     response.writeHead(200, { 'content-type': 'application/xml', 'x-amz-bucket-region': 'us-east-1' });
     response.end(body);
   }
@@ -178,7 +216,7 @@ export class FastS3Server {
       'content-length': to - from,
       'accept-ranges': 'bytes',
       'last-modified': object.modifiedAt.toUTCString(),
-      etag,
+      ...etagHeader(etag, fault?.kind),
       ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${object.sizeBytes}` }),
       ...(object.storageClass === 'STANDARD' ? {} : { 'x-amz-storage-class': object.storageClass }),
     });
