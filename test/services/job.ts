@@ -1,0 +1,135 @@
+/**
+ * Job: objects in somebody's S3, a stream in somebody's Kinesis, and the real command between them.
+ * Takes  the endpoints of two services, objects, the stream's shape.
+ * Gives  how the command ended, and what the stream holds as the stock SDK reads it: none of our own readers is asked.
+ * Owns   a folder for journal and letters, and two clients. Buckets and streams are the test's: their services go with it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  CreateStreamCommand,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  KinesisClient,
+  ListShardsCommand,
+  waitUntilStreamExists,
+} from '@aws-sdk/client-kinesis';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { BackfillReport } from '../../src/report/report.ts';
+import { type Ended, type RunSettings, runCommand } from '../commands/fixture.ts';
+import { ACCESS_KEY, SECRET_KEY } from './installed.ts';
+
+const STREAM_TIMEOUT_S = 30;
+
+export interface JobOptions {
+  readonly s3Endpoint: string;
+  /** It exists. */
+  readonly bucket: string;
+  readonly kinesisEndpoint: string;
+  /** It is made. */
+  readonly stream: string;
+  readonly shardCount: number;
+}
+
+export interface HeldRecord {
+  readonly shardId: string;
+  readonly partitionKey: string;
+  /** As latin1 text: one character a byte. */
+  readonly data: string;
+}
+
+export class Job {
+  readonly folder = mkdtempSync(join(tmpdir(), 'millrace-services-'));
+  readonly journal = join(this.folder, 'run.journal');
+  readonly letters = join(this.folder, 'run.dead.jsonl');
+  readonly #options: JobOptions;
+  readonly #s3: S3Client;
+  readonly #kinesis: KinesisClient;
+
+  private constructor(options: JobOptions) {
+    this.#options = options;
+    const client = {
+      region: 'us-east-1',
+      credentials: { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY },
+      // Kinesis' own default is HTTP/2, which none of these services speaks without TLS.
+      requestHandler: new NodeHttpHandler(),
+    };
+    this.#s3 = new S3Client({ ...client, endpoint: options.s3Endpoint, forcePathStyle: true });
+    this.#kinesis = new KinesisClient({ ...client, endpoint: options.kinesisEndpoint });
+  }
+
+  static async open(options: JobOptions): Promise<Job> {
+    const job = new Job(options);
+    const { stream: StreamName, shardCount: ShardCount } = options;
+    await job.#kinesis.send(new CreateStreamCommand({ StreamName, ShardCount }));
+    await waitUntilStreamExists(
+      { client: job.#kinesis, maxWaitTime: STREAM_TIMEOUT_S, minDelay: 1, maxDelay: 1 },
+      { StreamName },
+    );
+    return job;
+  }
+
+  async put(key: string, body: Uint8Array): Promise<void> {
+    const { bucket: Bucket } = this.#options;
+    await this.#s3.send(new PutObjectCommand({ Bucket, Key: key, Body: body }));
+  }
+
+  get #endpoints(): string[] {
+    return [
+      ...['--s3-endpoint-url', this.#options.s3Endpoint],
+      ...['--kinesis-endpoint-url', this.#options.kinesisEndpoint],
+    ];
+  }
+
+  /** `backfill` of everything under a prefix, with `--json`. */
+  async backfill(prefix: string, flags: readonly string[] = [], settings: RunSettings = {}) {
+    const { bucket, stream } = this.#options;
+    const files = ['--journal', this.journal, '--dead-letter', this.letters];
+    const args = ['backfill', `s3://${bucket}/${prefix}`, '--stream', stream, '--memory', '256MiB', ...files];
+    const ended = await runCommand([...args, ...this.#endpoints, ...flags, '--json', '--quiet'], settings);
+    return { ...ended, report: reportOf<BackfillReport>(ended) };
+  }
+
+  /** `verify --strict` of the journal's run: duplicates are differences, too. */
+  async verify(flags: readonly string[] = []) {
+    const args = ['verify', '--journal', this.journal, '--strict', '--json', '--quiet'];
+    const ended = await runCommand([...args, ...this.#endpoints, ...flags]);
+    return { ...ended, report: reportOf<Record<string, unknown>>(ended) };
+  }
+
+  /** Everything on the stream, once as many records were seen as are expected, or each shard was read to a page without any. */
+  async records(): Promise<HeldRecord[]> {
+    const { stream: StreamName } = this.#options;
+    const held: HeldRecord[] = [];
+    const { Shards = [] } = await this.#kinesis.send(new ListShardsCommand({ StreamName }));
+    for (const { ShardId } of Shards) {
+      const first = await this.#kinesis.send(
+        new GetShardIteratorCommand({ StreamName, ShardId, ShardIteratorType: 'TRIM_HORIZON' }),
+      );
+      for (let ShardIterator = first.ShardIterator; ShardIterator !== undefined; ) {
+        const page = await this.#kinesis.send(new GetRecordsCommand({ ShardIterator }));
+        for (const { PartitionKey, Data } of page.Records ?? []) {
+          const data = Buffer.from(Data!).toString('latin1');
+          held.push({ shardId: ShardId!, partitionKey: PartitionKey!, data });
+        }
+        ShardIterator = page.Records?.length ? page.NextShardIterator : undefined;
+      }
+    }
+    return held;
+  }
+
+  close(): void {
+    this.#s3.destroy();
+    this.#kinesis.destroy();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** @throws Where stdout is not exactly one JSON document. */
+function reportOf<T>({ exitCode, isTimedOut, stdout, stderr }: Ended): T {
+  if (isTimedOut) throw new Error(`The command hung: ${stderr}`);
+  if (stdout === '') throw new Error(`No report, exit ${exitCode}: ${stderr}`);
+  return JSON.parse(stdout);
+}
