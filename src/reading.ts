@@ -175,6 +175,7 @@ export class Reading {
       // In order mode objects are carried in listing order.
       ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
       onArchived: (object) => this.archived.push(object),
+      onUnreadable: (object, error) => this.#takeUnreadable(object, error),
       requesterPays: options.requestPayer,
       signal,
     });
@@ -185,6 +186,20 @@ export class Reading {
     if (lookup?.kind !== 'partial' || lookup.object.done.length === 0) return null;
     const { object: known } = lookup;
     return { format: 'plain', deliveredTo: (start) => doneTo(known, start) };
+  }
+
+  /** An object that cannot be had, of which not even its ETag is known. What an earlier process has settled stays settled. */
+  #takeUnreadable(object: SourceObject, { message }: MillraceError): void {
+    const { books, journal } = this.#given;
+    const lookup = journal?.lookup(object) ?? { kind: 'unknown' as const };
+    const begun = lookup.kind === 'changed' ? lookup.pinned : null;
+    if (lookup.kind === 'settled' || (lookup.kind === 'changed' && begun === null)) {
+      books.skipObject(object);
+      return;
+    }
+    const pinned = begun === null ? object : { ...object, etag: begun.etag, size: begun.size };
+    if (begun !== null) books.resume(pinned, begun);
+    books.failObject(pinned, 'OBJECT_UNREADABLE', message);
   }
 
   /** The run knows this key in another version: neither is mixed with the other. */

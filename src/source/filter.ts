@@ -22,10 +22,9 @@ export interface ListFilters {
 
 export interface ListFilter {
   readonly startAfter: string | undefined;
-  /** Everything but startAfter. */
   admits(object: SourceObject): boolean;
-  /** Where S3 lists it applies this itself, but for directory buckets. */
-  isAfterStart(key: string): boolean;
+  /** What can be said before anything is known but the key. */
+  admitsKey(key: string): boolean;
 }
 
 /** A glob without `/` matches in every folder, as in .gitignore, aws-cli and s5cmd; dot files are objects like any other. */
@@ -38,13 +37,15 @@ export function prepareFilter(filters: ListFilters): ListFilter {
   const { include = [], exclude = [], startAfter, modifiedAfterMs, modifiedBeforeMs } = filters;
   const isIncluded = include.length === 0 ? () => true : matcherOf(include);
   const isExcluded = matcherOf(exclude);
+  const admitsKey = (key: string) =>
+    (!startAfter || isKeyBefore(startAfter, key)) && isIncluded(key) && !isExcluded(key);
   return {
     startAfter: startAfter || undefined,
+    admitsKey,
     admits({ key, lastModifiedMs }) {
       if (modifiedAfterMs !== undefined && lastModifiedMs <= modifiedAfterMs) return false;
       if (modifiedBeforeMs !== undefined && lastModifiedMs >= modifiedBeforeMs) return false;
-      return isIncluded(key) && !isExcluded(key);
+      return admitsKey(key);
     },
-    isAfterStart: (key) => !startAfter || isKeyBefore(startAfter, key),
   };
 }

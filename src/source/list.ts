@@ -12,7 +12,6 @@
  * URI on stdin is left out when an earlier prefix covers it or an earlier line was the same.
  */
 import {
-  HeadObjectCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
@@ -21,6 +20,7 @@ import {
 import { MillraceError } from '../errors.ts';
 import { failureOf, S3Failure } from './failure.ts';
 import { type ListFilter, type ListFilters, prepareFilter } from './filter.ts';
+import { Heads } from './heads.ts';
 import { asMalformed, MALFORMED_PAGE, pageOf } from './list-page.ts';
 import type { SourceObject } from './object.ts';
 import { aheadOf, mapAhead } from './prefetch.ts';
@@ -67,6 +67,11 @@ export interface ListOptions {
   readonly inventory?: AsyncIterable<SourceObject>;
   /** Told of each object that must be restored before it can be read. It is not given to the run. */
   readonly onArchived?: (object: SourceObject) => void;
+  /**
+   * Told of each object that `-` names and that does not exist or may not be read; it has no ETag and no size. It is not given to the
+   * run. Without it such an object ends the listing.
+   */
+  readonly onUnreadable?: (object: SourceObject, error: MillraceError) => void;
   readonly requesterPays?: boolean;
   readonly retry?: RetryPolicy;
   readonly clock?: Clock;
@@ -81,6 +86,9 @@ export interface ListOptions {
 
 /** Storage classes whose objects have to be restored before GetObject works. SDK-S. */
 const ARCHIVED_CLASSES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
+
+/** So many lines of `-` denied in a row, with no object ever found, are no matter of single objects. */
+const DENIED_MAX = 16;
 
 /** More lines of `-` than these are a case for an inventory: each of them costs a HeadObject call and a place in memory. */
 const STDIN_LINES_MAX = 10_000_000;
@@ -127,6 +135,11 @@ export async function probeSources(
   }
 }
 
+/** What a line of `-` names: an object, or a stand-in for one with the reason why it cannot be had. */
+type Head =
+  | { readonly object: SourceObject; readonly error: null }
+  | { readonly object: SourceObject; readonly error: MillraceError; readonly isDenied: boolean };
+
 class Lister {
   readonly #s3: S3Client;
   readonly #options: ListOptions;
@@ -136,12 +149,15 @@ class Lister {
   readonly #covered: S3Location[] = [];
   /** Objects that lines of `-` named. */
   readonly #named = new Set<string>();
+  readonly #heads: Heads;
 
   constructor(s3: S3Client, options: ListOptions) {
     this.#s3 = s3;
     this.#options = options;
     this.#filter = prepareFilter(options.filters ?? {});
     this.#tally = options.tally ?? newListTally();
+    const { requesterPays = false, retry = RETRY_POLICY_DEFAULT, clock = systemClock, signal } = options;
+    this.#heads = new Heads(s3, { requesterPays, retry, clock, signal });
   }
 
   async probe(location: S3Location): Promise<void> {
@@ -170,8 +186,34 @@ class Lister {
     if (stdin === undefined)
       throw new MillraceError('MILLRACE_SOURCE', 'Expected lines of S3 URIs for the source -');
     const locations = this.#locations(stdin);
-    for await (const object of mapAhead(locations, headsAhead, (location) => this.#head(location))) {
-      if (this.#admits(object)) yield object;
+    let found = 0;
+    let denied = 0;
+    for await (const head of mapAhead(locations, headsAhead, (location) => this.#findOrNot(location))) {
+      if (head.error === null) {
+        found++;
+        if (this.#admits(head.object)) yield head.object;
+        continue;
+      }
+      if (head.isDenied && found === 0 && ++denied >= DENIED_MAX) {
+        const why = `${head.error.message}; so were all ${DENIED_MAX} objects tried before any was found`;
+        throw new MillraceError('MILLRACE_SOURCE', why, { cause: head.error });
+      }
+      this.#tally.listed++;
+      this.#options.onUnreadable!(head.object, head.error);
+    }
+  }
+
+  /** An object that does not exist, or may not be read, is a matter of its own where somebody takes note of it. */
+  async #findOrNot(location: S3Location): Promise<Head> {
+    try {
+      return { object: await this.#heads.find(location), error: null };
+    } catch (error) {
+      const isOfObject = error instanceof MillraceError && error.code === 'MILLRACE_OBJECT_UNREADABLE';
+      if (!isOfObject || !this.#options.onUnreadable) throw asSourceError(error);
+      const isDenied = error.cause instanceof S3Failure && error.cause.kind === 'denied';
+      const { bucket, key } = location;
+      const object = { bucket, key, etag: '', size: 0, lastModifiedMs: 0, storageClass: 'STANDARD' };
+      return { object, error, isDenied };
     }
   }
 
@@ -183,7 +225,7 @@ class Lister {
   #admits(object: SourceObject): boolean {
     const tally = this.#tally;
     if (this.#isCovered(object)) tally.duplicates++;
-    else if (!this.#filter.isAfterStart(object.key) || !this.#filter.admits(object)) tally.filtered++;
+    else if (!this.#filter.admits(object)) tally.filtered++;
     else if (object.size === 0) {
       if (object.key.endsWith('/')) tally.directoryMarkers++;
       else tally.empty++;
@@ -199,7 +241,7 @@ class Lister {
     return false;
   }
 
-  #isCovered({ bucket, key }: SourceObject): boolean {
+  #isCovered({ bucket, key }: S3Location): boolean {
     return this.#covered.some((prefix) => prefix.bucket === bucket && key.startsWith(prefix.key));
   }
 
@@ -226,7 +268,9 @@ class Lister {
         );
       }
       this.#named.add(uri);
-      yield location;
+      if (this.#isCovered(location)) this.#tally.duplicates++;
+      else if (!this.#filter.admitsKey(location.key)) this.#tally.filtered++;
+      else yield location;
     }
   }
 
@@ -315,33 +359,9 @@ class Lister {
     const isDenied = error instanceof MillraceError && error.code === 'MILLRACE_OBJECT_UNREADABLE';
     const isObject = location.key !== '' && !location.key.endsWith('/');
     if (!isDenied || !isObject) throw asSourceError(error);
-    return this.#head(location);
-  }
-
-  async #head(location: S3Location): Promise<SourceObject> {
-    const { signal, requesterPays } = this.#options;
-    try {
-      const output = await this.#retrying(`find ${formatS3Uri(location)}`, () =>
-        this.#s3.send(
-          new HeadObjectCommand({
-            Bucket: location.bucket,
-            Key: location.key,
-            ...(requesterPays && { RequestPayer: 'requester' as const }),
-          }),
-          signal === undefined ? {} : { abortSignal: signal },
-        ),
-      );
-      const isRestored = /ongoing-request="false"/.test(output.Restore ?? '');
-      return {
-        ...location,
-        etag: output.ETag ?? '',
-        size: output.ContentLength ?? 0,
-        lastModifiedMs: output.LastModified?.getTime() ?? 0,
-        storageClass: isRestored ? 'RESTORED' : (output.StorageClass ?? 'STANDARD'),
-      };
-    } catch (error) {
-      throw asSourceError(error);
-    }
+    return await this.#heads.find(location).catch((refused: unknown) => {
+      throw asSourceError(refused);
+    });
   }
 
   #retrying<T>(what: string, work: () => Promise<T>): Promise<T> {

@@ -40,3 +40,45 @@ describe('a listing (2)', () => {
     expect(differences(all, dataOf(world.records()))).toEqual(new Map());
   });
 });
+
+describe('a list on stdin (10)', () => {
+  const keys = ['a', 'b', 'c'];
+  const objects = keys.map((key) => ({ key, body: Buffer.from(`"${key}"\n`) }));
+  const stdin = ['a', 'gone', 'b', 'c'].map((key) => `s3://bucket/${key}`).join('\n');
+  const run = (flags: readonly string[] = []) => world.report(flags, { sources: ['-'], stdin });
+
+  it('with one gone key delivers the others, and the key is one dead letter, also in a second process', async () => {
+    world = await World.open({ objects });
+    for (const delivered of [3, 0]) {
+      const { report, ended } = await run();
+      expect([ended.exitCode, report.status]).toEqual([1, 'delivered-with-rejects']);
+      expect(report.records.delivered).toBe(delivered);
+      expect(report.lines.rejectedByCode).toEqual({ OBJECT_UNREADABLE: 1 });
+      expect(world.deadLetters()).toMatchObject([
+        { bucket: 'bucket', key: 'gone', etag: '', offset: null, code: 'OBJECT_UNREADABLE' },
+      ]);
+    }
+    expect(differences(['"a"', '"b"', '"c"'], dataOf(world.records()))).toEqual(new Map());
+  });
+
+  it('whose objects are gone after they were delivered ends as it had ended', async () => {
+    world = await World.open({ objects });
+    await run();
+    for (const key of keys) world.s3.delete('bucket', key);
+    const { report, ended } = await run();
+    expect([ended.exitCode, report.lines.rejected, world.deadLetters().length]).toEqual([1, 1, 1]);
+  });
+
+  it('in a bucket that does not exist ends with 2', async () => {
+    world = await World.open({ objects });
+    const { report, ended } = await world.report([], { sources: ['-'], stdin: 's3://nowhere/a' });
+    expect([ended.exitCode, report.error]).toEqual([2, expect.stringMatching(/NoSuchBucket/)]);
+  });
+
+  it('is taken from --start-after on', async () => {
+    world = await World.open({ objects });
+    const { report, ended } = await run(['--start-after', 'a', '--exclude', 'gone']);
+    expect([ended.exitCode, report.status]).toEqual([0, 'delivered']);
+    expect(differences(['"b"', '"c"'], dataOf(world.records()))).toEqual(new Map());
+  });
+});

@@ -27,7 +27,7 @@ it.each([
 
 it('compares keys by their UTF-8 bytes, as S3 does, not by UTF-16 units', () => {
   const filter = prepareFilter({ startAfter: '\uffee' });
-  expect(filter.isAfterStart('\u{1f600}')).toBe(true); // less in UTF-16
-  expect(filter.isAfterStart('\uffee')).toBe(false);
-  expect(prepareFilter({}).isAfterStart('')).toBe(true);
+  expect(filter.admitsKey('\u{1f600}')).toBe(true); // less in UTF-16
+  expect(filter.admitsKey('\uffee')).toBe(false);
+  expect(prepareFilter({}).admitsKey('')).toBe(true);
 });

@@ -206,6 +206,44 @@ describe('listObjects', () => {
     expect(await keys(['-'], { stdin, headsAhead: 7 })).toEqual(uris);
   });
 
+  it('names what stdin names in vain, and gives the rest', async () => {
+    const tally = newListTally();
+    const unreadable: string[] = [];
+    const onUnreadable = ({ key, etag, size }: SourceObject, error: MillraceError) =>
+      unreadable.push(`${key} ${etag}${size} ${error.code}`);
+    const stdin = linesOf('s3://data/gone', 's3://data/exact', 's3://data/gone', 's3://data/mixed/old.jsonl');
+    expect(await keys(['-'], { stdin, tally, onUnreadable })).toEqual(['exact', 'mixed/old.jsonl']);
+    expect(unreadable).toEqual(['gone 0 MILLRACE_OBJECT_UNREADABLE']);
+    expect([tally.listed, tally.duplicates]).toEqual([3, 1]);
+  });
+
+  it('applies startAfter and globs to stdin before it asks for an object', async () => {
+    const tally = newListTally();
+    const onUnreadable = () => expect.unreachable();
+    const filters = { startAfter: 'exact', exclude: ['*.gone'] };
+    const stdin = linesOf('s3://data/a', 's3://data/exact', 's3://data/x.gone', 's3://data/mixed/old.jsonl');
+    expect(await keys(['-'], { stdin, tally, filters, onUnreadable })).toEqual(['mixed/old.jsonl']);
+    expect([tally.listed, tally.filtered]).toEqual([1, 3]);
+  });
+
+  it.each([
+    {
+      name: 'sixteen denied in a row, and none found before',
+      count: 16,
+      message: /so were all 16 objects tried/,
+    },
+    { name: 'fifteen', count: 15, message: null },
+  ])('takes denied objects for a matter of the whole run: $name', async ({ count, message }) => {
+    s3.setFaults([{ kind: 'access-denied', operation: '*' }]);
+    let unreadable = 0;
+    const stdin = linesOf(...Array.from({ length: count }, (_, i) => `s3://data/many/${10_000 + i}`));
+    const listing = keys(['-'], { stdin, onUnreadable: () => unreadable++ });
+    if (message === null) expect([await listing, unreadable]).toEqual([[], 15]);
+    else
+      await expect(listing).rejects.toMatchObject({ exitCode: 2, message: expect.stringMatching(message) });
+    s3.setFaults([]);
+  });
+
   it.each([
     { name: 'a bucket that does not exist', source: 's3://nowhere/', message: /NoSuchBucket/ },
     {
@@ -215,9 +253,15 @@ describe('listObjects', () => {
     },
     { name: 'an empty bucket', source: 's3://empty', message: /Cannot find any object at s3:\/\/empty\// },
     { name: 'a line of stdin that does not exist', source: '-', message: /s3:\/\/data\/gone/ },
+    {
+      name: 'a bucket on stdin that does not exist',
+      source: '-',
+      line: 's3://nowhere/a',
+      message: /NoSuchBucket/,
+    },
     { name: 'something that is no URI', source: 'data/x', message: /Expected s3:\/\// },
-  ])('ends with one clear line for $name', async ({ source, message }) => {
-    const options = { stdin: linesOf('s3://data/gone') };
+  ])('ends with one clear line for $name', async ({ source, line, message }) => {
+    const options = { stdin: linesOf(line ?? 's3://data/gone') };
     const error = await keys([source], options).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(MillraceError);
     expect(error).toMatchObject({
