@@ -81,7 +81,7 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   }
   const path = options.journal ?? join('.millrace', `${run}.journal`);
   const digestKey = randomBytes(DIGEST_KEY_BYTES).toString('hex');
-  const journal = await Journal.open({ path, run, identity, digestKey, restart: options.restart });
+  const journal = await Journal.open({ path, run, identity, stream, digestKey, restart: options.restart });
   const deadLetterPath = options.deadLetter ?? join(dirname(path), `${run}.dead-letters.jsonl`);
   const deadLetters = await openDeadLetters(journal, deadLetterPath, notices);
   return { ...base, journal, deadLetters, deadLetterPath, digestKey: Buffer.from(journal.digestKey, 'hex') };

@@ -2,7 +2,7 @@
  * Publishing: the way from lanes to the stream.
  * Takes  lanes, one per parser and publisher; what was found out about the stream.
  * Gives  acknowledged counts in shared memory, notices, and word when all is sent.
- * Owns   the pool of publisher threads and their shared memory.
+ * Owns   the pool of publisher threads and their shared memory; the last word on whether the stream is still the one that was put to.
  * Never  reads a lane: see src/threads/publish.ts.
  */
 import type { EventLoopUtilization } from 'node:perf_hooks';
@@ -10,15 +10,22 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Budget } from './budget.ts';
 import { MillraceError } from './errors.ts';
-import { workerFailure } from './failures.ts';
+import { asFailure, workerFailure } from './failures.ts';
 import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
 import { workerFile } from './package-root.ts';
 import type { Prepared } from './prepare.ts';
-import type { PublishNotice, PublishReceipt, PublishRules, PublishTask } from './publish/setup.ts';
+import {
+  PHASE,
+  type PublishNotice,
+  type PublishReceipt,
+  type PublishRules,
+  type PublishTask,
+} from './publish/setup.ts';
 import { cutOwnedRanges, packStarts } from './publish/shard-map.ts';
 import { createStats } from './publish/stats.ts';
 import { scannerReason } from './scan/open.ts';
+import { confirmStream, type StreamWatchOptions, watchStream } from './stream-watch.ts';
 
 export interface PublishingOptions {
   readonly options: BackfillOptions;
@@ -47,6 +54,7 @@ export class Publishing {
   readonly #given: PublishingOptions;
   readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
   readonly #abandoned: readonly PromiseWithResolvers<void>[];
+  readonly #closing = new AbortController();
 
   constructor(given: PublishingOptions) {
     const { publisherCount: threads } = given;
@@ -56,21 +64,58 @@ export class Publishing {
     this.#abandoned = Array.from({ length: threads }, () => Promise.withResolvers<void>());
   }
 
-  /** Runs the publishers to their end. Never rejects: a failure goes to `onFailure`. */
+  /**
+   * Runs the publishers to their end, and asks then whether the stream is still the same: another one has nothing of what was put.
+   * Never rejects: a failure goes to `onFailure`.
+   */
   async run(): Promise<void> {
+    if (this.#pool === null) return;
+    const { onFailure } = this.#given;
+    const timer = watchStream(this.#watch, onFailure);
+    try {
+      const hasFailed = await this.#publish(this.#pool);
+      // An early end calls nothing delivered, and the next process asks before it puts anything.
+      if (!hasFailed && !this.#isStopped) await confirmStream(this.#watch);
+    } catch (error) {
+      if (!this.#closing.signal.aborted) onFailure(asFailure(error));
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** @returns Whether a publisher failed. */
+  async #publish(pool: Piscina<PublishTask, PublishReceipt>): Promise<boolean> {
     const { prepared, publisherCount, onFailure } = this.#given;
-    const pool = this.#pool;
-    if (pool === null) return;
+    let hasFailed = false;
+    const fail = (error: MillraceError) => {
+      hasFailed = true;
+      onFailure(error);
+    };
     const ranges = cutOwnedRanges(prepared.shards, publisherCount);
     const runs = ranges.map(async (ownedRange, publisherIndex) => {
       try {
         const { error } = await pool.run(this.#setup(publisherIndex, ownedRange));
-        if (error) onFailure(MillraceError.fromWire(error));
+        if (error) fail(MillraceError.fromWire(error));
       } catch (error) {
-        onFailure(workerFailure('publisher', error));
+        fail(workerFailure('publisher', error));
       }
     });
     await Promise.all(runs.map((run, index) => Promise.race([run, this.#abandoned[index]!.promise])));
+    return hasFailed;
+  }
+
+  get #isStopped(): boolean {
+    return Atomics.load(new Int32Array(this.#given.control), 0) === PHASE.STOP;
+  }
+
+  get #watch(): StreamWatchOptions {
+    const { prepared, options } = this.#given;
+    const { kinesis: client, stream } = prepared;
+    const advice =
+      options.letters === null
+        ? 'deliver everything to the new one with --restart'
+        : 'send all letters again';
+    return { client, stream, advice, signal: this.#closing.signal };
   }
 
   /** `run` no longer waits for this publisher. Its thread ends with `close`. */
@@ -85,6 +130,7 @@ export class Publishing {
 
   /** Ends the publisher threads, whatever they are doing. */
   async close(): Promise<void> {
+    this.#closing.abort(new Error('The run has ended'));
     await this.#pool?.destroy();
   }
 

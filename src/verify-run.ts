@@ -3,14 +3,16 @@
  * Takes  verify options. Gives  the report of src/verify/verify.ts.
  * Owns   the joining of its two sides, and what a journal says about where to begin.
  */
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { createKinesisClient } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
+import { describeSuccessor, isSameStream, type StreamBirth } from './aws/stream-birth.ts';
 import { MillraceError } from './errors.ts';
 import { realFiles } from './journal/files.ts';
 import { readJournal } from './journal/read.ts';
 import { JournalState } from './journal/state.ts';
 import { readSchema, recordRules } from './prepare.ts';
-import { probeStream } from './publish/stream-probe.ts';
+import { probeStream, type StreamFacts } from './publish/stream-probe.ts';
 import type { VerifyProgressView } from './report/verify-progress.ts';
 import { probeSources } from './source/list.ts';
 import { createSourceSide, type SourceProgress } from './source-side.ts';
@@ -32,6 +34,8 @@ const PROGRESS_INTERVAL_MS = 250;
 /** What `verify` takes from a journal. */
 export interface RunFacts {
   readonly identity: Readonly<Record<string, unknown>>;
+  /** The stream that the run put to. */
+  readonly stream: StreamBirth;
   /** Before this time, in milliseconds since 1970, the run had put nothing. */
   readonly startedAtMs: number;
   /** Objects that the run could not read to their end. */
@@ -62,6 +66,7 @@ export async function readRunFacts(path: string): Promise<RunFacts> {
     );
   return {
     identity: state.header.identity,
+    stream: state.stream,
     startedAtMs: state.createdAtMs,
     objectsFailed: state.totals.objectsFailed,
   };
@@ -79,6 +84,7 @@ export async function verifyRun(
   const s3 = createS3Client({ ...target, endpoint: aws.s3Endpoint }, options.downloads + 4);
   try {
     const stream = await probeStream(kinesis, options.stream);
+    if (facts !== null) assertStreamOf(facts, stream);
     await probeSources(s3, options.sources, { requesterPays: options.requestPayer });
     const schemaText = facts?.identity.schema;
     const schema =
@@ -111,11 +117,32 @@ export async function verifyRun(
       ...watch.hooks,
     });
     watch.stop();
+    if (report.status === 'match') await assertStillThere(kinesis, stream, hooks.signal);
     return unreadable === 0 ? report : withUnreadable(report, unreadable, facts?.objectsFailed ?? 0);
   } finally {
     s3.destroy();
     kinesis.destroy();
   }
+}
+
+/** @throws {MillraceError} When the run's stream is gone and another one has its name: nothing that the run put can be on it. */
+function assertStreamOf({ stream: before }: RunFacts, { name, birth }: StreamFacts): void {
+  if (isSameStream(before, birth)) return;
+  const why = describeSuccessor(name, before, birth);
+  const advice = 'deliver everything to the new one with `millrace backfill ... --restart`';
+  throw new MillraceError('MILLRACE_STREAM', `Cannot verify the run of the journal: ${why}; ${advice}`);
+}
+
+/** @throws {MillraceError} When what was read is partly another stream's. */
+async function assertStillThere(
+  client: KinesisClient,
+  stream: StreamFacts,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { birth } = await probeStream(client, stream.arn, signal);
+  if (isSameStream(stream.birth, birth)) return;
+  const why = describeSuccessor(stream.name, stream.birth, birth);
+  throw new MillraceError('MILLRACE_STREAM', `Cannot call it a match: ${why}; verify again`, { exitCode: 3 });
 }
 
 /** What could not be read was not compared: a match is none, unless the run could not read it either. Differences stand. */

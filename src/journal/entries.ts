@@ -13,6 +13,7 @@
  *   crc   CRC-32, eight hex digits, of the line without its crc member, that is of `{...,"from":N}`
  */
 import { crc32 } from 'node:zlib';
+import type { StreamBirth } from '../aws/stream-birth.ts';
 import { type Tally, tallyFromJson, tallyToJson } from './tally.ts';
 
 export const JOURNAL_VERSION = 1;
@@ -38,6 +39,8 @@ export interface RunEntry {
 export interface StartEntry {
   readonly kind: 'start';
   readonly pid: number;
+  /** What tells the stream from one that is made under its name later. Beside the identity: older journals do without. */
+  readonly stream?: StreamBirth;
 }
 /** Where a shard stood before the run's first record: the last sequence number in it, or null for its beginning. */
 export interface PositionEntry {
@@ -155,6 +158,7 @@ const isBool = (value: unknown): boolean => typeof value === 'boolean';
 const isRecord = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isTextOrNull = (value: unknown): boolean => value === null || typeof value === 'string';
+const isCountOrNull = (value: unknown): boolean => value === null || isCount(value);
 const optional = (check: (value: unknown) => boolean) => (value: unknown) =>
   value === undefined || check(value);
 
@@ -166,7 +170,7 @@ const fits = (shape: Record<string, (value: unknown) => boolean>) => (value: unk
 /** Field by field, what a line of each kind must hold. Tallies are checked by `tallyFromJson`. */
 const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
   ['run', { version: isCount, run: isText, identity: isRecord, digestKey: isText }],
-  ['start', { pid: isCount }],
+  ['start', { pid: isCount, stream: optional(fits({ createdAtMs: isCountOrNull, streamId: isTextOrNull })) }],
   ['position', { shardId: isText, sequenceNumber: isTextOrNull, atMs: isCount }],
   ['listed', { objects: isCount, bytes: isCount, complete: isBool }],
   ['object', { id: isCount, ...PINNED }],

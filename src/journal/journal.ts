@@ -9,6 +9,7 @@
  * Order of a commit: the waiting entries are taken; `beforeCommit` runs (it puts the dead letters of those entries on the disk);
  * then the entries are written and synced. So a unit is journaled only when its dead letters are safe.
  */
+import { describeSuccessor, isSameStream, type StreamBirth } from '../aws/stream-birth.ts';
 import { MillraceError } from '../errors.ts';
 import { faultPoint } from '../fault-points.ts';
 import { compactJournal, isWorthCompacting } from './compact.ts';
@@ -33,6 +34,8 @@ export interface JournalOptions {
   readonly run: string;
   /** Plain JSON data: sources, stream, options that shape records. A journal with another identity is refused. */
   readonly identity: Identity;
+  /** The stream as it is now. A journal of its predecessor is refused: what it calls delivered is gone. */
+  readonly stream?: { readonly name: string; readonly birth: StreamBirth };
   /** Hex; kept in a new journal. A resumed one keeps its own: read `journal.digestKey`. */
   readonly digestKey: string;
   /** Forget an existing journal. It is replaced in one step, and only if it is one. Default false. */
@@ -103,7 +106,8 @@ export class Journal {
         exists && !options.restart ? await resume(files, options) : await create(files, options, exists);
       file = opened.file;
       const journal = new Journal(opened, options, lock);
-      journal.append({ kind: 'start', pid: process.pid });
+      const { stream } = options;
+      journal.append({ kind: 'start', pid: process.pid, ...(stream && { stream: stream.birth }) });
       await journal.commit();
       return journal;
     } catch (error) {
@@ -295,6 +299,7 @@ async function resume(files: Files, options: JournalOptions): Promise<Opened> {
       );
     }
     if (state.header === null) throw unusable(options.path, 'it is not a journal of Millrace');
+    assertSameStream(options, state.stream);
     let fileBytes = verdict.soundBytes;
     if (verdict.tornBytes > 0) {
       await file.truncate(fileBytes);
@@ -329,6 +334,12 @@ function assertSameRun(options: JournalOptions, header: RunEntry): void {
       `it belongs to another run, "${header.run}": ${differences.join('; ')}. Give the same options, another --journal, or --restart`,
     );
   }
+}
+
+function assertSameStream({ path, stream }: JournalOptions, before: StreamBirth): void {
+  if (stream === undefined || isSameStream(before, stream.birth)) return;
+  const why = describeSuccessor(stream.name, before, stream.birth);
+  throw unusable(path, `${why}; give --restart to deliver everything to the new one`);
 }
 
 /** So that `--restart` with a mistyped path replaces no one's file. */

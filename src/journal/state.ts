@@ -5,6 +5,7 @@
  * Owns   details of unfinished objects only. A settled object leaves 12 bytes (settled-set.ts): 10 million cost about 200 MB.
  * Never  does I/O.
  */
+import { mergeBirths, type StreamBirth, UNKNOWN_BIRTH } from '../aws/stream-birth.ts';
 import type { JournalEntry, ObjectDoneEntry, PinnedObject, RunEntry } from './entries.ts';
 import { SettledSet } from './settled-set.ts';
 import { addTally, type Tally, tally } from './tally.ts';
@@ -62,6 +63,8 @@ export class JournalState {
   /** Processes that have opened the journal. */
   processes = 0;
   pid: number | null = null;
+  /** The stream that the run puts to. */
+  stream: StreamBirth = UNKNOWN_BIRTH;
   createdAtMs = 0;
   startedAtMs = 0;
   updatedAtMs = 0;
@@ -135,6 +138,7 @@ export class JournalState {
       case 'start':
         this.processes += 1;
         this.pid = entry.pid;
+        if (entry.stream !== undefined) this.stream = mergeBirths(this.stream, entry.stream);
         this.startedAtMs = atMs;
         this.ended = null;
         break;

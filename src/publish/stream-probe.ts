@@ -9,7 +9,9 @@ import {
   type KinesisClient,
   ListShardsCommand,
   type Shard,
+  type StreamDescriptionSummary,
 } from '@aws-sdk/client-kinesis';
+import { birthOf, describeSuccessor, isSameStream, type StreamBirth } from '../aws/stream-birth.ts';
 import { MillraceError } from '../errors.ts';
 import { KIB, KINESIS } from '../limits.ts';
 import type { StreamTraits } from './setup.ts';
@@ -18,26 +20,31 @@ import { type ShardRange, sortShards } from './shard-map.ts';
 export interface StreamFacts {
   readonly name: string;
   readonly arn: string;
+  readonly birth: StreamBirth;
   readonly traits: StreamTraits;
   readonly retentionHours: number;
 }
 
-/** Reads the stream's facts. @throws {MillraceError} MILLRACE_STREAM, exit 2, when it cannot be written to. */
-export async function probeStream(client: KinesisClient, stream: string): Promise<StreamFacts> {
-  const id = stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
-  const { StreamDescriptionSummary: summary } = await client
-    .send(new DescribeStreamSummaryCommand(id))
-    .catch((error: unknown) => {
-      throw explain(error, stream, 'kinesis:DescribeStreamSummary');
-    });
-  if (!summary?.StreamName || !summary.StreamARN)
-    throw streamError(stream, 'the service described no stream', '');
+/**
+ * Reads the stream's facts.
+ * @throws {MillraceError} MILLRACE_STREAM, exit 2, when it cannot be written to.
+ */
+export async function probeStream(
+  client: KinesisClient,
+  stream: string,
+  signal?: AbortSignal,
+): Promise<StreamFacts> {
+  const summary = await describe(client, stream, signal).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw explain(error, stream, 'kinesis:DescribeStreamSummary');
+  });
   if (summary.StreamStatus !== 'ACTIVE' && summary.StreamStatus !== 'UPDATING') {
     throw streamError(stream, `it is ${summary.StreamStatus}`, 'wait until it is ACTIVE');
   }
   return {
-    name: summary.StreamName,
-    arn: summary.StreamARN,
+    name: summary.StreamName!,
+    arn: summary.StreamARN!,
+    birth: birthOf(summary),
     retentionHours: summary.RetentionPeriodHours ?? 24,
     traits: {
       isOnDemand: summary.StreamModeDetails?.StreamMode === 'ON_DEMAND',
@@ -50,10 +57,48 @@ export async function probeStream(client: KinesisClient, stream: string): Promis
 }
 
 /**
+ * Asks whether a stream is still the one that records were put to: its successor has none of them, under the same name.
+ * @param advice What to do about it.
+ * @throws {MillraceError} MILLRACE_STREAM, exit 2: it is another one, or will soon be none. @throws The SDK's errors, as they are.
+ */
+export async function assertSameStream(
+  client: KinesisClient,
+  before: Pick<StreamFacts, 'name' | 'arn' | 'birth'>,
+  advice: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const summary = await describe(client, before.arn, signal);
+  const birth = birthOf(summary);
+  if (!isSameStream(before.birth, birth)) {
+    const why = describeSuccessor(before.name, before.birth, birth);
+    throw new MillraceError('MILLRACE_STREAM', `Cannot call anything delivered: ${why}; ${advice}`);
+  }
+  if (summary.StreamStatus === 'DELETING')
+    throw streamError(before.name, 'it is being deleted, with what was put to it', advice);
+}
+
+async function describe(
+  client: KinesisClient,
+  stream: string,
+  signal: AbortSignal | undefined,
+): Promise<StreamDescriptionSummary> {
+  const id = stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
+  const command = new DescribeStreamSummaryCommand(id);
+  const { StreamDescriptionSummary: summary } = await client.send(command, { abortSignal: signal });
+  if (!summary?.StreamName || !summary.StreamARN)
+    throw streamError(stream, 'the service described no stream', '');
+  return summary;
+}
+
+/**
  * The open shards of a stream, sorted by hash key.
  * @throws {MillraceError} MILLRACE_STREAM when the service refuses. @throws {Error} While a reshard is between two states.
  */
-export async function listOpenShards(client: KinesisClient, streamArn: string): Promise<ShardRange[]> {
+export async function listOpenShards(
+  client: KinesisClient,
+  streamArn: string,
+  signal?: AbortSignal,
+): Promise<ShardRange[]> {
   const shards: Shard[] = [];
   let nextToken: string | undefined;
   try {
@@ -62,11 +107,13 @@ export async function listOpenShards(client: KinesisClient, streamArn: string): 
         new ListShardsCommand(
           nextToken ? { NextToken: nextToken } : { StreamARN: streamArn, ShardFilter: { Type: 'AT_LATEST' } },
         ),
+        { abortSignal: signal },
       );
       shards.push(...(page.Shards ?? []));
       nextToken = page.NextToken;
     } while (nextToken);
   } catch (error) {
+    signal?.throwIfAborted();
     throw explain(error, streamArn, 'kinesis:ListShards');
   }
   // Closed shards have an end; a service that knows no filter returns them too.

@@ -19,6 +19,7 @@ const object = { bucket: 'b', key: 'a\n"\u2028\ud800', etag: '"1"', size: 2 ** 4
 const ENTRIES: JournalEntry[] = [
   { kind: 'run', version: 1, run: 'r', identity: { a: [1, null] }, digestKey: '00' },
   { kind: 'start', pid: 7 },
+  { kind: 'start', pid: 7, stream: { createdAtMs: 1_790_000_000_123, streamId: null } },
   { kind: 'position', shardId: 's', sequenceNumber: '49', atMs: 3 },
   { kind: 'position', shardId: 's', sequenceNumber: null, atMs: 3 },
   { kind: 'listed', objects: 1, bytes: 2, complete: false },

@@ -46,10 +46,12 @@ async function failureOf(call: Promise<unknown>): Promise<MillraceError> {
 
 describe('probeStream', () => {
   it('tells what a plain stream takes, by name and by ARN', async () => {
-    const { client, arn } = await start();
+    const createdAtMs = 1_795_671_759_938;
+    const { client, arn } = await start({ nowMs: () => createdAtMs });
     const facts = {
       name: 's',
       arn,
+      birth: { createdAtMs, streamId: null },
       retentionHours: 24,
       traits: { isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1_048_576 },
     };

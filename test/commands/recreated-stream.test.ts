@@ -1,0 +1,141 @@
+/** A stream that was deleted and made again has the same name and ARN, and nothing of what was put before: it is named, and nothing is called delivered. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { clicks } from '../../bench/workloads/clicks.ts';
+import { BUCKET, dataOf, differences, linesOf, runCommand, STREAM, World } from './fixture.ts';
+
+const LINE_COUNT = 6_000;
+const BODY = clicks({ seed: 12, lineCount: LINE_COUNT });
+const SHARDS = 2;
+
+let world: World;
+afterEach(() => world?.close());
+
+const open = async () => {
+  world = await World.open({ objects: [{ key: 'a.jsonl', body: BODY }], shards: SHARDS });
+};
+
+function makeAgain(): void {
+  world.kinesis.call('DeleteStream', { StreamName: STREAM });
+  const StreamModeDetails = { StreamMode: 'ON_DEMAND' };
+  world.kinesis.call('CreateStream', { StreamName: STREAM, ShardCount: SHARDS, StreamModeDetails });
+}
+
+const ANOTHER = /stream orders was deleted and made again: .*; .*--restart/;
+
+/** The stream holds every line once. */
+const expectAll = () => expect(differences(linesOf(BODY), dataOf(world.records()))).toEqual(new Map());
+
+const verify = () =>
+  runCommand(
+    [
+      ...['verify', '--journal', world.journal, '--quiet', '--json', '--s3-endpoint-url', world.s3.endpoint],
+      ...['--kinesis-endpoint-url', world.kinesis.endpoint],
+    ],
+    { cwd: world.folder },
+  );
+
+it('names a stream that was made again after a run, calls nothing delivered, and delivers everything with --restart', async () => {
+  await open();
+  expect((await world.report()).report.status).toBe('delivered');
+  makeAgain();
+
+  const again = await world.backfill(['--quiet']);
+  expect([again.exitCode, again.stdout]).toEqual([2, '']);
+  expect(again.stderr).toMatch(ANOTHER);
+  expect(world.records()).toEqual([]);
+  const verified = await verify();
+  expect(verified.exitCode).toBe(2);
+  expect(verified.stdout + verified.stderr).toMatch(ANOTHER);
+
+  const { report, ended } = await world.report(['--restart']);
+  expect([ended.exitCode, report.status, report.records.delivered]).toEqual([0, 'delivered', LINE_COUNT]);
+  expectAll();
+  expect((await verify()).exitCode).toBe(0);
+});
+
+it('names a stream that was made again after a run was killed', async () => {
+  await open();
+  world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 60_000 }]);
+  const stored = () => world.kinesis.stats().recordsStored > 0;
+  const flags = ['--quiet', '--segment-size', '64KiB', '--downloads', '2'];
+  const killed = await world.backfill(flags, { interrupt: { when: stored, signals: ['SIGKILL'] } });
+  expect(killed.exitCode).toBe(null);
+  makeAgain();
+  world.s3.setFaults([]);
+  const again = await world.backfill(flags);
+  expect([again.exitCode, again.stdout]).toEqual([2, '']);
+  expect(again.stderr).toMatch(ANOTHER);
+  expect(world.records()).toEqual([]);
+});
+
+it('names a stream that is made again while records are put, calls nothing delivered, and says so again the next time', async () => {
+  await open();
+  world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 200_000 }]);
+  let isMadeAgain = false;
+  const when = () => {
+    if (isMadeAgain || world.kinesis.stats().recordsStored === 0) return false;
+    makeAgain();
+    isMadeAgain = true;
+    return false;
+  };
+  const { report, ended } = await world.report([], { interrupt: { when, signals: [] } });
+  expect(isMadeAgain).toBe(true);
+  expect(world.records().length).toBeLessThan(LINE_COUNT);
+  expect([ended.exitCode, report.status]).toEqual([2, 'failed']);
+  expect(report.error).toMatch(ANOTHER);
+  const status = await runCommand(['status', '--journal', world.journal, '--json']);
+  expect(JSON.parse(status.stdout)).toMatchObject({ state: 'stopped', status: 'failed' });
+
+  world.s3.setFaults([]);
+  const again = await world.backfill(['--quiet']);
+  expect(again.exitCode).toBe(2);
+  expect(again.stderr).toMatch(ANOTHER);
+  const { ended: last } = await world.report(['--restart']);
+  expect(last.exitCode).toBe(0);
+  const verified = await verify();
+  expect([verified.exitCode, JSON.parse(verified.stdout).missing]).toEqual([0, 0]);
+});
+
+it('names a stream that is deleted while the last records are put', async () => {
+  await open();
+  world.kinesis.setFaults([{ kind: 'delay', operation: 'PutRecords', delayMs: 300, when: 'after' }]);
+  let isDeleted = false;
+  const when = () => {
+    if (isDeleted || world.kinesis.stats().recordsStored < LINE_COUNT) return false;
+    world.kinesis.call('DeleteStream', { StreamName: STREAM });
+    isDeleted = true;
+    return false;
+  };
+  const { report, ended } = await world.report([], { interrupt: { when, signals: [] } });
+  expect(isDeleted).toBe(true);
+  expect([ended.exitCode, report.status]).toEqual([2, 'failed']);
+  expect(report.error).toMatch(/^Cannot call anything delivered: stream orders was deleted, .*--restart$/);
+});
+
+it('names a stream that is made again while dead letters are sent', async () => {
+  await open();
+  const letters = linesOf(BODY).map((line, n) => ({
+    ...{ bucket: BUCKET, key: 'a.jsonl', etag: '"e"', offset: n, length: line.length, code: 'SCHEMA' },
+    ...{ message: 'no', data: Buffer.from(line, 'latin1').toString('base64') },
+  }));
+  const path = join(world.folder, 'letters.jsonl');
+  writeFileSync(path, letters.map((letter) => `${JSON.stringify(letter)}\n`).join(''));
+  world.kinesis.setFaults([{ kind: 'delay', operation: 'PutRecords', delayMs: 300 }]);
+  let isMadeAgain = false;
+  const when = () => {
+    if (isMadeAgain || world.kinesis.stats().recordsStored === 0) return false;
+    makeAgain();
+    isMadeAgain = true;
+    return false;
+  };
+  const args = ['redrive', path, '--stream', STREAM, '--kinesis-endpoint-url', world.kinesis.endpoint];
+  const ended = await runCommand([...args, '--in-flight', '1', '--publishers', '1', '--json', '--quiet'], {
+    cwd: world.folder,
+    interrupt: { when, signals: [] },
+  });
+  expect(isMadeAgain).toBe(true);
+  expect(ended.exitCode, ended.stdout).toBe(2);
+  expect(JSON.parse(ended.stdout).error).toMatch(/stream orders was deleted and made again/);
+});
