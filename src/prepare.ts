@@ -59,7 +59,7 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   checkTraits(options, stream);
   const shards = await listOpenShards(kinesis, stream.arn);
   if (options.letters !== null) await checkLetters(options.letters);
-  await probeSources(s3, options.sources, { requesterPays: options.requestPayer });
+  await probeSources(s3, listedSources(options), { requesterPays: options.requestPayer });
   const service = await resolveService(kinesis, stream.arn);
   const wire = options.dryRun
     ? options.wire
@@ -81,10 +81,16 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   }
   const path = options.journal ?? join('.millrace', `${run}.journal`);
   const digestKey = randomBytes(DIGEST_KEY_BYTES).toString('hex');
-  const journal = await Journal.open({ path, run, identity, stream, digestKey, restart: options.restart });
+  const { restart, requestPayer } = options;
+  const journal = await Journal.open({ path, run, identity, stream, digestKey, restart, requestPayer });
   const deadLetterPath = options.deadLetter ?? join(dirname(path), `${run}.dead-letters.jsonl`);
   const deadLetters = await openDeadLetters(journal, deadLetterPath, notices);
   return { ...base, journal, deadLetters, deadLetterPath, digestKey: Buffer.from(journal.digestKey, 'hex') };
+}
+
+/** The SOURCEs that are listed: beside an inventory they only choose among its objects. */
+export function listedSources({ sources, inventory }: Pick<BackfillOptions, 'sources' | 'inventory'>) {
+  return inventory === null ? sources : [];
 }
 
 /** What makes a line a record: the same for the run that sends it and the one that looks for it. */

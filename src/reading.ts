@@ -13,6 +13,7 @@ import type { Books } from './books.ts';
 import type { Budget } from './budget.ts';
 import type { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
+import { SettledSet } from './journal/settled-set.ts';
 import { doneTo, type JournalState } from './journal/state.ts';
 import { LetterSource } from './letter-source.ts';
 import { ENGINE } from './limits.ts';
@@ -21,7 +22,8 @@ import { workerFile } from './package-root.ts';
 import { ParsePool } from './parse-pool.ts';
 import { DownloadPool } from './source/download-pool.ts';
 import { createObjectGetter, type ObjectGetter } from './source/get-object.ts';
-import { listObjects, newListTally } from './source/list.ts';
+import { listObjects } from './source/list.ts';
+import { newListTally } from './source/list-tally.ts';
 import type { SourceObject } from './source/object.ts';
 import type { ObjectResume } from './source/plan.ts';
 import { systemClock } from './source/retry.ts';
@@ -171,7 +173,7 @@ export class Reading {
       },
       tally: this.listTally,
       ...(sources.includes('-') && { stdin: this.#given.stdin ?? stdinLines(signal) }),
-      ...(options.inventory !== null && { inventory: readInventory(s3, options.inventory, signal) }),
+      ...(options.inventory !== null && this.#inventory(options.inventory)),
       // In order mode objects are carried in listing order.
       ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
       onArchived: (object) => this.archived.push(object),
@@ -179,6 +181,18 @@ export class Reading {
       requesterPays: options.requestPayer,
       signal,
     });
+  }
+
+  /** What the inventory has named is remembered with 12 bytes an object, as in the journal. */
+  #inventory(uri: string) {
+    const { options, s3 } = this.#given;
+    const named = new SettledSet();
+    const isRepeated = (object: SourceObject) => {
+      const isNamed = named.find(object) === 'exact';
+      if (!isNamed) named.add(object);
+      return isNamed;
+    };
+    return { inventory: readInventory(s3, uri, options.requestPayer, this.#abort.signal), isRepeated };
   }
 
   #resume(object: SourceObject): ObjectResume | null {
@@ -221,7 +235,12 @@ export async function* stdinLines(signal: AbortSignal): AsyncGenerator<string> {
 }
 
 /** Loaded where it is wanted: its readers of ORC and Parquet are the largest part of the source side. */
-async function* readInventory(s3: S3Client, uri: string, signal: AbortSignal): AsyncGenerator<SourceObject> {
+async function* readInventory(
+  s3: S3Client,
+  uri: string,
+  requesterPays: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<SourceObject> {
   const inventory = await import('./source/inventory.ts');
-  yield* inventory.readInventory(s3, uri, { signal });
+  yield* inventory.readInventory(s3, uri, { requesterPays, signal });
 }

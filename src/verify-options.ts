@@ -41,13 +41,15 @@ export interface VerifyRunOptions extends RecordOptions {
   readonly aws: AwsOptions;
 }
 
-/** @param identity What the journal knows, or null. @throws {OptionsError} With every problem. */
+/** @param identity What the journal knows, or null. @param requestPayer Whether its run paid for requests. @throws {OptionsError} With every problem. */
 export function parseVerifyOptions(
   words: readonly string[],
   flags: RawFlags,
   identity: Readonly<Record<string, unknown>> | null,
+  requestPayer = false,
 ): VerifyRunOptions {
-  const raw = { ...(identity ? flagsOf(identity) : {}), ...flags };
+  const kept = requestPayer ? { 'request-payer': true } : {};
+  const raw: RawFlags = { ...(identity ? flagsOf(identity) : {}), ...kept, ...flags };
   const reader = new Reader(raw);
   reader.unknown({ ...COMMON_FLAGS, ...VERIFY_FLAGS });
   const sources = words.length > 0 ? words : ((identity?.sources as readonly string[]) ?? []);

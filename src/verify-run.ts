@@ -11,7 +11,7 @@ import { MillraceError } from './errors.ts';
 import { realFiles } from './journal/files.ts';
 import { readJournal } from './journal/read.ts';
 import { JournalState } from './journal/state.ts';
-import { readSchema, recordRules } from './prepare.ts';
+import { listedSources, readSchema, recordRules } from './prepare.ts';
 import { probeStream, type StreamFacts } from './publish/stream-probe.ts';
 import type { VerifyProgressView } from './report/verify-progress.ts';
 import { probeSources } from './source/list.ts';
@@ -40,6 +40,8 @@ export interface RunFacts {
   readonly startedAtMs: number;
   /** Objects that the run could not read to their end. */
   readonly objectsFailed: number;
+  /** Whether a process of the run paid for its requests: no matter of its identity. */
+  readonly requestPayer: boolean;
 }
 
 /** Clocks of this machine and the service may differ by as much. Foreign records from before the run do not disturb. */
@@ -69,6 +71,7 @@ export async function readRunFacts(path: string): Promise<RunFacts> {
     stream: state.stream,
     startedAtMs: state.createdAtMs,
     objectsFailed: state.totals.objectsFailed,
+    requestPayer: state.requestPayer,
   };
 }
 
@@ -85,7 +88,7 @@ export async function verifyRun(
   try {
     const stream = await probeStream(kinesis, options.stream);
     if (facts !== null) assertStreamOf(facts, stream);
-    await probeSources(s3, options.sources, { requesterPays: options.requestPayer });
+    await probeSources(s3, listedSources(options), { requesterPays: options.requestPayer });
     const schemaText = facts?.identity.schema;
     const schema =
       typeof schemaText === 'string'

@@ -18,7 +18,7 @@ export default class Verify extends Command {
   async run(): Promise<void> {
     const { words, raw } = await readArguments(this.argv, FLAGS);
     const facts = typeof raw.journal === 'string' ? await readRunFacts(raw.journal) : null;
-    const options = parseVerifyOptions(words, raw, facts?.identity ?? null);
+    const options = parseVerifyOptions(words, raw, facts?.identity ?? null, facts?.requestPayer);
     const display = openVerifyDisplay(raw);
     const signal = abortOnSignals(display.notice, 'the same command begins again');
     try {

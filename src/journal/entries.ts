@@ -41,6 +41,8 @@ export interface StartEntry {
   readonly pid: number;
   /** What tells the stream from one that is made under its name later. Beside the identity: older journals do without. */
   readonly stream?: StreamBirth;
+  /** The process paid for its requests to S3, so `verify` has to. Beside the identity: it is no other run without it. */
+  readonly requestPayer?: boolean;
 }
 /** Where a shard stood before the run's first record: the last sequence number in it, or null for its beginning. */
 export interface PositionEntry {
@@ -170,7 +172,14 @@ const fits = (shape: Record<string, (value: unknown) => boolean>) => (value: unk
 /** Field by field, what a line of each kind must hold. Tallies are checked by `tallyFromJson`. */
 const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
   ['run', { version: isCount, run: isText, identity: isRecord, digestKey: isText }],
-  ['start', { pid: isCount, stream: optional(fits({ createdAtMs: isCountOrNull, streamId: isTextOrNull })) }],
+  [
+    'start',
+    {
+      pid: isCount,
+      stream: optional(fits({ createdAtMs: isCountOrNull, streamId: isTextOrNull })),
+      requestPayer: optional(isBool),
+    },
+  ],
   ['position', { shardId: isText, sequenceNumber: isTextOrNull, atMs: isCount }],
   ['listed', { objects: isCount, bytes: isCount, complete: isBool }],
   ['object', { id: isCount, ...PINNED }],

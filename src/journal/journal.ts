@@ -40,6 +40,8 @@ export interface JournalOptions {
   readonly digestKey: string;
   /** Forget an existing journal. It is replaced in one step, and only if it is one. Default false. */
   readonly restart?: boolean;
+  /** Kept for `verify`. Default false. */
+  readonly requestPayer?: boolean;
   /** A journal of at least so many bytes is rewritten at opening if half of it can go. Default 16 MiB. */
   readonly compactBytesMin?: number;
   readonly files?: Files;
@@ -106,8 +108,9 @@ export class Journal {
         exists && !options.restart ? await resume(files, options) : await create(files, options, exists);
       file = opened.file;
       const journal = new Journal(opened, options, lock);
-      const { stream } = options;
-      journal.append({ kind: 'start', pid: process.pid, ...(stream && { stream: stream.birth }) });
+      const { stream, requestPayer } = options;
+      const facts = { ...(stream && { stream: stream.birth }), ...(requestPayer && { requestPayer }) };
+      journal.append({ kind: 'start', pid: process.pid, ...facts });
       await journal.commit();
       return journal;
     } catch (error) {

@@ -65,6 +65,8 @@ export class JournalState {
   pid: number | null = null;
   /** The stream that the run puts to. */
   stream: StreamBirth = UNKNOWN_BIRTH;
+  /** Whether any process paid for its requests to S3. */
+  requestPayer = false;
   createdAtMs = 0;
   startedAtMs = 0;
   updatedAtMs = 0;
@@ -141,6 +143,7 @@ export class JournalState {
         if (entry.stream !== undefined) this.stream = mergeBirths(this.stream, entry.stream);
         this.startedAtMs = atMs;
         this.ended = null;
+        this.requestPayer ||= entry.requestPayer ?? false;
         break;
       case 'position':
         this.positions.set(entry.shardId, { sequenceNumber: entry.sequenceNumber, atMs: entry.atMs });

@@ -25,6 +25,7 @@ import { type Clock, RETRY_POLICY_DEFAULT, Retry, type RetryPolicy, retrying, sy
 import { formatS3Uri, parseS3Uri, type S3Location } from './uri.ts';
 
 export interface InventoryOptions {
+  readonly requesterPays?: boolean;
   readonly retry?: RetryPolicy;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
@@ -66,7 +67,7 @@ export async function* readInventory(
     const location = { bucket: manifestAt.bucket, key: file.key };
     const etag = await reports.verify(location, file.MD5checksum);
     for await (const row of reports.rows(manifest, location, etag, file.size)) {
-      const object = toObject(manifest.sourceBucket, row);
+      const object = toObject(location, manifest.sourceBucket, row);
       if (object !== null) yield object;
     }
   }
@@ -212,10 +213,11 @@ class Reports {
   }
 
   async #get(location: S3Location, etag?: string, range?: string): Promise<{ body: Readable; etag: string }> {
-    const { signal } = this.#options;
+    const { signal, requesterPays } = this.#options;
     const command = new GetObjectCommand({
       Bucket: location.bucket,
       Key: location.key,
+      ...(requesterPays && { RequestPayer: 'requester' as const }),
       ...(etag !== undefined && { IfMatch: etag }),
       ...(range !== undefined && { Range: range }),
     });
@@ -281,16 +283,22 @@ function requireColumns(location: S3Location, names: readonly string[]): void {
 }
 
 /** Null: not what a reader of the bucket would see. */
-function toObject(sourceBucket: string, row: Row): SourceObject | null {
+function toObject(location: S3Location, sourceBucket: string, row: Row): SourceObject | null {
   if (String(row.islatest ?? 'true') === 'false' || String(row.isdeletemarker ?? 'false') === 'true')
     return null;
+  const size = Number(row.size === '' ? Number.NaN : (row.size ?? Number.NaN));
+  if (!Number.isSafeInteger(size))
+    throw problem(
+      `Cannot use the inventory ${formatS3Uri(location)}: a row does not say how large its object is`,
+    );
+  const etag = String(row.etag ?? '').replaceAll('"', '');
   const modified = row.lastmodifieddate;
   const lastModifiedMs = modified instanceof Date ? modified.getTime() : Date.parse(String(modified ?? ''));
   return {
     bucket: sourceBucket,
     key: String(row.key),
-    etag: `"${String(row.etag ?? '').replaceAll('"', '')}"`, // a report gives it without the quotes that If-Match wants
-    size: Number(row.size ?? 0),
+    etag: etag === '' ? '' : `"${etag}"`, // a report gives it without the quotes that If-Match wants
+    size,
     lastModifiedMs: Number.isNaN(lastModifiedMs) ? 0 : lastModifiedMs,
     storageClass: String(row.storageclass || 'STANDARD'),
   };

@@ -11,60 +11,29 @@
  * Duplicates: an object is carried once, where its first SOURCE names it. A later prefix leaves out what an earlier one covers; a
  * URI on stdin is left out when an earlier prefix covers it or an earlier line was the same.
  */
-import {
-  ListObjectsV2Command,
-  type ListObjectsV2CommandInput,
-  type ListObjectsV2CommandOutput,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { MillraceError } from '../errors.ts';
-import { failureOf, S3Failure } from './failure.ts';
+import { S3Failure } from './failure.ts';
 import { type ListFilter, type ListFilters, prepareFilter } from './filter.ts';
 import { Heads } from './heads.ts';
-import { asMalformed, MALFORMED_PAGE, pageOf } from './list-page.ts';
-import type { SourceObject } from './object.ts';
+import { MALFORMED_PAGE } from './list-page.ts';
+import { type ListTally, newListTally } from './list-tally.ts';
+import { isArchived, type SourceObject } from './object.ts';
+import { Pages } from './pages.ts';
 import { aheadOf, mapAhead } from './prefetch.ts';
-import { type Clock, RETRY_POLICY_DEFAULT, Retry, type RetryPolicy, retrying, systemClock } from './retry.ts';
-import { type Page, type PageQuery, spreadPages } from './spread.ts';
+import { type Clock, RETRY_POLICY_DEFAULT, type RetryPolicy, systemClock } from './retry.ts';
+import { type PageQuery, spreadPages } from './spread.ts';
 import { formatS3Uri, parseS3Uri, type S3Location } from './uri.ts';
-
-/** What the listing left out, and why. `listed` counts what it gave. */
-export interface ListTally {
-  /** Objects given to the run. */
-  listed: number;
-  listedBytes: number;
-  /** Left out by include, exclude, startAfter or the times. */
-  filtered: number;
-  /** Empty objects whose key ends with `/`. */
-  directoryMarkers: number;
-  /** Other objects of no bytes. */
-  empty: number;
-  /** In a storage class that must be restored first. */
-  archived: number;
-  archivedBytes: number;
-  duplicates: number;
-}
-
-export function newListTally(): ListTally {
-  return {
-    listed: 0,
-    listedBytes: 0,
-    filtered: 0,
-    directoryMarkers: 0,
-    empty: 0,
-    archived: 0,
-    archivedBytes: 0,
-    duplicates: 0,
-  };
-}
 
 export interface ListOptions {
   readonly filters?: ListFilters;
   readonly tally?: ListTally;
   /** Lines of the SOURCE `-`. */
   readonly stdin?: AsyncIterable<string>;
-  /** Objects of a SOURCE that is neither, in the order of `sources`: see inventory.ts. */
+  /** Objects in place of a listing: see inventory.ts. SOURCEs choose among them. */
   readonly inventory?: AsyncIterable<SourceObject>;
+  /** Whether the inventory has named this object before. Default: never. */
+  readonly isRepeated?: (object: SourceObject) => boolean;
   /** Told of each object that must be restored before it can be read. It is not given to the run. */
   readonly onArchived?: (object: SourceObject) => void;
   /**
@@ -84,9 +53,6 @@ export interface ListOptions {
   readonly headsAhead?: number;
 }
 
-/** Storage classes whose objects have to be restored before GetObject works. SDK-S. */
-const ARCHIVED_CLASSES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
-
 /** So many lines of `-` denied in a row, with no object ever found, are no matter of single objects. */
 const DENIED_MAX = 16;
 
@@ -105,9 +71,13 @@ export async function* listObjects(
   options: ListOptions = {},
 ): AsyncGenerator<SourceObject> {
   const lister = new Lister(s3, options);
-  for (const source of sources)
-    yield* source === '-' ? lister.fromLines() : lister.fromPrefix(parseS3Uri(source));
-  if (options.inventory !== undefined) yield* lister.fromInventory(options.inventory);
+  const { inventory } = options;
+  for (const source of sources) {
+    if (source === '-') yield* lister.fromLines();
+    else if (inventory === undefined) yield* lister.fromPrefix(parseS3Uri(source));
+  }
+  const prefixes = sources.filter((source) => source !== '-').map(parseS3Uri);
+  if (inventory !== undefined) yield* lister.fromInventory(inventory, prefixes);
 }
 
 /**
@@ -141,7 +111,6 @@ type Head =
   | { readonly object: SourceObject; readonly error: MillraceError; readonly isDenied: boolean };
 
 class Lister {
-  readonly #s3: S3Client;
   readonly #options: ListOptions;
   readonly #filter: ListFilter;
   readonly #tally: ListTally;
@@ -150,20 +119,21 @@ class Lister {
   /** Objects that lines of `-` named. */
   readonly #named = new Set<string>();
   readonly #heads: Heads;
+  readonly #pages: Pages;
 
   constructor(s3: S3Client, options: ListOptions) {
-    this.#s3 = s3;
     this.#options = options;
     this.#filter = prepareFilter(options.filters ?? {});
     this.#tally = options.tally ?? newListTally();
     const { requesterPays = false, retry = RETRY_POLICY_DEFAULT, clock = systemClock, signal } = options;
     this.#heads = new Heads(s3, { requesterPays, retry, clock, signal });
+    this.#pages = new Pages(s3, { requesterPays, retry, clock, signal });
   }
 
   async probe(location: S3Location): Promise<void> {
     const query = { prefix: location.key, after: this.#afterIn(location) };
     try {
-      const { page } = await this.#ask(location.bucket, query, { MaxKeys: 1 });
+      const { page } = await this.#pages.ask(location.bucket, query, { MaxKeys: 1 });
       if (page.objects.length === 0 && !this.#filter.startAfter) throw nothingAt(location);
     } catch (error) {
       await this.#headInstead(location, error);
@@ -172,7 +142,7 @@ class Lister {
 
   async *fromPrefix(location: S3Location): AsyncGenerator<SourceObject> {
     let count = 0;
-    for await (const objects of aheadOf(this.#pages(location), this.#options.pagesAhead ?? 4)) {
+    for await (const objects of aheadOf(this.#objectsAt(location), this.#options.pagesAhead ?? 4)) {
       count += objects.length;
       for (const object of objects) if (this.#admits(object)) yield object;
     }
@@ -217,8 +187,51 @@ class Lister {
     }
   }
 
-  async *fromInventory(inventory: AsyncIterable<SourceObject>): AsyncGenerator<SourceObject> {
-    for await (const object of inventory) if (this.#admits(object)) yield object;
+  /** @param prefixes Which of its objects; empty: all. */
+  async *fromInventory(
+    inventory: AsyncIterable<SourceObject>,
+    prefixes: readonly S3Location[],
+  ): AsyncGenerator<SourceObject> {
+    const found = new Set<S3Location>();
+    const rows = this.#rows(inventory, prefixes, found);
+    const { headsAhead = 32 } = this.#options;
+    for await (const object of mapAhead(rows, headsAhead, (row) => this.#thawed(row)))
+      if (this.#admits(object)) yield object;
+    const missing = prefixes.find((prefix) => !found.has(prefix));
+    if (missing === undefined || this.#filter.startAfter) return;
+    const what = `Cannot find any object at ${formatS3Uri(missing)} in the inventory`;
+    throw new MillraceError('MILLRACE_SOURCE', what);
+  }
+
+  /** The rows that SOURCEs and filters leave, each once. @param found Gets the prefixes of rows. */
+  async *#rows(
+    inventory: AsyncIterable<SourceObject>,
+    prefixes: readonly S3Location[],
+    found: Set<S3Location>,
+  ): AsyncGenerator<SourceObject> {
+    const { isRepeated = () => false } = this.#options;
+    for await (const object of inventory) {
+      const named = prefixes.filter((prefix) => covers(prefix, object));
+      for (const prefix of named) found.add(prefix);
+      const isWanted = prefixes.length === 0 || named.length > 0;
+      if (!isWanted || !this.#filter.admits(object)) this.#tally.filtered++;
+      else if (isRepeated(object) || this.#named.has(formatS3Uri(object))) this.#tally.duplicates++;
+      else yield object;
+    }
+  }
+
+  /** An inventory says that an object was archived, and never that it has been restored: S3 is asked about each of them. */
+  async #thawed(object: SourceObject): Promise<SourceObject> {
+    if (!isArchived(object)) return object;
+    try {
+      return { ...object, storageClass: (await this.#heads.find(object)).storageClass };
+    } catch (error) {
+      const isAway = !(error instanceof MillraceError) || error.code === 'MILLRACE_SERVICE_AWAY';
+      if (isAway) throw error;
+      // Of one that is gone the download will say so.
+      const isGone = error.cause instanceof S3Failure && error.cause.kind === 'gone';
+      return isGone ? { ...object, storageClass: 'STANDARD' } : object;
+    }
   }
 
   /** Decides on one object, and counts. */
@@ -229,7 +242,7 @@ class Lister {
     else if (object.size === 0) {
       if (object.key.endsWith('/')) tally.directoryMarkers++;
       else tally.empty++;
-    } else if (ARCHIVED_CLASSES.has(object.storageClass)) {
+    } else if (isArchived(object)) {
       tally.archived++;
       tally.archivedBytes += object.size;
       this.#options.onArchived?.(object);
@@ -241,8 +254,8 @@ class Lister {
     return false;
   }
 
-  #isCovered({ bucket, key }: S3Location): boolean {
-    return this.#covered.some((prefix) => prefix.bucket === bucket && key.startsWith(prefix.key));
+  #isCovered(location: S3Location): boolean {
+    return this.#covered.some((prefix) => covers(prefix, location));
   }
 
   async *#locations(stdin: AsyncIterable<string>): AsyncGenerator<S3Location> {
@@ -274,10 +287,10 @@ class Lister {
     }
   }
 
-  async *#pages(location: S3Location): AsyncGenerator<SourceObject[]> {
+  async *#objectsAt(location: S3Location): AsyncGenerator<SourceObject[]> {
     const isOrdered = !isDirectoryBucket(location);
     const spread = {
-      ask: (query: PageQuery) => this.#page(location, query),
+      ask: (query: PageQuery) => this.#pages.page(location.bucket, query),
       bucket: location.bucket,
       prefix: location.key,
       after: this.#afterIn(location),
@@ -304,56 +317,6 @@ class Lister {
     return isDirectoryBucket(location) ? undefined : this.#filter.startAfter;
   }
 
-  async #page({ bucket }: S3Location, query: PageQuery): Promise<Page> {
-    const { page } = await this.#ask(bucket, query);
-    if (!page.objects.some((object) => ARCHIVED_CLASSES.has(object.storageClass))) return page;
-    const restored = await this.#restored(bucket, query);
-    return {
-      ...page,
-      objects: page.objects.map((object) =>
-        restored.has(object.key) ? { ...object, storageClass: 'RESTORED' } : object,
-      ),
-    };
-  }
-
-  /** An archived object that has been restored can be read. S3 says so on request only, so only pages with such objects are asked again. */
-  async #restored(bucket: string, query: PageQuery): Promise<ReadonlySet<string>> {
-    const more = { OptionalObjectAttributes: ['RestoreStatus' as const] };
-    const { output, page } = await this.#ask(bucket, query, more);
-    const restored = new Set<string>();
-    for (const [i, { RestoreStatus: status }] of (output.Contents ?? []).entries()) {
-      if (status?.IsRestoreInProgress || status?.RestoreExpiryDate === undefined) continue;
-      restored.add(page.objects[i]!.key);
-    }
-    return restored;
-  }
-
-  #ask(
-    bucket: string,
-    query: PageQuery,
-    more: Partial<ListObjectsV2CommandInput> = {},
-  ): Promise<{ readonly output: ListObjectsV2CommandOutput; readonly page: Page }> {
-    const { signal, requesterPays } = this.#options;
-    const input: ListObjectsV2CommandInput = {
-      Bucket: bucket,
-      Prefix: query.prefix,
-      EncodingType: 'url', // XML cannot carry every character of a key
-      ...(query.token !== undefined && { ContinuationToken: query.token }),
-      ...(query.token === undefined && query.after && { StartAfter: query.after }),
-      ...(query.isFolder && { Delimiter: '/' }),
-      ...(requesterPays && { RequestPayer: 'requester' }),
-      ...more,
-    };
-    return this.#retrying(`list ${formatS3Uri({ bucket, key: query.prefix })}`, async () => {
-      const command = new ListObjectsV2Command(input);
-      const answer = this.#s3.send(command, signal === undefined ? {} : { abortSignal: signal });
-      const output = await answer.catch((error: unknown) => {
-        throw asMalformed(error);
-      });
-      return { output, page: pageOf(bucket, query, output) };
-    });
-  }
-
   /** Where listing is denied the SOURCE may be an object that can be read all the same. @throws What it was, if it cannot be that. */
   async #headInstead(location: S3Location, error: unknown): Promise<SourceObject> {
     const isDenied = error instanceof MillraceError && error.code === 'MILLRACE_OBJECT_UNREADABLE';
@@ -363,12 +326,10 @@ class Lister {
       throw asSourceError(refused);
     });
   }
+}
 
-  #retrying<T>(what: string, work: () => Promise<T>): Promise<T> {
-    const { retry = RETRY_POLICY_DEFAULT, clock = systemClock, signal } = this.#options;
-    const policy = new Retry(retry, clock, what);
-    return retrying(policy, work, failureOf, signal);
-  }
+function covers(prefix: S3Location, { bucket, key }: S3Location): boolean {
+  return prefix.bucket === bucket && key.startsWith(prefix.key);
 }
 
 /** Its keys are listed in no order. */

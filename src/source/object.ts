@@ -1,6 +1,6 @@
 /**
  * SourceObject: one S3 object as the listing saw it, pinned by its ETag for the whole run.
- * Owns  the nouns of this folder that travel: SourceObject, Format, Segment. Never does anything.
+ * Owns  the nouns of this folder that travel: SourceObject, Format, Segment. Does nothing but name them.
  */
 
 /** One object to carry. `etag` keeps its quotes, as S3 gives it and as If-Match wants it back. */
@@ -17,6 +17,13 @@ export interface SourceObject {
   readonly storageClass: string;
   /** Tells lines of one object apart that travel as objects of their own (redrive). Absent: the whole object. */
   readonly part?: number;
+}
+
+/** Storage classes whose objects have to be restored before GetObject works. SDK-S. */
+const ARCHIVED_CLASSES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
+
+export function isArchived({ storageClass }: Pick<SourceObject, 'storageClass'>): boolean {
+  return ARCHIVED_CLASSES.has(storageClass);
 }
 
 /** What the stored bytes are. */

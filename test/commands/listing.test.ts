@@ -1,6 +1,8 @@
 /** Which objects a run takes, and what happens where the service does not say it well: issue 12, the real command. */
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { dataOf, differences, World } from './fixture.ts';
+import { BUCKET, dataOf, differences, runCommand, World } from './fixture.ts';
 
 let world: World;
 afterEach(() => world?.close());
@@ -80,5 +82,55 @@ describe('a list on stdin (10)', () => {
     const { report, ended } = await run(['--start-after', 'a', '--exclude', 'gone']);
     expect([ended.exitCode, report.status]).toEqual([0, 'delivered']);
     expect(differences(['"b"', '"c"'], dataOf(world.records()))).toEqual(new Map());
+  });
+});
+
+const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');
+
+/** Puts an S3 Inventory of these rows beside the objects. @returns Its URI. */
+function putInventory(rows: readonly { key: string; body: Uint8Array; storageClass?: string }[]): string {
+  const lines = rows.map(({ key, body, storageClass = 'STANDARD' }) =>
+    [BUCKET, key, body.length, md5(body), storageClass].map((cell) => `"${cell}"`).join(','),
+  );
+  const file = gzipSync(`${lines.join('\n')}\n`);
+  const manifest = Buffer.from(
+    JSON.stringify({
+      sourceBucket: BUCKET,
+      fileFormat: 'CSV',
+      fileSchema: 'Bucket, Key, Size, ETag, StorageClass',
+      files: [{ key: 'file', size: file.length, MD5checksum: md5(file) }],
+    }),
+  );
+  world.s3.put('reports', { key: 'manifest.json', body: manifest });
+  world.s3.put('reports', { key: 'manifest.checksum', body: Buffer.from(md5(manifest)) });
+  world.s3.put('reports', { key: 'file', body: file });
+  return 's3://reports/manifest.json';
+}
+
+describe('an inventory (11)', () => {
+  const line = (text: string) => Buffer.from(`"${text}"\n`);
+  const inside = { key: 'in/a', body: line('a') };
+  const thawed = { key: 'in/thawed', body: line('thawed'), storageClass: 'GLACIER', isRestored: true };
+  const frozen = { key: 'in/frozen', body: line('frozen'), storageClass: 'GLACIER' };
+  const outside = { key: 'out/b', body: line('b') };
+
+  it('is filtered by SOURCEs, takes what was restored, each row once, and pays as the requester', async () => {
+    world = await World.open({ objects: [inside, thawed, frozen, outside] });
+    const inventory = putInventory([inside, thawed, frozen, outside, inside]);
+    world.s3.setFaults([{ kind: 'not-paid', operation: '*' }]);
+    const flags = ['--inventory', inventory, '--request-payer'];
+    const { report, ended } = await world.report(flags, { sources: [`s3://${BUCKET}/in/`] });
+    expect([ended.exitCode, report.status]).toEqual([1, 'delivered-with-rejects']);
+    expect(report.objects).toMatchObject({ listed: 2, done: 2, archived: 1, failed: 0, skipped: 3 });
+    expect(differences(['"a"', '"thawed"'], dataOf(world.records()))).toEqual(new Map());
+    expect(world.s3.stats().requestsByOperation.ListObjectsV2).toBeUndefined();
+
+    // Neither the SOURCEs nor who pays has to be said again.
+    const endpoints = [
+      ...['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', world.kinesis.endpoint],
+    ];
+    const verified = await runCommand(['verify', '--journal', world.journal, ...endpoints, '--json']);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ status: 'match', source: { records: 2 } });
+    expect([verified.exitCode, world.s3.stats().faultsFired['not-paid']]).toEqual([0, 0]);
   });
 });

@@ -4,7 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
 import { parseCsvLine, readInventory } from '../../src/source/inventory.ts';
-import { listObjects, newListTally } from '../../src/source/list.ts';
+import { listObjects } from '../../src/source/list.ts';
+import { newListTally } from '../../src/source/list-tally.ts';
 import type { SourceObject } from '../../src/source/object.ts';
 import { hastyClock, testClient } from './source-run.ts';
 
@@ -114,11 +115,14 @@ async function publish({ format = 'CSV', schema = SCHEMA, files, fileMd5, manife
   return testClient(server);
 }
 
-async function read(report: Report, uri = 's3://reports/day/manifest.json'): Promise<SourceObject[]> {
-  const client = await publish(report);
+async function collect(objects: AsyncIterable<SourceObject>): Promise<SourceObject[]> {
   const found: SourceObject[] = [];
-  for await (const object of readInventory(client, uri)) found.push(object);
+  for await (const object of objects) found.push(object);
   return found;
+}
+
+async function read(report: Report, uri = 's3://reports/day/manifest.json'): Promise<SourceObject[]> {
+  return collect(readInventory(await publish(report), uri));
 }
 
 describe('readInventory', () => {
@@ -169,6 +173,17 @@ describe('readInventory', () => {
     expect(Object.values(server?.stats().faultsFired ?? {})).toEqual([2]);
   });
 
+  it('says to S3 that the requester pays', async () => {
+    const client = await publish({ files: [csvBytes(CSV)] });
+    server?.setFaults([{ kind: 'not-paid', operation: '*' }]);
+    const uri = 's3://reports/day/manifest.json';
+    const unpaid = collect(readInventory(client, uri));
+    await expect(unpaid).rejects.toMatchObject({ message: expect.stringMatching(/access denied/) });
+    const paid = await collect(readInventory(client, uri, { requesterPays: true }));
+    expect(paid.map(({ key }) => key)).toEqual(EXPECTED);
+    expect(server?.stats().faultsFired['not-paid']).toBe(1);
+  });
+
   it('goes through the same filters as a listing', async () => {
     const client = await publish({ files: [csvBytes(CSV)] });
     const inventory = readInventory(client, 's3://reports/day/manifest.json');
@@ -205,6 +220,11 @@ describe('readInventory', () => {
       message: /lacks the fields Size/,
     },
     {
+      name: 'a row without a size',
+      report: { files: [csvBytes(CSV.map((row) => row.with(5, '')))] },
+      message: /a row does not say how large its object is/,
+    },
+    {
       name: 'a damaged file whose MD5 is right',
       report: { files: [csvBytes(CSV).subarray(0, -9)] },
       message: /decompress/,
@@ -233,6 +253,87 @@ describe('readInventory', () => {
       code: 'MILLRACE_SOURCE',
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe('listObjects with an inventory', () => {
+  const object = (key: string, storageClass = 'STANDARD'): SourceObject => ({
+    bucket: 'data',
+    key,
+    etag: '"1"',
+    size: 3,
+    lastModifiedMs: 0,
+    storageClass,
+  });
+  async function* inventoryOf(...objects: SourceObject[]) {
+    yield* objects;
+  }
+  const body = Buffer.from('{}\n');
+
+  it.each([
+    { name: 'no SOURCE', sources: [], keys: ['a/1', 'a/2', 'b/1'], filtered: 0 },
+    { name: 'one SOURCE', sources: ['s3://data/a/'], keys: ['a/1', 'a/2'], filtered: 1 },
+    {
+      name: 'overlapping SOURCEs',
+      sources: ['s3://data/a/', 's3://data/a/1', 's3://data/b/1'],
+      keys: ['a/1', 'a/2', 'b/1'],
+      filtered: 0,
+    },
+    { name: 'a whole bucket', sources: ['s3://data'], keys: ['a/1', 'a/2', 'b/1'], filtered: 0 },
+  ])('gives what its SOURCEs name, and lists nothing: $name', async ({ sources, keys, filtered }) => {
+    server = await startFastS3({ buckets: {} });
+    const tally = newListTally();
+    const inventory = inventoryOf(object('a/1'), object('a/2'), object('b/1'));
+    const found = await collect(listObjects(testClient(server), sources, { inventory, tally }));
+    expect(found.map(({ key }) => key)).toEqual(keys);
+    expect([tally.filtered, server.stats().requests]).toEqual([filtered, 0]);
+  });
+
+  it.each(['s3://data/c', 's3://other/a/'])('names a SOURCE that is not in it: %s', async (source) => {
+    server = await startFastS3({ buckets: {} });
+    const inventory = inventoryOf(object('a/1'));
+    const listing = collect(listObjects(testClient(server), [source], { inventory }));
+    const message = `Cannot find any object at ${source} in the inventory`;
+    await expect(listing).rejects.toMatchObject({ code: 'MILLRACE_SOURCE', exitCode: 2, message });
+  });
+
+  it('asks whether archived objects have been restored meanwhile', async () => {
+    server = await startFastS3({
+      buckets: {
+        data: [
+          { key: 'cold', body, storageClass: 'GLACIER' },
+          { key: 'thawed', body, storageClass: 'DEEP_ARCHIVE', isRestored: true },
+          { key: 'moved', body },
+          { key: 'warm', body },
+        ],
+      },
+    });
+    const archived: string[] = [];
+    const cold = ['cold', 'thawed', 'moved', 'gone'].map((key) => object(key, 'GLACIER'));
+    const inventory = inventoryOf(...cold, object('warm'));
+    const onArchived = ({ key }: SourceObject) => archived.push(key);
+    const found = await collect(listObjects(testClient(server), [], { inventory, onArchived }));
+    // What is gone is given: its download says so.
+    expect(found.map(({ key }) => key)).toEqual(['thawed', 'moved', 'gone', 'warm']);
+    expect(archived).toEqual(['cold']);
+    expect(server.stats().requestsByOperation.HeadObject).toBe(4);
+  });
+
+  it('gives a row that stands twice once', async () => {
+    server = await startFastS3({ buckets: { data: [{ key: 'b', body }] } });
+    const tally = newListTally();
+    const seen = new Set<string>();
+    const options = {
+      tally,
+      inventory: inventoryOf(object('a'), object('b'), object('a')),
+      isRepeated: ({ key }: SourceObject) => seen.has(key) || !seen.add(key),
+      stdin: (async function* () {
+        yield 's3://data/b';
+      })(),
+    };
+    const found = await collect(listObjects(testClient(server), ['-'], options));
+    expect(found.map(({ key }) => key)).toEqual(['b', 'a']);
+    expect([tally.listed, tally.duplicates]).toEqual([2, 2]);
   });
 });
 

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MillraceError } from '../../src/errors.ts';
 import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
 import { type LocalS3, startLocalS3 } from '../../src/local/s3.ts';
-import { type ListOptions, listObjects, newListTally, probeSources } from '../../src/source/list.ts';
+import { type ListOptions, listObjects, probeSources } from '../../src/source/list.ts';
+import { newListTally } from '../../src/source/list-tally.ts';
 import type { SourceObject } from '../../src/source/object.ts';
 import { hastyClock, testClient } from './source-run.ts';
 

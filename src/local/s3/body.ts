@@ -10,7 +10,8 @@ import type { FaultWhen, Rule } from '../kinesis/faults.ts';
  * Refusals name the error they give. `truncate` cuts the connection after `afterBytes` of the body, `stall` goes silent there, `slow` sends
  * `bytesPerSecond`, `changed-etag` answers as if the object had been replaced, `reset` cuts before the answer. Of a listing `empty-page` sends no
  * body, `cut-page` half of it, `no-token` says that more follows and not where, `same-page` begins again whatever token it gets. Of every answer
- * `no-etag` leaves the ETag out, and `weak-etag` marks it as weak.
+ * `no-etag` leaves the ETag out, and `weak-etag` marks it as weak. `not-paid` refuses requests that do not say that
+ * the requester pays.
  */
 export interface S3Fault
   extends Rule<
@@ -31,6 +32,7 @@ export interface S3Fault
       | 'same-page'
       | 'no-etag'
       | 'weak-etag'
+      | 'not-paid'
     >,
     FaultWhen {
   /** For `truncate` and `stall`. Default 0. */
@@ -46,6 +48,7 @@ export interface StoredObject {
   readonly etag: string;
   readonly modifiedAt: Date;
   readonly storageClass: string;
+  readonly isRestored: boolean;
 }
 
 /** One write each. Larger ones would be copied by the kernel in one go while others wait. */

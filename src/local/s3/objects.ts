@@ -15,6 +15,8 @@ export interface FastS3Object {
   readonly modifiedAt?: Date;
   /** Default STANDARD. GLACIER and DEEP_ARCHIVE refuse GetObject with InvalidObjectState. */
   readonly storageClass?: string;
+  /** An archived object that has been restored: it can be read, and HEAD says so. */
+  readonly isRestored?: boolean;
   /** Quotes included. Default: the MD5 of the body, as S3 gives it. */
   readonly etag?: string;
 }
@@ -29,6 +31,7 @@ export function stored(object: FastS3Object): StoredObject {
     etag: object.etag ?? `"${hash('md5', body)}${repeat > 1 ? `-${repeat}` : ''}"`,
     modifiedAt: object.modifiedAt ?? new Date(Math.trunc(Date.now() / 1000) * 1000),
     storageClass: object.storageClass ?? 'STANDARD',
+    isRestored: object.isRestored ?? false,
   };
 }
 

@@ -26,6 +26,7 @@ const REFUSALS: Record<string, [number, string, string]> = {
   'slow-down': [503, 'SlowDown', 'Please reduce your request rate.'],
   'internal-error': [500, 'InternalError', 'We encountered an internal error. Please try again.'],
   'access-denied': [403, 'AccessDenied', 'Access Denied'],
+  'not-paid': [403, 'AccessDenied', 'Access Denied'],
   'no-such-key': [404, 'NoSuchKey', 'The specified key does not exist.'],
   'invalid-object-state': [
     403,
@@ -38,6 +39,7 @@ const REFUSALS: Record<string, [number, string, string]> = {
     'At least one of the pre-conditions you specified did not hold',
   ],
 };
+const RESTORED = 'ongoing-request="false", expiry-date="Fri, 21 Dec 2040 00:00:00 GMT"';
 const ARCHIVED = ['GLACIER', 'DEEP_ARCHIVE'];
 
 function refusal(kind: string): S3Error {
@@ -160,6 +162,7 @@ export class FastS3Server {
         'same-page',
         'no-etag',
         'weak-etag',
+        ...(request.headers['x-amz-request-payer'] === 'requester' ? [] : (['not-paid'] as const)),
       ],
       { operation, target: key },
       Date.now(),
@@ -208,7 +211,8 @@ export class FastS3Server {
       response.end();
       return;
     }
-    if (method === 'GET' && ARCHIVED.includes(object.storageClass)) throw refusal('invalid-object-state');
+    const isFrozen = ARCHIVED.includes(object.storageClass) && !object.isRestored;
+    if (method === 'GET' && isFrozen) throw refusal('invalid-object-state');
     const range = rangeOf(headers.range, object.sizeBytes);
     const [from, to] = range ?? [0, object.sizeBytes];
     response.writeHead(range === undefined ? 200 : 206, {
@@ -218,6 +222,7 @@ export class FastS3Server {
       'last-modified': object.modifiedAt.toUTCString(),
       ...etagHeader(etag, fault?.kind),
       ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${object.sizeBytes}` }),
+      ...(object.isRestored ? { 'x-amz-restore': RESTORED } : {}),
       ...(object.storageClass === 'STANDARD' ? {} : { 'x-amz-storage-class': object.storageClass }),
     });
     if (method === 'HEAD') {
