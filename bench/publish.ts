@@ -164,7 +164,7 @@ async function sendEngine(
   for (const lane of load.lanes) Atomics.store(new Int32Array(lane), LANE_CELL.TAIL, 0);
   const setup: PublishSetup = {
     publisherIndex: 0,
-    target: { name: STREAM, arn, region: 'us-east-1', profile: null, endpoint },
+    target: { name: STREAM, id: arn, region: 'us-east-1', profile: null, endpoint },
     traits: { isOnDemand: true, isAutoDistributed: false, recordBytesMax: 1 << 20 },
     rules: {
       wire: 'cbor',
@@ -199,7 +199,7 @@ async function sendEngine(
     pool,
     putter: new RecordPutter(caller, codec, pool, {
       wire: 'cbor',
-      streamArn: arn,
+      stream: arn,
       aggregateBytesMax,
       requestBytesMax: setup.rules.batchBytesMax,
       canPredictShard: true,

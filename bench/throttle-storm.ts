@@ -42,7 +42,7 @@ process.env.AWS_ACCESS_KEY_ID ??= 'local';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'local';
 const kinesis = await startLocalKinesis({ streams: { s: SHARDS }, limits: 'real', discard: true });
 const arn = kinesis.streamArn('s');
-const target = { name: 's', arn, region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
+const target = { name: 's', id: arn, region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
 const client = createKinesisClient(target);
 const shards = await listOpenShards(client, arn);
 const lane = new SharedArrayBuffer(laneBytes(8 << 20));
@@ -86,7 +86,7 @@ const publisher = new Publisher(setup, {
   pool,
   putter: new RecordPutter(caller, codec, pool, {
     wire: 'cbor',
-    streamArn: arn,
+    stream: arn,
     aggregateBytesMax: null,
     requestBytesMax: setup.rules.batchBytesMax,
     canPredictShard: true,

@@ -9,8 +9,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { CredentialProvider } from './aws/credentials.ts';
-import { KinesisCallError, type KinesisService, openKinesisCaller } from './aws/kinesis-call.ts';
+import type { KinesisService } from './aws/kinesis-call.ts';
 import { createKinesisClient, resolveService } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
 import { OptionsError } from './errors.ts';
@@ -20,7 +19,7 @@ import { runName } from './journal/run-name.ts';
 import { checkLetters } from './letter-source.ts';
 import type { BackfillOptions, RecordOptions } from './options.ts';
 import type { Wire } from './publish/codec.ts';
-import { openCodec } from './publish/open-codec.ts';
+import { negotiateWire } from './publish/negotiate-wire.ts';
 import type { ShardRange } from './publish/shard-map.ts';
 import { listOpenShards, probeStream, type StreamFacts } from './publish/stream-probe.ts';
 import type { RecordRules } from './scan/scanner.ts';
@@ -57,13 +56,14 @@ export async function prepare(options: BackfillOptions): Promise<Prepared> {
   const s3 = createS3Client({ ...aws, endpoint: aws.s3Endpoint }, options.downloads + 4);
   const stream = await probeStream(kinesis, options.stream);
   checkTraits(options, stream);
-  const shards = await listOpenShards(kinesis, stream.arn);
+  const shards = await listOpenShards(kinesis, stream.id);
   if (options.letters !== null) await checkLetters(options.letters);
   await probeSources(s3, listedSources(options), { requesterPays: options.requestPayer });
-  const service = await resolveService(kinesis, stream.arn);
-  const wire = options.dryRun
-    ? options.wire
-    : await negotiateWire(kinesis, service, stream.arn, options.wire, notices);
+  const service = await resolveService(kinesis, stream.id.startsWith('arn:') ? stream.id : undefined);
+  const wire =
+    options.dryRun || options.wire === 'json'
+      ? options.wire
+      : await negotiateWire(kinesis, service, stream.id, notices);
   const rules = recordRules(options, stream);
   const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
   const run = runName(stream.name, identity);
@@ -178,41 +178,4 @@ export async function readSchema(
   // Loaded here alone: the compiler of schemas is most of what a start without one would load.
   (await import('./scan/schema.ts')).createJudge(text, path, onNotice);
   return { text, name: path };
-}
-
-/** Codes of endpoints that do not read CBOR. Any other answer means that the request was understood. */
-const NO_CBOR_CODES: ReadonlySet<string | null> = new Set([
-  null,
-  'SerializationException',
-  'UnknownOperationException',
-  'InternalFailure',
-]);
-
-/** Sends a request without records: an endpoint that reads CBOR refuses it for being empty, another one for its form. */
-async function negotiateWire(
-  client: KinesisClient,
-  service: KinesisService,
-  streamArn: string,
-  wanted: Wire,
-  notices: string[],
-): Promise<Wire> {
-  if (wanted === 'json') return 'json';
-  const codec = openCodec();
-  const credentials = client.config.credentials as CredentialProvider;
-  const caller = openKinesisCaller({ service, credentials, wire: 'cbor', requestTimeoutMs: 10_000 });
-  const out = new Uint8Array(codec.encodedBytesMax(new Uint8Array(0), 0, 'cbor'));
-  try {
-    await caller.call(
-      'PutRecords',
-      out.subarray(0, codec.encode(new Uint8Array(0), 0, 'cbor', streamArn, out)),
-    );
-    return 'cbor';
-  } catch (error) {
-    if (!(error instanceof KinesisCallError) || error.statusCode === null) throw error;
-    if (!NO_CBOR_CODES.has(error.awsCode)) return 'cbor';
-    notices.push('the endpoint does not understand CBOR, so records go as JSON: slower, same result');
-    return 'json';
-  } finally {
-    caller.close();
-  }
 }

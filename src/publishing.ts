@@ -150,11 +150,11 @@ export class Publishing {
 
   #setup(publisherIndex: number, ownedRange: PublishTask['ownedRange']): PublishTask {
     const { prepared, options, lanes, doorbells, control, heartbeats, acknowledged, budget } = this.#given;
-    const { arn, name, traits } = prepared.stream;
+    const { id, name, traits } = prepared.stream;
     const { region, profile, kinesisEndpoint: endpoint } = options.aws;
     return {
       publisherIndex,
-      target: { name, arn, region, profile, endpoint },
+      target: { name, id, region, profile, endpoint },
       service: prepared.service,
       traits,
       rules: this.#rules(),

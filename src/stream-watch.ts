@@ -12,7 +12,7 @@ import { assertSameStream, type StreamFacts } from './publish/stream-probe.ts';
 
 export interface StreamWatchOptions {
   readonly client: KinesisClient;
-  readonly stream: Pick<StreamFacts, 'name' | 'arn' | 'birth'>;
+  readonly stream: Pick<StreamFacts, 'name' | 'id' | 'birth'>;
   /** What to do about another stream. */
   readonly advice: string;
   /** Ends the asking. */

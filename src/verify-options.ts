@@ -27,6 +27,11 @@ export const VERIFY_FLAGS: Readonly<Record<string, FlagSpec>> = {
   },
   until: { kind: 'text', value: 'TIME', help: 'where reading the stream ends [its tip now]' },
   strict: { kind: 'switch', help: 'duplicates and foreign records are differences, too' },
+  wire: {
+    kind: 'text',
+    value: 'cbor|json',
+    help: 'protocol of reading the stream; falls back to JSON where CBOR is refused [cbor]',
+  },
   examples: { kind: 'text', value: 'N', help: 'differences to name of each kind [10]' },
   ...RECORD_FLAGS,
 };
@@ -36,6 +41,7 @@ export interface VerifyRunOptions extends RecordOptions {
   readonly stream: string;
   readonly from: 'journal' | 'trim-horizon' | { readonly timeMs: number };
   readonly untilMs: number | null;
+  readonly wire: 'cbor' | 'json';
   readonly isStrict: boolean;
   readonly examplesMax: number;
   readonly aws: AwsOptions;
@@ -67,6 +73,7 @@ export function parseVerifyOptions(
       identity ? 'journal' : 'trim-horizon',
     ),
     untilMs: reader.timeMs('until'),
+    wire: reader.choice('wire', ['cbor', 'json'], 'cbor'),
     isStrict: reader.switch('strict'),
     examplesMax: reader.integer('examples', 0, 10_000, 10),
     aws: readAws(reader),

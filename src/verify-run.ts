@@ -16,6 +16,7 @@ import { probeStream, type StreamFacts } from './publish/stream-probe.ts';
 import type { VerifyProgressView } from './report/verify-progress.ts';
 import { probeSources } from './source/list.ts';
 import { createSourceSide, type SourceProgress } from './source-side.ts';
+import { streamNameOf } from './stream/list-shards.ts';
 import type { StartPosition } from './stream/position.ts';
 import type { ComparePhase } from './verify/compare.ts';
 import type { VerifyReport } from './verify/report.ts';
@@ -86,7 +87,7 @@ export async function verifyRun(
   const kinesis = createKinesisClient(target);
   const s3 = createS3Client({ ...target, endpoint: aws.s3Endpoint }, options.downloads + 4);
   try {
-    const stream = await probeStream(kinesis, options.stream);
+    const stream = await findStream(kinesis, options, facts);
     if (facts !== null) assertStreamOf(facts, stream);
     await probeSources(s3, listedSources(options), { requesterPays: options.requestPayer });
     const schemaText = facts?.identity.schema;
@@ -109,10 +110,11 @@ export async function verifyRun(
     const report = await verify({
       source,
       target,
-      stream: stream.arn,
+      stream: stream.id,
       start: startOf(options, facts),
       ...(options.untilMs !== null && { untilMs: options.untilMs }),
       ...(facts && { putFromMs: facts.startedAtMs }),
+      wire: options.wire,
       isStrict: options.isStrict,
       examplesMax: options.examplesMax,
       memoryBytesMax: options.memoryBytes,
@@ -142,10 +144,28 @@ async function assertStillThere(
   stream: StreamFacts,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { birth } = await probeStream(client, stream.arn, signal);
+  const { birth } = await probeStream(client, stream.id, signal);
   if (isSameStream(stream.birth, birth)) return;
   const why = describeSuccessor(stream.name, stream.birth, birth);
   throw new MillraceError('MILLRACE_STREAM', `Cannot call it a match: ${why}; verify again`, { exitCode: 3 });
+}
+
+/** A journal knows the stream by its ARN, whatever the run was told; an endpoint that knows no ARNs is asked by name. */
+async function findStream(
+  kinesis: KinesisClient,
+  { stream, aws }: VerifyRunOptions,
+  facts: RunFacts | null,
+): Promise<StreamFacts> {
+  try {
+    return await probeStream(kinesis, stream);
+  } catch (error) {
+    const isNameable =
+      stream.startsWith('arn:') && stream === facts?.identity.stream && aws.kinesisEndpoint !== null;
+    if (!isNameable || !(error instanceof MillraceError) || error.exitCode !== 2) throw error;
+    return await probeStream(kinesis, streamNameOf(stream)).catch(() => {
+      throw error;
+    });
+  }
 }
 
 /** What could not be read was not compared: a match is none, unless the run could not read it either. Differences stand. */

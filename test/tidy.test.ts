@@ -49,6 +49,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/source/pages.ts': 'test/source/list.test.ts',
   'src/source/list-tally.ts': 'test/source/list.test.ts',
   'src/publish/setup.ts': 'types only',
+  'src/publish/negotiate-wire.ts': 'test/commands/services.test.ts',
   'src/stream/': 'test/stream',
   'src/verify/': 'test/verify',
   'workers/': 'test/commands',

@@ -1,5 +1,5 @@
 /**
- * Body: the parts of a PutRecords request, {Records: [{Data, PartitionKey, ExplicitHashKey?}...], StreamARN}, in CBOR and JSON.
+ * Body: the parts of a PutRecords request, {Records: [{Data, PartitionKey, ExplicitHashKey?}...], StreamARN or StreamName}, in CBOR and JSON.
  * Takes  keys and data as bytes.
  * Gives  bytes in a buffer of the caller, and the bound that says how large it must be.
  * Never  grows a buffer. The native twin is src/native/body.h; both write the same bytes.
@@ -33,20 +33,23 @@ export function encodedBytesMax(frames: Uint8Array, count: number, wire: Wire): 
 }
 
 /**
- * What follows the last entry.
- * @throws {RangeError} When the ARN is over 2,048 bytes.
+ * What follows the last entry: the stream, by its ARN or by its name, whichever is given. Not every endpoint knows ARNs (kinesalite).
+ * @throws {RangeError} When it is over 2,048 bytes.
  */
-export function bodySuffix(wire: Wire, streamArn: string): Uint8Array {
-  const arn = Buffer.from(streamArn, 'utf8');
-  if (arn.length > STREAM_ARN_BYTES_MAX) {
-    throw new RangeError(`Expected a stream ARN of at most 2048 bytes, but received ${arn.length}`);
+export function bodySuffix(wire: Wire, stream: string): Uint8Array {
+  const text = Buffer.from(stream, 'utf8');
+  if (text.length > STREAM_ARN_BYTES_MAX) {
+    throw new RangeError(`Expected a stream ARN of at most 2048 bytes, but received ${text.length}`);
   }
-  if (wire === 'json') return Buffer.from(`],"StreamARN":${JSON.stringify(streamArn)}}`, 'utf8');
-  const out = Buffer.alloc(16 + arn.length);
+  const isArn = stream.startsWith('arn:');
+  if (wire === 'json') {
+    return Buffer.from(`],"${isArn ? 'StreamARN' : 'StreamName'}":${JSON.stringify(stream)}}`, 'utf8');
+  }
+  const out = Buffer.alloc(16 + text.length);
   const writer = new CborWriter(out);
-  writer.literal(STREAM_ARN);
-  writer.head(MAJOR_TEXT, arn.length);
-  writer.literal(arn);
+  writer.literal(isArn ? STREAM_ARN : STREAM_NAME);
+  writer.head(MAJOR_TEXT, text.length);
+  writer.literal(text);
   return out.subarray(0, writer.at);
 }
 
@@ -77,6 +80,7 @@ const DATA = Buffer.from('\x64Data', 'latin1');
 const PARTITION_KEY = Buffer.from('\x6cPartitionKey', 'latin1');
 const EXPLICIT_HASH_KEY = Buffer.from('\x6fExplicitHashKey', 'latin1');
 const STREAM_ARN = Buffer.from('\x69StreamARN', 'latin1');
+const STREAM_NAME = Buffer.from('\x6aStreamName', 'latin1');
 
 class CborWriter implements BodyWriter {
   at = 0;

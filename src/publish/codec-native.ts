@@ -140,9 +140,9 @@ class NativeCodec implements Codec {
     return encodedBytesMax(frames, count, wire);
   }
 
-  encode(frames: Uint8Array, count: number, wire: Wire, streamArn: string, out: Uint8Array): number {
+  encode(frames: Uint8Array, count: number, wire: Wire, stream: string, out: Uint8Array): number {
     assert(out.length >= encodedBytesMax(frames, count, wire), 'the body may not fit into its buffer');
-    const suffix = this.#suffix[wire].bytes(streamArn);
+    const suffix = this.#suffix[wire].bytes(stream);
     return this.#addon.encodeEntries(frames, count, wire === 'json' ? 1 : 0, suffix, out);
   }
 
@@ -150,7 +150,7 @@ class NativeCodec implements Codec {
     frames: Uint8Array,
     count: number,
     wire: Wire,
-    streamArn: string,
+    stream: string,
     explicitHashKey: string,
     aggregateBytesMax: number,
     requestBytesMax: number,
@@ -163,7 +163,7 @@ class NativeCodec implements Codec {
       frames,
       count,
       wire === 'json' ? 1 : 0,
-      this.#suffix[wire].bytes(streamArn),
+      this.#suffix[wire].bytes(stream),
       Buffer.from(explicitHashKey, 'latin1'),
       aggregateBytesMax,
       requestBytesMax,

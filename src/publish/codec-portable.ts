@@ -135,19 +135,19 @@ function shardOf(starts: BigUint64Array, frames: DataView, frameStart: number): 
   return low;
 }
 
-function encode(frames: Uint8Array, count: number, wire: Wire, streamArn: string, out: Uint8Array): number {
+function encode(frames: Uint8Array, count: number, wire: Wire, stream: string, out: Uint8Array): number {
   const cursor = new FrameCursor(frames);
   const body = bodyWriter(wire, out);
   body.open();
   for (let i = 0; i < count; i++, cursor.next()) body.entry(cursor);
-  return body.close(bodySuffix(wire, streamArn));
+  return body.close(bodySuffix(wire, stream));
 }
 
 function encodeAggregated(
   frames: Uint8Array,
   count: number,
   wire: Wire,
-  streamArn: string,
+  stream: string,
   explicitHashKey: string,
   aggregateBytesMax: number,
   requestBytesMax: number,
@@ -180,7 +180,7 @@ function encodeAggregated(
     framesDone += aggregate.count;
     framesBytes = cursor.at;
   }
-  const bytes = body.close(bodySuffix(wire, streamArn));
+  const bytes = body.close(bodySuffix(wire, stream));
   return { bytes, entries, frames: framesDone, framesBytes };
 }
 

@@ -82,10 +82,11 @@ export interface Codec {
   /**
    * Writes the body of a PutRecords request, one entry per frame. Frames with FRAME_FLAG.EXPLICIT_HASH_KEY carry ExplicitHashKey.
    * @param frames Exactly `count` RECORD frames.
+   * @param stream Name or ARN.
    * @param out At least `encodedBytesMax` bytes.
    * @returns Bytes written.
    */
-  encode(frames: Uint8Array, count: number, wire: Wire, streamArn: string, out: Uint8Array): number;
+  encode(frames: Uint8Array, count: number, wire: Wire, stream: string, out: Uint8Array): number;
   /**
    * The same with KPL aggregation: consecutive frames are combined into aggregated records of at most `aggregateBytesMax` bytes
    * (data plus key of the aggregated record), each sent with partition key "a" and `explicitHashKey`. A record that is alone in
@@ -97,7 +98,7 @@ export interface Codec {
     frames: Uint8Array,
     count: number,
     wire: Wire,
-    streamArn: string,
+    stream: string,
     explicitHashKey: string,
     aggregateBytesMax: number,
     requestBytesMax: number,

@@ -35,7 +35,8 @@ const NONE: readonly StrayedAggregate[] = [];
 
 export interface PutOptions {
   readonly wire: Wire;
-  readonly streamArn: string;
+  /** Name or ARN. */
+  readonly stream: string;
   /** Largest aggregated record, or null. */
   readonly aggregateBytesMax: number | null;
   readonly requestBytesMax: number;
@@ -74,8 +75,8 @@ export class RecordPutter {
   }
 
   async #putPlain(batch: Batch, frames: Uint8Array, shard: OwnedShard, out: Uint8Array): Promise<PutAnswer> {
-    const { wire, streamArn } = this.#options;
-    const bytes = this.#codec.encode(frames, batch.count, wire, streamArn, out);
+    const { wire, stream } = this.#options;
+    const bytes = this.#codec.encode(frames, batch.count, wire, stream, out);
     const frameVerdicts = new Uint8Array(batch.count);
     const verdict = await this.#call(out.subarray(0, bytes), shard, frameVerdicts);
     return { verdict, frameVerdicts, frames: batch.count, framesBytes: batch.bytes, strayed: NONE };
@@ -88,13 +89,13 @@ export class RecordPutter {
     out: Uint8Array,
     aggregateBytesMax: number,
   ): Promise<PutAnswer> {
-    const { wire, streamArn, requestBytesMax } = this.#options;
+    const { wire, stream, requestBytesMax } = this.#options;
     const entryCounts = new Uint32Array(KINESIS.putRecordsCountMax);
     const made = this.#codec.encodeAggregated(
       frames,
       batch.count,
       wire,
-      streamArn,
+      stream,
       shard.start.toString(),
       aggregateBytesMax,
       requestBytesMax,

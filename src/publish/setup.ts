@@ -19,7 +19,8 @@ export const PHASE = {
 /** How to reach the stream. No secret travels: each thread asks the SDK's default credential chain. */
 export interface StreamTarget {
   readonly name: string;
-  readonly arn: string;
+  /** Name or ARN, as it was given. */
+  readonly id: string;
   readonly region: string | null;
   readonly profile: string | null;
   readonly endpoint: string | null;

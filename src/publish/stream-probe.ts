@@ -11,6 +11,7 @@ import {
   type Shard,
   type StreamDescriptionSummary,
 } from '@aws-sdk/client-kinesis';
+import { codeOf, isPassing, isTlsCode, isUnnamed, placeOf } from '../aws/call-fault.ts';
 import { birthOf, describeSuccessor, isSameStream, type StreamBirth } from '../aws/stream-birth.ts';
 import { MillraceError } from '../errors.ts';
 import { KIB, KINESIS } from '../limits.ts';
@@ -19,10 +20,17 @@ import { type ShardRange, sortShards } from './shard-map.ts';
 
 export interface StreamFacts {
   readonly name: string;
+  /** Name or ARN, as it was given: requests name the stream so, for not every endpoint knows ARNs (kinesalite). */
+  readonly id: string;
   readonly arn: string;
   readonly birth: StreamBirth;
   readonly traits: StreamTraits;
   readonly retentionHours: number;
+}
+
+/** How a request names the stream. */
+function streamInput(stream: string): { StreamARN: string } | { StreamName: string } {
+  return stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
 }
 
 /**
@@ -43,6 +51,7 @@ export async function probeStream(
   }
   return {
     name: summary.StreamName!,
+    id: stream,
     arn: summary.StreamARN!,
     birth: birthOf(summary),
     retentionHours: summary.RetentionPeriodHours ?? 24,
@@ -63,11 +72,11 @@ export async function probeStream(
  */
 export async function assertSameStream(
   client: KinesisClient,
-  before: Pick<StreamFacts, 'name' | 'arn' | 'birth'>,
+  before: Pick<StreamFacts, 'name' | 'id' | 'birth'>,
   advice: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const summary = await describe(client, before.arn, signal);
+  const summary = await describe(client, before.id, signal);
   const birth = birthOf(summary);
   if (!isSameStream(before.birth, birth)) {
     const why = describeSuccessor(before.name, before.birth, birth);
@@ -82,8 +91,7 @@ async function describe(
   stream: string,
   signal: AbortSignal | undefined,
 ): Promise<StreamDescriptionSummary> {
-  const id = stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
-  const command = new DescribeStreamSummaryCommand(id);
+  const command = new DescribeStreamSummaryCommand(streamInput(stream));
   const { StreamDescriptionSummary: summary } = await client.send(command, { abortSignal: signal });
   if (!summary?.StreamName || !summary.StreamARN)
     throw streamError(stream, 'the service described no stream', '');
@@ -92,11 +100,12 @@ async function describe(
 
 /**
  * The open shards of a stream, sorted by hash key.
+ * @param stream Name or ARN.
  * @throws {MillraceError} MILLRACE_STREAM when the service refuses. @throws {Error} While a reshard is between two states.
  */
 export async function listOpenShards(
   client: KinesisClient,
-  streamArn: string,
+  stream: string,
   signal?: AbortSignal,
 ): Promise<ShardRange[]> {
   const shards: Shard[] = [];
@@ -105,7 +114,9 @@ export async function listOpenShards(
     do {
       const page = await client.send(
         new ListShardsCommand(
-          nextToken ? { NextToken: nextToken } : { StreamARN: streamArn, ShardFilter: { Type: 'AT_LATEST' } },
+          nextToken
+            ? { NextToken: nextToken }
+            : { ...streamInput(stream), ShardFilter: { Type: 'AT_LATEST' } },
         ),
         { abortSignal: signal },
       );
@@ -114,7 +125,7 @@ export async function listOpenShards(
     } while (nextToken);
   } catch (error) {
     signal?.throwIfAborted();
-    throw explain(error, streamArn, 'kinesis:ListShards');
+    throw explain(error, stream, 'kinesis:ListShards');
   }
   // Closed shards have an end; a service that knows no filter returns them too.
   const open = shards.filter((shard) => shard.SequenceNumberRange?.EndingSequenceNumber === undefined);
@@ -136,37 +147,46 @@ function streamError(stream: string, why: string, advice: string, exitCode: 2 | 
 }
 
 /** What a failed control-plane call means to the user. @param action The IAM action that the call needs. */
-function explain(error: unknown, stream: string, action: string): MillraceError {
+export function explain(error: unknown, stream: string, action: string): MillraceError {
   if (error instanceof MillraceError) return error;
-  const { name, message, code } = error as { name?: string; message?: string; code?: string };
-  switch (name) {
-    case 'ResourceNotFoundException':
-      return streamError(stream, 'no such stream', 'check the name and the region (--region), or create it');
-    case 'AccessDeniedException':
-      return streamError(stream, 'access denied', `allow ${action} on it`);
-    case 'CredentialsProviderError':
-      return streamError(
-        stream,
-        'no credentials found',
-        'set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use --profile',
-      );
-    case 'ExpiredTokenException':
-    case 'UnrecognizedClientException':
-    case 'InvalidSignatureException':
-      return streamError(
-        stream,
-        `${name}: ${message}`,
-        'check the credentials and the clock of this machine',
-      );
-  }
+  const { message = String(error) } = error as { message?: string };
+  const code = codeOf(error);
+  const advice = ADVICE.get(code);
+  if (advice) return streamError(stream, advice.why ?? `${code}: ${message}`, advice.help(action));
   if (message === 'Region is missing')
     return streamError(stream, 'no region', 'set AWS_REGION or use --region');
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+  if (code === 'ECONNREFUSED' || isUnnamed(code)) {
+    const place = placeOf(error);
     return streamError(
       stream,
-      `the endpoint cannot be reached (${code})`,
+      `the endpoint cannot be reached (${place === null ? code : `${code} ${place}`})`,
       'check --kinesis-endpoint-url and the network',
     );
   }
-  return streamError(stream, `${name ?? 'error'}: ${message ?? String(error)}`, '', 3);
+  if (isTlsCode(code)) {
+    const help = 'check the endpoint; NODE_EXTRA_CA_CERTS names a certificate authority of your own';
+    return streamError(stream, `${code}: ${message}`, help);
+  }
+  return streamError(stream, `${code}: ${message}`, '', isPassing(error) ? 3 : 2);
 }
+
+/** Codes that say what to do. Without `why` the service's message says it. */
+interface Advice {
+  readonly why?: string;
+  readonly help: (action: string) => string;
+}
+const CHECK: Advice = { help: () => 'check the credentials and the clock of this machine' };
+const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
+  [
+    'ResourceNotFoundException',
+    { why: 'no such stream', help: () => 'check the name and the region (--region), or create it' },
+  ],
+  ['AccessDeniedException', { why: 'access denied', help: (action) => `allow ${action} on it` }],
+  [
+    'CredentialsProviderError',
+    { why: 'no credentials found', help: () => 'set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use --profile' },
+  ],
+  ['ExpiredTokenException', CHECK],
+  ['UnrecognizedClientException', CHECK],
+  ['InvalidSignatureException', CHECK],
+]);

@@ -4,6 +4,7 @@
  * Gives  S3Failure with its kind; for people, a MillraceError with code and exit code.
  * Never  retries (retry.ts does), never shows a header, a credential or a payload.
  */
+import { isTlsCode } from '../aws/call-fault.ts';
 import { MillraceError } from '../errors.ts';
 
 /**
@@ -115,11 +116,6 @@ export function kindOf(status: number, awsCode: string, message: string): Failur
   if (status >= 300 && status < 400) return 'setup';
   if (status >= 400) return 'unreadable';
   return isTlsCode(awsCode) ? 'setup' : 'transient';
-}
-
-/** Certificates that cannot be trusted do not become trustworthy by asking again. */
-function isTlsCode(code: string): boolean {
-  return /^(?:ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_)/.test(code);
 }
 
 /** A fault of this program must not be taken for one of the network, and repeated. */

@@ -1,30 +1,18 @@
 /**
  * Read client: GetShardIterator and GetRecords of one stream.
  * Takes  positions and iterators. Gives  iterators; the bytes of answers, and the encoding they are in.
- * Owns   the choice of encoding: CBOR, until an endpoint refuses it; then JSON for good.
- * Never  retries anything else, waits, or looks into records.
+ * Owns   the encoding: CBOR, unless the endpoint is found not to read or write it well (src/aws/wire.ts); then JSON for good.
+ * Never  retries anything else, or looks into records.
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { decodeCbor, encodeCbor } from '../aws/cbor.ts';
-import {
-  type BodyMemory,
-  type KinesisAnswer,
-  KinesisCallError,
-  type KinesisCaller,
-} from '../aws/kinesis-call.ts';
+import type { BodyMemory, KinesisAnswer, KinesisCaller } from '../aws/kinesis-call.ts';
 import { createKinesisCaller } from '../aws/kinesis-client.ts';
+import { settleWire, type Wire } from '../aws/wire.ts';
 import { streamInput } from './list-shards.ts';
 import type { ShardPosition } from './position.ts';
 
-type Wire = 'cbor' | 'json';
 type Input = Record<string, string | number | Date | undefined>;
-
-/** What an endpoint says that knows no CBOR. */
-const REFUSALS = new Set([
-  'SerializationException',
-  'UnsupportedMediaTypeException',
-  'UnknownOperationException',
-]);
 
 function encode(wire: Wire, input: Input): Buffer {
   if (wire === 'cbor') return encodeCbor(input);
@@ -42,13 +30,15 @@ export interface ReadClientOptions {
 
 export class ReadClient {
   readonly #options: ReadClientOptions;
-  #caller: KinesisCaller | null = null;
-  #opening: Promise<KinesisCaller> | null = null;
-  #isWireSure = false;
+  readonly #callers = new Map<Wire, Promise<KinesisCaller>>();
+  /** Null until the endpoint has shown which one it reads. */
+  #wire: Wire | null;
+  #settling: Promise<void> | null = null;
   #isClosed = false;
 
   constructor(options: ReadClientOptions) {
     this.#options = options;
+    this.#wire = options.wire === 'json' ? 'json' : null;
   }
 
   /** @throws {KinesisCallError} As the call. */
@@ -92,47 +82,52 @@ export class ReadClient {
     signal: AbortSignal,
     bodyFor?: BodyMemory,
   ): Promise<{ answer: KinesisAnswer; wire: Wire }> {
-    const caller = await this.#open(this.#caller?.wire ?? this.#options.wire);
-    try {
-      const answer = await caller.call(operation, body(caller.wire), signal, bodyFor);
-      this.#isWireSure = true;
-      return { answer, wire: caller.wire };
-    } catch (error) {
-      const isRefused = error instanceof KinesisCallError && REFUSALS.has(error.awsCode ?? '');
-      if (this.#isWireSure || caller.wire === 'json' || !isRefused) throw error;
-      const json = await this.#reopen(caller);
-      return { answer: await json.call(operation, body('json'), signal, bodyFor), wire: 'json' };
-    }
+    const ask = async (wire: Wire) =>
+      (await this.#callerFor(wire)).call(operation, body(wire), signal, bodyFor);
+    // One call finds the encoding out, the others wait for it: a service that fails for a moment fails all of them at once.
+    while (this.#wire === null && this.#settling !== null) await this.#settling;
+    if (this.#wire !== null) return { answer: await ask(this.#wire), wire: this.#wire };
+    const settled = settleWire(ask, signal);
+    this.#settling = settled.then(
+      ({ wire }) => {
+        this.#wire = wire;
+      },
+      () => {
+        this.#settling = null;
+      },
+    );
+    const { wire, outcome } = await settled;
+    if ('error' in outcome) throw outcome.error;
+    return { answer: outcome.answer, wire };
   }
 
-  async #open(wire: Wire): Promise<KinesisCaller> {
-    if (this.#caller) return this.#caller;
+  /** Answers in CBOR cannot be read again and again (kinesalite cuts long ones off): from now on they are asked for in JSON. */
+  giveUpCbor(): void {
+    this.#wire = 'json';
+  }
+
+  #callerFor(wire: Wire): Promise<KinesisCaller> {
+    const opened = this.#callers.get(wire);
+    if (opened) return opened;
     const { client, stream, requestTimeoutMs, socketCountMax } = this.#options;
-    this.#opening ??= createKinesisCaller({
-      client,
-      wire,
-      requestTimeoutMs,
-      socketCountMax,
-      ...(stream.startsWith('arn:') ? { streamArn: stream } : {}),
-    });
-    try {
-      this.#caller = await this.#opening;
-    } finally {
-      this.#opening = null;
-    }
-    if (this.#isClosed) this.#caller.close();
-    return this.#caller;
-  }
-
-  /** Calls that are under way in CBOR end by themselves; their sockets close when they are idle. */
-  async #reopen(refused: KinesisCaller): Promise<KinesisCaller> {
-    if (this.#caller === refused) this.#caller = null;
-    return this.#open('json');
+    const streamArn = stream.startsWith('arn:') ? { streamArn: stream } : {};
+    const caller = createKinesisCaller({ client, wire, requestTimeoutMs, socketCountMax, ...streamArn });
+    this.#callers.set(wire, caller);
+    caller.then(
+      (one) => this.#isClosed && one.close(),
+      () => this.#callers.delete(wire),
+    );
+    return caller;
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#caller?.close();
+    // One that cannot be opened has told whoever asked for it.
+    for (const caller of this.#callers.values())
+      caller.then(
+        (one) => one.close(),
+        () => {},
+      );
   }
 }
 

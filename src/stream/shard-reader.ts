@@ -5,6 +5,7 @@
  * Owns   iterator, position, pace and the count of failures of this shard.
  * Never  waits: waitMs() says how long its owner has to. Never keeps an answer: that belongs to its owner.
  */
+import type { Wire } from '../aws/wire.ts';
 import { MillraceError } from '../errors.ts';
 import type { Answer, AnswerOutline, HashRange } from './answer.ts';
 import type { AnswerMemory } from './answer-memory.ts';
@@ -40,6 +41,8 @@ export interface ShardReaderOptions {
 
 /** Arrival times are approximate: records that came within a second of each other may be in either order. (inferred) */
 const ARRIVAL_MARGIN_MS = 1000;
+/** A service may garble an answer once; one that cannot write CBOR does so always. */
+const UNREADABLE_MAX = 3;
 const MASK_64 = (1n << 64n) - 1n;
 
 function rangeOf(shard: ShardInfo): HashRange {
@@ -55,6 +58,10 @@ export class ShardReader {
   #position: ShardPosition;
   #iterator: string | null = null;
   #failingSinceMs: number | null = null;
+  /** Answers in CBOR that could not be read, one after the other. */
+  #unreadableCount = 0;
+  /** How far reading had come when it last got on, and when that was. */
+  #moved = { readToMs: Number.NEGATIVE_INFINITY, atMs: 0 };
   /** `open`; `closed`: read to the end of the shard; `until`: read as far as was wanted. */
   state: 'open' | 'closed' | 'until' = 'open';
 
@@ -91,13 +98,14 @@ export class ShardReader {
       const startMs = nowMs();
       const { body, wire } = await client.records(this.#iterator, recordsPerCall, signal, memory.bodyFor);
       const answer = memory.answerFor(wire);
-      const outline = answer.open(body, this.#range);
+      const outline = this.#open(answer, body, wire);
       this.#failingSinceMs = null;
       pace.succeeded(startMs, body.length);
       this.#goOn(outline, startMs);
       return { answer, outline };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      if (error instanceof MillraceError) throw error;
       this.#failed(error as Error);
       return null;
     }
@@ -112,15 +120,43 @@ export class ShardReader {
     return iterator;
   }
 
+  #open(answer: Answer, body: Buffer, wire: Wire): AnswerOutline {
+    try {
+      const outline = answer.open(body, this.#range);
+      this.#unreadableCount = 0;
+      return outline;
+    } catch (error) {
+      if (wire === 'cbor' && ++this.#unreadableCount === UNREADABLE_MAX) this.#options.client.giveUpCbor();
+      throw error;
+    }
+  }
+
   #goOn(outline: AnswerOutline, startMs: number): void {
     const { pace, pollIntervalMs, untilMs } = this.#options;
     this.#iterator = outline.nextIterator;
+    if (outline.nextIterator === null) {
+      this.state = 'closed';
+      return;
+    }
     const behindMs = outline.millisBehindLatest ?? 0;
-    if (outline.nextIterator === null) this.state = 'closed';
-    else if (behindMs > 0) return;
-    else if (startMs < untilMs) pace.rest(startMs, pollIntervalMs);
+    const isEmpty = outline.recordCount === 0;
+    // Whatever arrived before this moment has been read.
+    const readToMs = startMs - behindMs;
     // Only an empty answer is believed: some endpoints say that nothing is behind whenever they are asked.
-    else if (outline.recordCount === 0) this.state = 'until';
+    if (isEmpty && readToMs >= untilMs + (behindMs > 0 ? ARRIVAL_MARGIN_MS : 0)) this.state = 'until';
+    else if (behindMs === 0 ? startMs < untilMs : isEmpty && behindMs < pollIntervalMs)
+      pace.rest(startMs, pollIntervalMs);
+    if (!isEmpty || readToMs > this.#moved.readToMs + ARRIVAL_MARGIN_MS)
+      this.#moved = { readToMs, atMs: startMs };
+    else if (this.state === 'open' && startMs - this.#moved.atMs >= this.#options.awayMs)
+      throw this.#stuck(behindMs);
+  }
+
+  /** Behind for ever, and nothing in any answer: whoever waits for an end would wait for ever, too. */
+  #stuck(behindMs: number): MillraceError {
+    const { awayMs, shard, streamName } = this.#options;
+    const message = `Cannot read stream ${streamName} to its end: shard ${shard.shardId} has brought nothing in ${Math.round(awayMs / 1000)} s, and still says that it is ${behindMs} ms behind`;
+    return new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3 });
   }
 
   /** The answer's records are dealt with. @param last The last of them; null where there was none. */

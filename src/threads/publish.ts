@@ -31,7 +31,7 @@ export async function publish(setup: PublishTask): Promise<PublishReceipt> {
   const pool = new BufferPool(setup.bufferBytesMax);
   const putter = new RecordPutter(caller, codec, pool, {
     wire: rules.wire,
-    streamArn: target.arn,
+    stream: target.id,
     aggregateBytesMax: rules.aggregateBytesMax,
     // In order mode one aggregated record a request: two of them could be stored one without the other.
     requestBytesMax:
@@ -64,7 +64,7 @@ async function listShards(target: StreamTarget): Promise<ShardRange[]> {
   ]);
   const client = createKinesisClient(target);
   try {
-    return await listOpenShards(client, target.arn);
+    return await listOpenShards(client, target.id);
   } finally {
     client.destroy();
   }

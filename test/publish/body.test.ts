@@ -22,6 +22,13 @@ describe('a body', () => {
     },
   );
 
+  it.each(['cbor', 'json'] as const)('names the stream as it was given, in %s', (wire) => {
+    const text = (stream: string) => Buffer.from(bodySuffix(wire, stream)).toString('latin1');
+    expect(text('arn:aws:kinesis:x')).toMatch(/StreamARN.*arn:aws:kinesis:x/);
+    expect(text('orders')).toMatch(/StreamName.*orders/);
+    expect(text('orders')).not.toContain('ARN');
+  });
+
   it('takes an ARN of 2,048 bytes and refuses one more', () => {
     expect(bodySuffix('cbor', 'x'.repeat(2048)).length).toBeGreaterThan(2048);
     expect(() => bodySuffix('cbor', 'x'.repeat(2049))).toThrow(RangeError);

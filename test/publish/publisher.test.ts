@@ -50,7 +50,7 @@ async function publish(trial: Trial): Promise<Outcome> {
   process.env.AWS_ACCESS_KEY_ID = 'a';
   process.env.AWS_SECRET_ACCESS_KEY = 'b';
   const arn = kinesis.streamArn('s');
-  const target = { name: 's', arn, region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
+  const target = { name: 's', id: arn, region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
   const client = createKinesisClient(target);
   closers.push(() => client.destroy());
   const frames = framesOf(trial.records);
@@ -76,7 +76,7 @@ async function publish(trial: Trial): Promise<Outcome> {
     pool,
     putter: new RecordPutter(caller, portable, pool, {
       wire: 'cbor',
-      streamArn: arn,
+      stream: arn,
       aggregateBytesMax: setup.rules.aggregateBytesMax,
       requestBytesMax: setup.rules.batchBytesMax,
       canPredictShard: true,

@@ -44,7 +44,7 @@ export function setupOf(
 ): PublishSetup {
   return {
     publisherIndex: 0,
-    target: { name: 's', arn: 'arn:s', region: null, profile: null, endpoint: null },
+    target: { name: 's', id: 'arn:s', region: null, profile: null, endpoint: null },
     traits: { isOnDemand: true, isAutoDistributed: false, recordBytesMax: 1024 * 1024 },
     rules: { ...RULES, ...rules },
     ownedRange: { start: 0n, end: HASH_KEYS - 1n },

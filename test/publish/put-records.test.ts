@@ -32,7 +32,7 @@ async function start(codec: Codec, options: Partial<PutOptions> = {}, faults: re
   const pool = new BufferPool(64 * MIB);
   const putter = new RecordPutter(caller, codec, pool, {
     wire: 'cbor',
-    streamArn,
+    stream: streamArn,
     aggregateBytesMax: null,
     requestBytesMax: 10 * MIB,
     canPredictShard: true,

@@ -55,8 +55,8 @@ describe('probeStream', () => {
       retentionHours: 24,
       traits: { isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1_048_576 },
     };
-    expect(await probeStream(client, 's')).toEqual(facts);
-    expect(await probeStream(client, arn)).toEqual(facts);
+    expect(await probeStream(client, 's')).toEqual({ ...facts, id: 's' });
+    expect(await probeStream(client, arn)).toEqual({ ...facts, id: arn });
   });
 
   it.each([
@@ -129,7 +129,10 @@ describe('probeStream', () => {
     });
     await new Promise((resolve) => server.close(resolve));
     const error = await failureOf(probeStream(clientOf(`http://127.0.0.1:${port}`), 's'));
-    expect([error.exitCode, error.message]).toEqual([2, expect.stringContaining('(ECONNREFUSED)')]);
+    expect([error.exitCode, error.message]).toEqual([
+      2,
+      expect.stringContaining(`(ECONNREFUSED 127.0.0.1:${port})`),
+    ]);
     expect(error.message).toContain('check --kinesis-endpoint-url');
   });
 });

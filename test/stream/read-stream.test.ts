@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { MillraceError } from '../../src/errors.ts';
 import { Aggregate } from '../../src/publish/kpl.ts';
 import type { StreamCheckpoint } from '../../src/stream/position.ts';
@@ -11,8 +12,9 @@ import {
 import type { ReadError } from '../../src/stream/shard-reader.ts';
 import type { StreamRecord, Undecodable } from '../../src/stream/stream-batch.ts';
 import { FAST, type Fixture, idsOf, numbered, startFixture } from './fixture.ts';
+import { behindBy, type Meddling, startMeddler } from './meddler.ts';
 
-const opened: Fixture[] = [];
+const opened: { close(): Promise<void> }[] = [];
 async function fixture(...args: Parameters<typeof startFixture>): Promise<Fixture> {
   const one = await startFixture(...args);
   opened.push(one);
@@ -92,6 +94,44 @@ describe('reading everything', () => {
     const { put, readAll } = await fixture({ streams: { s: 1100 } });
     await put(numbered(3000));
     expect(idsOf(await readAll())).toEqual(range(3000));
+  });
+});
+
+describe('the end of reading', () => {
+  /** Reads through a proxy, in JSON. */
+  async function readBehind(meddling: Meddling, options: Partial<ReadStreamOptions> = {}) {
+    process.env.AWS_ACCESS_KEY_ID = 'a';
+    process.env.AWS_SECRET_ACCESS_KEY = 'b';
+    const { kinesis, put } = await fixture();
+    await put(numbered(10));
+    const service = await startMeddler(kinesis.endpoint, meddling);
+    const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint: service.endpoint });
+    opened.push({ close: async () => client.destroy() }, service);
+    const records: StreamRecord[] = [];
+    const reader = readStream({
+      client,
+      stream: 's',
+      wire: 'json',
+      untilMs: Date.now(),
+      ...FAST,
+      ...options,
+    });
+    for await (const batch of reader) records.push(...batch.records());
+    return records;
+  }
+
+  it.each([1, 1500])('comes for a shard that always stays %i ms behind', async (behindMs) => {
+    expect(idsOf(await readBehind(behindBy(() => behindMs)))).toEqual(range(10));
+  });
+
+  it('fails, resumable, for a shard that brings nothing and falls ever further behind', async () => {
+    const startedAtMs = Date.now();
+    const stuck = behindBy(() => Date.now() - startedAtMs + 60_000);
+    await expect(readBehind(stuck, { awayMs: 300 })).rejects.toMatchObject({
+      code: 'MILLRACE_SERVICE_AWAY',
+      exitCode: 3,
+      message: expect.stringMatching(/shard shardId-0+ has brought nothing in \d+ s.* ms behind/),
+    });
   });
 });
 

@@ -1,0 +1,76 @@
+/**
+ * Call fault: what the error of a call to AWS says about calling again, whether it came from the SDK, from our own client or a socket.
+ * Takes  whatever was thrown. Gives  its code, its place, and whether the same call may work later.
+ * Never  calls again: each stage has its own owner of that. Pure.
+ */
+
+/** What errors of the SDK, of `KinesisCallError` and of sockets may carry. */
+interface Fault {
+  readonly name?: string;
+  readonly message?: string;
+  readonly code?: unknown;
+  readonly awsCode?: string | null;
+  readonly statusCode?: number | null;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly hostname?: string;
+  readonly address?: string;
+  readonly port?: number;
+  readonly cause?: unknown;
+}
+
+/** Refusals that mean "later". */
+const THROTTLES: ReadonlySet<string> = new Set([
+  'LimitExceededException',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'Throttling',
+  'ThrottlingException',
+  'TooManyRequestsException',
+]);
+
+/** Certificates that cannot be trusted do not become trustworthy by asking again; nor does a port that speaks no TLS learn it. */
+export function isTlsCode(code: string): boolean {
+  return /^(?:ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO$)/.test(code);
+}
+
+/** No address for a host name: a typo, or a name service that is not up yet. */
+export function isUnnamed(code: string): boolean {
+  return code === 'ENOTFOUND' || code === 'EAI_AGAIN';
+}
+
+/** The service's code for the error, else the system's, else the name of the error. */
+export function codeOf(error: unknown): string {
+  const { awsCode, code, name } = error as Fault;
+  const system = systemFaultOf(error);
+  return (
+    awsCode ?? (system ? String(system.code) : null) ?? (typeof code === 'string' ? code : (name ?? 'Error'))
+  );
+}
+
+/** The socket's error in whatever wraps it, or null. */
+function systemFaultOf(error: unknown): Fault | null {
+  for (let at = error as Fault | undefined; at !== null && typeof at === 'object'; at = at.cause as Fault) {
+    if (typeof at.code === 'string' && (/^E[A-Z_]+$/.test(at.code) || isTlsCode(at.code))) return at;
+  }
+  return null;
+}
+
+/** `host` or `address:port` that a socket could not reach; null where the error does not say. */
+export function placeOf(error: unknown): string | null {
+  const { hostname, address, port } = systemFaultOf(error) ?? {};
+  if (hostname !== undefined) return hostname;
+  return address === undefined ? null : `${address}:${port}`;
+}
+
+/** Whether the same call, unchanged, may work later. */
+export function isPassing(error: unknown): boolean {
+  const { $metadata, statusCode, message } = error as Fault;
+  const status = statusCode ?? $metadata?.httpStatusCode;
+  const code = codeOf(error);
+  if (THROTTLES.has(code)) return true;
+  if (isTlsCode(code)) return false;
+  if (status !== undefined && status !== null)
+    return status < 400 || status >= 500 || status === 408 || status === 429;
+  // What never was sent: the SDK could not make a request of these options.
+  return systemFaultOf(error) !== null || /Timeout|Abort/.test(code) || /timed? ?out/i.test(message ?? '');
+}
