@@ -117,7 +117,11 @@ export const RECORD_FLAGS: Readonly<Record<string, FlagSpec>> = {
     value: 'dead-letter|coordinates',
     help: 'when the pointer finds nothing usable [dead-letter]',
   },
-  schema: { kind: 'text', value: 'FILE', help: 'JSON Schema 2020-12 that every record must conform to' },
+  schema: {
+    kind: 'text',
+    value: 'FILE',
+    help: 'JSON Schema that every record must conform to (2020-12, 2019-09, draft-07)',
+  },
   'append-newline': { kind: 'switch', help: 'end each record’s data with a newline' },
   include: { kind: 'list', value: 'GLOB', help: 'only object keys that match; repeatable' },
   exclude: { kind: 'list', value: 'GLOB', help: 'no object keys that match; repeatable' },

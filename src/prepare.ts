@@ -169,7 +169,8 @@ export async function readSchema(
   if (path === null) return null;
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    // Without a byte order mark; what is no UTF-8 would silently become another schema.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (error) {
     throw new OptionsError([
       `Cannot read --schema ${path}: ${error instanceof Error ? error.message : error}.`,

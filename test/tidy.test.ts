@@ -37,6 +37,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/package-root.ts': 'test/commands',
   'src/letter-source.ts': 'test/commands',
   'src/verify-run.ts': 'test/commands',
+  'src/scan/schema-keywords.ts': 'test/scan/schema.test.ts',
   'src/threads/': 'test/commands',
   'src/aws/kinesis-client.ts': 'test/commands',
   'src/aws/s3-client.ts': 'test/commands',

@@ -19,8 +19,11 @@ import {
   type ScanTally,
 } from './scanner.ts';
 
-/** Says why a record does not conform, or null. Asked once about each valid line. */
-export type LineJudge = (value: unknown) => string | null;
+/**
+ * Says why a record does not conform, or null. Asked once about each valid line.
+ * @param value As `JSON.parse` gives it, rounded numbers and all. @param line The text that it stands for.
+ */
+export type LineJudge = (value: unknown, line: string) => string | null;
 
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = '\ufeff';
@@ -122,14 +125,15 @@ export class JudgingScanner implements Scanner {
   #ask({ piece, buffer, encoding, isTrusted }: Progress, start: number, end: number): string | null {
     if (!isTrusted && !isUtf8(buffer.subarray(start, end))) return null;
     if (isTooDeep(buffer, start, end, this.#depthMax)) return null;
-    const line = buffer.toString(encoding, start, end);
+    let line = buffer.toString(encoding, start, end);
     const isFirst = piece.objectOffset + (start - piece.start) === 0;
+    if (isFirst && line.startsWith(BYTE_ORDER_MARK)) line = line.slice(1);
     let value: unknown;
     try {
-      value = JSON.parse(isFirst && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line);
+      value = JSON.parse(line);
     } catch {
       return null;
     }
-    return this.#judge(value);
+    return this.#judge(value, line);
   }
 }

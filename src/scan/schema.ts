@@ -1,14 +1,34 @@
 /**
  * Schema: the judge that `--schema` puts in front of the scanner.
- * Takes  a JSON Schema 2020-12, as text.
+ * Takes  a JSON Schema of 2020-12, 2019-09 or draft-07, as text.
  * Gives  a function that says why a record does not conform, or null.
  * Owns   the compiled validator: once per parser thread.
+ * Never  takes a number for its double, or what objects inherit for a property: see schema-keywords.ts.
  */
 
+import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv } from 'ajv/dist/ajv.js';
 import addFormats from 'ajv-formats';
 import { OptionsError } from '../errors.ts';
+import { ExactNumbers, mayRound, parseExactly } from './exact-numbers.ts';
 import type { LineJudge } from './judging.ts';
+import { exactKeywords, type JudgedNumbers } from './schema-keywords.ts';
+
+type Validator = Ajv | Ajv2019 | Ajv2020;
+type Dialect = new (options: ConstructorParameters<typeof Ajv2020>[0]) => Validator;
+
+/** By what `$schema` says, but for the protocol and an empty fragment. */
+const DIALECTS: ReadonlyMap<string, Dialect> = new Map([
+  ['json-schema.org/draft/2020-12/schema', Ajv2020],
+  ['json-schema.org/draft/2019-09/schema', Ajv2019],
+  ['json-schema.org/draft-07/schema', Ajv],
+]);
+const DIALECT_NAMES = '2020-12, which it is without a $schema, 2019-09 or draft-07';
+
+const NONE = new ExactNumbers();
+/** Values that any schema can be asked about: one that leads back to itself never answers. */
+const PROBES = [null, true, 0, '', [], {}];
 
 /**
  * Compiles a schema.
@@ -21,26 +41,103 @@ export function createJudge(
   name: string,
   onNotice: (notice: string) => void = () => {},
 ): LineJudge {
-  const told = new Set<unknown>();
-  const tell = (notice: unknown) => {
-    if (!told.has(notice)) onNotice(`--schema ${name}: ${notice}`);
-    told.add(notice);
-  };
-  const logger = { log: tell, warn: tell, error: tell };
-  const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: true, logger });
-  addFormats.default(ajv);
-  let validate: ReturnType<Ajv2020['compile']>;
   try {
-    validate = ajv.compile(JSON.parse(text));
+    return compiledJudge(text, (notice) => onNotice(`--schema ${name}: ${notice}`));
   } catch (error) {
-    throw new OptionsError([
-      `Expected --schema ${name} to be a JSON Schema 2020-12: ${error instanceof Error ? error.message : error}`,
-    ]);
+    const reason = error instanceof Error ? error.message : error;
+    throw new OptionsError([`Expected --schema ${name} to be a JSON Schema: ${reason}`]);
   }
-  return (value) => {
+}
+
+function compiledJudge(text: string, onNotice: (notice: string) => void): LineJudge {
+  if (text.trim() === '') throw new Error('it is empty');
+  const { value: schema, numbers } = parseExactly(text);
+  disinherit(schema);
+  const judged: JudgedNumbers = {
+    schema: numbers,
+    isSchemaRounded: mayRound(text),
+    record: NONE,
+    isRecordRounded: false,
+  };
+  const ajv = openValidator(schema, judged, onNotice);
+  const validate = ajv.compile(schema as object);
+  const ask = (value: unknown) => {
     if (validate(value)) return null;
     const first = validate.errors?.[0];
     // The path names where, the message names the rule; neither holds a value of the record.
     return `The record does not conform: ${first?.instancePath || '/'} ${first?.message ?? 'is refused'}`;
   };
+  try {
+    for (const probe of PROBES) ask(probe);
+  } catch (error) {
+    throw error instanceof RangeError ? new Error('it refers to itself without end') : error;
+  }
+  return (value, line) => {
+    judged.isRecordRounded = mayRound(line);
+    try {
+      if (!judged.isRecordRounded) return ask(value);
+      const exact = parseExactly(line);
+      judged.record = exact.numbers;
+      return ask(exact.value);
+    } catch (error) {
+      if (error instanceof RangeError)
+        return 'The record cannot be judged: it nests too deep for this schema';
+      throw error;
+    } finally {
+      judged.record = NONE;
+    }
+  };
+}
+
+/** A validator of the schema's dialect. @param schema Loses its `$schema`, so that every way to write it is understood. */
+function openValidator(schema: unknown, judged: JudgedNumbers, onNotice: (notice: string) => void) {
+  const told = new Set<unknown>();
+  const tell = (notice: unknown) => {
+    if (!told.has(notice)) onNotice(String(notice));
+    told.add(notice);
+  };
+  const logger = { log: tell, warn: tell, error: tell };
+  const ajv = new (dialectOf(schema))({
+    ...{ strict: false, allErrors: false, validateFormats: true, ownProperties: true, logger },
+    code: { process: withoutInherited },
+  });
+  addFormats.default(ajv as Ajv);
+  Object.setPrototypeOf(ajv.formats, null);
+  for (const definition of exactKeywords(judged)) {
+    ajv.removeKeyword(definition.keyword as string);
+    ajv.addKeyword(definition);
+  }
+  return ajv;
+}
+
+/** Which properties are evaluated is kept in objects: they must inherit nothing, and only what is their own counts. */
+function withoutInherited(code: string): string {
+  return code
+    .replace(/\b(props\d+ = (?:props\d+ \|\| )?)\{\}/g, '$1Object.create(null)')
+    .replace(/!(props\d+)\[(key\d+)\]/g, '!Object.hasOwn($1, $2)');
+}
+
+function dialectOf(schema: unknown): Dialect {
+  if (typeof schema !== 'object' || schema === null || !('$schema' in schema)) return Ajv2020;
+  const { $schema } = schema;
+  const dialect = DIALECTS.get(
+    String($schema)
+      .replace(/^https?:\/\//, '')
+      .replace(/#$/, ''),
+  );
+  if (dialect === undefined) {
+    throw new Error(`its $schema is ${JSON.stringify($schema)}, and known are ${DIALECT_NAMES}`);
+  }
+  delete schema.$schema;
+  return dialect;
+}
+
+/** Takes from the objects of a schema what they inherit: a reference could lead there. @throws Where ajv would not look. */
+function disinherit(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Object.hasOwn(value, '__proto__')) {
+    throw new Error('it has a property __proto__, which its validator passes over');
+  }
+  for (const child of Object.values(value)) disinherit(child);
+  if (!Array.isArray(value)) Object.setPrototypeOf(value, null);
 }

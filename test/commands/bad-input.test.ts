@@ -66,6 +66,7 @@ describe('backfill refuses to start', () => {
       says: 'credentials',
     },
     { name: 'a schema that is not there', flags: ['--schema', '/no/such/schema.json'], says: '--schema' },
+    { name: 'a schema that is a folder', flags: ['--schema', '/'], says: 'Cannot read --schema /: EISDIR' },
     { name: 'a config file that is not there', flags: ['--config', '/no/such.yaml'], says: '--config' },
     { name: 'too little memory', flags: ['--memory', '64MiB', '--parsers', '64'], says: '--memory' },
     {
@@ -97,6 +98,25 @@ describe('backfill refuses to start', () => {
     { name: 'form', file: '- just\n- a list\n', says: '--config' },
     { name: 'schema', file: '{"type":"nonsense"}', flag: '--schema', says: '--schema' },
     { name: 'schema that is no JSON', file: '{', flag: '--schema', says: '--schema' },
+    { name: 'schema that is empty', file: '', flag: '--schema', says: 'it is empty' },
+    {
+      name: 'schema in UTF-16',
+      file: Buffer.from('\ufefftrue', 'utf16le'),
+      flag: '--schema',
+      says: 'Cannot read --schema',
+    },
+    {
+      name: 'schema of draft-04',
+      file: '{"$schema":"http://json-schema.org/draft-04/schema#"}',
+      flag: '--schema',
+      says: 'known are 2020-12',
+    },
+    {
+      name: 'schema that is a circle',
+      file: '{"allOf":[{"$ref":"#"}]}',
+      flag: '--schema',
+      says: 'without end',
+    },
   ])('with a file of a wrong $name', async ({ name, file, flag = '--config', says }) => {
     const path = join(world.folder, `wrong-${name.replaceAll(' ', '-')}`);
     writeFileSync(path, file);

@@ -60,6 +60,21 @@ it('--schema dead-letters what does not conform, with the reason and without the
   expect(messages.join('\n')).not.toContain('hidden');
 });
 
+it('--schema reads a file with a byte order mark, judges numbers by their digits and properties by the record alone', async () => {
+  const good = ['{"p":19.99}', '{"p":0.94,"constructor":"Ada"}', '{"p":143.48}', '{"p":9007199254740993}'];
+  const bad = ['{"p":19.999}', '{"constructor":7,"p":1}', '{"p":9007199254740994}', '{"toString":1}'];
+  world = await World.open({
+    objects: [{ key: 'a', body: Buffer.from([...good, ...bad].join('\n')) }],
+    shards: 2,
+  });
+  const schema = join(world.folder, 'schema.json');
+  const properties = '{"p":{"multipleOf":0.01,"maximum":9007199254740993},"constructor":{"type":"string"}}';
+  writeFileSync(schema, `\ufeff{"properties":${properties},"required":["p"]}`);
+  const { report, ended } = await world.report(['--schema', schema]);
+  expect([ended.exitCode, report.lines.rejectedByCode], ended.stderr).toEqual([1, { SCHEMA: 4 }]);
+  expect(dataOf(world.records()).sort()).toEqual(good.sort());
+});
+
 it('--dry-run counts everything and sends nothing', async () => {
   world = await World.open({ objects: BAD, shards: 2 });
   const { report, ended } = await world.report(['--dry-run']);
