@@ -4,6 +4,8 @@
  * Never  calls again: each stage has its own owner of that. Pure.
  */
 
+import { faultOfCode } from './fault-kind.ts';
+
 /** What errors of the SDK, of `KinesisCallError` and of sockets may carry. */
 interface Fault {
   readonly name?: string;
@@ -17,16 +19,6 @@ interface Fault {
   readonly port?: number;
   readonly cause?: unknown;
 }
-
-/** Refusals that mean "later". */
-const THROTTLES: ReadonlySet<string> = new Set([
-  'LimitExceededException',
-  'ProvisionedThroughputExceededException',
-  'RequestLimitExceeded',
-  'Throttling',
-  'ThrottlingException',
-  'TooManyRequestsException',
-]);
 
 /** Certificates that cannot be trusted do not become trustworthy by asking again; nor does a port that speaks no TLS learn it. */
 export function isTlsCode(code: string): boolean {
@@ -67,7 +59,7 @@ export function isPassing(error: unknown): boolean {
   const { $metadata, statusCode, message } = error as Fault;
   const status = statusCode ?? $metadata?.httpStatusCode;
   const code = codeOf(error);
-  if (THROTTLES.has(code)) return true;
+  if (faultOfCode(code) === 'throttle') return true;
   if (isTlsCode(code)) return false;
   if (status !== undefined && status !== null)
     return status < 400 || status >= 500 || status === 408 || status === 429;

@@ -101,3 +101,28 @@ export function laneOf(frames: Uint8Array): SharedArrayBuffer {
   Atomics.store(new Int32Array(lane), LANE_CELL.HEAD, frames.byteLength);
   return lane;
 }
+
+/** A run of frames within others: bytes [start, end). */
+export interface FrameRun {
+  readonly start: number;
+  readonly end: number;
+  readonly count: number;
+  readonly payloadBytes: number;
+}
+
+/** Cuts frames into `parts` runs of as many frames each as can be, fewer where there are fewer frames; in their order. */
+export function cutFrames(frames: Uint8Array, count: number, parts: number): FrameRun[] {
+  const runs: { start: number; end: number; count: number; payloadBytes: number }[] = [];
+  let part = -1;
+  walk(frames, count, (bytes, at, index) => {
+    if (Math.floor((index * parts) / count) !== part) {
+      part = Math.floor((index * parts) / count);
+      runs.push({ start: at, end: at, count: 0, payloadBytes: 0 });
+    }
+    const run = runs.at(-1)!;
+    run.end = at + bytes.readUInt32LE(at + FRAME.FRAME_BYTES);
+    run.count++;
+    run.payloadBytes += bytes.readUInt16LE(at + FRAME.KEY_BYTES) + bytes.readUInt32LE(at + FRAME.DATA_BYTES);
+  });
+  return runs;
+}

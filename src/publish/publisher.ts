@@ -5,7 +5,6 @@
  * Owns   the loop: when lanes are drained, which shard sends next, and when the run's publishing ends.
  * Never  reads objects, writes files or blocks its thread: it waits for its doorbell, its sockets and its timers at once.
  */
-import { KinesisCallError } from '../aws/kinesis-call.ts';
 import { MillraceError } from '../errors.ts';
 import { Doorbell } from '../ring/wait.ts';
 import { Breaker } from './breaker.ts';
@@ -15,13 +14,14 @@ import { GOES, markFirstOfEachKey, STAYS } from './frame-walk.ts';
 import { type Drained, LaneDrain } from './lane-drain.ts';
 import { ShardPace } from './pace.ts';
 import type { RecordPutter } from './put-records.ts';
+import { REFUSALS_IN_ROW_MAX, Refusals } from './refusals.ts';
+import { RequestFailures } from './request-failures.ts';
 import { type SettleParts, settle } from './settle.ts';
 import { PHASE, type PublishNotice, type PublishReceipt, type PublishSetup } from './setup.ts';
 import type { ShardRange } from './shard-map.ts';
 import type { Batch } from './shard-queues.ts';
 import { ShardSet } from './shard-set.ts';
-import { STAT, statsRow } from './stats.ts';
-import { classifyFailure } from './taxonomy.ts';
+import { STAT, statsRow, sumStat } from './stats.ts';
 
 /** What the publisher needs from outside, so that a test can own network, time and chance. */
 export interface PublisherParts {
@@ -51,6 +51,8 @@ export class Publisher {
   readonly #runPace: ShardPace;
   readonly #set: ShardSet;
   readonly #settleParts: SettleParts;
+  readonly #refusals: Refusals;
+  readonly #failures: RequestFailures;
   readonly #shardInFlightMax: number;
   #inFlight = 0;
   #firstShard = 0;
@@ -79,6 +81,18 @@ export class Publisher {
     this.#set = new ShardSet(setup, parts.codec, parts.pool, nowMs, parts.random);
     const acknowledged = new Int32Array(setup.acknowledged);
     this.#settleParts = { shardSet: this.#set, codec: parts.codec, rules, acknowledged };
+    const answers = () => sumStat(setup.stats, STAT.ANSWERED);
+    this.#refusals = new Refusals(this.#set, answers);
+    this.#failures = new RequestFailures({
+      setup,
+      shardSet: this.#set,
+      breaker: this.#breaker,
+      refusals: this.#refusals,
+      stats: this.#stats,
+      answers,
+      post: parts.post,
+      nowMs: parts.nowMs,
+    });
   }
 
   /** Works until the run is flushed or stopped, or cannot go on. Never rejects for a failure that is expected. */
@@ -100,10 +114,27 @@ export class Publisher {
       this.#stats[STAT.BUFFER_BYTES] = this.#parts.pool.outBytes;
       this.#stats[STAT.HELD_SHARDS] = this.#heldShards;
       const isDone = phase === PHASE.FLUSH && lanes === 'empty' && this.#set.isEmpty;
+      if (!isStopping && this.#weighRefusals(isDone)) continue;
       if (this.#inFlight === 0 && this.#refresh !== 'running' && (isStopping || isDone)) break;
       await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
     }
     return { error: this.#error?.toWire() ?? null };
+  }
+
+  /**
+   * Hands out the records whose refusal is proven, and asks again for those that nothing is left to prove.
+   * @param isDone Nothing waits any more but what is set aside.
+   * @returns Whether there is something to send again, or nothing to go on for.
+   */
+  #weighRefusals(isDone: boolean): boolean {
+    const refusals = this.#refusals;
+    const isAlone = isDone && this.#inFlight === 0;
+    const records = refusals.takeProven(isAlone);
+    if (records.length > 0) this.#parts.post({ kind: 'refused', records });
+    const isLast = refusals.inRow >= REFUSALS_IN_ROW_MAX;
+    if (isAlone && !refusals.isEmpty && refusals.askAgain(isLast)) return true;
+    this.#error ??= this.#failures.hopeless;
+    return this.#error !== null;
   }
 
   /**
@@ -143,7 +174,8 @@ export class Publisher {
   #dispatchShard(shardIndex: number, isFlushing: boolean, nowMs: number): number {
     const { rules } = this.#setup;
     const { queues, inFlight, paces } = this.#set;
-    while (this.#inFlight < rules.inFlightMax && inFlight[shardIndex]! < this.#shardInFlightMax) {
+    const inFlightMax = this.#refusals.isInDoubt ? 1 : rules.inFlightMax;
+    while (this.#inFlight < inFlightMax && inFlight[shardIndex]! < this.#shardInFlightMax) {
       if (!queues.peek(shardIndex) && queues.openCount(shardIndex) > 0) {
         const dueMs = queues.openedAtMs(shardIndex) + rules.lingerMs - nowMs;
         if (!isFlushing && dueMs > 0) return dueMs;
@@ -198,10 +230,13 @@ export class Publisher {
     inFlight[shardIndex]!++;
     this.#count(STAT.REQUESTS, 1);
     if (batch.isRetry) this.#count(STAT.REQUESTS_RETRIED, 1);
+    const { stamp } = this.#refusals;
     void this.#parts.putter
       .put(batch, shards[shardIndex]!)
       .then((answer) => {
         this.#breaker.onSuccess();
+        this.#count(STAT.ANSWERED, 1);
+        this.#refusals.clear(batch);
         const settlement = settle(this.#settleParts, shardIndex, batch, answer);
         const stored = { records: settlement.storedRecords, bytes: settlement.storedBytes };
         paces[shardIndex]!.onAnswer(stored, settlement.throttledRecords, this.#parts.nowMs());
@@ -214,58 +249,15 @@ export class Publisher {
         this.#count(STAT.THROTTLED, settlement.throttledRecords);
         this.#count(STAT.FAILED, settlement.failedRecords);
       })
-      .catch((error: unknown) => this.#onRequestFailed(shardIndex, batch, error))
+      .catch((error: unknown) => {
+        const ending = this.#failures.take(shardIndex, batch, stamp, error);
+        this.#error ??= ending;
+      })
       .finally(() => {
         this.#inFlight--;
         inFlight[shardIndex]!--;
         this.#bell.ring(this.#setup.publisherIndex);
       });
-  }
-
-  #onRequestFailed(shardIndex: number, batch: Batch, error: unknown): void {
-    const { name } = this.#setup.target;
-    if (!(error instanceof KinesisCallError)) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#error ??= new MillraceError(
-        'MILLRACE_WORKER',
-        `The publisher thread failed: ${why}; run the same command again to go on from the journal`,
-        { exitCode: 3 },
-      );
-      return;
-    }
-    this.#set.queues.unshift(shardIndex, batch);
-    batch.isRetry = true;
-    const failure = classifyFailure(error, name);
-    if (failure.kind === 'fatal') {
-      this.#error ??= failure.error;
-      return;
-    }
-    const nowMs = this.#parts.nowMs();
-    this.#set.paces[shardIndex]!.onRequestFailed(nowMs);
-    if (failure.kind === 'throttled') {
-      this.#breaker.onSuccess();
-      this.#count(STAT.THROTTLED, batch.count);
-      return;
-    }
-    this.#count(STAT.REQUESTS_FAILED, 1);
-    if (failure.isAmbiguous) this.#count(STAT.AMBIGUOUS, batch.count);
-    const stateBefore = this.#breaker.state;
-    const isAway = this.#breaker.onFailure(nowMs);
-    this.#stats[STAT.BREAKER_OPENED] = this.#breaker.openedCount;
-    if (stateBefore === 'closed' && this.#breaker.state === 'open')
-      this.#parts.post({ kind: 'breaker', reason: error.message });
-    if (isAway) {
-      const seconds = Math.round(this.#setup.rules.awayMs / 1000);
-      const why = `no request succeeded for ${seconds} s, last: ${error.message}`;
-      const advice = 'run the same command again when the service is back';
-      this.#error ??= new MillraceError(
-        'MILLRACE_SERVICE_AWAY',
-        `Cannot put records to stream ${name}: ${why}; ${advice}`,
-        {
-          exitCode: 3,
-        },
-      );
-    }
   }
 
   /** A reshard is handled with nothing in flight: then every waiting record can move to its new shard, in order. */
@@ -281,6 +273,7 @@ export class Publisher {
   async #refreshShards(): Promise<void> {
     try {
       const shards = await this.#parts.listShards();
+      this.#refusals.dissolve();
       const { codec } = this.#parts;
       const { acknowledged } = this.#settleParts;
       const { hasChanged, resentCount, settled } = this.#set.update(

@@ -8,6 +8,7 @@
  */
 import type { BufferPool } from './buffer-pool.ts';
 import { type Codec, SHARD_ROW, type ShardTable } from './codec.ts';
+import type { Suspicion } from './refusals.ts';
 import { type OwnedShard, packStarts } from './shard-map.ts';
 
 /** A run of RECORD frames for one shard. */
@@ -20,6 +21,10 @@ export interface Batch {
   failures: number;
   /** Whether its records have been sent before. */
   isRetry: boolean;
+  /** The refused request that its records are from, while nobody knows which of them it was about. */
+  suspicion?: Suspicion | null;
+  /** How often its only record was refused by itself. */
+  refusals?: number;
 }
 
 export interface BatchLimits {
@@ -150,6 +155,8 @@ export class ShardQueues {
     const first = this.peek(shardIndex);
     const fits =
       first &&
+      // Records of a refused request travel with nobody else's, or the next refusal would say nothing.
+      !first.suspicion &&
       first.failures === batch.failures &&
       first.bytes + batch.bytes <= first.buffer.byteLength &&
       first.count + batch.count <= this.#column(shardIndex, SHARD_ROW.COUNT_MAX) &&

@@ -1,116 +1,19 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createKinesisCaller, createKinesisClient } from '../../src/aws/kinesis-client.ts';
-import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
+import type { KinesisFault } from '../../src/local/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { VERDICT } from '../../src/publish/codec.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
 import { Publisher } from '../../src/publish/publisher.ts';
-import { RecordPutter } from '../../src/publish/put-records.ts';
-import { PHASE, type PublishNotice, type PublishRules, type PublishSetup } from '../../src/publish/setup.ts';
-import { STAT, statsRow } from '../../src/publish/stats.ts';
-import { listOpenShards } from '../../src/publish/stream-probe.ts';
+import { PHASE, type PublishRules, type PublishSetup } from '../../src/publish/setup.ts';
+import { STAT } from '../../src/publish/stats.ts';
 import { createRandom } from '../../src/random.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
+import { distinct, idsOf, numbered, publish, release } from './publish-run.ts';
 import { answerOf, evenShards, setupOf } from './publishing.ts';
 
-const closers: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-interface Outcome {
-  readonly error: { code: string; exitCode: number; message: string } | null;
-  readonly stats: Float64Array;
-  readonly notices: PublishNotice[];
-  readonly acknowledged: number;
-  readonly kinesis: LocalKinesis;
-  /** Sequences of data by partition key, as the stream holds them. */
-  readonly stored: Map<string, string[]>;
-}
-
-interface Trial {
-  readonly records: readonly TestRecord[];
-  readonly shardCount?: number;
-  readonly faults?: readonly KinesisFault[];
-  readonly rules?: Partial<PublishRules>;
-  readonly isProvisioned?: boolean;
-  /** Runs after the shards were listed, before the first record is sent: what the publisher cannot know yet. */
-  readonly meanwhile?: (kinesis: LocalKinesis) => void;
-}
-
-/** Publishes records that stand in one lane, flushed, to an embedded Kinesis. */
-async function publish(trial: Trial): Promise<Outcome> {
-  const kinesis = await startLocalKinesis({
-    streams: { s: trial.shardCount ?? 2 },
-    faults: trial.faults ?? [],
-  });
-  closers.push(() => kinesis.close());
-  process.env.AWS_ACCESS_KEY_ID = 'a';
-  process.env.AWS_SECRET_ACCESS_KEY = 'b';
-  const arn = kinesis.streamArn('s');
-  const target = { name: 's', id: arn, region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
-  const client = createKinesisClient(target);
-  closers.push(() => client.destroy());
-  const frames = framesOf(trial.records);
-  const shards = await listOpenShards(client, arn);
-  const rules = { lingerMs: 1, ...trial.rules };
-  const setup = setupOf(shards, rules, {
-    target,
-    lanes: [laneOf(frames)],
-    traits: { isOnDemand: !trial.isProvisioned, isAutoDistributed: false, recordBytesMax: 1024 * 1024 },
-  });
-  trial.meanwhile?.(kinesis);
-  const caller = await createKinesisCaller({
-    client,
-    wire: 'cbor',
-    streamArn: arn,
-    requestTimeoutMs: setup.rules.requestTimeoutMs,
-  });
-  closers.push(() => caller.close());
-  const pool = new BufferPool(setup.bufferBytesMax);
-  const notices: PublishNotice[] = [];
-  const publisher = new Publisher(setup, {
-    codec: portable,
-    pool,
-    putter: new RecordPutter(caller, portable, pool, {
-      wire: 'cbor',
-      stream: arn,
-      aggregateBytesMax: setup.rules.aggregateBytesMax,
-      requestBytesMax: setup.rules.batchBytesMax,
-      canPredictShard: true,
-    }),
-    listShards: () => listOpenShards(client, arn),
-    post: (notice) => notices.push(notice),
-    // Ten times as fast as the wall: the waits between tries are real, and short.
-    nowMs: () => performance.now() * 10,
-    random: createRandom(7),
-  });
-  Atomics.store(new Int32Array(setup.control), 0, PHASE.FLUSH);
-  const { error } = await publisher.run();
-  const stored = new Map<string, string[]>();
-  if ((kinesis.call('ListStreams', {}) as { StreamNames: string[] }).StreamNames.includes('s')) {
-    for (const r of kinesis.records('s')) {
-      const list = stored.get(r.partitionKey) ?? [];
-      list.push(Buffer.from(r.data).toString());
-      stored.set(r.partitionKey, list);
-    }
-  }
-  if (!error) expect(pool.outBytes).toBe(0);
-  const acknowledged = new Int32Array(setup.acknowledged).reduce((sum, n) => sum + n, 0);
-  return { error, stats: statsRow(setup.stats, 0), notices, acknowledged, kinesis, stored };
-}
-
-function numbered(count: number, keyCount = count): TestRecord[] {
-  return Array.from({ length: count }, (_, i) =>
-    record({ key: `k${i % keyCount}`, data: Buffer.from(`{"id":${i}}`), lineOffset: i }),
-  );
-}
-
-const idsOf = ({ stored }: Outcome) =>
-  [...stored.values()].flat().map((data) => JSON.parse(data).id as number);
-const distinct = (ids: readonly number[]) => new Set(ids).size;
+afterEach(release);
 
 /** A publisher over one lane whose requests are answered when the test says so. */
 function stalled(
@@ -247,7 +150,7 @@ describe('Publisher', () => {
     {
       name: 'credentials that stay expired',
       fault: { kind: 'error', code: 'ExpiredTokenException' },
-      exitCode: 3,
+      exitCode: 2,
       says: 'renew',
     },
     {

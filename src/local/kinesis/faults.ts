@@ -15,6 +15,12 @@ export interface FaultWhen {
   readonly target?: string;
   /** Only records on their way to this shard; for requests, reads of this shard. Default: any. */
   readonly shardId?: string;
+  /** Only requests that hold a record with this text in its data or its key. */
+  readonly containing?: string;
+  /** Only requests whose body is larger. */
+  readonly overBytes?: number;
+  /** Only requests that are signed with this access key. */
+  readonly accessKeyId?: string;
   /** 0 to 1. Default 1. */
   readonly probability?: number;
   /** Matching requests or records to let pass before the rule begins. Default 0. */
@@ -37,6 +43,15 @@ export interface Occasion {
   readonly operation: string;
   readonly target?: string | undefined;
   readonly shardId?: string | undefined;
+  readonly bodyBytes?: number;
+  readonly accessKeyId?: string | undefined;
+  /** Whether the request holds a record with this text. */
+  readonly holds?: (text: string) => boolean;
+}
+
+/** The access key of a request with a Signature Version 4 header. */
+export function accessKeyOf(authorization: string | undefined): string | undefined {
+  return /Credential=([^/,]+)\//.exec(authorization ?? '')?.[1];
 }
 
 /** A small seeded generator (mulberry32): equal seeds give equal runs. */
@@ -109,6 +124,9 @@ export class Faults<R extends Rule<string>> {
     if (operation !== '*' && operation !== occasion.operation) return false;
     if (rule.target !== undefined && rule.target !== occasion.target) return false;
     if (rule.shardId !== undefined && rule.shardId !== occasion.shardId) return false;
+    if (rule.accessKeyId !== undefined && rule.accessKeyId !== occasion.accessKeyId) return false;
+    if (rule.overBytes !== undefined && !((occasion.bodyBytes ?? 0) > rule.overBytes)) return false;
+    if (rule.containing !== undefined && !occasion.holds?.(rule.containing)) return false;
     const ageMs = nowMs - setAtMs;
     return ageMs >= (rule.fromMs ?? 0) && ageMs < (rule.untilMs ?? Number.POSITIVE_INFINITY);
   }

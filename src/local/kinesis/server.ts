@@ -9,12 +9,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerAdmin } from './admin.ts';
 import { BodyPool } from './body-pool.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
+import { accessKeyOf, type Occasion } from './faults.ts';
 import { getRecords, type Input } from './get-records.ts';
 import { operations } from './operations.ts';
 import { putRecords, scratchIndex } from './put-records.ts';
-import { readPutRecords, type Wire } from './put-request.ts';
+import { type PutRequest, readPutRecords, type Wire } from './put-request.ts';
 import { ServiceError } from './service-error.ts';
 import { type KinesisFault, type KinesisState, REQUEST_FAULTS } from './state.ts';
+import { COLUMN } from './stream-store.ts';
 
 const TARGET_PREFIX = 'Kinesis_20131202.';
 const CONTENT_TYPES: Record<Wire, string> = {
@@ -180,30 +182,14 @@ export class KinesisServer {
 
   async #run(exchange: Exchange, body: Buffer): Promise<void> {
     const state = this.#state;
-    const occasion = { operation: exchange.operation, target: this.#targetOf(exchange, body) };
     const fault = state.faults.has(REQUEST_FAULTS)
-      ? state.faults.fire(REQUEST_FAULTS, occasion, state.now())
+      ? state.faults.fire(REQUEST_FAULTS, occasionOf(exchange, body), state.now())
       : undefined;
     if (fault !== undefined && fault.when !== 'after' && (await this.#act(exchange, fault))) return;
     const answer = this.#answer(exchange, body);
     if (fault?.kind === 'garble') return this.#send(exchange, 200, Buffer.from('<html>not an answer</html>'));
     if (fault?.when === 'after' && (await this.#act(exchange, fault))) return;
     this.#send(exchange, 200, answer);
-  }
-
-  /** The stream's name, only where a rule asks for one: finding it means decoding the body once more. */
-  #targetOf({ wire, operation }: Exchange, body: Buffer): string | undefined {
-    if (!this.#state.faults.has(REQUEST_FAULTS)) return undefined;
-    const input = (
-      operation === 'PutRecords' ? readPutRecords(body, wire, scratchIndex) : decode(body, wire)
-    ) as {
-      streamName?: string;
-      streamArn?: string;
-      StreamName?: string;
-      StreamARN?: string;
-    };
-    const arn = input.streamArn ?? input.StreamARN;
-    return input.streamName ?? input.StreamName ?? arn?.slice(arn.indexOf('/') + 1);
   }
 
   #answer({ operation, wire }: Exchange, body: Buffer): Buffer {
@@ -235,6 +221,12 @@ export class KinesisServer {
     }
     if (fault.kind === 'stall') return true;
     if (fault.kind === 'error') {
+      if (fault.delayMs !== undefined) await this.#wait(fault.delayMs);
+      // A proxy's answer has a status and no code.
+      if (fault.code === '') {
+        this.#send(exchange, fault.status ?? 500, Buffer.from('<html>a proxy</html>'), 'text/html');
+        return true;
+      }
       const code = fault.code ?? 'InternalFailure';
       const status =
         fault.status ?? (code === 'InternalFailure' ? 500 : code === 'ServiceUnavailable' ? 503 : 400);
@@ -260,15 +252,41 @@ export class KinesisServer {
     this.#send({ ...exchange, wire }, error.status, encode({ __type: error.code, message }, wire));
   }
 
-  #send({ response, wire }: Exchange, status: number, body: Buffer): void {
+  #send({ response, wire }: Exchange, status: number, body: Buffer, type = CONTENT_TYPES[wire]): void {
     if (response.destroyed) return;
     response.writeHead(status, {
-      'content-type': CONTENT_TYPES[wire],
+      'content-type': type,
       'content-length': body.length,
       'x-amzn-requestid': randomUUID(),
     });
     response.end(body);
   }
+}
+
+/** What a rule may ask about. Only where there is one: it means decoding the body once more. */
+function occasionOf({ request, operation, wire }: Exchange, body: Buffer): Occasion {
+  const put = operation === 'PutRecords' ? readPutRecords(body, wire, scratchIndex) : null;
+  const input = put === null ? decode(body, wire) : null;
+  const arn = put?.streamArn ?? (input?.StreamARN as string | undefined);
+  const name = put?.streamName ?? (input?.StreamName as string | undefined);
+  return {
+    operation,
+    target: name ?? arn?.slice(arn.indexOf('/') + 1),
+    bodyBytes: body.length,
+    accessKeyId: accessKeyOf(request.headers.authorization),
+    holds: (text) => put !== null && holds(put, text),
+  };
+}
+
+/** Whether a record has this text in its data or its key. */
+function holds({ body, index, count }: PutRequest, text: string): boolean {
+  for (let row = 0; row < Math.min(count * COLUMN.COUNT, index.length); row += COLUMN.COUNT) {
+    for (const column of [COLUMN.DATA_AT, COLUMN.KEY_AT]) {
+      const at = index[row + column]!;
+      if (at !== 0 && body.subarray(at, at + index[row + column + 1]!).includes(text)) return true;
+    }
+  }
+  return false;
 }
 
 function decode(body: Buffer, wire: Wire): Input {

@@ -20,12 +20,12 @@ export const REQUEST_FAULTS = ['error', 'reset', 'delay', 'stall', 'garble'] as 
 export interface KinesisFault
   extends Rule<(typeof RECORD_FAULTS)[number] | (typeof REQUEST_FAULTS)[number]>,
     FaultWhen {
-  /** For `error` (default InternalFailure) and `record-error`. */
+  /** For `error` (default InternalFailure; empty: an answer without one, as a proxy's) and `record-error`. */
   readonly code?: string;
   readonly message?: string;
   /** For `error`. Default 500 for InternalFailure, 503 for ServiceUnavailable, else 400. */
   readonly status?: number;
-  /** For `delay`. */
+  /** For `delay`; for `error`, before it is answered. */
   readonly delayMs?: number;
   /** For `reset`, `delay` and `stall`: before the request has had its effect (default) or after. `garble` is always after. */
   readonly when?: 'before' | 'after';

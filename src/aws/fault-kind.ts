@@ -1,0 +1,115 @@
+/**
+ * Fault kind: whose fault a failed call is: the service's, ours, or nobody's. The one definition of what may be asked again, for Kinesis and S3.
+ * Takes  what is known of the answer: code, status, message.
+ * Gives  one kind. What a stage does about a kind is its own: src/publish/taxonomy.ts, src/source/failure.ts.
+ * Owns   the lists of codes that all services share. Pure.
+ * Sources: PutRecords and GetRecords, Errors, in the documentation of `@aws-sdk/client-kinesis` 3.1143; Common Errors of both services; the
+ * lists by which the SDK itself retries (`THROTTLING_ERROR_CODES`, `TRANSIENT_ERROR_CODES` of `@smithy/core`).
+ *
+ * | kind        | what it was                                     | may be asked again                                     |
+ * |-------------|-------------------------------------------------|--------------------------------------------------------|
+ * | throttle    | the service, or a proxy before it, is busy      | always, later                                          |
+ * | transient   | 5xx, resets, time-outs, what nobody knows       | while the service may be away                          |
+ * | skew        | the clocks differ                               | by the service's clock                                 |
+ * | credentials | expired, rotated, or their provider is ill      | renewed; then, if anything ever worked, as if away     |
+ * | denied      | a permission, a key, a stream that is not there | if anything ever worked, as if away                    |
+ * | refused     | the request's own content                       | never unchanged: a part of it may be taken             |
+ */
+export type FaultKind = 'throttle' | 'transient' | 'skew' | 'credentials' | 'denied' | 'refused';
+
+export interface FailedCall {
+  readonly awsCode: string | null;
+  /** HTTP status; null or 0 where there was no answer. */
+  readonly statusCode: number | null;
+  readonly message: string;
+}
+
+const CODES: Readonly<Record<FaultKind, readonly string[]>> = {
+  throttle: [
+    'ProvisionedThroughputExceededException',
+    'LimitExceededException',
+    'KMSThrottlingException',
+    'KMS.ThrottlingException',
+    'Throttling',
+    'ThrottlingException',
+    'ThrottledException',
+    'RequestThrottled',
+    'RequestThrottledException',
+    'RequestLimitExceeded',
+    'TooManyRequests',
+    'TooManyRequestsException',
+    'BandwidthLimitExceeded',
+    'PriorRequestNotComplete',
+    'SlowDown',
+  ],
+  transient: ['InternalFailure', 'InternalError', 'ServiceUnavailable', 'RequestTimeout'],
+  skew: ['RequestTimeTooSkewed', 'RequestInTheFuture'],
+  credentials: [
+    'ExpiredToken',
+    'ExpiredTokenException',
+    'TokenRefreshRequired',
+    'RequestExpired',
+    'UnrecognizedClientException',
+    'InvalidClientTokenId',
+    'InvalidAccessKeyId',
+    'InvalidToken',
+    'InvalidSignatureException',
+    'SignatureDoesNotMatch',
+    'IncompleteSignature',
+    'IncompleteSignatureException',
+    'MissingAuthenticationToken',
+    'MissingAuthenticationTokenException',
+    'CredentialsProviderError',
+    'TokenProviderError',
+  ],
+  denied: [
+    'AccessDenied',
+    'AccessDeniedException',
+    'Forbidden',
+    'NotAuthorized',
+    'OptInRequired',
+    'ResourceNotFoundException',
+    'KMSAccessDeniedException',
+    'KMSDisabledException',
+    'KMSInvalidStateException',
+    'KMSNotFoundException',
+    'KMSOptInRequired',
+  ],
+  refused: [
+    'ValidationException',
+    'ValidationError',
+    'InvalidArgumentException',
+    'InvalidParameterValue',
+    'SerializationException',
+    'RequestEntityTooLarge',
+    'RequestEntityTooLargeException',
+  ],
+};
+
+const FAULT_BY_CODE: ReadonlyMap<string, FaultKind> = new Map(
+  Object.entries(CODES).flatMap(([fault, codes]) => codes.map((code) => [code, fault as FaultKind] as const)),
+);
+
+/** What a status says where no code does, or one that nobody knows: gateways and proxies answer so. */
+const FAULT_BY_STATUS: ReadonlyMap<number, FaultKind> = new Map([
+  [400, 'refused'],
+  [401, 'denied'],
+  [403, 'denied'],
+  [413, 'refused'],
+  [422, 'refused'],
+  [429, 'throttle'],
+]);
+
+/** The kind of a code, or null where nobody knows it. */
+export function faultOfCode(awsCode: string | null): FaultKind | null {
+  return FAULT_BY_CODE.get(awsCode ?? '') ?? null;
+}
+
+/** Whose fault it is. */
+export function faultOf({ awsCode, statusCode, message }: FailedCall): FaultKind {
+  const known = faultOfCode(awsCode);
+  if (known !== null) return known;
+  if (/kms/i.test(`${awsCode}${message}`) && /throttl|rate exceeded/i.test(`${awsCode}${message}`))
+    return 'throttle';
+  return FAULT_BY_STATUS.get(statusCode ?? 0) ?? 'transient';
+}

@@ -1,0 +1,136 @@
+/**
+ * Request failures: what becomes of a request that was not answered record by record, and of the publisher that sent it.
+ * Takes  the error of each such request with its batch.
+ * Gives  the batch back to its shard's queue, whole or in parts; the error that ends the run, once there is one.
+ * Owns   the rule for what is denied: before anybody's first answer it ends the run at once; after it, it is asked for again like a
+ *        service that is away, for as long. Permissions are replicated, keys rotated, streams made again, and this run has worked before.
+ * Never  sends or waits: see publisher.ts. What an error is says taxonomy.ts.
+ */
+import { KinesisCallError } from '../aws/kinesis-call.ts';
+import { MillraceError } from '../errors.ts';
+import type { Breaker } from './breaker.ts';
+import { REFUSALS_IN_ROW_MAX, type Refusals } from './refusals.ts';
+import type { PublishNotice, PublishSetup } from './setup.ts';
+import type { Batch } from './shard-queues.ts';
+import type { ShardSet } from './shard-set.ts';
+import { STAT } from './stats.ts';
+import { classifyFailure, type RequestFailure } from './taxonomy.ts';
+
+export interface RequestFailuresParts {
+  readonly setup: PublishSetup;
+  readonly shardSet: ShardSet;
+  readonly breaker: Breaker;
+  readonly refusals: Refusals;
+  /** This publisher's row. */
+  readonly stats: Float64Array;
+  /** How many requests were answered, by all publishers of the run. */
+  readonly answers: () => number;
+  readonly post: (notice: PublishNotice) => void;
+  readonly nowMs: () => number;
+}
+
+export class RequestFailures {
+  readonly #parts: RequestFailuresParts;
+  /** What the last refusal would end the run with. */
+  #refusedWith: MillraceError | null = null;
+
+  constructor(parts: RequestFailuresParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes a failed request. The batch is the queues' afterwards.
+   * @param stamp What the refusals' stamp was when it was sent.
+   * @returns What ends the run, or null.
+   */
+  take(shardIndex: number, batch: Batch, stamp: number, error: unknown): MillraceError | null {
+    const { setup, shardSet } = this.#parts;
+    if (!(error instanceof KinesisCallError)) return threadFailure(error);
+    const failure = classifyFailure(error, setup.target.name);
+    if (failure.kind === 'refused') {
+      this.#takeRefusal(shardIndex, batch, stamp, failure);
+      return null;
+    }
+    shardSet.queues.unshift(shardIndex, batch);
+    batch.isRetry = true;
+    if (failure.kind === 'denied' && this.#parts.answers() === 0) return atOnce(failure.error);
+    const nowMs = this.#parts.nowMs();
+    shardSet.paces[shardIndex]!.onRequestFailed(nowMs);
+    if (failure.kind === 'throttled') {
+      this.#parts.breaker.onSuccess();
+      this.#count(STAT.THROTTLED, batch.count);
+      return null;
+    }
+    this.#count(STAT.REQUESTS_FAILED, 1);
+    if (failure.kind === 'failed' && failure.isAmbiguous) this.#count(STAT.AMBIGUOUS, batch.count);
+    return this.#strain(failure, error, nowMs);
+  }
+
+  /** What ends the run because everything is refused, or null. */
+  get hopeless(): MillraceError | null {
+    if (this.#parts.refusals.inRow < REFUSALS_IN_ROW_MAX || this.#refusedWith === null) return null;
+    const { code, message, exitCode } = this.#refusedWith;
+    const row = `${REFUSALS_IN_ROW_MAX} requests in a row were refused and none was taken, so nothing is a dead letter`;
+    return new MillraceError(code, `${message} (${row})`, { exitCode: exitCode as 2 | 3 });
+  }
+
+  #takeRefusal(
+    shardIndex: number,
+    batch: Batch,
+    stamp: number,
+    failure: RequestFailure & { kind: 'refused' },
+  ): void {
+    const { breaker, refusals, shardSet, nowMs } = this.#parts;
+    // The service is there: it has read the request.
+    breaker.onSuccess();
+    this.#count(STAT.REQUESTS_FAILED, 1);
+    this.#refusedWith = failure.error;
+    if (refusals.refuse(shardIndex, batch, stamp, failure.reason))
+      shardSet.paces[shardIndex]!.onRequestFailed(nowMs());
+  }
+
+  /** Tells the breaker. @returns What ends the run, when the service has failed for too long. */
+  #strain(
+    failure: RequestFailure & { kind: 'failed' | 'denied' },
+    error: KinesisCallError,
+    nowMs: number,
+  ): MillraceError | null {
+    const { breaker, post, setup, stats } = this.#parts;
+    const stateBefore = breaker.state;
+    const isAway = breaker.onFailure(nowMs);
+    stats[STAT.BREAKER_OPENED] = breaker.openedCount;
+    const reason =
+      failure.kind === 'denied' && error.awsCode !== null
+        ? `${error.awsCode}: ${error.message}`
+        : error.message;
+    if (stateBefore === 'closed' && breaker.state === 'open') post({ kind: 'breaker', reason });
+    if (!isAway) return null;
+    if (failure.kind === 'denied') return failure.error;
+    const seconds = Math.round(setup.rules.awayMs / 1000);
+    const why = `no request succeeded for ${seconds} s, last: ${error.message}`;
+    const advice = 'run the same command again when the service is back';
+    return new MillraceError(
+      'MILLRACE_SERVICE_AWAY',
+      `Cannot put records to stream ${setup.target.name}: ${why}; ${advice}`,
+      { exitCode: 3 },
+    );
+  }
+
+  #count(column: number, amount: number): void {
+    this.#parts.stats[column]! += amount;
+  }
+}
+
+function threadFailure(error: unknown): MillraceError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new MillraceError(
+    'MILLRACE_WORKER',
+    `The publisher thread failed: ${why}; run the same command again to go on from the journal`,
+    { exitCode: 3 },
+  );
+}
+
+/** Nothing was ever taken: the run could not start, whatever a later one may do. */
+function atOnce({ code, message }: MillraceError): MillraceError {
+  return new MillraceError(code, message, { exitCode: 2 });
+}
