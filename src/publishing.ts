@@ -42,7 +42,9 @@ export interface PublishingOptions {
   readonly onFailure: (error: MillraceError) => void;
 }
 
-const TIMES = { lingerMs: 100, requestTimeoutMs: 30_000, awayMs: 300_000, recordFailuresMax: 30 } as const;
+/** A service without one answer for this time is away for good; so are permissions and credentials that worked before. */
+const AWAY_MS = Number(process.env.MILLRACE_AWAY_MS ?? 300_000);
+const TIMES = { lingerMs: 100, requestTimeoutMs: 30_000, awayMs: AWAY_MS, recordFailuresMax: 30 } as const;
 
 /** First hash keys of the publishers, for the parsers; of none, one that takes all. */
 export function publisherStarts(prepared: Prepared, publisherCount: number): BigUint64Array {

@@ -15,7 +15,15 @@ export interface AwsCredentials {
 
 export type CredentialProvider = (options?: { readonly forceRefresh?: boolean }) => Promise<AwsCredentials>;
 
-/** @param region Where the chain asks for a role, unless the profile says otherwise. */
+/**
+ * The SDK reads its files once in a process and remembers them. Here they are read whenever credentials are asked for anew: other
+ * programs rotate keys in them while a run goes on.
+ * @param region Where the chain asks for a role, unless the profile says otherwise.
+ */
 export function credentialChain(region: string, profile: string | null): CredentialProvider {
-  return defaultProvider({ clientConfig: { region }, ...(profile !== null && { profile }) });
+  return defaultProvider({
+    ignoreCache: true,
+    clientConfig: { region },
+    ...(profile !== null && { profile }),
+  });
 }

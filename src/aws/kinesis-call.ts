@@ -2,7 +2,7 @@
  * Kinesis call: one signed request to Kinesis with a body that is already encoded, and its answer as bytes.
  * Takes  a body in CBOR or JSON 1.1; where the service is; a provider of credentials.
  * Gives  the answer's bytes, or a KinesisCallError that says what is known about the request's fate.
- * Owns   the connections, the correction of a wrong clock, the renewal of credentials that the service calls expired.
+ * Owns   the connections, the correction of a wrong clock, the renewal of credentials that the service does not take any more.
  * Never  retries for any other reason, encodes or decodes records, or puts a credential into a message.
  *
  * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here;
@@ -11,7 +11,8 @@
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { BodyHasher } from './body-hash.ts';
-import type { CredentialProvider } from './credentials.ts';
+import type { AwsCredentials, CredentialProvider } from './credentials.ts';
+import { faultOfCode } from './fault-kind.ts';
 import { readWhole } from './http-body.ts';
 import { type HttpAnswer, HttpClient, HttpFailure, type Origin } from './http-client.ts';
 import { isAmbiguousStatus, KinesisCallError, serviceError } from './kinesis-error.ts';
@@ -78,9 +79,15 @@ const SKEW_CODES = new Set([
   'RequestExpired',
   'RequestInTheFuture',
 ]);
-const EXPIRED_CODES = new Set(['ExpiredTokenException', 'ExpiredToken']);
 /** A difference of clocks below this is no reason to sign again: the service allows minutes. */
 const SKEW_MS_MIN = 60_000;
+
+/** What a request was signed with. While it is on its way others may be told that the clock is off, or the credentials are old. */
+interface Signed {
+  readonly headers: Record<string, string>;
+  readonly clockOffsetMs: number;
+  readonly credentials: AwsCredentials;
+}
 
 /** Of a larger answer the size is not believed before it is there: the service's own limit is 10 MiB and its encoding. */
 const PREPARED_BYTES_MAX = 64 * 1024 * 1024;
@@ -103,7 +110,7 @@ class Caller implements KinesisCaller {
   readonly wire: 'cbor' | 'json';
   readonly #options: KinesisCallerOptions;
   readonly #http: HttpClient;
-  readonly #signer: SignatureV4;
+  #signer: { readonly credentials: AwsCredentials; readonly signer: SignatureV4 } | null = null;
   readonly #hasher = new BodyHasher();
   readonly #contentType: string;
   readonly #nowMs: () => number;
@@ -111,7 +118,7 @@ class Caller implements KinesisCaller {
   #clockOffsetMs: number;
 
   constructor(options: KinesisCallerOptions) {
-    const { service, credentials } = options;
+    const { service } = options;
     this.wire = options.wire;
     this.#options = options;
     this.#nowMs = options.nowMs ?? Date.now;
@@ -119,13 +126,6 @@ class Caller implements KinesisCaller {
     this.#clockOffsetMs = service.clockOffsetMs;
     const connectionCountMax = options.socketCountMax ?? 256;
     this.#http = new HttpClient({ origin: service.origin, connectionCountMax });
-    this.#signer = new SignatureV4({
-      service: 'kinesis',
-      region: service.region,
-      credentials,
-      sha256: Sha256,
-      applyChecksum: false,
-    });
   }
 
   async call(
@@ -136,12 +136,14 @@ class Caller implements KinesisCaller {
   ): Promise<KinesisAnswer> {
     const parts = body instanceof Uint8Array ? [body] : body;
     const bodyHash = await this.#hasher.hash(parts);
-    const answer = await this.#send(operation, parts, bodyHash, signal, bodyFor);
+    const signed = await this.#sign(operation, parts, bodyHash);
+    const answer = await this.#exchange(operation, parts, signed.headers, signal, bodyFor);
     if (answer.status === 200) return answer;
     const error = serviceError(operation, answer);
     // The service refused the signature, so it did not look at the request: sending it again repeats nothing.
-    if (!(await this.#mend(error, answer))) throw error;
-    const second = await this.#send(operation, parts, bodyHash, signal, bodyFor);
+    if (!(await this.#mend(error, answer, signed))) throw error;
+    const again = await this.#sign(operation, parts, bodyHash);
+    const second = await this.#exchange(operation, parts, again.headers, signal, bodyFor);
     if (second.status === 200) return second;
     throw serviceError(operation, second);
   }
@@ -150,55 +152,58 @@ class Caller implements KinesisCaller {
     this.#http.close();
   }
 
-  /** Whether something was changed that makes a second attempt worthwhile. */
-  async #mend(error: KinesisCallError, answer: KinesisAnswer): Promise<boolean> {
+  /** Whether something is another than what the request was signed with, so that a second attempt is worthwhile. */
+  async #mend(error: KinesisCallError, answer: KinesisAnswer, signed: Signed): Promise<boolean> {
     if (error.awsCode === null || isAmbiguousStatus(answer.status)) return false;
-    if (EXPIRED_CODES.has(error.awsCode)) {
-      try {
-        await this.#options.credentials({ forceRefresh: true });
-      } catch {
-        return false;
+    if (SKEW_CODES.has(error.awsCode)) {
+      const offsetMs = Date.parse(answer.headers.date ?? '') - this.#nowMs();
+      if (Math.abs(offsetMs - signed.clockOffsetMs) >= SKEW_MS_MIN) {
+        this.#clockOffsetMs = offsetMs;
+        return true;
       }
-      return true;
     }
-    if (!SKEW_CODES.has(error.awsCode)) return false;
-    const offsetMs = Date.parse(answer.headers.date ?? '') - this.#nowMs();
-    if (!(Math.abs(offsetMs - this.#clockOffsetMs) >= SKEW_MS_MIN)) return false;
-    this.#clockOffsetMs = offsetMs;
-    return true;
+    return faultOfCode(error.awsCode) === 'credentials' && (await this.#renew(signed.credentials));
   }
 
-  async #send(
-    operation: KinesisOperation,
-    parts: readonly Uint8Array[],
-    bodyHash: string,
-    signal: AbortSignal | undefined,
-    bodyFor: BodyMemory | undefined,
-  ): Promise<KinesisAnswer> {
-    let headers: Record<string, string>;
+  /** Asks for other credentials than these, unless another request has done so since. @returns Whether there are others. */
+  async #renew(old: AwsCredentials): Promise<boolean> {
+    const { credentials } = this.#options;
     try {
-      headers = await this.#sign(operation, bodyHash);
+      if (!isSame(await credentials(), old)) return true;
+      return !isSame(await credentials({ forceRefresh: true }), old);
+    } catch {
+      return false;
+    }
+  }
+
+  async #sign(operation: KinesisOperation, parts: readonly Uint8Array[], bodyHash: string): Promise<Signed> {
+    const clockOffsetMs = this.#clockOffsetMs;
+    let bodyBytes = 0;
+    for (const part of parts) bodyBytes += part.length;
+    try {
+      const credentials = await this.#options.credentials();
+      const unsigned = this.#unsigned(operation, bodyHash);
+      const signingDate = new Date(this.#nowMs() + clockOffsetMs);
+      const { headers } = await this.#signerFor(credentials).sign(unsigned, { signingDate });
+      headers['content-length'] = String(bodyBytes);
+      return { headers, clockOffsetMs, credentials };
     } catch (error) {
-      // Most often the credential chain: its message names the sources that it tried, never a secret.
+      // Most often the credential chain: its message names the sources that it tried, never a secret. Some sources throw plain errors.
       const { name, message } = error as Error;
       throw new KinesisCallError({
         operation,
-        awsCode: name,
+        awsCode: faultOfCode(name) === null ? 'CredentialsProviderError' : name,
         message,
         statusCode: null,
         isAmbiguous: false,
         cause: error,
       });
     }
-    let bodyBytes = 0;
-    for (const part of parts) bodyBytes += part.length;
-    headers['content-length'] = String(bodyBytes);
-    return await this.#exchange(operation, parts, headers, signal, bodyFor);
   }
 
-  async #sign(operation: KinesisOperation, bodyHash: string): Promise<Record<string, string>> {
+  #unsigned(operation: KinesisOperation, bodyHash: string): HttpRequest {
     const { origin, path, headers } = this.#options.service;
-    const unsigned = new HttpRequest({
+    return new HttpRequest({
       method: 'POST',
       protocol: origin.isTls ? 'https:' : 'http:',
       hostname: origin.hostname,
@@ -210,8 +215,22 @@ class Caller implements KinesisCaller {
         'x-amz-content-sha256': bodyHash,
       },
     });
-    const signingDate = new Date(this.#nowMs() + this.#clockOffsetMs);
-    return (await this.#signer.sign(unsigned, { signingDate })).headers;
+  }
+
+  /** One signer as long as the credentials are the same. */
+  #signerFor(credentials: AwsCredentials): SignatureV4 {
+    if (this.#signer === null || this.#signer.credentials !== credentials) {
+      const { region } = this.#options.service;
+      const signer = new SignatureV4({
+        service: 'kinesis',
+        region,
+        credentials,
+        sha256: Sha256,
+        applyChecksum: false,
+      });
+      this.#signer = { credentials, signer };
+    }
+    return this.#signer.signer;
   }
 
   async #exchange(
@@ -247,6 +266,14 @@ class Caller implements KinesisCaller {
       signal?.removeEventListener('abort', onAbort);
     }
   }
+}
+
+function isSame(one: AwsCredentials, other: AwsCredentials): boolean {
+  return (
+    one.accessKeyId === other.accessKeyId &&
+    one.secretAccessKey === other.secretAccessKey &&
+    one.sessionToken === other.sessionToken
+  );
 }
 
 export function openKinesisCaller(options: KinesisCallerOptions): KinesisCaller {

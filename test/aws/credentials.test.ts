@@ -62,3 +62,16 @@ it('fails where there are none', async () => {
     name: 'CredentialsProviderError',
   });
 });
+
+it('reads a credentials file again that was rotated, when it is told to, and not before', async () => {
+  const path = join(folder, 'credentials');
+  const write = (key: string) =>
+    writeFileSync(path, `[default]\naws_access_key_id = ${key}\naws_secret_access_key = s\n`);
+  write('OLD');
+  const provider = credentialChain('us-east-1', null);
+  expect((await provider()).accessKeyId).toBe('OLD');
+  write('NEW');
+  expect((await provider()).accessKeyId).toBe('OLD');
+  expect((await provider({ forceRefresh: true })).accessKeyId).toBe('NEW');
+  expect((await provider()).accessKeyId).toBe('NEW');
+});

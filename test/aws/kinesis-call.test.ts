@@ -4,11 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeCbor, encodeCbor } from '../../src/aws/cbor.ts';
-import { KinesisCallError, type KinesisCaller } from '../../src/aws/kinesis-call.ts';
-import { createKinesisCaller } from '../../src/aws/kinesis-client.ts';
+import { KinesisCallError, type KinesisCaller, openKinesisCaller } from '../../src/aws/kinesis-call.ts';
+import { createKinesisCaller, resolveService } from '../../src/aws/kinesis-client.ts';
 import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
 
 const SECRET = 'secret-canary';
+const FIXED = { accessKeyId: 'AKID', secretAccessKey: SECRET };
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -192,6 +193,64 @@ it('asks the provider again when the service calls the credentials expired, once
     awsCode: 'ExpiredTokenException',
   });
   expect(seen).toHaveLength(4);
+});
+
+describe('eight requests in flight', () => {
+  /** Answers after 60 ms, when all eight have been signed with what is old by then. */
+  const later =
+    (answer: (response: ServerResponse, seen: Seen) => void) => (response: ServerResponse, seen: Seen) =>
+      setTimeout(() => answer(response, seen), 60);
+  const keyOf = ({ headers }: Seen) => /Credential=(\w+)/.exec(headers.authorization!)![1]!;
+  const calls = (caller: KinesisCaller) =>
+    Promise.all(Array.from({ length: 8 }, () => caller.call('PutRecords', Buffer.alloc(1))));
+
+  it('all survive a clock that was set wrong', async () => {
+    const serviceMs = Date.parse('2030-01-01T00:00:00Z');
+    const { endpoint, seen } = await scripted(
+      later((response, one) => {
+        response.setHeader('date', new Date(serviceMs).toUTCString());
+        if (one.headers['x-amz-date'] === '20300101T000000Z') ok(response);
+        else refuse('InvalidSignatureException', 403)(response);
+      }),
+    );
+    const caller = await callerFor(endpoint, { nowMs: () => serviceMs - 3_600_000 });
+    await calls(caller);
+    expect(seen).toHaveLength(16);
+  });
+
+  it.each(['UnrecognizedClientException', 'InvalidClientTokenId', 'ExpiredTokenException'])(
+    'all survive credentials that were rotated, which are asked for once (%s)',
+    async (code) => {
+      const { endpoint, seen } = await scripted(
+        later((response, one) => (keyOf(one) === 'NEW' ? ok(response) : refuse(code)(response))),
+      );
+      const client = new KinesisClient({ region: 'eu-west-1', endpoint, credentials: FIXED });
+      const service = await resolveService(client, undefined);
+      let renewals = 0;
+      let current = { accessKeyId: 'OLD', secretAccessKey: SECRET };
+      const caller = openKinesisCaller({
+        service,
+        wire: 'cbor',
+        credentials: async (options) => {
+          if (options?.forceRefresh) {
+            renewals++;
+            current = { accessKeyId: 'NEW', secretAccessKey: SECRET };
+          }
+          return current;
+        },
+      });
+      cleanups.push(() => caller.close());
+      await calls(caller);
+      expect([seen.length, renewals]).toEqual([16, 1]);
+    },
+  );
+
+  it('are not sent again where the credentials are still the same', async () => {
+    const { endpoint, seen } = await scripted(later(refuse('ExpiredTokenException')));
+    const caller = await callerFor(endpoint);
+    await expect(calls(caller)).rejects.toMatchObject({ awsCode: 'ExpiredTokenException' });
+    expect(seen).toHaveLength(8);
+  });
 });
 
 describe('a call that fails', () => {

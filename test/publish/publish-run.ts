@@ -7,7 +7,6 @@ import { laneOf } from '../../src/publish/frame-walk.ts';
 import { Publisher } from '../../src/publish/publisher.ts';
 import { RecordPutter } from '../../src/publish/put-records.ts';
 import { PHASE, type PublishNotice, type PublishRules } from '../../src/publish/setup.ts';
-import type { ShardRange } from '../../src/publish/shard-map.ts';
 import { statsRow } from '../../src/publish/stats.ts';
 import { listOpenShards } from '../../src/publish/stream-probe.ts';
 import { createRandom } from '../../src/random.ts';
@@ -97,7 +96,7 @@ export async function publish(trial: Trial): Promise<Outcome> {
   const stored = new Map<string, string[]>();
   if ((kinesis.call('ListStreams', {}) as { StreamNames: string[] }).StreamNames.includes('s')) {
     // As a consumer is shown them: aggregates are taken apart.
-    for (const r of consume(kinesis.records('s'), rangesOf(await listOpenShards(client, arn)))) {
+    for (const r of consume(kinesis.records('s'), rangesOf(kinesis))) {
       const list = stored.get(r.partitionKey) ?? [];
       list.push(Buffer.from(r.data).toString());
       stored.set(r.partitionKey, list);
@@ -118,5 +117,19 @@ export const idsOf = ({ stored }: Outcome) =>
   [...stored.values()].flat().map((data) => JSON.parse(data).id as number);
 export const distinct = (ids: readonly number[]) => new Set(ids).size;
 
-const rangesOf = (shards: readonly ShardRange[]) =>
-  new Map<string, HashRange>(shards.map(({ shardId, start, end }) => [shardId, { start, end }]));
+interface Listed {
+  readonly Shards: {
+    readonly ShardId: string;
+    readonly HashKeyRange: { readonly StartingHashKey: string; readonly EndingHashKey: string };
+  }[];
+}
+
+function rangesOf(kinesis: LocalKinesis): Map<string, HashRange> {
+  const { Shards } = kinesis.call('ListShards', { StreamName: 's' }) as Listed;
+  return new Map(
+    Shards.map(({ ShardId, HashKeyRange: { StartingHashKey, EndingHashKey } }) => [
+      ShardId,
+      { start: BigInt(StartingHashKey), end: BigInt(EndingHashKey) },
+    ]),
+  );
+}
