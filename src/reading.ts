@@ -9,12 +9,13 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { Piscina } from 'piscina';
+import { versionName } from './aws/etag.ts';
 import type { Books } from './books.ts';
 import type { Budget } from './budget.ts';
-import type { MillraceError } from './errors.ts';
+import { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
 import { SettledSet } from './journal/settled-set.ts';
-import { doneTo, type JournalState } from './journal/state.ts';
+import { doneTo, type JournalState, type Lookup } from './journal/state.ts';
 import { LetterSource } from './letter-source.ts';
 import { ENGINE } from './limits.ts';
 import type { RecordOptions } from './options.ts';
@@ -22,11 +23,12 @@ import { workerFile } from './package-root.ts';
 import { ParsePool } from './parse-pool.ts';
 import { DownloadPool } from './source/download-pool.ts';
 import { createObjectGetter, type ObjectGetter } from './source/get-object.ts';
+import { Heads } from './source/heads.ts';
 import { listObjects } from './source/list.ts';
 import { newListTally } from './source/list-tally.ts';
 import type { SourceObject } from './source/object.ts';
 import type { ObjectResume } from './source/plan.ts';
-import { systemClock } from './source/retry.ts';
+import { RETRY_POLICY_DEFAULT, systemClock } from './source/retry.ts';
 import type { ParseMessage, ParseReceipt, ParseSetup, ParseTask } from './threads/parse-setup.ts';
 
 export interface ReadingOptions {
@@ -47,7 +49,12 @@ export interface ReadingOptions {
   readonly onFailure: (error: MillraceError) => void;
   /** The listing is complete. */
   readonly onListed: () => void;
+  /** Something that the user should know, one line. */
+  readonly onNotice: (text: string) => void;
 }
+
+const UNVERSIONED_NOTICE =
+  'the endpoint gives no ETags: that an object has not changed is told by its size and Last-Modified alone';
 
 export class Reading {
   readonly listTally = newListTally();
@@ -60,12 +67,17 @@ export class Reading {
   readonly #parsePool: ParsePool;
   readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
   readonly #getter: ObjectGetter;
+  readonly #heads: Heads;
   readonly #abort = new AbortController();
 
   constructor(given: ReadingOptions) {
     this.#given = given;
     const { setup, options, s3 } = given;
-    this.#getter = createObjectGetter(s3, { requesterPays: options.requestPayer, clock: systemClock });
+    const requesterPays = options.requestPayer;
+    const onUnversioned = () => given.onNotice(UNVERSIONED_NOTICE);
+    this.#getter = createObjectGetter(s3, { requesterPays, clock: systemClock, onUnversioned });
+    const asking = { retry: RETRY_POLICY_DEFAULT, clock: systemClock, signal: this.#abort.signal };
+    this.#heads = new Heads(s3, { requesterPays, ...asking });
     this.#parsePool = new ParsePool({ books: given.books, onFailure: given.onFailure });
     this.#source =
       given.letters === null ? this.#createDownloads() : new LetterSource(given.letters, this.#parsePool);
@@ -141,10 +153,11 @@ export class Reading {
 
   /** The objects that this process has to look at, held back while too many are on their way. */
   async *#objects(): AsyncGenerator<SourceObject> {
-    const { books, journal } = this.#given;
+    const { books } = this.#given;
     for await (const object of this.#list()) {
       await books.ledger.room();
-      const lookup = journal?.lookup(object) ?? { kind: 'unknown' as const };
+      const lookup = await this.#lookup(object);
+      if (lookup === null) continue;
       if (lookup.kind === 'settled') {
         books.skipObject(object);
         continue;
@@ -158,6 +171,24 @@ export class Reading {
     }
     this.isListingDone = true;
     this.#given.onListed();
+  }
+
+  /**
+   * What the journal knows of an object. Where the listing gives no ETag, and an earlier process has met the object, S3 is asked for
+   * the version. @returns null when it cannot be had, which has been said.
+   */
+  async #lookup(object: SourceObject): Promise<Lookup | null> {
+    const lookup = this.#given.journal?.lookup(object) ?? { kind: 'unknown' as const };
+    if (object.etag !== '' || lookup.kind !== 'changed') return lookup;
+    try {
+      const { etag, lastModifiedMs } = await this.#heads.find(object);
+      object.etag = versionName(etag, lastModifiedMs);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'MILLRACE_OBJECT_UNREADABLE') throw error;
+      this.#takeUnreadable(object, error);
+      return null;
+    }
+    return this.#given.journal!.lookup(object);
   }
 
   #list(): AsyncGenerator<SourceObject> {

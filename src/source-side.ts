@@ -31,6 +31,8 @@ export interface SourceSideOptions {
   readonly schema: { readonly text: string; readonly name: string } | null;
   /** Objects that could not be read to their end, after a scan. */
   readonly onUnreadable: (count: number) => void;
+  /** Something that the user should know, one line; the same one may come with every scan. */
+  readonly onNotice?: (text: string) => void;
 }
 
 const SETTLE_INTERVAL_MS = 20;
@@ -157,6 +159,7 @@ class Scan {
       onMessage: (message) => this.#take(message),
       onFailure: (error: MillraceError) => this.#failed.reject(error),
       onListed: () => {},
+      onNotice: given.onNotice ?? (() => {}),
     });
   }
 

@@ -96,6 +96,7 @@ export async function verifyRun(
         ? { text: schemaText, name: 'of the journal' }
         : await readSchema(options.schema);
     let unreadable = 0;
+    const notices = new Set<string>();
     const source = createSourceSide({
       sources: options.sources,
       options,
@@ -105,9 +106,10 @@ export async function verifyRun(
       onUnreadable: (count) => {
         unreadable = count;
       },
+      onNotice: (text) => notices.add(text),
     });
     const watch = watchProgress(source, hooks);
-    const report = await verify({
+    const found = await verify({
       source,
       target,
       stream: stream.id,
@@ -122,6 +124,7 @@ export async function verifyRun(
       ...watch.hooks,
     });
     watch.stop();
+    const report = { ...found, warnings: [...found.warnings, ...Array.from(notices, asSentence)] };
     if (report.status === 'match') await assertStillThere(kinesis, stream, hooks.signal);
     return unreadable === 0 ? report : withUnreadable(report, unreadable, facts?.objectsFailed ?? 0);
   } finally {
@@ -166,6 +169,11 @@ async function findStream(
       throw error;
     });
   }
+}
+
+/** A warning is a sentence. */
+function asSentence(notice: string): string {
+  return `${notice[0]!.toUpperCase()}${notice.slice(1)}.`;
 }
 
 /** What could not be read was not compared: a match is none, unless the run could not read it either. Differences stand. */

@@ -10,6 +10,7 @@
  * for 10 million finished and 10 million new ones 10^14 / 2^96, about 1 in 10^15.
  */
 import { hash } from 'node:crypto';
+import { bareEtag } from '../aws/etag.ts';
 import type { PinnedObject } from './entries.ts';
 
 const SLOT_COUNT_MIN = 1024;
@@ -48,7 +49,7 @@ export class SettledSet {
   #load(object: PinnedObject): void {
     // A newline cannot be in a bucket's name, so that no two pairs give one text.
     const name = hash('sha256', `${object.bucket}\n${object.key}`, 'buffer');
-    const version = hash('sha256', `${object.etag}\n${object.size}`, 'buffer');
+    const version = hash('sha256', `${bareEtag(object.etag)}\n${object.size}`, 'buffer');
     this.#probe[0] = name.readUInt32LE(0);
     this.#probe[1] = name.readUInt32LE(4);
     this.#probe[2] = version.readUInt32LE(0) | 1; // never 0, for three zeros mean an empty slot

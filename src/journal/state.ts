@@ -5,6 +5,8 @@
  * Owns   details of unfinished objects only. A settled object leaves 12 bytes (settled-set.ts): 10 million cost about 200 MB.
  * Never  does I/O.
  */
+
+import { isSameEtag } from '../aws/etag.ts';
 import { mergeBirths, type StreamBirth, UNKNOWN_BIRTH } from '../aws/stream-birth.ts';
 import type { JournalEntry, ObjectDoneEntry, PinnedObject, RunEntry } from './entries.ts';
 import { SettledSet } from './settled-set.ts';
@@ -106,7 +108,7 @@ export class JournalState {
 
   lookup(object: PinnedObject): Lookup {
     const begun = this.#partialByKey.get(nameOf(object));
-    if (begun !== undefined && begun.etag === object.etag && begun.size === object.size) {
+    if (begun !== undefined && isSameEtag(begun.etag, object.etag) && begun.size === object.size) {
       return { kind: 'partial', object: begun };
     }
     const found = this.#settled?.find(object) ?? 'absent';
@@ -121,7 +123,7 @@ export class JournalState {
    */
   covers(letter: { bucket: string; key: string; etag: string; offset: number | null }): boolean {
     const begun = this.#partialByKey.get(nameOf(letter));
-    if (begun !== undefined && begun.etag === letter.etag) {
+    if (begun !== undefined && isSameEtag(begun.etag, letter.etag)) {
       if (letter.offset === null) return false;
       if (letter.offset < begun.offset) return true;
       return begun.done.some(([start, end]) => letter.offset! >= start && letter.offset! < end);

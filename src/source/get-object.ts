@@ -13,12 +13,14 @@ import type { Readable } from 'node:stream';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { preconditionOf } from '../aws/etag.ts';
 import { type AnswerBody, bodyOf, readWhole } from '../aws/http-body.ts';
 import { type HttpAnswer, HttpClient, type Origin } from '../aws/http-client.ts';
 import { Sha256 } from '../aws/sha256.ts';
 import { failureOf, isRedirect, kindOf, S3Failure, withRegion } from './failure.ts';
 import type { SourceObject } from './object.ts';
 import type { Clock } from './retry.ts';
+import { Versions } from './versions.ts';
 
 export interface GetAnswer {
   /** Bytes [start, end) of the object. */
@@ -39,6 +41,8 @@ export interface ObjectGetter {
 export interface ObjectGetterOptions {
   readonly requesterPays?: boolean;
   readonly clock: Clock;
+  /** Told once, when an answer has no ETag: then versions are told apart by size and time. */
+  readonly onUnversioned?: () => void;
   /** Opens the way to an origin. Default: an HttpClient of 256 connections. */
   readonly open?: (origin: Origin) => Transport;
 }
@@ -63,18 +67,25 @@ interface Route {
   readonly region: string;
 }
 
+/** What is asked for. */
+interface Question {
+  readonly object: SourceObject;
+  readonly start: number;
+  readonly end: number;
+  /** Whether S3 is told which version is wanted. Without it the answer has to say which one it is. */
+  readonly isConditional: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** Sorts answers into bodies and failures: the half that both ways share. */
 function checkAnswer(
-  object: SourceObject,
-  start: number,
-  end: number,
+  { object, start, end, isConditional }: Question,
+  versions: Versions,
   status: number,
   header: (name: string) => string | undefined,
 ): void {
-  const etag = header('etag');
-  if (etag !== undefined && etag !== object.etag) {
-    throw new S3Failure('changed', `its ETag was ${object.etag} and is ${etag}`, { status });
-  }
+  const isProven = versions.check(object, status, header);
+  if (!isConditional && !isProven) throw new S3Failure('changed', 'its version is not said', { status });
   const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header('content-range') ?? '');
   const total = status === 206 ? range?.[3] : header('content-length');
   if (total !== undefined && total !== '*' && Number(total) !== object.size) {
@@ -89,6 +100,12 @@ function checkAnswer(
       { status },
     );
   }
+}
+
+/** Some stores refuse If-Match where they hold the ETag in another form. What they answer without it says more. */
+function isUnmet(error: unknown, { etag }: SourceObject): boolean {
+  const isRefused = error instanceof S3Failure && error.status === 412;
+  return isRefused && Object.keys(preconditionOf(etag)).length > 0;
 }
 
 function crc32Of(header: (name: string) => string | undefined): string | null {
@@ -116,6 +133,7 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
   const regions = new Map<string, string>();
   const isFollowing = client.config.followRegionRedirects;
   let clockOffsetMs = 0;
+  const versions = new Versions(options.onUnversioned ?? (() => {}));
   const routeOf = (bucket: string): Promise<Route | null> => {
     let route = routes.get(bucket);
     if (route === undefined) {
@@ -130,10 +148,16 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
       const route = await routeOf(object.bucket).catch((error: unknown) => {
         throw failureOf(error);
       });
-      if (route === null) return getThroughSdk(client, options, object, start, end, signal);
+      const ask = (isConditional: boolean) => {
+        const question = { object, start, end, isConditional, signal };
+        if (route === null) return getThroughSdk(client, options, versions, question);
+        return getDirectly(options, route, clockOffsetMs, versions, question);
+      };
       try {
-        return await getDirectly(options, route, clockOffsetMs, object, start, end, signal);
+        return await ask(true);
       } catch (error) {
+        if (isUnmet(error, object)) return await ask(false);
+        if (route === null) throw error;
         const region = error instanceof S3Failure ? error.bucketRegion : null;
         if (!isFollowing || region === null || region === route.region) throw error;
         if (regions.get(object.bucket) !== region) routes.delete(object.bucket);
@@ -227,13 +251,13 @@ async function getDirectly(
   options: ObjectGetterOptions,
   route: Route,
   clockOffsetMs: number,
-  object: SourceObject,
-  start: number,
-  end: number,
-  signal: AbortSignal,
+  versions: Versions,
+  question: Question,
 ): Promise<GetAnswer> {
+  const { object, start, end, signal } = question;
   const isWhole = start === 0 && end === object.size;
-  const headers: Record<string, string> = { ...route.headers, 'if-match': object.etag };
+  const condition = question.isConditional ? preconditionOf(object.etag) : {};
+  const headers: Record<string, string> = { ...route.headers, ...condition };
   if (isWhole) headers['x-amz-checksum-mode'] = 'ENABLED';
   else headers.range = `bytes=${start}-${end - 1}`;
   if (options.requesterPays) headers['x-amz-request-payer'] = 'requester';
@@ -253,7 +277,7 @@ async function getDirectly(
     throw await readFailure(answer.status, answer.headers, body, options.clock);
   }
   try {
-    checkAnswer(object, start, end, answer.status, (name) => answer.headers[name]);
+    checkAnswer(question, versions, answer.status, (name) => answer.headers[name]);
   } catch (error) {
     body.discard();
     throw error;
@@ -264,27 +288,30 @@ async function getDirectly(
 async function getThroughSdk(
   client: S3Client,
   options: ObjectGetterOptions,
-  object: SourceObject,
-  start: number,
-  end: number,
-  signal: AbortSignal,
+  versions: Versions,
+  question: Question,
 ): Promise<GetAnswer> {
+  const { object, start, end, signal } = question;
   const isWhole = start === 0 && end === object.size;
+  const condition = question.isConditional ? preconditionOf(object.etag) : {};
+  const unmodifiedSince = condition['if-unmodified-since'];
   try {
     const command = new GetObjectCommand({
       Bucket: object.bucket,
       Key: object.key,
-      IfMatch: object.etag,
+      ...(condition['if-match'] && { IfMatch: condition['if-match'] }),
+      ...(unmodifiedSince && { IfUnmodifiedSince: new Date(unmodifiedSince) }),
       ...(isWhole ? {} : { Range: `bytes=${start}-${end - 1}` }),
       ...(options.requesterPays ? { RequestPayer: 'requester' as const } : {}),
     });
     const output = await client.send(command, { abortSignal: signal });
     const named: Record<string, string | undefined> = {
       etag: output.ETag,
+      'last-modified': output.LastModified?.toUTCString(),
       'content-range': output.ContentRange,
       'content-length': output.ContentLength?.toString(),
     };
-    checkAnswer(object, start, end, output.ContentRange === undefined ? 200 : 206, (name) => named[name]);
+    checkAnswer(question, versions, output.ContentRange === undefined ? 200 : 206, (name) => named[name]);
     return { body: bodyOf(output.Body as Readable), crc32: null };
   } catch (error) {
     throw failureOf(error);

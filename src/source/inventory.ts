@@ -15,9 +15,10 @@ import { Readable } from 'node:stream';
 import zlib from 'node:zlib';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { isSameEtag, preconditionOf } from '../aws/etag.ts';
 import { MillraceError } from '../errors.ts';
 import { decompress } from './decompress.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, S3Failure } from './failure.ts';
 import { decodeListedKey } from './list-page.ts';
 import type { SourceObject } from './object.ts';
 import { openOrc } from './orc.ts';
@@ -214,15 +215,19 @@ class Reports {
 
   async #get(location: S3Location, etag?: string, range?: string): Promise<{ body: Readable; etag: string }> {
     const { signal, requesterPays } = this.#options;
+    const ifMatch = preconditionOf(etag ?? '')['if-match'];
     const command = new GetObjectCommand({
       Bucket: location.bucket,
       Key: location.key,
       ...(requesterPays && { RequestPayer: 'requester' as const }),
-      ...(etag !== undefined && { IfMatch: etag }),
+      ...(ifMatch !== undefined && { IfMatch: ifMatch }),
       ...(range !== undefined && { Range: range }),
     });
     const output = await this.#s3.send(command, signal === undefined ? {} : { abortSignal: signal });
-    return { body: output.Body as Readable, etag: output.ETag ?? '' };
+    const found = output.ETag ?? '';
+    if (etag !== undefined && !isSameEtag(etag, found))
+      throw new S3Failure('changed', `its ETag was ${etag} and is ${found}`);
+    return { body: output.Body as Readable, etag: found };
   }
 
   async #retrying<T>(location: S3Location, work: () => Promise<T>): Promise<T> {

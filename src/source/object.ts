@@ -3,12 +3,16 @@
  * Owns  the nouns of this folder that travel: SourceObject, Format, Segment. Does nothing but name them.
  */
 
-/** One object to carry. `etag` keeps its quotes, as S3 gives it and as If-Match wants it back. */
+/** One object to carry. */
 export interface SourceObject {
   readonly bucket: string;
   /** Decoded; any character, 1 to 1,024 UTF-8 bytes. */
   readonly key: string;
-  readonly etag: string;
+  /**
+   * As the listing gives it, with or without quotes. '' where it gives none: then the first GET names the version (src/aws/etag.ts), before
+   * anything is known of the object's content. It never changes again.
+   */
+  etag: string;
   /** Stored bytes. At least 1: empty objects never leave the listing. */
   readonly size: number;
   /** Unix milliseconds; 0 where the source does not say (an inventory without LastModifiedDate). */

@@ -106,7 +106,8 @@ class SegmentSink implements ByteSink {
     this.#segment = segment;
     this.#target = target;
     this.#options = options;
-    if (!options.planner.isFormatUnknown(segment)) this.#begin();
+    // Nothing is said of an object before its version has a name.
+    if (!options.planner.isFormatUnknown(segment) && segment.object.etag !== '') this.#begin();
   }
 
   get isBegun(): boolean {
@@ -118,6 +119,7 @@ class SegmentSink implements ByteSink {
   }
 
   write(chunk: Uint8Array): number {
+    if (this.#writer === null && !this.#options.planner.isFormatUnknown(this.#segment)) this.#begin();
     if (this.#writer === null) {
       const head = this.#head === null ? chunk : Buffer.concat([this.#head, chunk]);
       if (head.length < FORMAT_HEAD_BYTES && head.length < this.#segment.object.size) {

@@ -182,6 +182,11 @@ export class World {
     return lettersIn(this.letters);
   }
 
+  /** Those of another file. */
+  lettersAt(path: string): Letter[] {
+    return lettersIn(path);
+  }
+
   /** Every byte that the run left in its folder. */
   filesText(): string {
     const names = readdirSync(this.folder, { recursive: true, withFileTypes: true });

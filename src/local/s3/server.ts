@@ -85,7 +85,7 @@ function listing(
 
 /** The header of an answer, as a fault wants it. */
 function etagHeader(etag: string, fault: S3Fault['kind'] | undefined): { etag?: string } {
-  if (fault === 'no-etag') return {};
+  if (fault === 'no-etag' || fault === 'later') return {};
   return { etag: fault === 'weak-etag' ? `W/${etag}` : etag };
 }
 
@@ -162,6 +162,7 @@ export class FastS3Server {
         'same-page',
         'no-etag',
         'weak-etag',
+        'later',
         ...(request.headers['x-amz-request-payer'] === 'requester' ? [] : (['not-paid'] as const)),
       ],
       { operation, target: key },
@@ -219,7 +220,7 @@ export class FastS3Server {
       'content-type': 'application/octet-stream',
       'content-length': to - from,
       'accept-ranges': 'bytes',
-      'last-modified': object.modifiedAt.toUTCString(),
+      'last-modified': (fault?.kind === 'later' ? new Date() : object.modifiedAt).toUTCString(),
       ...etagHeader(etag, fault?.kind),
       ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${object.sizeBytes}` }),
       ...(object.isRestored ? { 'x-amz-restore': RESTORED } : {}),
