@@ -17,6 +17,7 @@ import { preconditionOf } from '../aws/etag.ts';
 import { type AnswerBody, bodyOf, readWhole } from '../aws/http-body.ts';
 import { type HttpAnswer, HttpClient, type Origin } from '../aws/http-client.ts';
 import { Sha256 } from '../aws/sha256.ts';
+import { EtagForms } from './etag-forms.ts';
 import { failureOf, isRedirect, kindOf, S3Failure, withRegion } from './failure.ts';
 import type { SourceObject } from './object.ts';
 import type { Clock } from './retry.ts';
@@ -102,12 +103,6 @@ function checkAnswer(
   }
 }
 
-/** Some stores refuse If-Match where they hold the ETag in another form. What they answer without it says more. */
-function isUnmet(error: unknown, { etag }: SourceObject): boolean {
-  const isRefused = error instanceof S3Failure && error.status === 412;
-  return isRefused && Object.keys(preconditionOf(etag)).length > 0;
-}
-
 function crc32Of(header: (name: string) => string | undefined): string | null {
   return header('x-amz-checksum-type') === 'FULL_OBJECT' ? (header('x-amz-checksum-crc32') ?? null) : null;
 }
@@ -134,6 +129,7 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
   const isFollowing = client.config.followRegionRedirects;
   let clockOffsetMs = 0;
   const versions = new Versions(options.onUnversioned ?? (() => {}));
+  const forms = new EtagForms(client, options.requesterPays ?? false);
   const routeOf = (bucket: string): Promise<Route | null> => {
     let route = routes.get(bucket);
     if (route === undefined) {
@@ -156,7 +152,7 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
       try {
         return await ask(true);
       } catch (error) {
-        if (isUnmet(error, object)) return await ask(false);
+        if (await forms.isMisread(error, object, signal)) return await ask(false);
         if (route === null) throw error;
         const region = error instanceof S3Failure ? error.bucketRegion : null;
         if (!isFollowing || region === null || region === route.region) throw error;

@@ -10,7 +10,7 @@ import type { FaultWhen, Rule } from '../kinesis/faults.ts';
  * Refusals name the error they give. `truncate` cuts the connection after `afterBytes` of the body, `stall` goes silent there, `slow` sends
  * `bytesPerSecond`, `changed-etag` answers as if the object had been replaced, `later` does so where there are no ETags, `reset` cuts before the answer. Of a listing `empty-page` sends no
  * body, `cut-page` half of it, `no-token` says that more follows and not where, `same-page` begins again whatever token it gets. Of every answer
- * `no-etag` leaves the ETag out, and `weak-etag` marks it as weak. `not-paid` refuses requests that do not say that
+ * `no-etag` leaves the ETag out, `weak-etag` marks it as weak, and `strict-weak` refuses If-Match for that. `not-paid` refuses requests that do not say that
  * the requester pays.
  */
 export interface S3Fault
@@ -34,6 +34,7 @@ export interface S3Fault
       | 'weak-etag'
       | 'not-paid'
       | 'later'
+      | 'strict-weak'
     >,
     FaultWhen {
   /** For `truncate` and `stall`. Default 0. */

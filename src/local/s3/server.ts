@@ -86,7 +86,7 @@ function listing(
 /** The header of an answer, as a fault wants it. */
 function etagHeader(etag: string, fault: S3Fault['kind'] | undefined): { etag?: string } {
   if (fault === 'no-etag' || fault === 'later') return {};
-  return { etag: fault === 'weak-etag' ? `W/${etag}` : etag };
+  return { etag: fault === 'weak-etag' || fault === 'strict-weak' ? `W/${etag}` : etag };
 }
 
 export class FastS3Server {
@@ -163,6 +163,7 @@ export class FastS3Server {
         'no-etag',
         'weak-etag',
         'later',
+        'strict-weak',
         ...(request.headers['x-amz-request-payer'] === 'requester' ? [] : (['not-paid'] as const)),
       ],
       { operation, target: key },
@@ -206,7 +207,8 @@ export class FastS3Server {
     const isWanted = (header: string) =>
       header === '*' ||
       header.split(',').some((tag) => tag.trim().replaceAll('"', '') === etag.replaceAll('"', ''));
-    if (wanted !== undefined && !isWanted(wanted)) throw refusal('precondition-failed');
+    const isRefused = wanted !== undefined && (!isWanted(wanted) || fault?.kind === 'strict-weak');
+    if (isRefused) throw refusal('precondition-failed');
     if (headers['if-none-match'] !== undefined && isWanted(headers['if-none-match'])) {
       response.writeHead(304, { etag });
       response.end();
