@@ -223,7 +223,6 @@ class Run {
       onMessage: (message) => this.#takeRejected(message),
       onFailure: (error) => this.#end(error),
       onListed: () => this.#takeListed(),
-      onNotice: (text) => this.#hooks.onNotice?.(text),
     });
   }
 

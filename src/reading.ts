@@ -50,7 +50,7 @@ export interface ReadingOptions {
   /** The listing is complete. */
   readonly onListed: () => void;
   /** Something that the user should know, one line. */
-  readonly onNotice: (text: string) => void;
+  readonly onNotice?: (text: string) => void;
 }
 
 const UNVERSIONED_NOTICE =
@@ -74,7 +74,7 @@ export class Reading {
     this.#given = given;
     const { setup, options, s3 } = given;
     const requesterPays = options.requestPayer;
-    const onUnversioned = () => given.onNotice(UNVERSIONED_NOTICE);
+    const onUnversioned = () => given.onNotice?.(UNVERSIONED_NOTICE);
     this.#getter = createObjectGetter(s3, { requesterPays, clock: systemClock, onUnversioned });
     const asking = { retry: RETRY_POLICY_DEFAULT, clock: systemClock, signal: this.#abort.signal };
     this.#heads = new Heads(s3, { requesterPays, ...asking });

@@ -159,7 +159,7 @@ class Scan {
       onMessage: (message) => this.#take(message),
       onFailure: (error: MillraceError) => this.#failed.reject(error),
       onListed: () => {},
-      onNotice: given.onNotice ?? (() => {}),
+      ...(given.onNotice && { onNotice: given.onNotice }),
     });
   }
 
