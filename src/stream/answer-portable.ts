@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type CborValue, decodeCbor } from '../aws/cbor.ts';
+import { MillraceError } from '../errors.ts';
 import { KPL } from '../limits.ts';
 import { deaggregate, type SubRecord } from '../publish/kpl.ts';
 import { FRAME, FRAME_FLAG, FRAME_KIND, frameBytes } from '../ring/layout.ts';
@@ -153,18 +154,33 @@ export class PortableAnswer implements Answer {
 }
 
 function entryOf(record: Record<string, CborValue>, isCbor: boolean): Entry {
-  const data = record.Data;
   const arrival = Number(record.ApproximateArrivalTimestamp ?? 0);
   if (typeof record.SequenceNumber !== 'string') {
     throw new RangeError('Cannot read the answer to GetRecords: a record is malformed');
   }
   return {
     key: Buffer.from(String(record.PartitionKey ?? '')),
-    data: data instanceof Uint8Array ? data : Buffer.from(String(data ?? ''), 'base64'),
+    data: bytesOf(record.Data ?? '', isCbor),
     sequenceNumber: record.SequenceNumber,
     // Milliseconds in CBOR, seconds in JSON.
     arrivalMs: isCbor ? arrival : Math.round(arrival * 1000),
   };
+}
+
+/** Bytes, or base64 text: in JSON always, in CBOR as kinesis-local writes them. Nothing else is taken for data. */
+function bytesOf(data: CborValue, isCbor: boolean): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (typeof data === 'string') {
+    const bytes = Buffer.from(data, 'base64');
+    // Node passes over what is no base64; whoever wrote that meant something else.
+    const digitCount = data.length - (data.endsWith('==') ? 2 : Number(data.endsWith('=')));
+    if (digitCount % 4 !== 1 && bytes.length === Math.floor((digitCount * 3) / 4)) return bytes;
+  }
+  const reason = "Cannot read the answer to GetRecords: a record's data is not base64";
+  // In JSON it will not be any better.
+  if (isCbor) throw new RangeError(reason);
+  const advice = 'kinesalite answers so where records were put as CBOR: put them with --wire json';
+  throw new MillraceError('MILLRACE_STREAM', `${reason}; ${advice}`);
 }
 
 function isInside(hash: bigint, range: HashRange): boolean {

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
 import { differences, linesOf } from '../commands/fixture.ts';
-import { startKinesisLocal, startVersitygw } from './installed.ts';
+import { startKinesalite, startKinesisLocal, startMoto, startVersitygw } from './installed.ts';
 import { Job } from './job.ts';
 import type { Service } from './service.ts';
 import { describeServices } from './suite.ts';
@@ -26,7 +26,12 @@ describeServices('a backfill from versitygw', () => {
   });
   afterAll(() => s3?.close());
 
-  describe.each([{ name: 'kinesis-local', start: startKinesisLocal }])('to $name', ({ name, start }) => {
+  describe.each([
+    { name: 'moto', start: startMoto, wire: 'cbor' },
+    { name: 'kinesis-local', start: startKinesisLocal, wire: 'cbor' },
+    // It takes CBOR and keeps bytes as JavaScript objects: see its own test below.
+    { name: 'kinesalite', start: startKinesalite, wire: 'json' },
+  ])('to $name', ({ name, start, wire }) => {
     let kinesis: Service;
     beforeAll(async () => {
       kinesis = await start();
@@ -43,7 +48,7 @@ describeServices('a backfill from versitygw', () => {
 
     it('delivers every line unaltered, under its key, and verify says so', async () => {
       const job = await openJob('whole');
-      const ran = await job.backfill(`${name}/whole/`, ['--partition-key', '/u']);
+      const ran = await job.backfill(`${name}/whole/`, ['--partition-key', '/u', '--wire', wire]);
       expect(ran, ran.stderr).toMatchObject({
         ...{ exitCode: 0, report: { status: 'delivered', records: { delivered: OBJECT_COUNT * 250 } } },
       });
@@ -68,12 +73,12 @@ describeServices('a backfill from versitygw', () => {
     it('goes on where an interrupted run was, and sends nothing twice', async () => {
       const job = await openJob('resumed');
       const hasProgress = () => existsSync(job.journal) && statSync(job.journal).size > 2_000;
-      const flags = ['--rate', '400/s'];
-      const first = await job.backfill(`${name}/resumed/`, flags, {
+      const flags = ['--wire', wire];
+      const first = await job.backfill(`${name}/resumed/`, [...flags, '--rate', '400/s'], {
         interrupt: { when: hasProgress, signals: ['SIGTERM'] },
       });
       expect(first, first.stderr).toMatchObject({ exitCode: 143, report: { status: 'interrupted' } });
-      const second = await job.backfill(`${name}/resumed/`);
+      const second = await job.backfill(`${name}/resumed/`, flags);
       expect(second, second.stderr).toMatchObject({ exitCode: 0, report: { resumed: true } });
       expect(second.report.records.deliveredBefore).toBe(first.report.records.delivered);
       const records = await job.records();
@@ -89,5 +94,18 @@ describeServices('a backfill from versitygw', () => {
         report: { status: 'match', duplicated: 0 },
       });
     });
+  });
+
+  it('to kinesalite in CBOR is not called a match: it keeps bytes as JavaScript objects, and verify says what to do', async () => {
+    const kinesis = await startKinesalite();
+    onTestFinished(() => kinesis.close());
+    const endpoints = { s3Endpoint: s3.endpoint, kinesisEndpoint: kinesis.endpoint };
+    const job = await Job.open({ ...endpoints, bucket: BUCKET, stream: 'objects', shardCount: 1 });
+    onTestFinished(() => job.close());
+    await job.put('objects/part.jsonl', bodies[0]!);
+    expect((await job.backfill('objects/')).exitCode).toBe(0);
+    const verified = await job.verify();
+    expect(verified).toMatchObject({ exitCode: 2, report: { status: 'failed' } });
+    expect(verified.report.error).toContain('--wire json');
   });
 });

@@ -111,7 +111,8 @@ export class Job {
       for (let ShardIterator = first.ShardIterator; ShardIterator !== undefined; ) {
         const page = await this.#kinesis.send(new GetRecordsCommand({ ShardIterator }));
         for (const { PartitionKey, Data } of page.Records ?? []) {
-          const data = Buffer.from(Data!).toString('latin1');
+          if (!(Data instanceof Uint8Array)) throw new Error('The SDK gives data that are no bytes');
+          const data = Buffer.from(Data).toString('latin1');
           held.push({ shardId: ShardId!, partitionKey: PartitionKey!, data });
         }
         ShardIterator = page.Records?.length ? page.NextShardIterator : undefined;

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeCbor } from '../../src/aws/cbor.ts';
+import { MillraceError } from '../../src/errors.ts';
 import { loadAddon } from '../../src/native/load.ts';
 import { Aggregate } from '../../src/publish/kpl.ts';
 import { PARTS } from '../../src/stream/answer.ts';
@@ -271,4 +272,21 @@ itNative('falls back to the portable reader for data in base64, as kinesis-local
   expect(readAll(createAnswer('cbor', 'native'), body).records).toEqual([
     { id: '4951/0', key: 'key-1', data: 'one', arrivalMs: 7, parts: 0, hash: '0' },
   ]);
+});
+
+/** As kinesalite keeps what was put as CBOR, and gives it to everybody. */
+const KEPT_AS_OBJECT = { type: 'Buffer', data: [111, 110, 101] };
+
+it.each([
+  { name: 'a JavaScript object', data: KEPT_AS_OBJECT },
+  { name: 'a number', data: 7 },
+  { name: 'text that is no base64', data: 'b25l!' },
+  { name: 'base64 that was cut', data: 'b25lb' },
+])('takes no data for bytes that are not: $name is an error, in JSON the last one', ({ data }) => {
+  const answer = { Records: [{ SequenceNumber: '4951', PartitionKey: 'key-1', Data: data }] };
+  const inCbor = () => readAll(createAnswer('cbor', 'native'), encodeCbor(answer));
+  expect(inCbor).toThrow(RangeError);
+  const inJson = () => readAll(new PortableAnswer('json'), Buffer.from(JSON.stringify(answer)));
+  expect(inJson).toThrow(MillraceError);
+  expect(inJson).toThrow(/data is not base64.*--wire json/);
 });
