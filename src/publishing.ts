@@ -23,7 +23,7 @@ import {
   type PublishTask,
 } from './publish/setup.ts';
 import { cutOwnedRanges, packStarts } from './publish/shard-map.ts';
-import { createStats } from './publish/stats.ts';
+import { createStats, STAT, sumStat } from './publish/stats.ts';
 import { scannerReason } from './scan/open.ts';
 import { confirmStream, type StreamWatchOptions, watchStream } from './stream-watch.ts';
 
@@ -55,6 +55,7 @@ export class Publishing {
   readonly stats: SharedArrayBuffer;
   readonly #given: PublishingOptions;
   readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
+  #againBefore = { ambiguous: 0, resent: 0 };
   readonly #abandoned: readonly PromiseWithResolvers<void>[];
   readonly #closing = new AbortController();
 
@@ -118,6 +119,15 @@ export class Publishing {
         ? 'deliver everything to the new one with --restart'
         : 'send all letters again';
     return { client, stream, advice, signal: this.#closing.signal };
+  }
+
+  /** Records that were sent again since the last call; null where there were none. */
+  takeAgain(): { ambiguous: number; resent: number } | null {
+    const now = { ambiguous: sumStat(this.stats, STAT.AMBIGUOUS), resent: sumStat(this.stats, STAT.RESENT) };
+    const before = this.#againBefore;
+    this.#againBefore = now;
+    const again = { ambiguous: now.ambiguous - before.ambiguous, resent: now.resent - before.resent };
+    return again.ambiguous + again.resent > 0 ? again : null;
   }
 
   /** `run` no longer waits for this publisher. Its thread ends with `close`. */

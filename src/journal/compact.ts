@@ -18,6 +18,8 @@ import { addTally, tally } from './tally.ts';
 const SETTLED_LINE_BYTES = 430;
 const RANGE_LINE_BYTES = 330;
 const WRITE_BYTES = 1 << 20;
+/** Kinds of which a sum stands at the end of the new file, or in the object's last line. */
+const SUMMED: ReadonlySet<JournalEntry['kind']> = new Set(['object', 'segment', 'progress', 'again']);
 
 /** Whether at least half of the file would go. */
 export function isWorthCompacting(state: JournalState, fileBytes: number, bytesMin: number): boolean {
@@ -96,7 +98,7 @@ async function rewrite(
     const whole = sum === undefined ? undefined : tally(sum);
     follow.apply(entry, atMs);
     if (entry.kind === 'object') open.set(entry.id, entry);
-    if (entry.kind === 'segment' || entry.kind === 'progress' || entry.kind === 'object') return;
+    if (SUMMED.has(entry.kind)) return;
     if (entry.kind !== 'object-done' || entry.id === undefined) return emit(entry, atMs);
     const { bucket, key, etag, size } = open.get(entry.id)!;
     open.delete(entry.id);
@@ -112,6 +114,8 @@ async function rewrite(
     );
   });
   for (const object of state.partials) emitPartial(object, state.updatedAtMs, emit);
+  const { ambiguous, resent } = state.again;
+  if (ambiguous + resent > 0) emit({ kind: 'again', ambiguous, resent }, state.updatedAtMs);
   await flush();
   return { fileBytes, state: fresh };
 }

@@ -90,6 +90,14 @@ export interface ObjectDoneEntry {
   readonly tally?: Tally;
   readonly failed?: string;
 }
+/** Since the last such line so many records were sent again that may be on the stream already. */
+export interface AgainEntry {
+  readonly kind: 'again';
+  /** In requests that ended without an answer. */
+  readonly ambiguous: number;
+  /** In aggregates that a reshard led to a shard whose range does not hold all of them. */
+  readonly resent: number;
+}
 /** A process closed the journal in good order. */
 export interface EndEntry {
   readonly kind: 'end';
@@ -107,6 +115,7 @@ export type JournalEntry =
   | SegmentEntry
   | ProgressEntry
   | ObjectDoneEntry
+  | AgainEntry
   | EndEntry;
 
 /** One line, with its newline. @param from See the head of this file. */
@@ -194,6 +203,7 @@ const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
       failed: optional(isText),
     },
   ],
+  ['again', { ambiguous: isCount, resent: isCount }],
   ['end', { status: isText, complete: isBool }],
 ]);
 

@@ -62,6 +62,8 @@ export class JournalState {
   /** Shard id to the last sequence number before the run, null for a shard without records then. */
   readonly positions = new Map<string, { sequenceNumber: string | null; atMs: number }>();
   listed: { objects: number; bytes: number; complete: boolean } | null = null;
+  /** Records that all processes of the run sent again though they may have been on the stream. */
+  readonly again = { ambiguous: 0, resent: 0 };
   /** Processes that have opened the journal. */
   processes = 0;
   pid: number | null = null;
@@ -164,6 +166,10 @@ export class JournalState {
         break;
       case 'object-done':
         this.#settle(entry);
+        break;
+      case 'again':
+        this.again.ambiguous += entry.ambiguous;
+        this.again.resent += entry.resent;
         break;
       case 'end':
         this.ended = { status: entry.status, complete: entry.complete };

@@ -16,8 +16,6 @@ export interface Tally {
   records: number;
   /** Data plus key bytes of those records. */
   bytes: number;
-  /** Records of requests that ended without an answer and were sent again: at most so many duplicates. */
-  ambiguous: number;
   /** Sums modulo 2^64 of the two halves of the records' digests; see src/verify/digest.ts. */
   sumA: bigint;
   sumB: bigint;
@@ -25,11 +23,11 @@ export interface Tally {
   codes: Record<string, number>;
 }
 
-const COUNTS = ['lines', 'blank', 'rejected', 'records', 'bytes', 'ambiguous'] as const;
+const COUNTS = ['lines', 'blank', 'rejected', 'records', 'bytes'] as const;
 
 /** A tally of nothing, with the given fields set. */
 export function tally(part: Partial<Tally> = {}): Tally {
-  const zero = { lines: 0, blank: 0, rejected: 0, records: 0, bytes: 0, ambiguous: 0, sumA: 0n, sumB: 0n };
+  const zero = { lines: 0, blank: 0, rejected: 0, records: 0, bytes: 0, sumA: 0n, sumB: 0n };
   return { ...zero, ...part, codes: { ...part.codes } };
 }
 

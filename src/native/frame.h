@@ -32,6 +32,7 @@ constexpr uint8_t KIND_BEGIN = 3;
 constexpr uint8_t KIND_END = 4;
 
 constexpr uint8_t FLAG_EXPLICIT_HASH_KEY = 1;
+constexpr uint8_t FLAG_DROPPED = 2;
 
 /** The header of a frame, byte for byte as it lies in memory. */
 struct FrameHeader {

@@ -2,6 +2,7 @@
 // The portable twin is src/stream/answer-portable.ts. The answer comes from the network and is not trusted; what this file
 // cannot read (chunked strings) it refuses, and the twin is asked.
 #include <cstring>
+#include <vector>
 
 #include "addon.h"
 #include "aggregate-reader.h"
@@ -109,11 +110,11 @@ struct FrameWriter {
   size_t used = 0;
   size_t needBytes = 0;
 
-  uint8_t* write(const Slice& key, const Slice& data, uint32_t ordinal, uint64_t part, uint8_t flags, const HashKey& hash) {
+  bool write(const Slice& key, const Slice& data, uint32_t ordinal, uint64_t part, uint8_t flags, const HashKey& hash) {
     const uint64_t bytes = (uint64_t(FRAME_HEADER_BYTES) + key.length + data.length + 7) & ~uint64_t(7);
     if (bytes > capacity - used) {
       needBytes = bytes;
-      return nullptr;
+      return false;
     }
     uint8_t* frame = out + used;
     const FrameHeader header = {uint32_t(bytes), KIND_RECORD, flags, uint16_t(key.length), uint32_t(data.length), ordinal,
@@ -122,40 +123,37 @@ struct FrameWriter {
     std::memcpy(frame + FRAME_HEADER_BYTES, key.bytes, key.length);
     std::memcpy(frame + FRAME_HEADER_BYTES + key.length, data.bytes, data.length);
     used += bytes;
-    return frame;
+    return true;
   }
 };
 
-constexpr size_t HASH_BATCH = 32;
+/** Hash keys of an aggregate's parts, for those without an explicit one the MD5 of the partition key; keeps its memory between uses. */
+struct PartHashes {
+  std::vector<HashKey> keys;
+  std::vector<Md5Job> jobs;
 
-/** Gives the frames of sub-records without an explicit hash key the MD5 of their partition key, many at a time. */
-struct KeyHasher {
-  const uint64_t* range;
-  uint32_t outsideCount = 0;
-  Md5Job jobs[HASH_BATCH];
-  uint8_t* frames[HASH_BATCH];
-  size_t used = 0;
-
-  void check(const HashKey& hash) {
-    if (hash < HashKey{range[0], range[1]} || HashKey{range[2], range[3]} < hash) outsideCount += 1;
-  }
-  void add(uint8_t* frame, size_t keyBytes) {
-    jobs[used] = {frame + FRAME_HEADER_BYTES, keyBytes, frame + FRAME_HASH_HIGH};
-    frames[used++] = frame;
-    if (used == HASH_BATCH) flush();
-  }
-  void flush() {
-    if (used > 0) md5Many(jobs, used);
-    for (size_t i = 0; i < used; i++) {
-      HashKey hash;
-      std::memcpy(&hash, frames[i] + FRAME_HASH_HIGH, 16);
-      hash = {__builtin_bswap64(hash.high), __builtin_bswap64(hash.low)};
-      std::memcpy(frames[i] + FRAME_HASH_HIGH, &hash, 16);
-      check(hash);
+  /** @param range First and last hash key of the shard, two u64 each. @returns Whether all parts lie in it. */
+  bool fill(const AggregateReader& aggregate, const uint64_t* range) {
+    keys.assign(aggregate.count(), {});
+    jobs.clear();
+    for (size_t i = 0; i < keys.size(); i++) {
+      const SubRecord part = aggregate.at(i);
+      if (part.hasExplicitHashKey) keys[i] = fromDecimal(part.explicitHashKey);
+      else jobs.push_back({part.key.bytes, part.key.length, reinterpret_cast<uint8_t*>(&keys[i])});
     }
-    used = 0;
+    md5Many(jobs.data(), jobs.size());
+    for (const Md5Job& job : jobs) {
+      HashKey hash;
+      std::memcpy(&hash, job.digest, 16);
+      hash = {__builtin_bswap64(hash.high), __builtin_bswap64(hash.low)};
+      std::memcpy(job.digest, &hash, 16);
+    }
+    for (const HashKey& key : keys)
+      if (key < HashKey{range[0], range[1]} || HashKey{range[2], range[3]} < key) return false;
+    return true;
   }
 };
+static_assert(sizeof(HashKey) == 16, "a hash key is what MD5 writes");
 
 /** Entries that are read ahead, so that their checksums are computed side by side; and bytes of them, for they may be read again. */
 constexpr size_t AHEAD_ENTRIES = 16;
@@ -166,8 +164,11 @@ struct Decoder {
   uint32_t* cursor;
   FrameWriter writer;
   double* index;
-  KeyHasher hasher;
+  /** Null: hash keys are neither computed nor checked. */
+  const uint64_t* range;
   AggregateReader aggregate;
+  PartHashes hashes;
+  uint32_t outsideCount = 0;
 
   /** @returns False when the answer is malformed. */
   bool run() {
@@ -187,17 +188,13 @@ struct Decoder {
       if (jobCount > 0) md5Many(jobs, jobCount);
       for (size_t i = 0; i < count; i++) {
         cursor[AT] = uint32_t(entries[i].from - answer.data);
-        if (!emit(entries[i])) {
-          hasher.flush();
-          return true;
-        }
+        if (!emit(entries[i])) return true;
         cursor[AT] = uint32_t((i + 1 < count ? entries[i + 1].from : reader.position()) - answer.data);
         cursor[LEFT] -= 1;
         cursor[SUB] = 0;
         cursor[ORDINAL] += 1;
       }
     }
-    hasher.flush();
     return true;
   }
 
@@ -220,19 +217,20 @@ struct Decoder {
         return emitParts();
       }
     }
-    return writer.write({entry.key.bytes, entry.key.length}, data, cursor[ORDINAL], 0, 0, {}) != nullptr;
+    return writer.write({entry.key.bytes, entry.key.length}, data, cursor[ORDINAL], 0, 0, {});
   }
 
+  /** One part outside the shard's range is the end of them all: the client library drops the aggregate as a whole. */
   bool emitParts() {
+    const bool isDropped = range != nullptr && !hashes.fill(aggregate, range);
     for (; cursor[SUB] < aggregate.count(); cursor[SUB]++) {
       const SubRecord part = aggregate.at(cursor[SUB]);
-      const HashKey hash = part.hasExplicitHashKey ? fromDecimal(part.explicitHashKey) : HashKey{};
-      const uint8_t flags = part.hasExplicitHashKey ? FLAG_EXPLICIT_HASH_KEY : 0;
-      uint8_t* frame = writer.write(part.key, part.data, cursor[ORDINAL], cursor[SUB], flags, hash);
-      if (frame == nullptr) return false;
-      if (hasher.range == nullptr) continue;
-      if (part.hasExplicitHashKey) hasher.check(hash);
-      else hasher.add(frame, part.key.length);
+      HashKey hash;
+      if (range != nullptr) hash = hashes.keys[cursor[SUB]];
+      else if (part.hasExplicitHashKey) hash = fromDecimal(part.explicitHashKey);
+      const uint8_t flags = (part.hasExplicitHashKey ? FLAG_EXPLICIT_HASH_KEY : 0) | (isDropped ? FLAG_DROPPED : 0);
+      if (!writer.write(part.key, part.data, cursor[ORDINAL], cursor[SUB], flags, hash)) return false;
+      if (isDropped) outsideCount += 1;
     }
     return true;
   }
@@ -248,7 +246,7 @@ napi_value outlineGetRecords(napi_env env, napi_callback_info info) {
 /**
  * decodeGetRecords(answer, cursor, out, index, range | null): writes frames from the cursor on, as many as fit, and moves it on.
  * The frame's unit is the record's ordinal in the answer, its lineOffset the sub-record's number. With a range (four u64: first and
- * last hash key) sub-records get their hash keys, and those outside the range are counted in the cursor.
+ * last hash key) sub-records get their hash keys; all of an aggregate that reaches beyond the range are flagged, and counted in the cursor.
  * Returns the bytes written, or -1 when the answer is malformed.
  */
 napi_value decodeGetRecords(napi_env env, napi_callback_info info) {
@@ -256,13 +254,15 @@ napi_value decodeGetRecords(napi_env env, napi_callback_info info) {
   const View<uint8_t> answer = viewOf<uint8_t>(env, args[0]);
   uint32_t* cursor = viewOf<uint32_t>(env, args[1]).data;
   const View<uint8_t> out = viewOf<uint8_t>(env, args[2]);
-  thread_local AggregateReader scratch;
+  thread_local AggregateReader aggregate;
+  thread_local PartHashes hashes;
   Decoder decoder{answer, cursor, {out.data, out.length}, viewOf<double>(env, args[3]).data,
-                  {viewOf<uint64_t>(env, args[4]).data}, std::move(scratch)};
+                  viewOf<uint64_t>(env, args[4]).data, std::move(aggregate), std::move(hashes)};
   const bool isOk = decoder.run();
-  scratch = std::move(decoder.aggregate);
+  aggregate = std::move(decoder.aggregate);
+  hashes = std::move(decoder.hashes);
   cursor[NEED_BYTES] = uint32_t(decoder.writer.needBytes);
-  cursor[OUTSIDE] += decoder.hasher.outsideCount;
+  cursor[OUTSIDE] += decoder.outsideCount;
   return numberOf(env, isOk ? double(decoder.writer.used) : -1);
 }
 

@@ -15,7 +15,7 @@ export function formatStatus(status: RunStatus): string {
       'lines',
       `${formatCount(status.lines.read)} read, ${formatCount(status.lines.blank)} blank, ${formatCount(status.lines.rejected)} rejected`,
     ],
-    ['records', `${formatCount(status.records.delivered)} delivered`],
+    ['records', recordsOf(status)],
     ['bytes', `${formatBytes(bytes.settled)} settled, ${formatBytes(bytes.published)} published`],
     ['dead letters', formatCount(status.deadLetters)],
   ];
@@ -28,4 +28,13 @@ export function formatStatus(status: RunStatus): string {
     `Run ${status.run}: ${status.state}${who}`,
     ...rows.map(([name, value]) => `  ${name.padEnd(13)}${value}`),
   ].join('\n');
+}
+
+function recordsOf({ records }: RunStatus): string {
+  const again = [
+    [records.ambiguous, 'ambiguous'],
+    [records.resent, 'resent'],
+  ] as const;
+  const rest = again.filter(([count]) => count > 0).map(([count, name]) => `${formatCount(count)} ${name}`);
+  return [`${formatCount(records.delivered)} delivered`, ...rest].join(', ');
 }

@@ -40,7 +40,7 @@ export interface RunStatus {
     readonly rejected: number;
     readonly rejectedByCode: Record<string, number>;
   };
-  readonly records: { readonly delivered: number; readonly ambiguous: number };
+  readonly records: { readonly delivered: number; readonly ambiguous: number; readonly resent: number };
   readonly bytes: { readonly listed: number | null; readonly settled: number; readonly published: number };
   readonly deadLetters: number;
   /** Per second over the last minute of the last process. */
@@ -176,7 +176,7 @@ function describe(
       rejected: tally.rejected,
       rejectedByCode: { ...tally.codes },
     },
-    records: { delivered: tally.records, ambiguous: tally.ambiguous },
+    records: { delivered: tally.records, ...state.again },
     bytes: { listed: state.listed?.bytes ?? null, settled: objectBytesDone, published: tally.bytes },
     deadLetters: tally.rejected,
     rate,

@@ -57,8 +57,11 @@ export const FRAME = {
 /** RECORD: a record. PAD: skip to the start of the data area. BEGIN, END: the first and last frame of a task, in order mode. */
 export const FRAME_KIND = { RECORD: 1, PAD: 2, BEGIN: 3, END: 4 } as const;
 
-/** EXPLICIT_HASH_KEY: the hash key came with the record and must be sent along with it. */
-export const FRAME_FLAG = { EXPLICIT_HASH_KEY: 1 } as const;
+/**
+ * EXPLICIT_HASH_KEY: the hash key came with the record and must be sent along with it. DROPPED: read from a stream, in an aggregate
+ * that the Kinesis Client Library drops, because not all of its hash keys are its shard's.
+ */
+export const FRAME_FLAG = { EXPLICIT_HASH_KEY: 1, DROPPED: 2 } as const;
 
 /** Size of a frame with its header and padding. */
 export function frameBytes(keyBytes: number, dataBytes: number): number {

@@ -49,6 +49,8 @@ export class PortableAnswer implements Answer {
   /** The aggregate that is being written, and how many of its sub-records are. */
   #open: SubRecord[] | null = null;
   #sub = 0;
+  /** Whether a part of the open aggregate is outside the range, which is the end of them all. */
+  #isDropped = false;
   #out = new Uint8Array(RUN_BYTES);
   #used = 0;
   outsideCount = 0;
@@ -97,6 +99,9 @@ export class PortableAnswer implements Answer {
     }
     this.#parts.push(parts);
     this.#sub = 0;
+    const range = this.#range;
+    this.#isDropped =
+      open !== null && range !== null && !open.every((part) => isInside(hashKeyOf(part), range));
     this.#open = open ?? [{ partitionKey: '', explicitHashKey: null, data: entry.data }];
   }
 
@@ -127,14 +132,17 @@ export class PortableAnswer implements Answer {
     view.setUint32(FRAME.DATA_BYTES, part.data.length, true);
     view.setUint32(FRAME.UNIT, ordinal, true);
     view.setUint32(FRAME.LINE_OFFSET, this.#sub, true);
-    if (isAggregate && part.explicitHashKey !== null)
-      view.setUint8(FRAME.FLAGS, FRAME_FLAG.EXPLICIT_HASH_KEY);
+    const isExplicit = isAggregate && part.explicitHashKey !== null;
+    view.setUint8(
+      FRAME.FLAGS,
+      (isExplicit ? FRAME_FLAG.EXPLICIT_HASH_KEY : 0) | (this.#isDropped ? FRAME_FLAG.DROPPED : 0),
+    );
     if (isAggregate && (this.#range || part.explicitHashKey !== null)) {
       const hash = hashKeyOf(part);
       view.setBigUint64(FRAME.HASH_HIGH, hash >> 64n, true);
       view.setBigUint64(FRAME.HASH_LOW, hash & MASK_64, true);
-      if (this.#range && !isInside(hash, this.#range)) this.outsideCount += 1;
     }
+    if (this.#isDropped) this.outsideCount += 1;
     this.#out.set(key, this.#used + FRAME.HEADER_BYTES);
     this.#out.set(part.data, this.#used + FRAME.HEADER_BYTES + key.length);
     this.#used += bytes;

@@ -32,11 +32,14 @@ export const PARTS = { BAD_CHECKSUM: -1, MALFORMED: -2 } as const;
 export type HashRange = BigUint64Array;
 
 export interface Answer {
-  /** Starts on an answer. @param range Sub-records get their hash keys, and those outside are counted; null: neither. */
+  /**
+   * Starts on an answer. @param range Sub-records get their hash keys, and those of an aggregate that reaches beyond the range are
+   * counted and flagged DROPPED, all of them, as the Kinesis Client Library drops them; null: neither.
+   */
   open(body: Uint8Array, range: HashRange | null): AnswerOutline;
   /** The next run of frames, or null at the end. @throws {Error} When the answer is malformed. */
   next(): Uint8Array | null;
-  /** Sub-records seen so far whose hash key is not the shard's. */
+  /** Sub-records seen so far of aggregates of which at least one hash key is not the shard's. */
   readonly outsideCount: number;
   /** @param ordinal 0-based, of a record that next() has passed. */
   sequenceNumber(ordinal: number): string;

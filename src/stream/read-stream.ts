@@ -51,7 +51,10 @@ export interface ReadStreamOptions {
   readonly wire?: 'cbor' | 'json';
   /** Default: native where it is built. */
   readonly decoder?: 'native' | 'portable';
-  /** Gives parts of aggregates their hash keys and counts those that the shard does not own. Default true. */
+  /**
+   * Gives parts of aggregates their hash keys, and looks for aggregates that reach beyond their shard's range (`StreamRecord.isDropped`,
+   * `onOutsideHashRange`). Default true.
+   */
   readonly checkHashRange?: boolean;
   /** Default 30,000. */
   readonly requestTimeoutMs?: number;
@@ -60,6 +63,7 @@ export interface ReadStreamOptions {
   /** Ends the reader: iteration throws the signal's reason. */
   readonly signal?: AbortSignal;
   readonly onUndecodable?: (record: Undecodable) => void;
+  /** Parts of aggregates that the Kinesis Client Library drops. They are delivered all the same. */
   readonly onOutsideHashRange?: (found: { shardId: string; count: number }) => void;
   readonly onGetRecordsError?: (error: ReadError) => void;
   /** For tests. */

@@ -19,6 +19,8 @@ export interface StreamRecord {
   readonly explicitHashKey: bigint | null;
   /** A copy, the reader's to keep. */
   readonly data: Uint8Array;
+  /** Part of an aggregate of which not every hash key is the shard's: the Kinesis Client Library does not show it to an application. */
+  readonly isDropped: boolean;
   /** Milliseconds since the epoch. */
   readonly arrivalMs: number;
 }
@@ -60,6 +62,16 @@ export class StreamBatch {
     for (let run = this.#answer.next(); run !== null; run = this.#answer.next()) yield run;
   }
 
+  /** The frames of frames() that an application on the Kinesis Client Library is shown: without aggregates that it drops. */
+  *shownFrames(): Generator<Uint8Array, void, undefined> {
+    let droppedCount = this.#answer.outsideCount;
+    for (const run of this.frames()) {
+      const isWhole = this.#answer.outsideCount === droppedCount;
+      droppedCount = this.#answer.outsideCount;
+      yield isWhole ? run : withoutDropped(run);
+    }
+  }
+
   /** The records as objects. Once per batch, this or frames(). */
   *records(): Generator<StreamRecord, void, undefined> {
     for (const run of this.frames()) {
@@ -76,7 +88,8 @@ export class StreamBatch {
     const sequenceNumber = this.#answer.sequenceNumber(ordinal);
     const part =
       this.#answer.parts(ordinal) > 0 ? Number(bytes.readBigUInt64LE(at + FRAME.LINE_OFFSET)) : null;
-    const isExplicit = (bytes.readUInt8(at + FRAME.FLAGS) & FRAME_FLAG.EXPLICIT_HASH_KEY) !== 0;
+    const flags = bytes.readUInt8(at + FRAME.FLAGS);
+    const isExplicit = (flags & FRAME_FLAG.EXPLICIT_HASH_KEY) !== 0;
     const hashHigh = bytes.readBigUInt64LE(at + FRAME.HASH_HIGH);
     return {
       id: `${this.streamName}/${this.shardId}/${sequenceNumber}${part === null ? '' : `/${part}`}`,
@@ -86,6 +99,7 @@ export class StreamBatch {
       partitionKey: bytes.toString('utf8', keyAt, dataAt),
       explicitHashKey: isExplicit ? (hashHigh << 64n) + bytes.readBigUInt64LE(at + FRAME.HASH_LOW) : null,
       data: run.slice(dataAt, dataAt + bytes.readUInt32LE(at + FRAME.DATA_BYTES)),
+      isDropped: (flags & FRAME_FLAG.DROPPED) !== 0,
       arrivalMs: this.#answer.arrivalMs(ordinal),
     };
   }
@@ -95,7 +109,7 @@ export class StreamBatch {
     return this.#answer.sequenceNumber(ordinal);
   }
 
-  /** Parts of aggregates so far whose hash key belongs to another shard: the Kinesis Client Library drops such records. */
+  /** Parts so far of aggregates of which a hash key belongs to another shard: the Kinesis Client Library drops all of such an aggregate. */
   get outsideCount(): number {
     return this.#answer.outsideCount;
   }
@@ -125,4 +139,17 @@ export class StreamBatch {
       yield { shardId: this.shardId, sequenceNumber: this.#answer.sequenceNumber(ordinal), reason };
     }
   }
+}
+
+/** The frames of a run that are not flagged DROPPED, moved together at its start. */
+function withoutDropped(run: Uint8Array): Uint8Array {
+  const view = new DataView(run.buffer, run.byteOffset, run.byteLength);
+  let kept = 0;
+  for (let at = 0, bytes = 0; at < run.byteLength; at += bytes) {
+    bytes = view.getUint32(at + FRAME.FRAME_BYTES, true);
+    if ((view.getUint8(at + FRAME.FLAGS) & FRAME_FLAG.DROPPED) !== 0) continue;
+    run.copyWithin(kept, at, at + bytes);
+    kept += bytes;
+  }
+  return run.subarray(0, kept);
 }

@@ -65,7 +65,7 @@ export async function read(task: ReadTask): Promise<ReadReceipt> {
       onUndecodable: () => (found.undecodable += 1),
     });
     for await (const batch of reader) {
-      for (const frames of batch.frames()) digester.addFrames(frames);
+      for (const frames of batch.shownFrames()) digester.addFrames(frames);
       Atomics.add(progress, 0, batch.partCount);
     }
   } catch (failure) {

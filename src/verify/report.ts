@@ -31,7 +31,7 @@ export interface VerifyReport {
   readonly foreign: number;
   /** Pairs of a missing and a foreign record with one coordinate key: the same line with other data. Counted in both, too. */
   readonly altered: number;
-  /** Parts of KPL aggregates that consumers drop, because their hash key belongs to another shard. */
+  /** Parts of KPL aggregates that the Kinesis Client Library drops, because a hash key belongs to another shard. They count nowhere else. */
   readonly outsideHashRange: number;
   readonly undecodable: number;
   readonly examples: {

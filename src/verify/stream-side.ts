@@ -65,7 +65,6 @@ export function createStreamSide(options: StreamSideOptions): StreamSide {
           ...common,
           client,
           callsInFlight: options.callsInFlight ?? 16,
-          checkHashRange: false,
           signal,
           ...(options.decoder && { decoder: options.decoder }),
         });
@@ -74,7 +73,7 @@ export function createStreamSide(options: StreamSideOptions): StreamSide {
             shardId: batch.shardId,
             sequenceNumber: batch.sequenceNumber(unit),
           });
-          for (const frames of batch.frames()) onFrames(frames, locate);
+          for (const frames of batch.shownFrames()) onFrames(frames, locate);
           records += batch.partCount;
           options.onProgress?.(records);
         }

@@ -98,7 +98,7 @@ function warningsOf({ source, outsideHashRange, undecodable }: Comparison): stri
     warnings.push('There is no record in the source that could be missing on the stream: nothing is proved.');
   if (outsideHashRange > 0) {
     warnings.push(
-      `${outsideHashRange} aggregated records lie on shards that do not own their hash keys: the Kinesis Client Library drops such records.`,
+      `${outsideHashRange} records lie in aggregates that reach beyond their shard's range: the Kinesis Client Library drops them, so they count as not seen.`,
     );
   }
   if (undecodable > 0) {

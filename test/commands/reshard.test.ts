@@ -3,75 +3,11 @@
  * bytes are stored and the shards of the change before have taken records, whatever the clock says.
  */
 import { expect, it } from 'vitest';
-import { STREAM, World } from './fixture.ts';
+import { runCommand, STREAM, World } from './fixture.ts';
 import { breaches, consume, losses, numberedSource } from './key-order.ts';
-
-interface Shard {
-  readonly ShardId: string;
-  readonly HashKeyRange: { readonly StartingHashKey: string; readonly EndingHashKey: string };
-}
-
-/** Open shards by hash range. */
-function openShards(world: World): Shard[] {
-  const { Shards } = world.kinesis.call('ListShards', {
-    StreamName: STREAM,
-    ShardFilter: { Type: 'AT_LATEST' },
-  }) as { Shards: Shard[] };
-  const start = ({ HashKeyRange }: Shard) => BigInt(HashKeyRange.StartingHashKey);
-  return Shards.sort((a, b) => (start(a) < start(b) ? -1 : 1));
-}
-
-function split(world: World): void {
-  const { ShardId, HashKeyRange } = openShards(world)[0]!;
-  const middle = (BigInt(HashKeyRange.StartingHashKey) + BigInt(HashKeyRange.EndingHashKey)) / 2n;
-  world.kinesis.call('SplitShard', {
-    StreamName: STREAM,
-    ShardToSplit: ShardId,
-    NewStartingHashKey: String(middle),
-  });
-}
-
-/** Merges the shards on both sides of the middle, where one publisher's hash keys end and the other's begin. */
-function merge(world: World): void {
-  const middle = 1n << 127n;
-  const shards = openShards(world);
-  const right = shards.findIndex(({ HashKeyRange }) => BigInt(HashKeyRange.StartingHashKey) >= middle);
-  world.kinesis.call('MergeShards', {
-    StreamName: STREAM,
-    ShardToMerge: shards[right - 1]!.ShardId,
-    AdjacentShardToMerge: shards[right]!.ShardId,
-  });
-}
-
-function update(world: World): void {
-  world.kinesis.call('UpdateShardCount', {
-    StreamName: STREAM,
-    TargetShardCount: 6,
-    ScalingType: 'UNIFORM_SCALING',
-  });
-}
+import { changeWhileFlowing, merge, split, update } from './resharding.ts';
 
 const CHANGES = [split, merge, update];
-
-/** Makes the changes one after the other. @returns For each that was made, the shards that it opened; and how to end it. */
-function changeWhileFlowing(world: World, payloadBytes: number) {
-  const opened: string[][] = [];
-  const storedIn = (shardId: string) => world.kinesis.stats().streams[STREAM]!.shards[shardId]!.records;
-  const timer = setInterval(() => {
-    const { bytesStored } = world.kinesis.stats();
-    const isDue = bytesStored >= (payloadBytes * (1 + 2 * opened.length)) / 8;
-    if (opened.length === CHANGES.length || !isDue) return;
-    if (opened.at(-1)?.every((shardId) => storedIn(shardId) === 0)) return;
-    const before = new Set(openShards(world).map(({ ShardId }) => ShardId));
-    CHANGES[opened.length]!(world);
-    opened.push(
-      openShards(world)
-        .map(({ ShardId }) => ShardId)
-        .filter((shardId) => !before.has(shardId)),
-    );
-  }, 2);
-  return { opened, stop: () => clearInterval(timer) };
-}
 
 // They are paced, so they go side by side.
 it.concurrent.for([
@@ -95,7 +31,7 @@ it.concurrent.for([
     world.kinesis.call('UpdateStreamMode', { StreamARN: world.kinesis.streamArn(STREAM), StreamModeDetails });
     // Some records wait for another try whenever the shards change.
     world.kinesis.setFaults([{ kind: 'throttle', probability: 0.03 }], seed);
-    const { opened, stop } = changeWhileFlowing(world, source.payloadBytes);
+    const { opened, stop } = changeWhileFlowing(world, source.payloadBytes, CHANGES);
     onTestFinished(stop);
     const paced = ['--partition-key', '/k', '--segment-size', '64KiB', '--rate', '5000/s'];
     const { report, ended } = await world.report([
@@ -120,5 +56,14 @@ it.concurrent.for([
     expect(seen.droppedCount + repeatCount).toBe(report.records.resent);
     expect(report.requests.strayRecords).toBe(report.records.resent);
     expect(world.kinesis.stats().faultsFired.throttle).toBeGreaterThan(0);
+    const endpoints = [
+      ...['--s3-endpoint-url', world.s3.endpoint],
+      ...['--kinesis-endpoint-url', world.kinesis.endpoint],
+    ];
+    const verified = await runCommand(['verify', '--journal', world.journal, '--json', ...endpoints]);
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      ...{ status: 'match', missing: 0, duplicated: repeatCount, outsideHashRange: seen.droppedCount },
+      streamRecords: { records: source.lineCount + repeatCount },
+    });
   },
 );

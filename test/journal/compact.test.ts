@@ -77,3 +77,14 @@ it.each([
   state.apply({ kind: 'object-done', object: { bucket: 'b', key: 'k', etag: '', size: 1 } }, 0);
   expect(isWorthCompacting(state, bytes, min)).toBe(worth);
 });
+
+it('keeps what was sent again, as one line', async () => {
+  const disk = await longJournal();
+  const journal = await open(disk);
+  for (let n = 0; n < 5; n += 1) journal.append({ kind: 'again', ambiguous: 500, resent: n });
+  await journal.close(null);
+  const compacted = await open(disk, 1);
+  expect(compacted.state.again).toEqual({ ambiguous: 2500, resent: 10 });
+  const text = Buffer.from(disk.content(JOURNAL)!).toString();
+  expect(text.split('"kind":"again"')).toHaveLength(2);
+});

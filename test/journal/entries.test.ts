@@ -10,7 +10,6 @@ const sum = tally({
   rejected: 1,
   records: 3,
   bytes: 99,
-  ambiguous: 2,
   sumA: 2n ** 64n - 1n,
   sumB: 1n,
   codes: { TOO_DEEP: 1 },
@@ -28,6 +27,7 @@ const ENTRIES: JournalEntry[] = [
   { kind: 'progress', id: 0, offset: 9, tally: tally() },
   { kind: 'object-done', id: 0 },
   { kind: 'object-done', object, tally: sum, failed: 'OBJECT_CHANGED' },
+  { kind: 'again', ambiguous: 500, resent: 0 },
   { kind: 'end', status: 'delivered', complete: true },
 ];
 

@@ -9,7 +9,6 @@ const tallies = fc.record({
   rejected: count,
   records: count,
   bytes: count,
-  ambiguous: count,
   sumA: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   sumB: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   codes: fc.dictionary(fc.constantFrom('SCHEMA', 'TOO_DEEP', 'toString'), fc.integer({ min: 1, max: 100 }), {

@@ -26,6 +26,7 @@ describe.skipIf(!addon)('src/native/frame.h (skipped where there is no addon)', 
       FRAME_KIND.BEGIN,
       FRAME_KIND.END,
       FRAME_FLAG.EXPLICIT_HASH_KEY,
+      FRAME_FLAG.DROPPED,
     ]);
   });
 });

@@ -8,7 +8,7 @@ const STATUS: RunStatus = {
   ...{ createdAt: '', startedAt: '', updatedAt: '' },
   objects: { listed: 1200, done: 1000, failed: 2, begun: 3 },
   lines: { read: 5000, blank: 4, rejected: 6, rejectedByCode: { SCHEMA: 6 } },
-  records: { delivered: 4990, ambiguous: 0 },
+  records: { delivered: 4990, ambiguous: 0, resent: 0 },
   bytes: { listed: 2e6, settled: 1.5e6, published: 1.6e6 },
   deadLetters: 6,
   rate: { records: 1000, bytes: 320_000 },
@@ -30,6 +30,11 @@ it('shows all that is known', () => {
     '  rate         1,000 records/s, 320 kB/s',
     '  time to go   1m 30s',
   ]);
+});
+
+it('shows what was sent again', () => {
+  const text = formatStatus({ ...STATUS, records: { delivered: 4990, ambiguous: 1500, resent: 40 } });
+  expect(text).toContain('  records      4,990 delivered, 1,500 ambiguous, 40 resent\n');
 });
 
 it('leaves out what cannot be known', () => {

@@ -55,7 +55,7 @@ describe('the status of a run', () => {
       updatedAt: '2026-01-02T03:04:25.000Z',
       objects: { listed: 2, done: 1, failed: 0, begun: 1 },
       lines: { read: 121, blank: 0, rejected: 11, rejectedByCode: { SCHEMA: 11 } },
-      records: { delivered: 110, ambiguous: 0 },
+      records: { delivered: 110, ambiguous: 0, resent: 0 },
       bytes: { listed: 2000, settled: 1000, published: 1500 },
       deadLetters: 11,
       rate: { records: 5.5, bytes: 75 },
@@ -63,6 +63,20 @@ describe('the status of a run', () => {
       etaMs: Math.round((500 / 75) * 1000), // half of the second object is done already
       tornBytes: 0,
     });
+  });
+
+  it('adds up what all processes sent again, also those that were killed', async () => {
+    const disk = new MemoryDisk();
+    const first = await begin(disk, { ms: T0 });
+    first.append({ kind: 'again', ambiguous: 500, resent: 0 });
+    first.append({ kind: 'again', ambiguous: 20, resent: 3 });
+    await first.commit();
+    const left = disk.after('kill', Math.random);
+    const second = await begin(left, { ms: T0 + 1 });
+    second.append({ kind: 'again', ambiguous: 0, resent: 40 });
+    await second.close({ status: 'delivered', complete: true });
+    const status = await readStatus(JOURNAL, { files: left, holder: nobody });
+    expect(status.records).toEqual({ delivered: 0, ambiguous: 520, resent: 43 });
   });
 
   it('reckons the rate over the last minute of the last process only', async () => {

@@ -101,22 +101,44 @@ describe.each(READERS)('the reader ($name)', ({ wire, make }) => {
     );
   });
 
-  it("counts the sub-records whose hash key is not the shard's", () => {
-    const parts = [
-      { key: 'a', data: '1', explicitHashKey: '99' },
-      { key: 'a', data: '2', explicitHashKey: '100' },
-      { key: 'a', data: '3', explicitHashKey: '200' },
-      { key: 'a', data: '4', explicitHashKey: '201' },
-      { key: 'a', data: '5' },
-    ];
-    const body = answerBody(wire, [entry(aggregate(parts)), entry('plain')]);
-    const range = BigUint64Array.of(0n, 100n, 0n, 200n);
-    const { outsideCount, records } = readAll(make(), body, range);
-    expect(outsideCount).toBe(3);
-    expect(records[4]!.hash).toBe(String(BigInt('0x0cc175b9c0f1b6a831c399e269772661')));
-    expect(
-      readAll(make(), body, BigUint64Array.of(0n, 0n, 2n ** 64n - 1n, 2n ** 64n - 1n)).outsideCount,
-    ).toBe(0);
+  it.each([
+    { where: 'first', outside: [0] },
+    { where: 'in the middle', outside: [2] },
+    { where: 'last', outside: [4] },
+    { where: 'several', outside: [1, 3] },
+    { where: 'none', outside: [] },
+  ])('calls all of an aggregate dropped of which a hash key is not the shard’s: $where', ({ outside }) => {
+    const parts = Array.from({ length: 5 }, (_, i) => ({
+      key: 'a',
+      data: `${i}`,
+      explicitHashKey: outside.includes(i) ? String(i % 2 ? 99 : 201) : String(i % 2 ? 100 : 200),
+    }));
+    const safe = aggregate([{ key: 'a', data: 'safe', explicitHashKey: '150' }]);
+    const body = answerBody(wire, [
+      entry(safe, 0),
+      entry(aggregate(parts), 1),
+      entry('plain', 2),
+      entry(safe, 3),
+    ]);
+    const { outsideCount, records } = readAll(make(), body, BigUint64Array.of(0n, 100n, 0n, 200n));
+    const dropped = records.filter(({ hash }) => hash.startsWith('dropped')).map(({ id }) => id);
+    expect(dropped).toEqual(outside.length > 0 ? [0, 1, 2, 3, 4].map((part) => `4951/${part}`) : []);
+    expect([outsideCount, records.length]).toEqual([dropped.length, 8]);
+    expect(readAll(make(), body).outsideCount).toBe(0);
+  });
+
+  it('takes the MD5 of the partition key for the hash key of a part without one', () => {
+    const body = answerBody(wire, [entry(aggregate([{ key: 'a', data: '5' }]))]);
+    const hash = BigInt('0x0cc175b9c0f1b6a831c399e269772661');
+    const ranged = (from: bigint, to: bigint) => {
+      const halves = [from >> 64n, BigInt.asUintN(64, from), to >> 64n, BigInt.asUintN(64, to)];
+      return readAll(make(), body, BigUint64Array.from(halves)).records[0]!.hash;
+    };
+    expect(ranged(hash, hash)).toBe(`${hash}`);
+    expect([ranged(0n, hash - 1n), ranged(hash + 1n, 1n << 127n)]).toEqual([
+      `dropped ${hash}`,
+      `dropped ${hash}`,
+    ]);
   });
 
   const whole = aggregate([{ key: 'k', data: 'x'.repeat(40) }]);
@@ -173,6 +195,12 @@ describe.each(READERS)('the reader ($name)', ({ wire, make }) => {
     const { records } = read([entry('x', 0), entry(aggregate(parts), 1), entry('y', 2)]);
     expect(records.slice(1, -1).map(({ key, data }) => ({ key, data }))).toEqual(parts);
     expect(records.at(-2)!.id).toBe('4951/29999');
+    // One part lies outside, the last: every run before it says so already.
+    const range = BigUint64Array.of(0n, 0n, 2n ** 64n - 1n, 2n ** 64n - 1n);
+    const last = aggregate([...parts, { key: 'z', data: 'z', explicitHashKey: '0' }]);
+    range[1] = 1n;
+    const body = answerBody(wire, [entry('x', 0), entry(last, 1), entry('y', 2)]);
+    expect(readAll(make(), body, range).outsideCount).toBe(30_001);
   });
 });
 

@@ -73,6 +73,7 @@ export interface ReadBack {
   readonly data: string;
   readonly arrivalMs: number;
   readonly parts: number;
+  /** `dropped`, `explicit`, and the number. */
   readonly hash: string;
 }
 
@@ -86,7 +87,11 @@ export function readAll(answer: Answer, body: Uint8Array, range: HashRange | nul
       const keyBytes = bytes.readUInt16LE(at + FRAME.KEY_BYTES);
       const dataAt = at + FRAME.HEADER_BYTES + keyBytes;
       const ordinal = bytes.readUInt32LE(at + FRAME.UNIT);
-      const isExplicit = (bytes.readUInt8(at + FRAME.FLAGS) & FRAME_FLAG.EXPLICIT_HASH_KEY) !== 0;
+      const flags = bytes.readUInt8(at + FRAME.FLAGS);
+      const marks = [
+        ...((flags & FRAME_FLAG.DROPPED) !== 0 ? ['dropped'] : []),
+        ...((flags & FRAME_FLAG.EXPLICIT_HASH_KEY) !== 0 ? ['explicit'] : []),
+      ];
       const hash =
         (bytes.readBigUInt64LE(at + FRAME.HASH_HIGH) << 64n) + bytes.readBigUInt64LE(at + FRAME.HASH_LOW);
       records.push({
@@ -95,7 +100,7 @@ export function readAll(answer: Answer, body: Uint8Array, range: HashRange | nul
         data: bytes.toString('latin1', dataAt, dataAt + bytes.readUInt32LE(at + FRAME.DATA_BYTES)),
         arrivalMs: answer.arrivalMs(ordinal),
         parts: answer.parts(ordinal),
-        hash: `${isExplicit ? 'explicit ' : ''}${hash}`,
+        hash: [...marks, hash].join(' '),
       });
     }
   }

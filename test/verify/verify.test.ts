@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MillraceError } from '../../src/errors.ts';
 import { loadAddon } from '../../src/native/load.ts';
@@ -42,17 +43,30 @@ function check(f: Fixture, options: Partial<VerifyOptions> = {}) {
   });
 }
 
-const aggregated = (records: readonly TestLine[]): TestLine[] => {
-  const made: TestLine[] = [];
+/** Aggregates of 40 records. @param isPartHashKey Whether it is that of each record, too; else each has that of its partition key. */
+function aggregatesOf(
+  records: readonly TestLine[],
+  hashKey: (index: number) => string,
+  isPartHashKey: boolean,
+) {
+  const made: (TestLine & { explicitHashKey: string })[] = [];
   for (let from = 0; from < records.length; from += 40) {
     const one = new Aggregate();
+    const explicitHashKey = hashKey(made.length);
     for (const { key, data } of records.slice(from, from + 40)) {
-      one.tryAdd(Buffer.from(key), null, Buffer.from(data), 1e9);
+      one.tryAdd(Buffer.from(key), isPartHashKey ? explicitHashKey : null, Buffer.from(data), 1e9);
     }
-    made.push({ key: 'a', data: one.encode() as unknown as string });
+    made.push({ key: 'a', data: one.encode() as unknown as string, explicitHashKey });
   }
   return made;
-};
+}
+
+/** Each lies in one shard as a whole. */
+const aggregated = (records: readonly TestLine[]): TestLine[] =>
+  aggregatesOf(records, (index) => String(BigInt(index % 8) << 125n), true);
+
+/** All in the first shard, with records whose hash keys are from all over. */
+const strayed = (records: readonly TestLine[]): TestLine[] => aggregatesOf(records, () => '0', false);
 
 it.each([
   { name: 'plain records on 1 shard', shards: 1, pack: (records: TestLine[]) => records },
@@ -231,13 +245,30 @@ it('reads a shard that comes up while it reads', async () => {
   });
 });
 
-it('warns of aggregated records that consumers drop', async () => {
-  const f = await fixture(2);
-  await f.put(aggregated(RECORDS).map((record) => ({ ...record, explicitHashKey: '0' })));
-  const report = await check(f);
-  expect(report.status).toBe('match');
-  expect(report.outsideHashRange).toBeGreaterThan(100);
-  expect(report.warnings).toEqual([expect.stringContaining('do not own their hash keys')]);
+describe.each(DECODERS)('where aggregates reach beyond their shard (%s)', (decoder) => {
+  it('counts all of their records as missing, as consumers do not see them', async () => {
+    const f = await fixture(2);
+    await f.put(strayed(RECORDS));
+    const report = await check(f, { decoder });
+    expect(report).toMatchObject({ status: 'differ', missing: 900, duplicated: 0, foreign: 0 });
+    expect([report.streamRecords.records, report.outsideHashRange]).toEqual([0, 900]);
+    expect(report.warnings).toEqual([expect.stringContaining('count as not seen')]);
+  });
+
+  it('matches where all of their records stand again, and differs where only those outside do', async () => {
+    const f = await fixture(2);
+    const first = RECORDS.slice(0, 40);
+    await f.put([...RECORDS.slice(40), ...strayed(first)]);
+    const isOutside = ({ key }: TestLine) => createHash('md5').update(key).digest()[0]! >= 128;
+    const outside = first.filter(isOutside);
+    expect(outside.length).toBeGreaterThan(5);
+    await f.put(outside);
+    const missing = first.length - outside.length;
+    expect(await check(f, { decoder })).toMatchObject({ status: 'differ', missing, outsideHashRange: 40 });
+    await f.put(first.filter((record) => !isOutside(record)));
+    const report = await check(f, { decoder, isStrict: true });
+    expect(report).toMatchObject({ status: 'match', missing: 0, duplicated: 0, outsideHashRange: 40 });
+  });
 });
 
 it('warns when retention has cut off the start', async () => {
