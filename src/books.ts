@@ -13,6 +13,7 @@ import type { JournalEntry, PinnedObject } from './journal/entries.ts';
 import type { PartialObject } from './journal/state.ts';
 import { addTally, tally as newTally, type Tally } from './journal/tally.ts';
 import { Ledger } from './ledger.ts';
+import type { Damage } from './source/damage.ts';
 import type { Segment, SourceObject } from './source/object.ts';
 import type { PieceTally, RejectedLine } from './threads/parse-setup.ts';
 
@@ -214,13 +215,14 @@ export class Books {
   }
 
   /** The object cannot be carried to its end. Counted once. */
-  failObject(object: SourceObject, code: RejectCode, message: string): void {
+  failObject(object: SourceObject, code: RejectCode, message: string, damage?: Damage): void {
     const book = this.#open.get(nameOf(object)) ?? this.#openBook(object, 0);
     if (book.failedCode !== null) return;
     book.failedCode = code;
     const { bucket, key, etag } = object;
     for (const sums of [book.tally, this.counts.tally]) countReject(sums, code);
-    this.#options.onLetter({ bucket, key, etag, offset: null, length: null, code, message, data: null });
+    const whole = { offset: null, length: null, data: null };
+    this.#options.onLetter({ bucket, key, etag, ...whole, code, message, ...(damage && { damage }) });
     this.#closeIfSettled(book);
   }
 

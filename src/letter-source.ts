@@ -9,6 +9,7 @@ import { createReadStream } from 'node:fs';
 import { MillraceError, OptionsError } from './errors.ts';
 import { ENGINE } from './limits.ts';
 import { type Block, type BlockOwner, READ_PADDING_BYTES } from './source/block-pool.ts';
+import { DamagedError, isDamage } from './source/damage.ts';
 import type { Piece, SourceSink } from './source/delivery.ts';
 import { OVERSIZE_HEAD_BYTES } from './source/line-cutter.ts';
 import type { Segment, SourceObject } from './source/object.ts';
@@ -119,7 +120,11 @@ export class LetterSource implements BlockOwner {
   /** Nothing of it can be sent, so it stands in the new dead-letter file as it stands in this one. */
   #giveOn(letter: ObjectLetter): void {
     const code = letter.code === 'OBJECT_CHANGED' ? 'MILLRACE_OBJECT_CHANGED' : 'MILLRACE_OBJECT_UNREADABLE';
-    this.#sink.objectFailed(this.#objectOf(letter, 0), new MillraceError(code, letter.reason));
+    const error =
+      code === 'MILLRACE_OBJECT_UNREADABLE' && isDamage(letter.damage)
+        ? new DamagedError(letter.reason, letter.damage)
+        : new MillraceError(code, letter.reason);
+    this.#sink.objectFailed(this.#objectOf(letter, 0), error);
   }
 
   /** A letter is an object of its own, told apart from others of the same name by its number. */

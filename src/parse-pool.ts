@@ -11,12 +11,20 @@ import type { Piscina } from 'piscina';
 import type { Books } from './books.ts';
 import type { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
+import { DamagedError } from './source/damage.ts';
 import { type Parcel, type Piece, releaseParcel, type SourceSink } from './source/delivery.ts';
 import type { OversizeLine } from './source/line-cutter.ts';
 import type { Segment, SourceObject } from './source/object.ts';
 import { formatS3Uri } from './source/uri.ts';
 import { oversizeReject } from './threads/inflation.ts';
-import type { ParseReceipt, ParseTask, RawPiece, StreamInput, StreamOutput } from './threads/parse-setup.ts';
+import type {
+  ParseReceipt,
+  ParseTask,
+  PieceError,
+  RawPiece,
+  StreamInput,
+  StreamOutput,
+} from './threads/parse-setup.ts';
 
 export interface ParsePoolOptions {
   readonly books: Books;
@@ -133,7 +141,8 @@ export class ParsePool implements SourceSink {
 
   objectFailed(object: SourceObject, error: MillraceError): void {
     const code = error.code === 'MILLRACE_OBJECT_CHANGED' ? 'OBJECT_CHANGED' : 'OBJECT_UNREADABLE';
-    this.#books.failObject(object, code, error.message);
+    const damage = error instanceof DamagedError ? error.damage : undefined;
+    this.#books.failObject(object, code, error.message, damage);
   }
 
   objectSkipped(object: SourceObject): void {
@@ -246,12 +255,9 @@ export class ParsePool implements SourceSink {
     this.#books.closeScan(unit);
   }
 
-  #fail(object: SourceObject, why: string): void {
-    this.#books.failObject(
-      object,
-      'OBJECT_UNREADABLE',
-      `Cannot read ${formatS3Uri(object)} to its end: ${why}`,
-    );
+  #fail(object: SourceObject, { why, damage }: PieceError): void {
+    const message = `Cannot read ${formatS3Uri(object)} to its end: ${why}`;
+    this.#books.failObject(object, 'OBJECT_UNREADABLE', message, damage);
   }
 
   #raw(piece: Piece, unit: number): RawPiece {

@@ -27,6 +27,8 @@ export interface DeadLetter {
   readonly message: string;
   /** The line's raw bytes, copied during the call. Null for an object as a whole. */
   readonly data: Uint8Array | null;
+  /** Of an object that is damaged: where, and what of it was delivered (docs/CLI.md). Written as it is. */
+  readonly damage?: Readonly<Record<'storedOffset' | 'offset' | 'unprovenFrom', number | null>>;
 }
 
 /** What names the work that a letter belongs to. */
@@ -116,8 +118,9 @@ export class DeadLetters {
    */
   add(letter: DeadLetter): Promise<void> | undefined {
     this.#assertUsable();
-    const { bucket, key, etag, offset, length, code, message, data } = letter;
+    const { bucket, key, etag, offset, length, code, message, data, damage } = letter;
     const fields: Record<string, unknown> = { bucket, key, etag, offset, length, code, message };
+    if (damage !== undefined) fields.damage = damage;
     if (data !== null && this.#payload)
       fields.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
     const line = `${JSON.stringify(fields)}\n`;

@@ -5,12 +5,14 @@
 namespace millrace {
 void registerCopy(napi_env env, napi_value exports);          // copy.cc
 void registerGetRecords(napi_env env, napi_value exports);    // get-records.cc
+void registerInflate(napi_env env, napi_value exports);       // inflate.cc
 void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.cc
 void registerScan(napi_env env, napi_value exports);          // scan.cc
 void registerSha256(napi_env env, napi_value exports);        // sha256-pair.cc
 napi_value initAddon(napi_env env, napi_value exports) {
   registerCopy(env, exports);
   registerGetRecords(env, exports);
+  registerInflate(env, exports);
   registerRecordDigest(env, exports);
   registerScan(env, exports);
   registerSha256(env, exports);

@@ -128,6 +128,20 @@ export class LineCutter<B extends CutBuffer> {
     return true;
   }
 
+  /** No more bytes can be had, and the object does not end here: its whole lines leave, the line that was begun is dropped. */
+  endWithin(): void {
+    if (this.#phase === 'lines' && this.#carry === null) {
+      const block = this.#target.position > this.#pieceStart ? this.#target.open() : null;
+      const open = block?.bytes.subarray(0, this.#target.position);
+      const newline = open === undefined ? -1 : lastNewline(open, this.#pieceStart);
+      if (newline >= 0) this.#emitUpTo(newline + 1);
+    } else if (this.#phase === 'big' && this.#big !== null) {
+      this.#target.dropBig(this.#big);
+      this.#big = null;
+    }
+    this.#phase = 'done';
+  }
+
   #step(chunk: Uint8Array): number {
     switch (this.#phase) {
       case 'seek':

@@ -4,15 +4,18 @@
  * Gives  whole lines of decompressed bytes to the scanner, and a tally for every piece of stored bytes.
  * Owns   the rule which piece a line is counted in: the piece that had been handed to the decoder last when the line came out.
  *        So a piece is settled when the decoder asks for the next one.
+ *        In front of damage every whole line is given, wherever blocks and pieces end.
  * Never  keeps more than one block of decompressed bytes, and one line that is longer than that.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { ENGINE } from '../limits.ts';
-import { decompress, decompressWhole } from '../source/decompress.ts';
+import { type Damage, DamagedError } from '../source/damage.ts';
+import { type Decoders, decompress, decompressWhole } from '../source/decompress.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
 import type {
   ParseSetup,
   ParseTask,
+  PieceError,
   PieceTally,
   RawPiece,
   RejectedLine,
@@ -36,6 +39,7 @@ export class Inflation {
   readonly #scan: ScanLines;
   readonly #reject: (line: RejectedLine) => void;
   readonly #block = new Uint8Array(ENGINE.blockBytes);
+  readonly #decoders: Decoders = {};
 
   constructor(
     setup: Pick<ParseSetup, 'lineBytesMax' | 'memory'>,
@@ -56,7 +60,7 @@ export class Inflation {
       const fromOffset = task.fromOffsets[i]!;
       const whole = decompressWhole(task.format, stored);
       const error = await this.#cutLines(
-        whole === null ? decompress(task.format, only(stored)) : [whole],
+        whole === null ? decompress(task.format, only(stored), this.#decoders) : [whole],
         fromOffset,
         Buffer.from(piece.coordinate),
         () => tally,
@@ -85,7 +89,7 @@ export class Inflation {
       }
     };
     const error = await this.#cutLines(
-      decompress(task.format, pieces()),
+      decompress(task.format, pieces(), this.#decoders),
       task.fromOffset,
       Buffer.from(task.coordinate),
       () => tally!,
@@ -109,7 +113,7 @@ export class Inflation {
     coordinate: Uint8Array,
     current: () => PieceTally,
     isWhole: () => boolean = () => true,
-  ): Promise<string | null> {
+  ): Promise<PieceError | null> {
     const cutter = this.#cutter(fromOffset, coordinate, current);
     // A segment that starts at `fromOffset` begins with the byte before it: that is where it sees that a line starts there.
     let skip = Math.max(0, fromOffset - 1);
@@ -120,10 +124,12 @@ export class Inflation {
         if (wanted.length > 0) writeAll(cutter, wanted);
       }
     } catch (error) {
-      if (error instanceof Error && error.name === 'StoppedError') throw error;
-      return error instanceof Error ? error.message : String(error);
+      if (!(error instanceof DamagedError)) throw error;
+      cutter.endWithin();
+      return { why: error.message, damage: damageOf(error, Math.max(fromOffset, current().endOffset)) };
     }
     if (isWhole()) cutter.end();
+    else cutter.endWithin();
     return null;
   }
 
@@ -161,6 +167,13 @@ export function oversizeReject(line: OversizeLine, unit: number): RejectedLine {
   const { objectOffset, length, head } = line;
   const message = `The line is ${length} bytes long; data holds its first ${head.byteLength}`;
   return { unit, code: 'RECORD_TOO_LARGE', message, objectOffset, length, data: head };
+}
+
+/** @param deliveredTo Offset behind the last whole line. */
+function damageOf({ damage }: DamagedError, deliveredTo: number): Damage {
+  const { storedOffset, unprovenFrom } = damage;
+  const isUnproven = unprovenFrom !== null && unprovenFrom < deliveredTo;
+  return { storedOffset, offset: deliveredTo, unprovenFrom: isUnproven ? unprovenFrom : null };
 }
 
 function storedBytes({ buffer, byteOffset, length }: RawPiece, memory: SharedArrayBuffer): Uint8Array {

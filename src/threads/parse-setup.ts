@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { RejectCode } from '../errors.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
+import type { Damage } from '../source/damage.ts';
 
 /** Told once to every thread of the pool. */
 export interface ParseSetup {
@@ -82,7 +83,13 @@ export interface PieceTally extends ScanTally {
   /** Offset in the (decompressed) object of the byte behind the last line that was dealt with. */
   endOffset: number;
   /** Why the piece's object could not be read to its end, or null. */
-  error: string | null;
+  error: PieceError | null;
+}
+
+export interface PieceError {
+  /** One sentence without payload. */
+  readonly why: string;
+  readonly damage: Damage;
 }
 
 export interface ParseReceipt {

@@ -27,6 +27,8 @@ export interface RedriveLetter {
 export interface ObjectLetter extends Pick<RedriveLetter, 'bucket' | 'key' | 'etag' | 'code'> {
   /** Why, as the letter says. */
   readonly reason: string;
+  /** As it stands in the letter, where it says what was delivered of the object. */
+  readonly damage: unknown;
 }
 
 /** A line that cannot be sent. */
@@ -108,7 +110,7 @@ function readLetter(line: Buffer, lineNumber: number): RedriveLine {
   if (!Object.hasOwn(fields, 'data') && !Object.hasOwn(fields, 'text')) {
     const message = `Line ${lineNumber} has no data: ${code} of object s3://${printable(bucket)}/${printable(key)} as a whole, or a letter without payload`;
     const reason = typeof fields.message === 'string' ? fields.message : message;
-    const object = { bucket, key, etag, code, reason };
+    const object = { bucket, key, etag, code, reason, damage: fields.damage };
     return { letter: null, problem: { lineNumber, kind: 'object', message, object } };
   }
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {

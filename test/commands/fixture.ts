@@ -209,6 +209,11 @@ export interface Letter {
   readonly code: string;
   readonly message: string;
   readonly data: string | null;
+  readonly damage?: {
+    readonly storedOffset: number;
+    readonly offset: number | null;
+    readonly unprovenFrom: number | null;
+  };
 }
 
 function lettersIn(path: string): Letter[] {

@@ -1,0 +1,16 @@
+/**
+ * Decoding: what the decoders of this folder share.
+ * Owns  the word of how far a decoder is, and of what ends it. Never decodes.
+ */
+
+/** How far a decoder is, in bytes. */
+export interface Progress {
+  /** Stored bytes that were understood. */
+  stored: number;
+  content: number;
+  /** Content in front of this has been proven by checksums. */
+  proven: number;
+}
+
+/** The bytes cannot be decoded from here on. The message says why, in the decoder's words. */
+export class DecodingError extends Error {}

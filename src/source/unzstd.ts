@@ -1,0 +1,103 @@
+/**
+ * Unzstd: stored bytes of one zstd object in, its content out. Runs in a parser thread.
+ * Takes  the stored bytes chunk by chunk; a chunk may lie in shared memory and is not touched after the next one is asked for.
+ * Gives  content, chunk by chunk, all of a stored chunk's before the next one is asked for.
+ * Owns   the steps of Node's decoder. It stops quietly behind the first frame that ends within a write, and throws away what it had made
+ *        of the write in which it stumbles (both measured on Node 24.21): so it is given one unit of a frame at once, and each frame
+ *        has a decoder of its own.
+ * Never  holds more than a few chunks, whatever the ratio.
+ */
+import zlib from 'node:zlib';
+import { DecodingError, type Progress } from './decoding.ts';
+import { ZstdUnits } from './zstd-units.ts';
+
+/** Content handed on at once: more than one block of a frame holds. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** @throws {DecodingError} Where the bytes are no zstd any more; everything before that has been given. */
+export async function* unzstd(
+  stored: AsyncIterable<Uint8Array>,
+  progress: Progress,
+): AsyncGenerator<Uint8Array> {
+  const units = new ZstdUnits();
+  let decoder: Decoder | null = null;
+  let isProvenSoFar = true;
+  /** Bytes of the open unit that came with earlier chunks. */
+  let begun = 0;
+  try {
+    for await (const chunk of stored) {
+      for (let rest = chunk; rest.length > 0; ) {
+        const taken = units.take(rest);
+        if (units.isUnknown) throw new DecodingError('what stands here is no frame');
+        decoder ??= new Decoder();
+        decoder.write(rest.subarray(0, taken));
+        for (let content = await decoder.read(); content !== null; content = await decoder.read()) {
+          progress.content += content.length;
+          yield content;
+        }
+        rest = rest.subarray(taken);
+        begun += taken;
+        if (!units.isUnitEnd) break;
+        progress.stored += begun;
+        begun = 0;
+        if (!units.isBetweenFrames) continue;
+        isProvenSoFar &&= units.isProven;
+        if (isProvenSoFar) progress.proven = progress.content;
+        decoder.destroy();
+        decoder = null;
+      }
+    }
+  } finally {
+    decoder?.destroy();
+  }
+  if (!units.isBetweenFrames) throw new DecodingError('unexpected end of file');
+}
+
+/** Node's decoder, asked step by step: write, read until null, write. */
+class Decoder {
+  readonly #decoder = zlib.createZstdDecompress({ chunkSize: CHUNK_BYTES });
+  #isTaken = true;
+  #error: Error | null = null;
+  #hasEnded = false;
+  #wake: (() => void) | null = null;
+
+  constructor() {
+    const wake = () => this.#wake?.();
+    this.#decoder.on('readable', wake);
+    this.#decoder.on('end', () => {
+      this.#hasEnded = true;
+      wake();
+    });
+    this.#decoder.on('error', (error) => {
+      this.#error = error;
+      wake();
+    });
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#isTaken = false;
+    this.#decoder.write(bytes, (error) => {
+      if (error) this.#error = error;
+      this.#isTaken = true;
+      this.#wake?.();
+    });
+  }
+
+  /** The next content, or null when all input has been taken. @throws {DecodingError} */
+  async read(): Promise<Uint8Array | null> {
+    for (;;) {
+      const content: Uint8Array | null = this.#decoder.read();
+      if (content !== null) return content;
+      if (this.#error !== null) throw new DecodingError(this.#error.message, { cause: this.#error });
+      if (this.#hasEnded || this.#isTaken) return null;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = null;
+    }
+  }
+
+  destroy(): void {
+    this.#decoder.destroy();
+  }
+}
