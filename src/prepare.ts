@@ -12,6 +12,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { KinesisService } from './aws/kinesis-call.ts';
 import { createKinesisClient, resolveService } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
+import { untilEnded } from './ending.ts';
 import { OptionsError } from './errors.ts';
 import { DeadLetters } from './journal/dead-letters.ts';
 import { Journal } from './journal/journal.ts';
@@ -47,27 +48,65 @@ export interface Prepared {
 
 const DIGEST_KEY_BYTES = 16;
 
-/** @throws {MillraceError} For whatever cannot work, with what to do about it. */
-export async function prepare(options: BackfillOptions): Promise<Prepared> {
+/**
+ * @param signal Ends it with the signal's reason, whatever is waited for. No journal has been opened then.
+ * @throws {MillraceError} For whatever cannot work, with what to do about it.
+ */
+export async function prepare(
+  options: BackfillOptions,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Prepared> {
   const { aws } = options;
   const notices: string[] = [];
   const schema = await readSchema(options.schema, (notice) => notices.push(notice));
   const kinesis = createKinesisClient({ ...aws, endpoint: aws.kinesisEndpoint });
   const s3 = createS3Client({ ...aws, endpoint: aws.s3Endpoint }, options.downloads + 4);
-  const stream = await probeStream(kinesis, options.stream);
+  try {
+    const services = await untilEnded(ask(options, kinesis, s3, notices, signal), signal);
+    return await open(options, { s3, kinesis, schema, notices, ...services });
+  } catch (error) {
+    s3.destroy();
+    kinesis.destroy();
+    throw error;
+  }
+}
+
+/** Everything that the services have to answer. */
+async function ask(
+  options: BackfillOptions,
+  kinesis: KinesisClient,
+  s3: S3Client,
+  notices: string[],
+  signal: AbortSignal,
+): Promise<Pick<Prepared, 'stream' | 'shards' | 'service' | 'wire'>> {
+  const stream = await probeStream(kinesis, options.stream, signal);
   checkTraits(options, stream);
-  const shards = await listOpenShards(kinesis, stream.id);
+  const shards = await listOpenShards(kinesis, stream.id, signal);
   if (options.letters !== null) await checkLetters(options.letters);
-  await probeSources(s3, listedSources(options), { requesterPays: options.requestPayer });
+  await probeSources(s3, listedSources(options), { requesterPays: options.requestPayer, signal });
   const service = await resolveService(kinesis, stream.id.startsWith('arn:') ? stream.id : undefined);
   const wire =
     options.dryRun || options.wire === 'json'
       ? options.wire
       : await negotiateWire(kinesis, service, stream.id, notices);
+  return { stream, shards, service, wire };
+}
+
+type Asked = Pick<
+  Prepared,
+  's3' | 'kinesis' | 'schema' | 'notices' | 'stream' | 'shards' | 'service' | 'wire'
+>;
+
+/** Opens what is on the disk. */
+async function open(
+  options: BackfillOptions,
+  asked: Asked & { readonly notices: string[] },
+): Promise<Prepared> {
+  const { stream, schema, notices } = asked;
   const rules = recordRules(options, stream);
   const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
   const run = runName(stream.name, identity);
-  const base = { s3, kinesis, stream, service, shards, wire, rules, schema, run, notices };
+  const base = { ...asked, rules, run };
   if (options.dryRun || options.letters !== null) {
     const path = options.deadLetter;
     const deadLetters = path === null ? null : await DeadLetters.open({ path, resume: null });

@@ -7,6 +7,7 @@ import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { createKinesisClient } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
 import { describeSuccessor, isSameStream, type StreamBirth } from './aws/stream-birth.ts';
+import { untilEnded } from './ending.ts';
 import { MillraceError } from './errors.ts';
 import { realFiles } from './journal/files.ts';
 import { readJournal } from './journal/read.ts';
@@ -87,9 +88,11 @@ export async function verifyRun(
   const kinesis = createKinesisClient(target);
   const s3 = createS3Client({ ...target, endpoint: aws.s3Endpoint }, options.downloads + 4);
   try {
-    const stream = await findStream(kinesis, options, facts);
+    const { signal } = hooks;
+    const stream = await untilEnded(findStream(kinesis, options, facts, signal), signal);
     if (facts !== null) assertStreamOf(facts, stream);
-    await probeSources(s3, listedSources(options), { requesterPays: options.requestPayer });
+    const { requestPayer: requesterPays } = options;
+    await untilEnded(probeSources(s3, listedSources(options), { requesterPays, signal }), signal);
     const schemaText = facts?.identity.schema;
     const schema =
       typeof schemaText === 'string'
@@ -158,14 +161,15 @@ async function findStream(
   kinesis: KinesisClient,
   { stream, aws }: VerifyRunOptions,
   facts: RunFacts | null,
+  signal: AbortSignal | undefined,
 ): Promise<StreamFacts> {
   try {
-    return await probeStream(kinesis, stream);
+    return await probeStream(kinesis, stream, signal);
   } catch (error) {
     const isNameable =
       stream.startsWith('arn:') && stream === facts?.identity.stream && aws.kinesisEndpoint !== null;
     if (!isNameable || !(error instanceof MillraceError) || error.exitCode !== 2) throw error;
-    return await probeStream(kinesis, streamNameOf(stream)).catch(() => {
+    return await probeStream(kinesis, streamNameOf(stream), signal).catch(() => {
       throw error;
     });
   }

@@ -17,10 +17,17 @@ export type { AwsTarget } from './target.ts';
 
 /** DescribeStreamSummary and ListShards may be refused by an account's rate, and nobody but the SDK repeats them. */
 const CONTROL_PLANE_ATTEMPTS = 4;
+/** They are answered within a second, or not at all. */
+const CONTROL_PLANE_TIMEOUT_MS = 10_000;
 
-/** @param socketsMax Connections at once; default 64. */
-export function createKinesisClient(target: AwsTarget, socketsMax = 64): KinesisClient {
-  return new KinesisClient({ ...clientOptions(target, socketsMax), maxAttempts: CONTROL_PLANE_ATTEMPTS });
+/** @param socketsMax Connections at once; default 64. @param answerTimeoutMs Of each attempt; default 10,000. */
+export function createKinesisClient(
+  target: AwsTarget,
+  socketsMax = 64,
+  answerTimeoutMs = CONTROL_PLANE_TIMEOUT_MS,
+): KinesisClient {
+  const options = clientOptions(target, socketsMax, answerTimeoutMs);
+  return new KinesisClient({ ...options, maxAttempts: CONTROL_PLANE_ATTEMPTS });
 }
 
 /**

@@ -13,9 +13,18 @@ export interface AwsTarget {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Until an answer begins, and between two parts of it. Listing a large prefix of a slow store takes its time. */
+const ANSWER_TIMEOUT_MS = 30_000;
 
-/** Options of a client. The SDK's own retries are off unless a client asks for them: retry has one owner in each stage. */
-export function clientOptions({ region, profile, endpoint }: AwsTarget, socketsMax: number) {
+/**
+ * Options of a client. No call waits for ever: one that is not answered ends as a TimeoutError, which is asked again. The SDK's own retries are off unless a client asks for them: retry has one owner in
+ * each stage.
+ */
+export function clientOptions(
+  { region, profile, endpoint }: AwsTarget,
+  socketsMax: number,
+  answerTimeoutMs = ANSWER_TIMEOUT_MS,
+) {
   const agent = { keepAlive: true, maxSockets: socketsMax };
   return {
     ...(region !== null && { region }),
@@ -24,6 +33,9 @@ export function clientOptions({ region, profile, endpoint }: AwsTarget, socketsM
     maxAttempts: 1,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: answerTimeoutMs,
+      throwOnRequestTimeout: true,
+      socketTimeout: answerTimeoutMs,
       httpAgent: agent,
       httpsAgent: agent,
     }),

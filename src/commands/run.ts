@@ -3,6 +3,7 @@ import { backfill } from '../engine.ts';
 import type { BackfillOptions, RawFlags } from '../options.ts';
 import { formatReport } from '../report/report.ts';
 import { openDisplay } from './display.ts';
+import { leaveSoon } from './leave.ts';
 import { abortOnSignals } from './signals.ts';
 
 /**
@@ -28,5 +29,6 @@ export async function runToReport(
     process.exitCode = report.exitCode;
   } finally {
     display.stop();
+    leaveSoon();
   }
 }

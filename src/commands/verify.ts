@@ -6,6 +6,7 @@ import { parseVerifyOptions, VERIFY_FLAGS } from '../verify-options.ts';
 import { readRunFacts, verifyRun } from '../verify-run.ts';
 import { openVerifyDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
+import { leaveSoon } from './leave.ts';
 import { abortOnSignals } from './signals.ts';
 
 const FLAGS = { ...VERIFY_FLAGS, ...COMMON_FLAGS };
@@ -36,6 +37,7 @@ export default class Verify extends Command {
       process.exitCode = report.error ? report.error.exitCode : report.status === 'differ' ? 1 : 0;
     } finally {
       display.stop();
+      leaveSoon();
     }
   }
 }

@@ -127,6 +127,7 @@ async function retentionWarnings(options: VerifyOptions, nowMs: number): Promise
   try {
     const { StreamDescriptionSummary: summary } = await client.send(
       new DescribeStreamSummaryCommand(streamInput(options.stream)),
+      { abortSignal: options.signal },
     );
     const warning = retentionWarning(putFromMs, summary?.RetentionPeriodHours ?? 24, nowMs);
     return warning === null ? [] : [warning];

@@ -1,0 +1,97 @@
+/** Endpoints that take a call and never answer it: every call ends in time and is asked again, and signals and --timeout are heeded from the first moment. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { clicks } from '../../bench/workloads/clicks.ts';
+import { dataOf, differences, linesOf, runCommand, STREAM, World } from './fixture.ts';
+
+const BODY = clicks({ seed: 7, lineCount: 2_000 });
+/** A process that is asked to end while it waits for an answer has nothing to finish. */
+const END_MS_MAX = 8_000;
+
+const closers: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function openWorld(): Promise<World> {
+  const world = await World.open({ objects: [{ key: 'a.jsonl', body: BODY }], shards: 2 });
+  closers.push(() => world.close());
+  return world;
+}
+
+/** A server that accepts, reads and says nothing. */
+async function openSilence() {
+  const sockets = new Set<Socket>();
+  const heard = { bytes: 0 };
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('data', (chunk) => (heard.bytes += chunk.length)).on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  const { port } = server.address() as { port: number };
+  return { endpoint: `http://127.0.0.1:${port}`, heard };
+}
+
+/** Flags and environment of a process whose calls to one service are never answered. */
+async function silenced(world: World, service: 'kinesis' | 's3' | 'credentials') {
+  const { endpoint, heard } = await openSilence();
+  const kinesis = service === 'kinesis' ? endpoint : world.kinesis.endpoint;
+  const s3 = service === 's3' ? endpoint : world.s3.endpoint;
+  const env: Record<string, string | undefined> =
+    service === 'credentials'
+      ? {
+          AWS_ACCESS_KEY_ID: undefined,
+          AWS_SECRET_ACCESS_KEY: undefined,
+          AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoint}/credentials`,
+        }
+      : {};
+  return { flags: ['--s3-endpoint-url', s3, '--kinesis-endpoint-url', kinesis, '--quiet'], env, heard };
+}
+
+function commandLine(command: 'backfill' | 'verify' | 'redrive', world: World): string[] {
+  const letters = join(world.folder, 'letters.jsonl');
+  const letter = { bucket: 'b', key: 'k', etag: '"e"', offset: 0, length: 2, code: 'SCHEMA', message: 'no' };
+  writeFileSync(letters, `${JSON.stringify({ ...letter, data: 'e30=' })}\n`);
+  if (command === 'redrive') return ['redrive', letters, '--stream', STREAM];
+  if (command === 'verify') return ['verify', 's3://bucket/', '--stream', STREAM, '--from', 'trim-horizon'];
+  return ['backfill', 's3://bucket/', '--stream', STREAM, '--journal', world.journal];
+}
+
+it.each([
+  { command: 'verify', service: 'kinesis', signal: 'SIGINT', exitCode: 130 },
+  { command: 'verify', service: 's3', signal: 'SIGTERM', exitCode: 143 },
+  { command: 'verify', service: 'credentials', signal: 'SIGTERM', exitCode: 143 },
+] as const)(
+  '$command ends with $exitCode at the first $signal while $service does not answer',
+  async ({ command, service, signal, exitCode }) => {
+    const world = await openWorld();
+    const { flags, env, heard } = await silenced(world, service);
+    const ended = await runCommand([...commandLine(command, world), ...flags], {
+      ...{ env, cwd: world.folder },
+      interrupt: { when: () => heard.bytes > 0, signals: [signal] },
+    });
+    expect(heard.bytes).toBeGreaterThan(0);
+    expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([exitCode, false]);
+    expect(ended.stderr).toContain(`Stopped by ${signal}`);
+    expect(ended.drainMs).toBeLessThan(END_MS_MAX);
+    expect(existsSync(`${world.journal}.lock`)).toBe(false);
+  },
+);
+
+it.each([{ operation: 'DescribeStreamSummary' }, { operation: 'ListShards' }])(
+  'asks again where $operation was not answered',
+  async ({ operation }) => {
+    const world = await openWorld();
+    world.kinesis.setFaults([{ kind: 'stall', operation, times: 1 }]);
+    const ended = await world.backfill(['--quiet']);
+    expect(world.kinesis.stats().faultsFired.stall).toBe(1);
+    expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([0, false]);
+    expect(differences(linesOf(BODY), dataOf(world.records()))).toEqual(new Map());
+  },
+);
