@@ -215,7 +215,7 @@ export class Books {
   }
 
   /** The object cannot be carried to its end. Counted once. */
-  failObject(object: SourceObject, code: RejectCode, message: string, damage?: Damage): void {
+  failObject(object: SourceObject, code: RejectCode, message: string, damage: Damage | null = null): void {
     const book = this.#open.get(nameOf(object)) ?? this.#openBook(object, 0);
     if (book.failedCode !== null) return;
     book.failedCode = code;

@@ -141,7 +141,7 @@ export class ParsePool implements SourceSink {
 
   objectFailed(object: SourceObject, error: MillraceError): void {
     const code = error.code === 'MILLRACE_OBJECT_CHANGED' ? 'OBJECT_CHANGED' : 'OBJECT_UNREADABLE';
-    const damage = error instanceof DamagedError ? error.damage : undefined;
+    const damage = error instanceof DamagedError ? error.damage : null;
     this.#books.failObject(object, code, error.message, damage);
   }
 

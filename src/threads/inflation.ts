@@ -8,6 +8,7 @@
  * Never  keeps more than one block of decompressed bytes, and one line that is longer than that.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { MillraceError } from '../errors.ts';
 import { ENGINE } from '../limits.ts';
 import { type Damage, DamagedError } from '../source/damage.ts';
 import { type Decoders, decompress, decompressWhole } from '../source/decompress.ts';
@@ -124,9 +125,11 @@ export class Inflation {
         if (wanted.length > 0) writeAll(cutter, wanted);
       }
     } catch (error) {
-      if (!(error instanceof DamagedError)) throw error;
+      if (!(error instanceof MillraceError)) throw error;
       cutter.endWithin();
-      return { why: error.message, damage: damageOf(error, Math.max(fromOffset, current().endOffset)) };
+      const deliveredTo = Math.max(fromOffset, current().endOffset);
+      const damage = error instanceof DamagedError ? damageOf(error, deliveredTo) : null;
+      return { why: error.message, damage };
     }
     if (isWhole()) cutter.end();
     else cutter.endWithin();

@@ -89,7 +89,8 @@ export interface PieceTally extends ScanTally {
 export interface PieceError {
   /** One sentence without payload. */
   readonly why: string;
-  readonly damage: Damage;
+  /** Null where nothing of the object was delivered. */
+  readonly damage: Damage | null;
 }
 
 export interface ParseReceipt {
