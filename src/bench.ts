@@ -9,6 +9,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UpdateStreamModeCommand } from '@aws-sdk/client-kinesis';
 import { createKinesisClient } from './aws/kinesis-client.ts';
+import { exempt } from './aws/proxy.ts';
 import { BENCH_BUCKET, BENCH_STREAM, type BenchOptions } from './bench-options.ts';
 import { type BackfillHooks, backfill } from './engine.ts';
 import { MIB } from './limits.ts';
@@ -51,7 +52,7 @@ async function embed(options: BenchOptions, servers: ServerProcess[]): Promise<B
     process.env.AWS_SECRET_ACCESS_KEY = 'bench';
     delete process.env.AWS_SESSION_TOKEN;
     delete process.env.AWS_PROFILE;
-    aws = { ...aws, region: 'us-east-1', profile: null };
+    aws = { ...aws, region: 'us-east-1', profile: null, s3Profile: null, kinesisProfile: null };
   }
   if (embeddedSource !== null) {
     const s3 = await startServerProcess('s3', [
@@ -61,6 +62,7 @@ async function embed(options: BenchOptions, servers: ServerProcess[]): Promise<B
       objectsOf(embeddedSource),
     ]);
     servers.push(s3);
+    exempt(s3.endpoint);
     aws = { ...aws, s3Endpoint: s3.endpoint };
   }
   if (embeddedStream !== null) {
@@ -69,6 +71,7 @@ async function embed(options: BenchOptions, servers: ServerProcess[]): Promise<B
     const flags = ['--stream', `${BENCH_STREAM}:${shards}`, '--limits', limits, '--discard'];
     const kinesis = await startServerProcess('kinesis', flags);
     servers.push(kinesis);
+    exempt(kinesis.endpoint);
     aws = { ...aws, kinesisEndpoint: kinesis.endpoint };
     if (!isProvisioned) await setOnDemand(aws);
   }

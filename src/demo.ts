@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createKinesisClient } from './aws/kinesis-client.ts';
+import { exempt } from './aws/proxy.ts';
 import { type BackfillHooks, backfill } from './engine.ts';
 import { MIB } from './limits.ts';
 import { type LocalKinesis, startLocalKinesis } from './local/kinesis.ts';
@@ -66,6 +67,7 @@ export async function runDemo(hooks: BackfillHooks = {}): Promise<DemoResult> {
     process.env.AWS_SECRET_ACCESS_KEY = 'demo';
     delete process.env.AWS_SESSION_TOKEN;
     delete process.env.AWS_PROFILE;
+    for (const { endpoint } of [s3, kinesis]) exempt(endpoint);
     const source = await uploadSamples(s3);
     const options = parseBackfillOptions([`s3://${DEMO_BUCKET}/orders/`], {
       stream: DEMO_STREAM,

@@ -5,6 +5,7 @@
  * Owns   names, ranges, defaults and descriptions of all flags of `backfill` (docs/CLI.md is their contract).
  */
 import { availableParallelism } from 'node:os';
+import { isHttpUrl, shownUrl } from './aws/endpoint.ts';
 import { OptionsError } from './errors.ts';
 import { KIB, KINESIS, MIB } from './limits.ts';
 import {
@@ -17,12 +18,17 @@ import {
   type Rate,
 } from './quantity.ts';
 
-/** How to reach AWS; null = what the SDK's default chain finds. */
+/** How to reach AWS, as flags say it; null = what variables and profiles say (src/targets.ts). */
 export interface AwsOptions {
   readonly region: string | null;
   readonly profile: string | null;
+  /** In place of `profile`. */
+  readonly s3Profile: string | null;
+  readonly kinesisProfile: string | null;
   readonly s3Endpoint: string | null;
   readonly kinesisEndpoint: string | null;
+  /** Plain http to other machines. */
+  readonly isInsecureAllowed: boolean;
 }
 
 export interface BackfillOptions {
@@ -90,6 +96,8 @@ export type RawFlags = Readonly<Record<string, unknown>>;
 const AWS_FLAGS: Readonly<Record<string, FlagSpec>> = {
   region: { kind: 'text', value: 'NAME', help: 'AWS region; default: the SDK’s chain (AWS_REGION, profile)' },
   profile: { kind: 'text', value: 'NAME', help: 'profile of the AWS configuration files' },
+  's3-profile': { kind: 'text', value: 'NAME', help: 'profile for S3 alone' },
+  'kinesis-profile': { kind: 'text', value: 'NAME', help: 'profile for Kinesis alone' },
   'endpoint-url': { kind: 'text', value: 'URL', help: 'endpoint for S3 and Kinesis' },
   's3-endpoint-url': { kind: 'text', value: 'URL', help: 'endpoint for S3' },
   'insecure-endpoint': { kind: 'switch', help: 'allow http endpoints that are not on this machine' },
@@ -264,9 +272,12 @@ export class Reader {
   }
 
   url(name: string): string | null {
-    const parse = (text: string) =>
-      URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : null;
-    return this.read<string | null>(name, 'a URL like https://host:port', parse, null);
+    const value = this.#raw[name];
+    if (value === undefined || value === null || (typeof value === 'string' && isHttpUrl(value)))
+      return value ?? null;
+    const received = shownUrl(JSON.stringify(value));
+    this.problems.push(`Expected --${name} to be a URL like https://host:port, but received ${received}.`);
+    return null;
   }
 
   unknown(known: Readonly<Record<string, unknown>>): void {
@@ -281,33 +292,21 @@ export class Reader {
   }
 }
 
-/** Reads how to reach AWS. Environment variables of the SDK count where a flag is silent. */
-export function readAws(reader: Reader, environment: NodeJS.ProcessEnv = process.env): AwsOptions {
+/** Reads what flags say about how to reach AWS. */
+export function readAws(reader: Reader): AwsOptions {
   const both = reader.url('endpoint-url');
-  const everywhere = both ?? environment.AWS_ENDPOINT_URL ?? null;
-  const s3Endpoint = reader.url('s3-endpoint-url') ?? both ?? environment.AWS_ENDPOINT_URL_S3 ?? everywhere;
-  const kinesisEndpoint =
-    reader.url('kinesis-endpoint-url') ?? both ?? environment.AWS_ENDPOINT_URL_KINESIS ?? everywhere;
+  const s3Endpoint = reader.url('s3-endpoint-url') ?? both;
+  const kinesisEndpoint = reader.url('kinesis-endpoint-url') ?? both;
   const isInsecureAllowed = reader.switch('insecure-endpoint');
-  for (const endpoint of new Set([s3Endpoint, kinesisEndpoint])) {
-    if (endpoint === null || isInsecureAllowed || isSafeEndpoint(endpoint)) continue;
-    reader.problems.push(
-      `Expected endpoint ${endpoint} to be https, or http on this machine; --insecure-endpoint allows it.`,
-    );
-  }
-  return { region: reader.text('region'), profile: reader.text('profile'), s3Endpoint, kinesisEndpoint };
-}
-
-/** Plain http carries signed requests and payloads in the clear, so it is for loopback only. */
-function isSafeEndpoint(endpoint: string): boolean {
-  if (!URL.canParse(endpoint)) return false;
-  const { protocol, hostname } = new URL(endpoint);
-  return (
-    protocol === 'https:' ||
-    hostname === 'localhost' ||
-    hostname === '[::1]' ||
-    /^127\.\d+\.\d+\.\d+$/.test(hostname)
-  );
+  return {
+    region: reader.text('region'),
+    profile: reader.text('profile'),
+    s3Profile: reader.text('s3-profile'),
+    kinesisProfile: reader.text('kinesis-profile'),
+    s3Endpoint,
+    kinesisEndpoint,
+    isInsecureAllowed,
+  };
 }
 
 /**

@@ -12,6 +12,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { KinesisService } from './aws/kinesis-call.ts';
 import { createKinesisClient, resolveService } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
+import type { AwsTarget } from './aws/target.ts';
 import { untilEnded } from './ending.ts';
 import { OptionsError } from './errors.ts';
 import { DeadLetters } from './journal/dead-letters.ts';
@@ -25,10 +26,13 @@ import type { ShardRange } from './publish/shard-map.ts';
 import { listOpenShards, probeStream, type StreamFacts } from './publish/stream-probe.ts';
 import type { RecordRules } from './scan/scanner.ts';
 import { probeSources } from './source/list.ts';
+import { findTargets } from './targets.ts';
 
 export interface Prepared {
   readonly s3: S3Client;
   readonly kinesis: KinesisClient;
+  /** How Kinesis is reached. */
+  readonly target: AwsTarget;
   readonly stream: StreamFacts;
   /** Where publishers put records. */
   readonly service: KinesisService;
@@ -56,14 +60,14 @@ export async function prepare(
   options: BackfillOptions,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Prepared> {
-  const { aws } = options;
-  const notices: string[] = [];
+  const targets = await findTargets(options.aws, options.stream);
+  const notices = [...targets.notices];
   const schema = await readSchema(options.schema, (notice) => notices.push(notice));
-  const kinesis = createKinesisClient({ ...aws, endpoint: aws.kinesisEndpoint });
-  const s3 = createS3Client({ ...aws, endpoint: aws.s3Endpoint }, options.downloads + 4);
+  const kinesis = createKinesisClient(targets.kinesis);
+  const s3 = createS3Client(targets.s3, options.downloads + 4);
   try {
     const services = await untilEnded(ask(options, kinesis, s3, notices, signal), signal);
-    return await open(options, { s3, kinesis, schema, notices, ...services });
+    return await open(options, { s3, kinesis, target: targets.kinesis, schema, notices, ...services });
   } catch (error) {
     s3.destroy();
     kinesis.destroy();
@@ -94,7 +98,7 @@ async function ask(
 
 type Asked = Pick<
   Prepared,
-  's3' | 'kinesis' | 'schema' | 'notices' | 'stream' | 'shards' | 'service' | 'wire'
+  's3' | 'kinesis' | 'target' | 'schema' | 'notices' | 'stream' | 'shards' | 'service' | 'wire'
 >;
 
 /** Opens what is on the disk. */

@@ -161,12 +161,11 @@ export class Publishing {
   }
 
   #setup(publisherIndex: number, ownedRange: PublishTask['ownedRange']): PublishTask {
-    const { prepared, options, lanes, doorbells, control, heartbeats, acknowledged, budget } = this.#given;
+    const { prepared, lanes, doorbells, control, heartbeats, acknowledged, budget } = this.#given;
     const { id, name, traits } = prepared.stream;
-    const { region, profile, kinesisEndpoint: endpoint } = options.aws;
     return {
       publisherIndex,
-      target: { name, id, region, profile, endpoint },
+      target: { ...prepared.target, name, id },
       service: prepared.service,
       traits,
       rules: this.#rules(),

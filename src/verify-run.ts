@@ -19,6 +19,7 @@ import { probeSources } from './source/list.ts';
 import { createSourceSide, type SourceProgress } from './source-side.ts';
 import { streamNameOf } from './stream/list-shards.ts';
 import type { StartPosition } from './stream/position.ts';
+import { findTargets } from './targets.ts';
 import type { ComparePhase } from './verify/compare.ts';
 import type { VerifyReport } from './verify/report.ts';
 import { verify } from './verify/verify.ts';
@@ -26,6 +27,7 @@ import type { VerifyRunOptions } from './verify-options.ts';
 
 export interface VerifyHooks {
   readonly signal?: AbortSignal;
+  readonly onNotice?: (text: string) => void;
   readonly onPhase?: (phase: ComparePhase) => void;
   /** Called about four times a second. */
   readonly onProgress?: (view: VerifyProgressView) => void;
@@ -83,10 +85,10 @@ export async function verifyRun(
   facts: RunFacts | null,
   hooks: VerifyHooks = {},
 ): Promise<VerifyReport> {
-  const { aws } = options;
-  const target = { region: aws.region, profile: aws.profile, endpoint: aws.kinesisEndpoint };
+  const { s3: sourceTarget, kinesis: target, notices } = await findTargets(options.aws, options.stream);
+  for (const notice of notices) hooks.onNotice?.(notice);
   const kinesis = createKinesisClient(target);
-  const s3 = createS3Client({ ...target, endpoint: aws.s3Endpoint }, options.downloads + 4);
+  const s3 = createS3Client(sourceTarget, options.downloads + 4);
   try {
     const { signal } = hooks;
     const stream = await untilEnded(findStream(kinesis, options, facts, signal), signal);

@@ -44,6 +44,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/aws/target.ts': 'test/commands',
   'src/aws/http-body.ts': 'test/aws/http-client.test.ts',
   'src/aws/http-connection.ts': 'test/aws/http-client.test.ts',
+  'src/aws/request-handler.ts': 'test/aws/tunnel.test.ts',
   'src/aws/http-exchange.ts': 'test/aws/http-client.test.ts',
   'src/local/': 'test/local',
   'src/source/object.ts': 'test/source/list.test.ts',

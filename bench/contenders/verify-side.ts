@@ -5,6 +5,7 @@
 import { createS3Client } from '../../src/aws/s3-client.ts';
 import { parseBackfillOptions } from '../../src/options.ts';
 import { createSourceSide } from '../../src/source-side.ts';
+import { findTargets } from '../../src/targets.ts';
 import { BUCKET_BITS } from '../../src/verify/buckets.ts';
 import { DIGEST_KEY_BYTES } from '../../src/verify/digest.ts';
 import type { SideDigest } from '../../src/verify/sides.ts';
@@ -19,8 +20,9 @@ async function digestSource(): Promise<SideDigest> {
     stream: 'bench',
     'partition-key': partitionKey,
   });
-  const { aws, onMissingKey, depthMax } = options;
-  const s3 = createS3Client({ ...aws, endpoint: aws.s3Endpoint }, options.downloads + 4);
+  const { onMissingKey, depthMax } = options;
+  const targets = await findTargets(options.aws, options.stream);
+  const s3 = createS3Client(targets.s3, options.downloads + 4);
   const source = createSourceSide({
     sources: options.sources,
     options,

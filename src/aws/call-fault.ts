@@ -25,6 +25,11 @@ export function isTlsCode(code: string): boolean {
   return /^(?:ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO$)/.test(code);
 }
 
+/** A proxy that wants another password, or has a rule against the way, does not change its mind either. */
+export function isProxyRefusal(code: string): boolean {
+  return code === 'EPROXY';
+}
+
 /** No address for a host name: a typo, or a name service that is not up yet. */
 export function isUnnamed(code: string): boolean {
   return code === 'ENOTFOUND' || code === 'EAI_AGAIN';
@@ -60,7 +65,7 @@ export function isPassing(error: unknown): boolean {
   const status = statusCode ?? $metadata?.httpStatusCode;
   const code = codeOf(error);
   if (faultOfCode(code) === 'throttle') return true;
-  if (isTlsCode(code)) return false;
+  if (isTlsCode(code) || isProxyRefusal(code)) return false;
   if (status !== undefined && status !== null)
     return status < 400 || status >= 500 || status === 408 || status === 429;
   // What never was sent: the SDK could not make a request of these options.

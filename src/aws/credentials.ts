@@ -1,10 +1,14 @@
 /**
  * Credentials: the SDK's default chain (environment, profile, SSO, web identity, container, instance) without a client of the SDK, which
  * would be most of what a thread loads that only signs.
- * Takes  region and profile. Gives  a provider that keeps what it got, and renews it before it expires or when it is told to.
- * Owns   nothing that leaves this thread: no secret crosses to another one.
+ * Takes  region and profile; how hosts are reached. Gives  a provider that keeps what it got, and renews it before it expires or when it is
+ *        told to.
+ * Owns   nothing that leaves this thread: no secret crosses to another one. The metadata services of instances and containers are asked
+ *        without a proxy: another machine would answer for itself.
  */
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
+import type { RequestHandler } from './request-handler.ts';
+import type { AwsTarget } from './target.ts';
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -15,15 +19,44 @@ export interface AwsCredentials {
 
 export type CredentialProvider = (options?: { readonly forceRefresh?: boolean }) => Promise<AwsCredentials>;
 
+type CredentialTarget = Pick<AwsTarget, 'region' | 'profile' | 'stsEndpoint' | 'authorities'>;
+
 /**
  * The SDK reads its files once in a process and remembers them. Here they are read whenever credentials are asked for anew: other
  * programs rotate keys in them while a run goes on.
- * @param region Where the chain asks for a role, unless the profile says otherwise.
+ * @param target `region`: where the chain asks for a role, unless the profile says otherwise; null: where the client is that asks.
  */
-export function credentialChain(region: string, profile: string | null): CredentialProvider {
+export function credentialChain(target: CredentialTarget): CredentialProvider {
+  const { region, profile, stsEndpoint = null, authorities = null } = target;
+  const requestHandler = new LazyHandler(authorities);
   return defaultProvider({
     ignoreCache: true,
-    clientConfig: { region },
     ...(profile !== null && { profile }),
+    clientConfig: { requestHandler, ...(stsEndpoint !== null && { endpoint: stsEndpoint }) },
+    ...(region !== null && { parentClientConfig: { region: async () => region, requestHandler } }),
   });
+}
+
+/** Few chains ask a service: those of a role or of SSO. Only then the transport is loaded. */
+class LazyHandler {
+  readonly metadata = { handlerProtocol: 'http/1.1' };
+  readonly #authorities: string | null;
+  #handler: Promise<RequestHandler> | null = null;
+
+  constructor(authorities: string | null) {
+    this.#authorities = authorities;
+  }
+
+  async handle(...call: Parameters<RequestHandler['handle']>): ReturnType<RequestHandler['handle']> {
+    this.#handler ??= import('./request-handler.ts').then(
+      ({ RequestHandler }) => new RequestHandler({ authorities: this.#authorities }),
+    );
+    return (await this.#handler).handle(...call);
+  }
+
+  updateHttpClientConfig(): void {}
+
+  httpHandlerConfigs(): Record<string, never> {
+    return {};
+  }
 }

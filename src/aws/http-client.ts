@@ -2,19 +2,25 @@
  * HTTP client: keep-alive connections to one origin.
  * Takes  requests, each with its signal.
  * Gives  answers with bodies.
- * Owns   the connections and who waits for one. The one that was used last is used next, so that few stay open.
- * Never  retries, follows redirects or uses a proxy.
+ * Owns   the connections and who waits for one. The one that was used last is used next, so that few stay open. The way to the
+ *        origin: straight, or through the proxy that the environment names.
+ * Never  retries or follows redirects.
  */
 
-import { HttpConnection, type Origin } from './http-connection.ts';
+import { createSecureContext } from 'node:tls';
+import { HttpConnection, type Route } from './http-connection.ts';
 import { aborted, type HttpAnswer, HttpFailure } from './http-exchange.ts';
 import type { HttpRequestHead } from './http-head.ts';
+import { authorityOf, type Origin, proxyOf } from './proxy.ts';
+import { refusal } from './tunnel.ts';
 
-export type { Origin } from './http-connection.ts';
 export { type HttpAnswer, HttpFailure } from './http-exchange.ts';
+export type { Origin } from './proxy.ts';
 
 export interface HttpClientOptions {
   readonly origin: Origin;
+  /** Certificates, as PEM, that are trusted in place of Node's own. Default null. */
+  readonly authorities?: string | null;
   /** Open connections; further requests wait for a free one. Default 256. */
   readonly connectionCountMax?: number;
   /** Default 10,000. */
@@ -27,7 +33,7 @@ export interface HttpClientOptions {
 const IDLE_MARGIN_MS = 1000;
 
 export class HttpClient {
-  readonly #origin: Origin;
+  readonly #route: Route;
   readonly #connectionCountMax: number;
   readonly #connectTimeoutMs: number;
   readonly #receiveBytes: number;
@@ -38,7 +44,9 @@ export class HttpClient {
   #isClosed = false;
 
   constructor(options: HttpClientOptions) {
-    this.#origin = options.origin;
+    const { origin, authorities = null } = options;
+    const secureContext = authorities === null ? undefined : createSecureContext({ ca: authorities });
+    this.#route = { origin, proxy: proxyOf(origin), secureContext };
     this.#connectionCountMax = options.connectionCountMax ?? 256;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.#receiveBytes = options.receiveBytes ?? 64 * 1024;
@@ -66,6 +74,7 @@ export class HttpClient {
         continue;
       }
       const answer = await connection.request(head, body, this.#connectTimeoutMs, signal);
+      this.#checkProxy(answer);
       const keptS = /\btimeout=(\d+)/.exec(answer.headers['keep-alive'] ?? '')?.[1];
       if (keptS !== undefined) connection.keptForMs = Number(keptS) * 1000 - IDLE_MARGIN_MS;
       return answer;
@@ -79,6 +88,14 @@ export class HttpClient {
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
+  /** A proxy that forwards http answers for itself. @throws {HttpFailure} */
+  #checkProxy(answer: HttpAnswer): void {
+    const { origin, proxy } = this.#route;
+    if (proxy === null || origin.isTls || answer.status !== 407) return;
+    answer.body.discard();
+    throw refusal(proxy, answer.status, authorityOf(origin));
+  }
+
   #takeIdle(): HttpConnection | null {
     for (;;) {
       const connection = this.#idle.pop();
@@ -89,7 +106,7 @@ export class HttpClient {
 
   #open(): HttpConnection | null {
     if (this.#all.size >= this.#connectionCountMax) return null;
-    const connection = new HttpConnection(this.#origin, this.#receiveBytes, this.#tlsSession, {
+    const connection = new HttpConnection(this.#route, this.#receiveBytes, this.#tlsSession, {
       onIdle: (idle) => {
         this.#idle.push(idle);
         this.#waiters.shift()?.();

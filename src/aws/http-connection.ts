@@ -7,23 +7,35 @@
  * Never  retries, waits for another exchange, or keeps a connection of which it does not know where the next answer starts.
  */
 import assert from 'node:assert';
-import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { aborted, Exchange, type HttpAnswer, HttpFailure } from './http-exchange.ts';
 import { formatRequestHead, type HttpRequestHead } from './http-head.ts';
+import { bareHost, forwardedHead, type HttpProxy, type Origin } from './proxy.ts';
+import { connectToProxy, openEvent, openTunnel, type TlsTrust, tlsOptions } from './tunnel.ts';
 
-export interface Origin {
-  readonly isTls: boolean;
-  readonly hostname: string;
-  readonly port: number;
+/** How an origin is reached. */
+export interface Route extends TlsTrust {
+  readonly origin: Origin;
+  readonly proxy: HttpProxy | null;
+}
+
+interface Handlers {
+  /** The connection may carry another request. */
+  readonly onIdle: (connection: HttpConnection) => void;
+  /** It never will again. */
+  readonly onClose: (connection: HttpConnection) => void;
+  readonly onTlsSession: (session: Buffer) => void;
 }
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
 export class HttpConnection {
-  readonly #socket: Socket;
+  /** While a tunnel is being opened, that to the proxy. */
+  #socket: Socket;
+  readonly #route: Route;
   readonly #isTls: boolean;
-  readonly #onIdle: (connection: HttpConnection) => void;
+  readonly #handlers: Handlers;
   #exchange: Exchange | null = null;
   /** Received and not taken. Views of the receive buffer while the socket stands still. */
   #held = NO_BYTES;
@@ -36,54 +48,76 @@ export class HttpConnection {
   /** How long the service keeps it while it is idle. */
   keptForMs = Number.POSITIVE_INFINITY;
 
-  /**
-   * @param onIdle The connection may carry another request.
-   * @param onClose It never will again.
-   */
-  constructor(
-    origin: Origin,
-    receiveBytes: number,
-    tlsSession: Buffer | undefined,
-    handlers: {
-      readonly onIdle: (connection: HttpConnection) => void;
-      readonly onClose: (connection: HttpConnection) => void;
-      readonly onTlsSession: (session: Buffer) => void;
-    },
-  ) {
-    const { isTls, hostname: host, port } = origin;
-    this.#isTls = isTls;
-    this.#onIdle = handlers.onIdle;
+  constructor(route: Route, receiveBytes: number, tlsSession: Buffer | undefined, handlers: Handlers) {
+    this.#route = route;
+    this.#handlers = handlers;
+    const { origin, proxy } = route;
+    const { port } = origin;
+    this.#isTls = origin.isTls || proxy?.isTls === true;
     const onread: OnReadOpts = {
       buffer: Buffer.allocUnsafeSlow(receiveBytes),
       callback: (byteCount, buffer) => this.#received((buffer as Buffer).subarray(0, byteCount)),
     };
-    if (isTls) {
-      const servername = isIP(host) === 0 ? host : '';
-      const session = tlsSession === undefined ? {} : { session: tlsSession };
-      // tls.connect hands `onread` on to its socket, which its type does not say.
-      const options = { host, port, servername, ALPNProtocols: ['http/1.1'], onread, ...session };
-      const socket = connectTls(options);
-      socket.on('session', handlers.onTlsSession);
-      this.#socket = socket;
-    } else {
-      this.#socket = connectTcp({ host, port, onread });
+    if (proxy !== null && !origin.isTls) {
+      this.#socket = connectToProxy(proxy, route, onread);
+      this.#attend(this.#socket, openEvent(proxy));
+      return;
     }
-    this.#socket.setNoDelay(true);
-    this.#socket.once(isTls ? 'secureConnect' : 'connect', () => {
-      this.#isOpen = true;
-      this.#onOpen?.();
+    if (!origin.isTls) {
+      this.#socket = connectTcp({ host: bareHost(origin.hostname), port, onread });
+      this.#attend(this.#socket, 'connect');
+      return;
+    }
+    const session = tlsSession === undefined ? {} : { session: tlsSession };
+    const options = { ...tlsOptions(origin, route), ...session };
+    if (proxy !== null) {
+      this.#socket = openTunnel(proxy, origin, route, () => this.#enterTunnel(options));
+      this.#attend(this.#socket, null);
+      return;
+    }
+    // tls.connect hands `onread` on to its socket, which its type does not say.
+    const withMemory = { ...options, port, onread };
+    this.#socket = connectTls(withMemory).on('session', handlers.onTlsSession);
+    this.#attend(this.#socket, 'secureConnect');
+  }
+
+  /** The proxy's socket carries TLS from now on. Node gives bytes of such a socket as chunks alone. */
+  #enterTunnel(options: ReturnType<typeof tlsOptions>): void {
+    const socket = connectTls({ ...options, socket: this.#socket });
+    this.#socket = socket;
+    socket.on('session', this.#handlers.onTlsSession);
+    socket.on('data', (bytes: Buffer) => {
+      if (!this.#received(bytes)) socket.pause();
     });
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error ??= new HttpFailure(error.code ?? error.name, error.message, this.#isOpen, error);
+    this.#attend(socket, 'secureConnect');
+  }
+
+  /** @param openEvent What says that requests may be sent; null: never, another socket will take its place. */
+  #attend(socket: Socket, openEvent: 'connect' | 'secureConnect' | null): void {
+    socket.setNoDelay(true);
+    if (openEvent !== null) {
+      socket.once(openEvent, () => {
+        this.#isOpen = true;
+        this.#onOpen?.();
+      });
+    }
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const { code = error.name, message } = error;
+      this.#error ??=
+        error instanceof HttpFailure ? error : new HttpFailure(code, message, this.#isOpen, error);
     });
-    this.#socket.on('close', () => {
-      this.#isEnded = this.#error === null;
-      const closed = 'the connection was closed before the end of the answer';
-      this.#error ??= new HttpFailure('ECONNRESET', closed, this.#isOpen);
-      handlers.onClose(this);
-      // What was received before may be all that is missing.
-      if (this.#held.length === 0) this.#exchange?.closed(this.#error, this.#isEnded);
+    socket.on('close', () => {
+      if (socket === this.#socket) this.#closed();
     });
+  }
+
+  #closed(): void {
+    this.#isEnded = this.#error === null;
+    const closed = 'the connection was closed before the end of the answer';
+    this.#error ??= new HttpFailure('ECONNRESET', closed, this.#isOpen);
+    this.#handlers.onClose(this);
+    // What was received before may be all that is missing.
+    if (this.#held.length === 0) this.#exchange?.closed(this.#error, this.#isEnded);
   }
 
   /**
@@ -99,7 +133,7 @@ export class HttpConnection {
     signal?: AbortSignal,
   ): Promise<HttpAnswer> {
     assert(this.#exchange === null && this.#error === null);
-    const text = formatRequestHead(head);
+    const text = formatRequestHead(this.#forwarded(head));
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         this.destroy();
@@ -129,6 +163,12 @@ export class HttpConnection {
       if (this.#isOpen) send();
       else this.#onOpen = send;
     });
+  }
+
+  #forwarded(head: HttpRequestHead): HttpRequestHead {
+    const { origin, proxy } = this.#route;
+    if (proxy === null || origin.isTls) return head;
+    return { ...head, ...forwardedHead(head, origin, proxy) };
   }
 
   /** Ends an exchange that is under way, too: whoever waits for it gets an HttpFailure. */
@@ -166,7 +206,7 @@ export class HttpConnection {
     this.#idleSinceMs = performance.now();
     this.#socket.unref();
     this.#socket.resume(); // or its end would not be noticed
-    this.#onIdle(this);
+    this.#handlers.onIdle(this);
   }
 
   /** @returns Whether the socket shall go on receiving. */

@@ -34,6 +34,8 @@ export interface KinesisAnswer {
 /** Where the data plane of a stream is, as the SDK's rules say: plain data, found out once and told to every thread. */
 export interface KinesisService {
   readonly origin: Origin;
+  /** Certificates, as PEM, that are trusted in place of Node's own; null: Node's own. */
+  readonly authorities: string | null;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly region: string;
@@ -125,7 +127,8 @@ class Caller implements KinesisCaller {
     this.#contentType = options.wire === 'cbor' ? 'application/x-amz-cbor-1.1' : 'application/x-amz-json-1.1';
     this.#clockOffsetMs = service.clockOffsetMs;
     const connectionCountMax = options.socketCountMax ?? 256;
-    this.#http = new HttpClient({ origin: service.origin, connectionCountMax });
+    const { origin, authorities } = service;
+    this.#http = new HttpClient({ origin, authorities, connectionCountMax });
   }
 
   async call(

@@ -11,6 +11,7 @@ import {
   type KinesisService,
   openKinesisCaller,
 } from './kinesis-call.ts';
+import { authoritiesOf } from './request-handler.ts';
 import { type AwsTarget, clientOptions } from './target.ts';
 
 export type { AwsTarget } from './target.ts';
@@ -56,6 +57,7 @@ export async function resolveService(
   const userAgent = headers['user-agent'] ?? headers['User-Agent'];
   return {
     origin: { isTls, hostname, port: port ?? (isTls ? 443 : 80) },
+    authorities: authoritiesOf(client),
     path: path || '/',
     headers: { host, ...(userAgent ? { 'user-agent': userAgent } : {}) },
     region: await client.config.region(),

@@ -26,6 +26,7 @@ export default class Verify extends Command {
       const report = await verifyRun(options, facts, {
         signal,
         onProgress: display.update,
+        onNotice: display.notice,
         onPhase: (phase) => display.notice(describePhase(phase)),
       });
       display.stop();

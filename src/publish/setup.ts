@@ -3,6 +3,7 @@
  * Owns  the shapes of what crosses between main thread and publisher, and the cells of the run's control word.
  */
 import type { KinesisService } from '../aws/kinesis-call.ts';
+import type { AwsTarget } from '../aws/target.ts';
 import type { WireError } from '../errors.ts';
 import type { Wire } from './codec.ts';
 import type { OwnedRange, ShardRange } from './shard-map.ts';
@@ -17,13 +18,10 @@ export const PHASE = {
 } as const;
 
 /** How to reach the stream. No secret travels: each thread asks the SDK's default credential chain. */
-export interface StreamTarget {
+export interface StreamTarget extends AwsTarget {
   readonly name: string;
   /** Name or ARN, as it was given. */
   readonly id: string;
-  readonly region: string | null;
-  readonly profile: string | null;
-  readonly endpoint: string | null;
 }
 
 /** What DescribeStreamSummary says about writing to the stream. */

@@ -155,7 +155,12 @@ export function explain(error: unknown, stream: string, action: string): Millrac
   if (advice) return streamError(stream, advice.why ?? `${code}: ${message}`, advice.help(action));
   if (message === 'Region is missing')
     return streamError(stream, 'no region', 'set AWS_REGION or use --region');
-  if (code === 'ECONNREFUSED' || isUnnamed(code)) {
+  const isUnreachable = code === 'ECONNREFUSED' || isUnnamed(code);
+  if (/^the proxy /.test(message)) {
+    const help = 'check HTTPS_PROXY, HTTP_PROXY and NO_PROXY';
+    return streamError(stream, message, help, isPassing(error) && !isUnreachable ? 3 : 2);
+  }
+  if (isUnreachable) {
     const place = placeOf(error);
     return streamError(
       stream,
@@ -164,7 +169,7 @@ export function explain(error: unknown, stream: string, action: string): Millrac
     );
   }
   if (isTlsCode(code)) {
-    const help = 'check the endpoint; NODE_EXTRA_CA_CERTS names a certificate authority of your own';
+    const help = 'check the endpoint; AWS_CA_BUNDLE names a file of the authorities that you trust';
     return streamError(stream, `${code}: ${message}`, help);
   }
   return streamError(stream, `${code}: ${message}`, '', isPassing(error) ? 3 : 2);

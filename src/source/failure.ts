@@ -4,7 +4,7 @@
  * Gives  S3Failure with its kind; for people, a MillraceError with code and exit code.
  * Never  retries (retry.ts does), never shows a header, a credential or a payload.
  */
-import { isTlsCode } from '../aws/call-fault.ts';
+import { isProxyRefusal, isTlsCode } from '../aws/call-fault.ts';
 import { MillraceError } from '../errors.ts';
 
 /**
@@ -115,7 +115,7 @@ export function kindOf(status: number, awsCode: string, message: string): Failur
   if (status === 403) return 'denied';
   if (status >= 300 && status < 400) return 'setup';
   if (status >= 400) return 'unreadable';
-  return isTlsCode(awsCode) ? 'setup' : 'transient';
+  return isTlsCode(awsCode) || isProxyRefusal(awsCode) ? 'setup' : 'transient';
 }
 
 /** A fault of this program must not be taken for one of the network, and repeated. */

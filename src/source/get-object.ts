@@ -16,6 +16,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import { preconditionOf } from '../aws/etag.ts';
 import { type AnswerBody, bodyOf, readWhole } from '../aws/http-body.ts';
 import { type HttpAnswer, HttpClient, type Origin } from '../aws/http-client.ts';
+import { authoritiesOf } from '../aws/request-handler.ts';
 import { Sha256 } from '../aws/sha256.ts';
 import { EtagForms } from './etag-forms.ts';
 import { failureOf, isRedirect, kindOf, S3Failure, withRegion } from './failure.ts';
@@ -116,7 +117,9 @@ export function escapeKey(key: string): string {
 
 export function createObjectGetter(client: S3Client, options: ObjectGetterOptions): ObjectGetter {
   const routes = new Map<string, Promise<Route | null>>();
-  const open = options.open ?? ((origin) => new HttpClient({ origin, receiveBytes: RECEIVE_BYTES }));
+  const authorities = authoritiesOf(client);
+  const open =
+    options.open ?? ((origin) => new HttpClient({ origin, authorities, receiveBytes: RECEIVE_BYTES }));
   const transports = new Map<string, Transport>();
   const transportTo = (origin: Origin): Transport => {
     const name = JSON.stringify(origin);

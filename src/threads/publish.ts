@@ -20,7 +20,7 @@ export async function publish(setup: PublishTask): Promise<PublishReceipt> {
   const { rules, service, target, traits } = setup;
   const caller = openKinesisCaller({
     service,
-    credentials: credentialChain(service.region, target.profile),
+    credentials: credentialChain({ ...target, region: service.region }),
     wire: rules.wire,
     requestTimeoutMs: rules.requestTimeoutMs,
     socketCountMax: rules.inFlightMax,

@@ -32,6 +32,7 @@ describe('a call that failed', () => {
     [system('SELF_SIGNED_CERT_IN_CHAIN'), false],
     [call(null, null, system('UNABLE_TO_VERIFY_LEAF_SIGNATURE')), false],
     [system('EPROTO'), false],
+    [system('EPROXY'), false],
     [new Error('Region not accepted'), false],
     [new TypeError('Invalid URL'), false],
   ])('says whether it may work later: %s, %s', (error, expected) => {

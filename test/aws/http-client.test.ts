@@ -54,7 +54,7 @@ async function serve(script: Script, isTls = false) {
 
 function clientOf(port: number, options: Partial<HttpClientOptions> & { isTls?: boolean } = {}): HttpClient {
   const origin = { isTls: options.isTls ?? false, hostname: '127.0.0.1', port };
-  const client = new HttpClient({ origin, ...options });
+  const client = new HttpClient({ origin, authorities: TEST_CERTIFICATE, ...options });
   cleanups.push(() => client.close());
   return client;
 }
@@ -89,53 +89,37 @@ async function readInSteps({ body }: HttpAnswer, roomBytes: number): Promise<Buf
 }
 
 describe.each([{ isTls: false }, { isTls: true }])('with TLS: $isTls', ({ isTls }) => {
-  /** The certificate is its own authority. */
-  const trusted = <T>(run: () => Promise<T>): Promise<T> => {
-    const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
-    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
-    return run().finally(() => {
-      if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
-      else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
-    });
-  };
-
   it('gives every byte of large bodies, to one who has room and to one who has little, over one connection', async () => {
-    await trusted(async () => {
-      const { port, seen } = await serve((socket) => socket.write(answerOf(BODY)), isTls);
-      const client = clientOf(port, { isTls });
-      for (const roomBytes of [Number.POSITIVE_INFINITY, 100_000, 7777]) {
-        const answer = await client.request(HEAD);
-        expect((await readInSteps(answer, roomBytes)).equals(BODY)).toBe(true);
-      }
-      expect(seen).toMatchObject({ connections: 1, requests: 3 });
-    });
+    const { port, seen } = await serve((socket) => socket.write(answerOf(BODY)), isTls);
+    const client = clientOf(port, { isTls });
+    for (const roomBytes of [Number.POSITIVE_INFINITY, 100_000, 7777]) {
+      const answer = await client.request(HEAD);
+      expect((await readInSteps(answer, roomBytes)).equals(BODY)).toBe(true);
+    }
+    expect(seen).toMatchObject({ connections: 1, requests: 3 });
   });
 
   it('gives a body to one who comes late for it', async () => {
-    await trusted(async () => {
-      const { port } = await serve((socket) => socket.write(answerOf(BODY)), isTls);
-      const answer = await clientOf(port, { isTls }).request(HEAD);
-      for (let i = 0; i < 20; i++) await turn();
-      expect((await readWhole(answer.body)).equals(BODY)).toBe(true);
-    });
+    const { port } = await serve((socket) => socket.write(answerOf(BODY)), isTls);
+    const answer = await clientOf(port, { isTls }).request(HEAD);
+    for (let i = 0; i < 20; i++) await turn();
+    expect((await readWhole(answer.body)).equals(BODY)).toBe(true);
   });
 
   it('sends a body in parts, shared memory too', async () => {
-    await trusted(async () => {
-      const { port, seen } = await serve((socket) => socket.write(answerOf('')), isTls);
-      const shared = new Uint8Array(new SharedArrayBuffer(3)).fill(120);
-      const head = { ...HEAD, method: 'POST', headers: { host: 'test', 'content-length': '6' } } as const;
-      const answer = await clientOf(port, { isTls }).request(head, [Buffer.from('abc'), shared]);
-      await readWhole(answer.body);
-      while (!seen.text.endsWith('xxx')) await turn();
-      expect(seen.text).toBe('POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 6\r\n\r\nabcxxx');
-    });
+    const { port, seen } = await serve((socket) => socket.write(answerOf('')), isTls);
+    const shared = new Uint8Array(new SharedArrayBuffer(3)).fill(120);
+    const head = { ...HEAD, method: 'POST', headers: { host: 'test', 'content-length': '6' } } as const;
+    const answer = await clientOf(port, { isTls }).request(head, [Buffer.from('abc'), shared]);
+    await readWhole(answer.body);
+    while (!seen.text.endsWith('xxx')) await turn();
+    expect(seen.text).toBe('POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 6\r\n\r\nabcxxx');
   });
 });
 
 it('does not talk to a service whose certificate it cannot trust', async () => {
   const { port, seen } = await serve((socket) => socket.write(answerOf('x')), true);
-  const error = await clientOf(port, { isTls: true })
+  const error = await clientOf(port, { isTls: true, authorities: null })
     .request(HEAD)
     .catch((e: unknown) => e);
   expect(error).toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT', isSent: false });
