@@ -24,6 +24,7 @@ import type { Segment, SourceObject } from './object.ts';
 import { type ObjectResume, Planner } from './plan.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, type RetryPolicy, systemClock } from './retry.ts';
 import { Slot } from './slot.ts';
+import { Witness } from './witness.ts';
 
 export interface DownloadPoolOptions {
   readonly getter: ObjectGetter;
@@ -58,6 +59,7 @@ export interface DownloadPoolOptions {
 }
 
 const LINE_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
+const STALL_TIMEOUT_MS = 20_000;
 /** So many objects denied in a row, with not one byte ever read, are no matter of single objects. */
 const DENIED_MAX = 16;
 
@@ -67,6 +69,7 @@ export class DownloadPool {
   readonly #planner: Planner;
   readonly #delivery: Delivery;
   readonly #adaptive: AdaptiveLimit;
+  readonly #witness: Witness;
   readonly #clock: Clock;
   readonly #controller = new AbortController();
   readonly #waiting: (() => void)[] = [];
@@ -78,6 +81,7 @@ export class DownloadPool {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#adaptive = new AdaptiveLimit({ max: options.downloads });
+    this.#witness = new Witness(options.getter, options.stallTimeoutMs ?? STALL_TIMEOUT_MS);
     this.#blocks = new BlockPool(DownloadPool.#blockOptions(options));
     const parcelBytes = options.parcelBytes ?? this.#blocks.blockBytes / 4;
     const { sink, isOrdered, lingerMs } = options;
@@ -169,9 +173,10 @@ export class DownloadPool {
       getter,
       clock: this.#clock,
       retry: retry ?? RETRY_POLICY_DEFAULT,
-      stallTimeoutMs: stallTimeoutMs ?? 20_000,
+      stallTimeoutMs: stallTimeoutMs ?? STALL_TIMEOUT_MS,
       signal: this.#controller.signal,
       stats: this.stats,
+      witness: this.#witness,
       onThrottle: () => this.#adaptive.throttled(this.#clock.nowMs()),
       onSuccess: () => {
         if (this.#adaptive.succeeded()) this.#waiting.shift()?.();

@@ -11,6 +11,7 @@ import { failureOf, S3Failure } from './failure.ts';
 import type { ObjectGetter } from './get-object.ts';
 import type { SourceObject } from './object.ts';
 import { type Clock, Retry, type RetryPolicy } from './retry.ts';
+import { Denials, type Witness } from './witness.ts';
 
 /** Where bytes go. */
 export interface ByteSink {
@@ -43,6 +44,7 @@ export interface DownloadContext {
   readonly stats: DownloadStats;
   readonly onThrottle: () => void;
   readonly onSuccess: () => void;
+  readonly witness: Witness;
 }
 
 /** Fewer bytes than these in a stall timeout are no download. */
@@ -60,7 +62,9 @@ export async function download(
   end: number,
   sink: ByteSink,
 ): Promise<number> {
-  const retry = new Retry(context.retry, context.clock, `read s3://${object.bucket}/${object.key}`);
+  const what = `read s3://${object.bucket}/${object.key}`;
+  const denials = new Denials(context.witness, object);
+  const retry = new Retry(context.retry, context.clock, what, (kind) => denials.mayPass(kind));
   let position = start;
   while (position < end && !sink.done) {
     context.signal.throwIfAborted();
@@ -68,6 +72,7 @@ export async function download(
     try {
       await attempt.run();
       position = attempt.position;
+      context.witness.saw(object);
       context.onSuccess();
     } catch (error) {
       context.signal.throwIfAborted();
@@ -78,7 +83,10 @@ export async function download(
         context.stats.throttles++;
         context.onThrottle();
       }
-      await retry.failed(failure, context.signal);
+      if (failure.kind === 'denied') await denials.judge();
+      await retry.failed(failure, context.signal).catch((ending: unknown) => {
+        throw context.signal.aborted ? ending : denials.asEnding(ending);
+      });
       context.stats.retries++;
       await context.getter.renew(failure).catch(() => {}); // the next attempt says what is wrong
     }

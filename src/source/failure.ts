@@ -5,6 +5,7 @@
  * Never  retries (retry.ts does), never shows a header, a credential or a payload.
  */
 import { isProxyRefusal, isTlsCode } from '../aws/call-fault.ts';
+import { type FaultKind, faultOfCode } from '../aws/fault-kind.ts';
 import { MillraceError } from '../errors.ts';
 
 /**
@@ -13,18 +14,22 @@ import { MillraceError } from '../errors.ts';
  * | throttle    | 503 SlowDown, 429, a KMS throttle                      | again, later, with fewer downloads           |
  * | transient   | 5xx, timeouts, cut or stalled bodies, resets           | again, from the byte reached                 |
  * | credentials | expired token                                          | renewed once a time, then again              |
+ * | identity    | wrong or rotated keys, an ill provider of them         | the run ends, exit 2; once S3 has answered   |
+ * |             |                                                        | this run they are renewed, then again        |
  * | skew        | RequestTimeTooSkewed                                   | again by the service's clock                 |
  * | changed     | 412, another ETag or size                              | the object is given up: OBJECT_CHANGED       |
  * | gone        | 404 NoSuchKey                                          | the object is given up: OBJECT_UNREADABLE    |
- * | denied      | 403 AccessDenied                                       | the same; while listing the run ends         |
+ * | denied      | 403 AccessDenied                                       | the same; while listing the run ends. Again  |
+ * |             |                                                        | while all is denied that was given before    |
  * | archived    | InvalidObjectState                                     | the same                                     |
  * | unreadable  | what a repetition cannot mend, for this object         | the same                                     |
- * | setup       | no such bucket, wrong keys, another region, TLS        | the run ends, exit 2                         |
+ * | setup       | no such bucket, another region, TLS                    | the run ends, exit 2                         |
  */
 export type FailureKind =
   | 'throttle'
   | 'transient'
   | 'credentials'
+  | 'identity'
   | 'skew'
   | 'changed'
   | 'gone'
@@ -64,18 +69,9 @@ export class S3Failure extends Error {
   }
 }
 
+/** What S3 alone says, and what means something else here than elsewhere. */
 const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
-  SlowDown: 'throttle',
   ServiceUnavailable: 'throttle',
-  TooManyRequests: 'throttle',
-  TooManyRequestsException: 'throttle',
-  RequestLimitExceeded: 'throttle',
-  BandwidthLimitExceeded: 'throttle',
-  Throttling: 'throttle',
-  ThrottlingException: 'throttle',
-  'KMS.ThrottlingException': 'throttle',
-  InternalError: 'transient',
-  RequestTimeout: 'transient',
   OperationAborted: 'transient',
   // A new bucket, whose name is not known everywhere yet.
   TemporaryRedirect: 'transient',
@@ -83,29 +79,35 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   ExpiredTokenException: 'credentials',
   TokenRefreshRequired: 'credentials',
   RequestExpired: 'credentials',
-  RequestTimeTooSkewed: 'skew',
   PreconditionFailed: 'changed',
   InvalidRange: 'changed',
   NoSuchKey: 'gone',
   NoSuchVersion: 'gone',
   NotFound: 'gone',
-  AccessDenied: 'denied',
-  Forbidden: 'denied',
   InvalidObjectState: 'archived',
   NoSuchBucket: 'setup',
   InvalidBucketName: 'setup',
-  InvalidAccessKeyId: 'setup',
-  SignatureDoesNotMatch: 'setup',
-  InvalidToken: 'setup',
   AuthorizationHeaderMalformed: 'setup',
   PermanentRedirect: 'setup',
-  CredentialsProviderError: 'setup',
-  TokenProviderError: 'setup',
 };
+
+/** What all services say in the same words (src/aws/fault-kind.ts). */
+const KIND_BY_FAULT: Readonly<Partial<Record<FaultKind, FailureKind>>> = {
+  throttle: 'throttle',
+  transient: 'transient',
+  skew: 'skew',
+  credentials: 'identity',
+  denied: 'denied',
+};
+
+function kindOfCode(awsCode: string): FailureKind | undefined {
+  const fault = faultOfCode(awsCode);
+  return KIND_BY_CODE[awsCode] ?? (fault === null ? undefined : KIND_BY_FAULT[fault]);
+}
 
 /** @param status HTTP status; 0: no answer came. */
 export function kindOf(status: number, awsCode: string, message: string): FailureKind {
-  const byCode = KIND_BY_CODE[awsCode];
+  const byCode = kindOfCode(awsCode);
   if (byCode !== undefined) return byCode;
   if (/kms/i.test(awsCode + message) && /throttl|rate exceeded/i.test(awsCode + message)) return 'throttle';
   if (status === 429 || status === 503) return 'throttle';
@@ -132,7 +134,7 @@ export function failureOf(error: unknown): S3Failure {
   if (error.name === 'AbortError' || isBug(error)) throw error;
   const sdk = error as SdkError;
   const status = sdk.$metadata?.httpStatusCode ?? 0;
-  const isNamedByService = sdk.$metadata !== undefined || KIND_BY_CODE[error.name] !== undefined;
+  const isNamedByService = sdk.$metadata !== undefined || kindOfCode(error.name) !== undefined;
   const awsCode = isNamedByService ? error.name : String(sdk.code ?? sdk.Code ?? error.name);
   const bucketRegion = (isRedirect(status) && sdk.$response?.headers?.['x-amz-bucket-region']) || null;
   const message = withRegion(error.message, bucketRegion);
@@ -189,6 +191,7 @@ export function toMillraceError(failure: S3Failure, what: string): MillraceError
       );
     case 'unreadable':
       return new MillraceError('MILLRACE_OBJECT_UNREADABLE', `Cannot ${what}: ${why}`, cause);
+    case 'identity':
     case 'setup':
       return new MillraceError('MILLRACE_SOURCE', `Cannot ${what}: ${why}`, cause);
     default:

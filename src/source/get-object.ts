@@ -21,6 +21,7 @@ import { Sha256 } from '../aws/sha256.ts';
 import { EtagForms } from './etag-forms.ts';
 import { failureOf, isRedirect, kindOf, S3Failure, withRegion } from './failure.ts';
 import type { SourceObject } from './object.ts';
+import { renewCredentials } from './renewal.ts';
 import type { Clock } from './retry.ts';
 import { Versions } from './versions.ts';
 
@@ -169,11 +170,7 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
     },
     async renew(failure) {
       if (failure.kind === 'skew') clockOffsetMs = failure.clockOffsetMs ?? 0;
-      if (failure.kind !== 'credentials') return;
-      const provider = client.config.credentials as (options?: {
-        forceRefresh?: boolean;
-      }) => Promise<unknown>;
-      await provider({ forceRefresh: true });
+      await renewCredentials(client, failure);
     },
   };
 }

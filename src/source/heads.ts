@@ -6,8 +6,9 @@
  *        bucket, the object or the credentials): a GET of one byte asks for the document that does.
  */
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { failureOf, S3Failure } from './failure.ts';
+import { type FailureKind, failureOf, S3Failure } from './failure.ts';
 import type { SourceObject } from './object.ts';
+import { renewCredentials } from './renewal.ts';
 import { type Clock, Retry, type RetryPolicy, retrying } from './retry.ts';
 import { formatS3Uri, type S3Location } from './uri.ts';
 
@@ -21,6 +22,7 @@ export interface HeadsOptions {
 export class Heads {
   readonly #s3: S3Client;
   readonly #options: HeadsOptions;
+  #isAnswered = false;
 
   constructor(s3: S3Client, options: HeadsOptions) {
     this.#s3 = s3;
@@ -30,8 +32,10 @@ export class Heads {
   /** @throws {MillraceError} MILLRACE_OBJECT_UNREADABLE: it does not exist or may not be read. Others end a run. */
   find(location: S3Location): Promise<SourceObject> {
     const { retry, clock, signal } = this.#options;
-    const policy = new Retry(retry, clock, `find ${formatS3Uri(location)}`);
-    return retrying(policy, () => this.#head(location), failureOf, signal);
+    const mayPass = (kind: FailureKind) => this.#isAnswered && kind === 'identity';
+    const policy = new Retry(retry, clock, `find ${formatS3Uri(location)}`, mayPass);
+    const renew = (failure: S3Failure) => renewCredentials(this.#s3, failure);
+    return retrying(policy, () => this.#head(location), failureOf, signal, renew);
   }
 
   async #head(location: S3Location): Promise<SourceObject> {
@@ -41,6 +45,7 @@ export class Heads {
       const isSilent = failure.status >= 400 && failure.status < 500 && failure.status !== 429;
       throw isSilent ? await this.#whyNot(location, failure) : failure;
     });
+    this.#isAnswered = true;
     const { ContentLength: size, ETag, LastModified, Restore, StorageClass } = output;
     if (size === undefined) throw new S3Failure('transient', 'the answer does not say how large it is');
     const isRestored = /ongoing-request="false"/.test(Restore ?? '');

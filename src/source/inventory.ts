@@ -18,10 +18,11 @@ import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hypa
 import { isSameEtag, preconditionOf } from '../aws/etag.ts';
 import { MillraceError } from '../errors.ts';
 import { decompress } from './decompress.ts';
-import { failureOf, S3Failure } from './failure.ts';
+import { type FailureKind, failureOf, S3Failure } from './failure.ts';
 import { decodeListedKey } from './list-page.ts';
 import type { SourceObject } from './object.ts';
 import { openOrc } from './orc.ts';
+import { renewCredentials } from './renewal.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, Retry, type RetryPolicy, retrying, systemClock } from './retry.ts';
 import { formatS3Uri, parseS3Uri, type S3Location } from './uri.ts';
 
@@ -77,6 +78,7 @@ export async function* readInventory(
 class Reports {
   readonly #s3: S3Client;
   readonly #options: InventoryOptions;
+  #isAnswered = false;
 
   constructor(s3: S3Client, options: InventoryOptions) {
     this.#s3 = s3;
@@ -204,7 +206,8 @@ class Reports {
 
   #retry(location: S3Location): Retry {
     const { retry = RETRY_POLICY_DEFAULT, clock = systemClock } = this.#options;
-    return new Retry(retry, clock, `read the inventory ${formatS3Uri(location)}`);
+    const mayPass = (kind: FailureKind) => this.#isAnswered && (kind === 'identity' || kind === 'denied');
+    return new Retry(retry, clock, `read the inventory ${formatS3Uri(location)}`, mayPass);
   }
 
   #small(location: S3Location): Promise<Buffer> {
@@ -224,6 +227,7 @@ class Reports {
       ...(range !== undefined && { Range: range }),
     });
     const output = await this.#s3.send(command, signal === undefined ? {} : { abortSignal: signal });
+    this.#isAnswered = true;
     const found = output.ETag ?? '';
     if (etag !== undefined && !isSameEtag(etag, found))
       throw new S3Failure('changed', `its ETag was ${etag} and is ${found}`);
@@ -232,7 +236,8 @@ class Reports {
 
   async #retrying<T>(location: S3Location, work: () => Promise<T>): Promise<T> {
     try {
-      return await retrying(this.#retry(location), work, failureOf, this.#options.signal);
+      const renew = (failure: S3Failure) => renewCredentials(this.#s3, failure);
+      return await retrying(this.#retry(location), work, failureOf, this.#options.signal, renew);
     } catch (error) {
       throw asSourceError(location, error);
     }

@@ -10,9 +10,10 @@ import {
   type ListObjectsV2CommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { failureOf } from './failure.ts';
+import { type FailureKind, failureOf } from './failure.ts';
 import { asMalformed, pageOf } from './list-page.ts';
 import { isArchived } from './object.ts';
+import { renewCredentials } from './renewal.ts';
 import { type Clock, Retry, type RetryPolicy, retrying } from './retry.ts';
 import type { Page, PageQuery } from './spread.ts';
 import { formatS3Uri } from './uri.ts';
@@ -27,6 +28,8 @@ export interface PagesOptions {
 export class Pages {
   readonly #s3: S3Client;
   readonly #options: PagesOptions;
+  /** Buckets that were listed. */
+  readonly #answered = new Set<string>();
 
   constructor(s3: S3Client, options: PagesOptions) {
     this.#s3 = s3;
@@ -81,9 +84,13 @@ export class Pages {
       const output = await answer.catch((error: unknown) => {
         throw asMalformed(error);
       });
+      this.#answered.add(bucket);
       return { output, page: pageOf(bucket, query, output) };
     };
-    const policy = new Retry(retry, clock, `list ${formatS3Uri({ bucket, key: query.prefix })}`);
-    return retrying(policy, work, failureOf, signal);
+    // Listing was allowed before: what denies it now may be over soon.
+    const mayPass = (kind: FailureKind) =>
+      this.#answered.has(bucket) && (kind === 'identity' || kind === 'denied');
+    const policy = new Retry(retry, clock, `list ${formatS3Uri({ bucket, key: query.prefix })}`, mayPass);
+    return retrying(policy, work, failureOf, signal, (failure) => renewCredentials(this.#s3, failure));
   }
 }

@@ -55,15 +55,25 @@ export class Retry {
   readonly #policy: RetryPolicy;
   readonly #clock: Clock;
   readonly #what: string;
+  readonly #mayPass: (kind: FailureKind) => boolean;
   #attempts = 0;
   #throttles = 0;
   #renewals = 0;
 
-  /** @param what For the error, for example `read s3://bucket/key`. */
-  constructor(policy: RetryPolicy, clock: Clock, what: string) {
+  /**
+   * @param what For the error, for example `read s3://bucket/key`.
+   * @param mayPass What else may be repeated: what S3 gave to this run before, it may give again (`identity`, `denied`).
+   */
+  constructor(
+    policy: RetryPolicy,
+    clock: Clock,
+    what: string,
+    mayPass: (kind: FailureKind) => boolean = () => false,
+  ) {
     this.#policy = policy;
     this.#clock = clock;
     this.#what = what;
+    this.#mayPass = mayPass;
   }
 
   /** Something came through: the next failure is a first one again. */
@@ -78,13 +88,14 @@ export class Retry {
    * @throws {MillraceError} When a repetition cannot help, or has not helped often enough.
    */
   async failed(failure: S3Failure, signal?: AbortSignal): Promise<void> {
-    if (!REPEATABLE.has(failure.kind)) throw toMillraceError(failure, this.#what);
+    if (!REPEATABLE.has(failure.kind) && !this.#mayPass(failure.kind))
+      throw toMillraceError(failure, this.#what);
     const isThrottle = failure.kind === 'throttle';
     const attempts = isThrottle ? ++this.#throttles : ++this.#attempts;
     if (attempts >= (isThrottle ? this.#policy.throttleAttemptsMax : this.#policy.attemptsMax)) {
       throw toMillraceError(failure, this.#what);
     }
-    if (failure.kind === 'credentials' || failure.kind === 'skew') {
+    if (failure.kind === 'credentials' || failure.kind === 'identity' || failure.kind === 'skew') {
       // The first renewal mends it at once; if it does not, the next attempts wait like all others.
       if (this.#renewals++ === 0) return;
     }
@@ -97,12 +108,17 @@ export function backoffMs(policy: RetryPolicy, attempt: number, random: number):
   return random * Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1));
 }
 
-/** Runs `work` until it succeeds or a failure ends it. @param toFailure Turns what was thrown into a failure, or throws on. */
+/**
+ * Runs `work` until it succeeds or a failure ends it.
+ * @param toFailure Turns what was thrown into a failure, or throws on.
+ * @param renew Called before `work` is repeated: does what the failure demands.
+ */
 export async function retrying<T>(
   retry: Retry,
   work: () => Promise<T>,
   toFailure: (error: unknown) => S3Failure,
   signal?: AbortSignal,
+  renew: (failure: S3Failure) => Promise<void> = async () => {},
 ): Promise<T> {
   for (;;) {
     signal?.throwIfAborted();
@@ -110,7 +126,9 @@ export async function retrying<T>(
       return await work();
     } catch (error) {
       signal?.throwIfAborted();
-      await retry.failed(toFailure(error), signal);
+      const failure = toFailure(error);
+      await retry.failed(failure, signal);
+      await renew(failure);
     }
   }
 }

@@ -1,5 +1,7 @@
 /** Credentials that change, expire, come late or not at all in mid-run: row 21 of the reliability table, with the real command. */
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
@@ -99,4 +101,107 @@ it('a provider that stays down when a token has expired ends the run with one cl
   const { report, ended } = await world.report(FLAGS, { env });
   expect([ended.exitCode, report.resumed]).toEqual([0, true]);
   expect(report.records.delivered + report.records.deliveredBefore).toBe(8_000);
+});
+
+/** Eight requests are in flight that take 60 ms each. */
+const SLOW = { kind: 'delay', name: 'slow', delayMs: 60 } as const;
+const BUSY = ['--partition-key', '/u', '--publishers', '1', '--in-flight', '8', '--batch-records', '100'];
+const PART_COUNT = 40;
+const SLOW_BODY = { kind: 'slow', name: 'slow body', bytesPerSecond: 500_000 } as const;
+
+/** The lines in many objects, so that the source is still read when something changes. */
+async function openParts(): Promise<void> {
+  const lines = linesOf(LINES);
+  const size = lines.length / PART_COUNT;
+  const objects = Array.from({ length: PART_COUNT }, (_, i) => ({
+    key: `part-${String(i).padStart(2, '0')}`,
+    body: Buffer.from(`${lines.slice(i * size, (i + 1) * size).join('\n')}\n`, 'latin1'),
+  }));
+  world = await World.open({ objects });
+  world.kinesis.setFaults([SLOW]);
+  world.s3.setFaults([SLOW_BODY]);
+}
+
+/** Calls back once, when the first records are stored. */
+function whenStored(callback: () => void): () => void {
+  const timer = setInterval(() => {
+    if (world.kinesis.stats().recordsStored === 0) return;
+    clearInterval(timer);
+    callback();
+  }, 5);
+  return () => clearInterval(timer);
+}
+
+it('a credentials file that is rotated in mid-run costs nothing: the source is read on and every record delivered once', async () => {
+  await openParts();
+  const path = join(world.folder, 'rotating');
+  const write = (key: string) =>
+    writeFileSync(path, `[default]\naws_access_key_id = ${key}\naws_secret_access_key = ${SECRET}-${key}\n`);
+  write('OLD');
+  const stop = whenStored(() => {
+    write('NEW');
+    const accessKeyId = 'OLD';
+    world.kinesis.setFaults([
+      { kind: 'error', name: 'old key', code: 'UnrecognizedClientException', accessKeyId, delayMs: 60 },
+      SLOW,
+    ]);
+    world.s3.setFaults([
+      { kind: 'invalid-access-key', name: 'old key', operation: '*', accessKeyId },
+      SLOW_BODY,
+    ]);
+  });
+  const { report, ended } = await world.report([...BUSY, '--rate', '4000/s', '--downloads', '2'], {
+    env: {
+      AWS_SHARED_CREDENTIALS_FILE: path,
+      AWS_ACCESS_KEY_ID: undefined,
+      AWS_SECRET_ACCESS_KEY: undefined,
+    },
+  });
+  stop();
+  const { faultsFired } = world.kinesis.stats();
+  expect([ended.exitCode, ended.stderr, report.status]).toEqual([0, '', 'delivered']);
+  expect(faultsFired['old key']).toBeGreaterThan(0);
+  expect(world.s3.stats().faultsFired['old key']).toBeGreaterThan(0);
+  expectDelivered();
+});
+
+it('a credentials endpoint that is ill for six seconds in mid-run costs nothing', async () => {
+  await openParts();
+  let illFromMs = Number.POSITIVE_INFINITY;
+  let refusals = 0;
+  const endpoint = createServer((_, response) => {
+    const sinceMs = performance.now() - illFromMs;
+    // Longer than the SDK's own four tries.
+    if (sinceMs >= 0 && sinceMs < 6_000) {
+      refusals++;
+      response.writeHead(500).end('{}');
+      return;
+    }
+    const Expiration = new Date(Date.now() + 1_500).toISOString();
+    response.end(
+      JSON.stringify({ AccessKeyId: 'AKID', SecretAccessKey: SECRET, Token: 'token', Expiration }),
+    );
+  });
+  await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
+  const stop = whenStored(() => {
+    illFromMs = performance.now();
+  });
+  try {
+    const { port } = endpoint.address() as AddressInfo;
+    const { report, ended } = await world.report([...BUSY, '--rate', '2000/s', '--downloads', '2'], {
+      env: {
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/`,
+        AWS_ACCESS_KEY_ID: undefined,
+        AWS_SECRET_ACCESS_KEY: undefined,
+      },
+    });
+    expect([ended.exitCode, report.status, report.error]).toEqual([0, 'delivered', null]);
+    expect(refusals).toBeGreaterThan(0);
+    expect(report.requests.putFailed).toBeGreaterThan(0);
+    expectDelivered();
+  } finally {
+    stop();
+    endpoint.closeAllConnections();
+    endpoint.close();
+  }
 });

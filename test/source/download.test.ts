@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { bodyOf } from '../../src/aws/http-body.ts';
 import { type ByteSink, type DownloadContext, download } from '../../src/source/download.ts';
 import type { ObjectGetter } from '../../src/source/get-object.ts';
+import { Witness } from '../../src/source/witness.ts';
 import { hastyClock } from './source-run.ts';
 
 const content = Buffer.from(Array.from({ length: 5000 }, (_, i) => i & 0xff));
@@ -47,6 +48,7 @@ function setUp(bodies: readonly Body[]) {
     stats: { requests: 0, bytes: 0, retries: 0, throttles: 0 },
     onThrottle: () => {},
     onSuccess: () => {},
+    witness: new Witness(getter, 10_000),
   };
   return { asked, context };
 }

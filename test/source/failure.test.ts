@@ -25,7 +25,7 @@ it.each<[number, string, string, FailureKind]>([
   [403, 'AccessDenied', '', 'denied'],
   [403, '', '', 'denied'],
   [403, 'InvalidObjectState', '', 'archived'],
-  [403, 'SignatureDoesNotMatch', '', 'setup'],
+  [403, 'SignatureDoesNotMatch', '', 'identity'],
   [301, 'PermanentRedirect', '', 'setup'],
   [307, 'TemporaryRedirect', '', 'transient'],
   [400, 'SomethingNew', '', 'unreadable'],
@@ -65,7 +65,7 @@ it('reads what the SDK and sockets throw', () => {
   const denied = Object.assign(new Error('no'), { name: 'AccessDenied', $metadata: { httpStatusCode: 403 } });
   expect(failureOf(denied)).toMatchObject({ kind: 'denied', awsCode: 'AccessDenied', status: 403 });
   const nobody = Object.assign(new Error('no credentials'), { name: 'CredentialsProviderError' });
-  expect(failureOf(nobody).kind).toBe('setup');
+  expect(failureOf(nobody).kind).toBe('identity');
   const elsewhere = Object.assign(new Error('not here'), {
     name: 'PermanentRedirect',
     $metadata: { httpStatusCode: 301 },

@@ -51,7 +51,7 @@ it('renews credentials without a wait, once', async () => {
   await expect(retry.failed(failure('credentials'))).rejects.toMatchObject({ code: 'MILLRACE_SERVICE_AWAY' });
 });
 
-it.each(['changed', 'gone', 'denied', 'archived', 'unreadable', 'setup'] as const)(
+it.each(['changed', 'gone', 'denied', 'archived', 'unreadable', 'setup', 'identity'] as const)(
   'does not repeat after %s',
   async (kind) => {
     const clock = hastyClock();

@@ -18,6 +18,7 @@ export interface S3Fault
       | 'slow-down'
       | 'internal-error'
       | 'access-denied'
+      | 'invalid-access-key'
       | 'no-such-key'
       | 'invalid-object-state'
       | 'precondition-failed'

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Faults } from '../kinesis/faults.ts';
+import { accessKeyOf, Faults } from '../kinesis/faults.ts';
 import { type S3Fault, sendBody, slicesOf } from './body.ts';
 import { type Bucket, listPage } from './objects.ts';
 import { errorXml, listXml } from './xml.ts';
@@ -27,6 +27,11 @@ const REFUSALS: Record<string, [number, string, string]> = {
   'internal-error': [500, 'InternalError', 'We encountered an internal error. Please try again.'],
   'access-denied': [403, 'AccessDenied', 'Access Denied'],
   'not-paid': [403, 'AccessDenied', 'Access Denied'],
+  'invalid-access-key': [
+    403,
+    'InvalidAccessKeyId',
+    'The AWS Access Key Id you provided does not exist in our records.',
+  ],
   'no-such-key': [404, 'NoSuchKey', 'The specified key does not exist.'],
   'invalid-object-state': [
     403,
@@ -148,6 +153,7 @@ export class FastS3Server {
         'slow-down',
         'internal-error',
         'access-denied',
+        'invalid-access-key',
         'no-such-key',
         'invalid-object-state',
         'precondition-failed',
@@ -166,7 +172,7 @@ export class FastS3Server {
         'strict-weak',
         ...(request.headers['x-amz-request-payer'] === 'requester' ? [] : (['not-paid'] as const)),
       ],
-      { operation, target: key },
+      { operation, target: key, accessKeyId: accessKeyOf(request.headers.authorization) },
       Date.now(),
     );
     if (fault !== undefined && REFUSALS[fault.kind] !== undefined) throw refusal(fault.kind);

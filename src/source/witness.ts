@@ -1,0 +1,84 @@
+/**
+ * Witness: tells an object that is denied from a store that denies everything.
+ * Takes  the objects that were read.
+ * Gives  whether one of them can still be read: then a denial is another object's own.
+ * Owns   the last two objects that were read. Asking is a GET of the first byte.
+ */
+import { MillraceError } from '../errors.ts';
+import { type FailureKind, S3Failure } from './failure.ts';
+import type { ObjectGetter } from './get-object.ts';
+import type { SourceObject } from './object.ts';
+
+export class Witness {
+  readonly #getter: ObjectGetter;
+  readonly #timeoutMs: number;
+  /** The last one first, and the last one of another key. */
+  #read: SourceObject[] = [];
+
+  /** @param timeoutMs For the answer. */
+  constructor(getter: ObjectGetter, timeoutMs: number) {
+    this.#getter = getter;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Whether anything was ever read. */
+  get hasRead(): boolean {
+    return this.#read.length > 0;
+  }
+
+  /** This object can be read. */
+  saw(object: SourceObject): void {
+    const [last] = this.#read;
+    if (last?.key === object.key) return;
+    this.#read = last === undefined ? [object] : [object, last];
+  }
+
+  /** Whether the store still gives another object, as before. False also where no other was read, or nobody knows. */
+  async isGiven(denied: SourceObject): Promise<boolean> {
+    const other = this.#read.find(({ key }) => key !== denied.key);
+    if (other === undefined) return false;
+    try {
+      const { body } = await this.#getter.get(other, 0, 1, AbortSignal.timeout(this.#timeoutMs));
+      body.discard();
+      return true;
+    } catch (error) {
+      // An object that has changed or gone since is none that is denied.
+      return error instanceof S3Failure && (error.kind === 'changed' || error.kind === 'gone');
+    }
+  }
+}
+
+/** Denials of one object that are its own, when others are given at the same time. One may be an accident all the same. */
+const DENIALS_MAX = 3;
+
+/** Says of one download whether what is denied to it may be given later. */
+export class Denials {
+  readonly #witness: Witness;
+  readonly #object: SourceObject;
+  /** In a row, while another object was given. */
+  #ownCount = 0;
+
+  constructor(witness: Witness, object: SourceObject) {
+    this.#witness = witness;
+    this.#object = object;
+  }
+
+  async judge(): Promise<void> {
+    this.#ownCount = (await this.#witness.isGiven(this.#object)) ? this.#ownCount + 1 : 0;
+  }
+
+  mayPass(kind: FailureKind): boolean {
+    if (!this.#witness.hasRead) return false;
+    return kind === 'identity' || (kind === 'denied' && this.#ownCount < DENIALS_MAX);
+  }
+
+  /** What is denied to everybody, after it was given, is no matter of one object: it ends the run. */
+  asEnding(error: unknown): unknown {
+    const isDenied =
+      error instanceof MillraceError && error.cause instanceof S3Failure && error.cause.kind === 'denied';
+    if (!isDenied || this.#ownCount > 0 || !this.#witness.hasRead) return error;
+    return new MillraceError('MILLRACE_SOURCE', `${error.message}; so is what could be read before`, {
+      cause: error,
+    });
+  }
+}
