@@ -9,10 +9,11 @@ import { copyBytes } from '../native/copy.ts';
 import type { Block, SlotBlocks } from './block-pool.ts';
 import type { Delivery } from './delivery.ts';
 import { type ByteSink, type DownloadContext, download } from './download.ts';
-import { FORMAT_HEAD_BYTES, formatOf } from './format.ts';
+import { FORMAT_HEAD_BYTES, ForeignError, foreignFormatOf, formatOf } from './format.ts';
 import { type CutTarget, LineCutter, type OversizeLine } from './line-cutter.ts';
 import type { Segment } from './object.ts';
 import type { Planner } from './plan.ts';
+import { formatS3Uri } from './uri.ts';
 
 export interface SlotOptions {
   readonly blocks: SlotBlocks;
@@ -75,6 +76,7 @@ export class Slot {
     let end = Math.min(object.size, isPlain() ? segment.end + lookaheadBytes : rangeBytes);
     for (let tailBytes = lookaheadBytes; ; tailBytes = Math.min(2 * tailBytes, TAIL_BYTES_MAX)) {
       position = await download(this.#options.download, object, position, end, sink);
+      if (sink.refusal !== null) throw sink.refusal;
       if (sink.done || position === object.size) break;
       const failure = planner.failureOf(segment);
       if (failure !== null) return failure;
@@ -101,6 +103,7 @@ class SegmentSink implements ByteSink {
   #writer: Writer | null = null;
   /** First bytes that were too few to decide, or wait for a block. */
   #head: Uint8Array | null = null;
+  #refusal: MillraceError | null = null;
 
   constructor(segment: Segment, target: BlockTarget, options: SlotOptions) {
     this.#segment = segment;
@@ -114,8 +117,13 @@ class SegmentSink implements ByteSink {
     return this.#writer !== null;
   }
 
+  /** Why the object cannot be carried, once its first bytes have said so. */
+  get refusal(): MillraceError | null {
+    return this.#refusal;
+  }
+
   get done(): boolean {
-    return this.#writer?.done ?? false;
+    return this.#refusal !== null || (this.#writer?.done ?? false);
   }
 
   write(chunk: Uint8Array): number {
@@ -124,6 +132,11 @@ class SegmentSink implements ByteSink {
       const head = this.#head === null ? chunk : Buffer.concat([this.#head, chunk]);
       if (head.length < FORMAT_HEAD_BYTES && head.length < this.#segment.object.size) {
         this.#head = head.slice();
+        return chunk.length;
+      }
+      const foreign = foreignFormatOf(head.subarray(0, FORMAT_HEAD_BYTES));
+      if (foreign !== null) {
+        this.#refusal = new ForeignError(foreign, `Cannot read ${formatS3Uri(this.#segment.object)}`);
         return chunk.length;
       }
       this.#options.planner.settleFormat(this.#segment, formatOf(head));

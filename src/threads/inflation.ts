@@ -12,6 +12,7 @@ import { MillraceError } from '../errors.ts';
 import { ENGINE } from '../limits.ts';
 import { type Damage, DamagedError } from '../source/damage.ts';
 import { type Decoders, decompress, decompressWhole } from '../source/decompress.ts';
+import { textOnly } from '../source/format.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
 import type {
   ParseSetup,
@@ -61,7 +62,10 @@ export class Inflation {
       const fromOffset = task.fromOffsets[i]!;
       const whole = decompressWhole(task.format, stored);
       const error = await this.#cutLines(
-        whole === null ? decompress(task.format, only(stored), this.#decoders) : [whole],
+        textOnly(
+          task.format,
+          whole === null ? decompress(task.format, only(stored), this.#decoders) : [whole],
+        ),
         fromOffset,
         Buffer.from(piece.coordinate),
         () => tally,
@@ -90,7 +94,7 @@ export class Inflation {
       }
     };
     const error = await this.#cutLines(
-      decompress(task.format, pieces(), this.#decoders),
+      textOnly(task.format, decompress(task.format, pieces(), this.#decoders)),
       task.fromOffset,
       Buffer.from(task.coordinate),
       () => tally!,

@@ -34,6 +34,7 @@ async function expectDelivered(lines: readonly string[], flags: readonly string[
     delivered: lines.length,
     deliveredBefore: 0,
     ambiguous: 0,
+    resent: 0,
     repeatable: 0,
   });
   expect(report.status).toBe('delivered');
