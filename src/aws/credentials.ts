@@ -29,12 +29,42 @@ type CredentialTarget = Pick<AwsTarget, 'region' | 'profile' | 'stsEndpoint' | '
 export function credentialChain(target: CredentialTarget): CredentialProvider {
   const { region, profile, stsEndpoint = null, authorities = null } = target;
   const requestHandler = new LazyHandler(authorities);
-  return defaultProvider({
-    ignoreCache: true,
-    ...(profile !== null && { profile }),
-    clientConfig: { requestHandler, ...(stsEndpoint !== null && { endpoint: stsEndpoint }) },
-    ...(region !== null && { parentClientConfig: { region: async () => region, requestHandler } }),
-  });
+  return withinTime(() =>
+    defaultProvider({
+      ignoreCache: true,
+      ...(profile !== null && { profile }),
+      clientConfig: { requestHandler, ...(stsEndpoint !== null && { endpoint: stsEndpoint }) },
+      ...(region !== null && { parentClientConfig: { region: async () => region, requestHandler } }),
+    }),
+  );
+}
+
+/** A role by way of another one, or a program that asks for credentials elsewhere, takes its time; not so much. */
+const CREDENTIALS_TIMEOUT_MS = 60_000;
+
+/**
+ * A provider that answers in time or fails. Container endpoints may accept a call and never answer it, and programs never end; the SDK waits
+ * for both without a limit. The next question goes to a new provider: a silent one would keep everybody waiting for its first answer.
+ */
+export function withinTime(
+  open: () => CredentialProvider,
+  timeoutMs = CREDENTIALS_TIMEOUT_MS,
+): CredentialProvider {
+  let provider = open();
+  return async (options) => {
+    const asked = provider;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      if (provider === asked) provider = open();
+      const error = new Error(`the credential chain gave no answer within ${timeoutMs / 1000} s`);
+      late.reject(Object.assign(error, { name: 'TimeoutError' }));
+    }, timeoutMs);
+    try {
+      return await Promise.race([asked(options), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }
 
 /** Few chains ask a service: those of a role or of SSO. Only then the transport is loaded. */

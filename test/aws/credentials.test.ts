@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { credentialChain } from '../../src/aws/credentials.ts';
+import { credentialChain, withinTime } from '../../src/aws/credentials.ts';
 import { startProxyServer } from './proxy-server.ts';
 
 let folder: string;
@@ -125,4 +125,20 @@ describe('asks through the proxy, and nobody else,', () => {
       await proxy.close();
     }
   });
+});
+
+it('a chain that never answers fails in time, and the next question goes to a new one', async () => {
+  const answer = { accessKeyId: 'a', secretAccessKey: 'b' };
+  let opened = 0;
+  const provider = withinTime(() => {
+    const isSilent = ++opened === 1;
+    return () => (isSilent ? new Promise(() => undefined) : Promise.resolve(answer));
+  }, 20);
+  const asked = [provider(), provider()];
+  for (const question of asked)
+    await expect(question).rejects.toMatchObject({
+      ...{ name: 'TimeoutError', message: 'the credential chain gave no answer within 0.02 s' },
+    });
+  expect(await provider()).toBe(answer);
+  expect(opened).toBe(2);
 });

@@ -1,0 +1,72 @@
+/** Calls of the SDK's clients that are never answered, or not to their end: each attempt ends in time, and is made again. */
+import { createServer, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
+import { createS3Client } from '../../src/aws/s3-client.ts';
+import { listOpenShards, probeStream } from '../../src/publish/stream-probe.ts';
+import { probeSources } from '../../src/source/list.ts';
+
+const ANSWER_TIMEOUT_MS = 50;
+const KINESIS_ATTEMPTS = 4;
+const PROBE_ATTEMPTS = 3;
+const HALF = 'HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: 100\r\n\r\n{';
+
+const closers: (() => void)[] = [];
+beforeEach(() => {
+  process.env.AWS_ACCESS_KEY_ID = 'a';
+  process.env.AWS_SECRET_ACCESS_KEY = 'b';
+});
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+/** A server that answers each request with these bytes and nothing more. */
+async function open(bytes: string) {
+  const sockets = new Set<Socket>();
+  const heard = { requests: 0 };
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      heard.requests++;
+      if (bytes !== '') socket.write(bytes);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const { port } = server.address() as { port: number };
+  return { target: { region: 'us-east-1', profile: null, endpoint: `http://127.0.0.1:${port}` }, heard };
+}
+
+it.each([
+  { name: 'nothing', bytes: '' },
+  { name: 'half of it', bytes: HALF },
+])(
+  'the description and the shards of a stream, of which $name comes, are asked for again, then it is said',
+  async ({ bytes }) => {
+    const { target, heard } = await open(bytes);
+    const client = createKinesisClient(target, 8, ANSWER_TIMEOUT_MS);
+    closers.push(() => client.destroy());
+    await expect(probeStream(client, 's')).rejects.toMatchObject({ code: 'MILLRACE_STREAM', exitCode: 3 });
+    expect(heard.requests).toBe(KINESIS_ATTEMPTS);
+    await expect(listOpenShards(client, 's')).rejects.toMatchObject({ code: 'MILLRACE_STREAM', exitCode: 3 });
+    expect(heard.requests).toBe(2 * KINESIS_ATTEMPTS);
+  },
+);
+
+it.each([
+  { name: 'nothing', bytes: '' },
+  { name: 'half of it', bytes: HALF },
+])('a listing of which $name comes is asked for again, then it is said', async ({ bytes }) => {
+  const { target, heard } = await open(bytes);
+  const s3 = createS3Client(target, 8, ANSWER_TIMEOUT_MS);
+  closers.push(() => s3.destroy());
+  await expect(probeSources(s3, ['s3://bucket/p/'])).rejects.toMatchObject({
+    code: 'MILLRACE_SOURCE',
+    message: expect.stringMatching(/Cannot list s3:\/\/bucket\/p\/.*gave up after retries/),
+  });
+  expect(heard.requests).toBe(PROBE_ATTEMPTS);
+});
