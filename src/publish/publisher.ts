@@ -302,13 +302,14 @@ export class Publisher {
   #onRefreshFailed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     this.#parts.post({ kind: 'refresh-failed', reason });
+    const nowMs = this.#parts.nowMs();
+    this.#refreshFailingSinceMs ??= nowMs;
+    if (nowMs - this.#refreshFailingSinceMs < this.#setup.rules.awayMs) return;
+    // The shards were listed before: what denies it may be over soon, and is the reason where it is not.
     if (error instanceof MillraceError && error.exitCode === 2) {
       this.#error ??= error;
       return;
     }
-    const nowMs = this.#parts.nowMs();
-    this.#refreshFailingSinceMs ??= nowMs;
-    if (nowMs - this.#refreshFailingSinceMs < this.#setup.rules.awayMs) return;
     const seconds = Math.round(this.#setup.rules.awayMs / 1000);
     this.#error ??= new MillraceError(
       'MILLRACE_SERVICE_AWAY',

@@ -70,6 +70,28 @@ describe('what is denied in mid-run', () => {
   );
 });
 
+it.each(['AccessDeniedException', 'ExpiredTokenException', 'ResourceNotFoundException'])(
+  'asks again for the shards of a stream that was split where that is denied twice (%s)',
+  async (code) => {
+    const outcome = await publish({
+      records: numbered(COUNT),
+      shardCount: 1,
+      rules: { ...RULES, aggregateBytesMax: 2_000, awayMs: 60_000 },
+      meanwhile: (kinesis) => {
+        kinesis.call('SplitShard', {
+          StreamName: 's',
+          ShardToSplit: 'shardId-000000000000',
+          NewStartingHashKey: (1n << 127n).toString(),
+        });
+        kinesis.setFaults([{ ...DENIED, operation: 'ListShards', code, times: 2 }, SLOW]);
+      },
+    });
+    expect([outcome.error, outcome.acknowledged, outcome.stats[STAT.RESHARDS]]).toEqual([null, COUNT, 1]);
+    expect(outcome.kinesis.stats().faultsFired.denied).toBe(2);
+    expect(new Set(idsOf(outcome)).size).toBe(COUNT);
+  },
+);
+
 describe('what is denied before anything was ever taken', () => {
   it.each(CODES)('ends the run with 2 at once: %s', async (code) => {
     const outcome = await publish({
