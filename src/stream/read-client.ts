@@ -34,11 +34,17 @@ export class ReadClient {
   /** Null until the endpoint has shown which one it reads. */
   #wire: Wire | null;
   #settling: Promise<void> | null = null;
+  #hasRead = false;
   #isClosed = false;
 
   constructor(options: ReadClientOptions) {
     this.#options = options;
     this.#wire = options.wire === 'json' ? 'json' : null;
+  }
+
+  /** Whether records were ever read: what is denied then was allowed before. */
+  get hasRead(): boolean {
+    return this.#hasRead;
   }
 
   /** @throws {KinesisCallError} As the call. */
@@ -73,6 +79,7 @@ export class ReadClient {
       ...(stream.startsWith('arn:') ? { StreamARN: stream } : {}),
     };
     const { answer, wire } = await this.#call('GetRecords', (wire) => encode(wire, input), signal, bodyFor);
+    this.#hasRead = true;
     return { body: answer.body, wire };
   }
 

@@ -1,17 +1,20 @@
 /**
  * Read failure: what a failed GetShardIterator, GetRecords or ListShards means for the reader.
- * Takes  the error of a call. Gives  one of: expired (ask for a new iterator), again (later), fatal with a message for people.
- * Owns   the list of service codes. Pure.
+ * Takes  the error of a call.
+ * Gives  one of: expired (ask for a new iterator), again (later), denied (the same where records were read before; else the end), fatal; the
+ *        last two with a message for people.
+ * Owns   what people are advised to do. Whose fault a code is says src/aws/fault-kind.ts. Pure.
  * Source of the codes: GetRecords, GetShardIterator, ListShards, Errors, in the documentation of `@aws-sdk/client-kinesis` 3.1143.
  */
+import { faultOfCode } from '../aws/fault-kind.ts';
 import { MillraceError } from '../errors.ts';
 
 export type ReadFailure =
   | { readonly kind: 'expired' }
   | { readonly kind: 'again' }
+  | { readonly kind: 'denied'; readonly error: MillraceError }
   | { readonly kind: 'fatal'; readonly error: MillraceError };
 
-/** Must not be repeated unchanged, with what to do about it. */
 const ADVICE = new Map([
   [
     'AccessDeniedException',
@@ -34,12 +37,15 @@ const ADVICE = new Map([
   ['MissingAuthenticationToken', 'check the credentials'],
 ]);
 
-/** Worth repeating once the credentials are renewed. */
-const CREDENTIALS = new Set([
+const CHECK = 'check the credentials';
+
+/** The same command works once these are renewed. */
+const RENEWABLE = new Set([
   'ExpiredTokenException',
   'ExpiredToken',
   'RequestExpired',
   'CredentialsProviderError',
+  'TokenProviderError',
 ]);
 
 /** The service's code of an error of ours or of the SDK, or null. */
@@ -56,9 +62,13 @@ export function classifyReadFailure(error: unknown, streamName: string): ReadFai
   if (code === null) return { kind: 'again' };
   const { message } = error as Error;
   const advice = ADVICE.get(code);
+  const fault = faultOfCode(code);
+  if (fault === 'throttle' || fault === 'transient') return { kind: 'again' };
+  if (RENEWABLE.has(code))
+    return { kind: 'denied', error: fatal(3, `${code}: renew the credentials and run it again`) };
+  if (fault === 'denied' || fault === 'credentials' || fault === 'skew')
+    return { kind: 'denied', error: fatal(2, `${code}: ${message}; ${advice ?? CHECK}`) };
   if (advice) return { kind: 'fatal', error: fatal(2, `${code}: ${message}; ${advice}`) };
-  if (CREDENTIALS.has(code))
-    return { kind: 'fatal', error: fatal(3, `${code}: renew the credentials and run it again`) };
   return { kind: 'again' };
 
   function fatal(exitCode: 2 | 3, why: string): MillraceError {

@@ -99,6 +99,11 @@ export const wallClock: ReaderClock = {
     }),
 };
 
+/** A shard without one answer for this time ends the reader. */
+const AWAY_MS = 300_000;
+/** Between two tries to list the shards. */
+const LIST_INTERVAL_MS = 1_000;
+
 function infoOf(child: ChildShard): ShardInfo {
   return { ...child, isClosed: false };
 }
@@ -198,16 +203,22 @@ class Reader implements StreamReader {
     this.#startDue();
   }
 
-  /** @throws {MillraceError} MILLRACE_STREAM. */
+  /** Once records were read, asks for as long as a service may be away. @throws {MillraceError} MILLRACE_STREAM, MILLRACE_SERVICE_AWAY. */
   async #list(): Promise<ShardInfo[]> {
-    try {
-      return await listShards(this.#options.client, this.#options.stream, this.#stop.signal);
-    } catch (error) {
-      this.#stop.signal.throwIfAborted();
-      const failure = classifyReadFailure(error, this.#streamName);
-      if (failure.kind === 'fatal') throw failure.error;
-      const message = `Cannot list the shards of stream ${this.#streamName}: ${(error as Error).message}`;
-      throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
+    const { client, stream, awayMs = AWAY_MS } = this.#options;
+    const sinceMs = this.#clock.nowMs();
+    for (;;) {
+      try {
+        return await listShards(client, stream, this.#stop.signal);
+      } catch (error) {
+        this.#stop.signal.throwIfAborted();
+        const failure = classifyReadFailure(error, this.#streamName);
+        const isOver = !this.#client.hasRead || this.#clock.nowMs() - sinceMs >= awayMs;
+        if (failure.kind === 'fatal' || (failure.kind === 'denied' && isOver)) throw failure.error;
+        const message = `Cannot list the shards of stream ${this.#streamName}: ${(error as Error).message}`;
+        if (isOver) throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
+      }
+      await this.#clock.sleep(LIST_INTERVAL_MS, this.#stop.signal);
     }
   }
 
@@ -234,7 +245,7 @@ class Reader implements StreamReader {
       recordsPerCall: options.recordsPerCall ?? KINESIS.getRecordsCountMax,
       pollIntervalMs: options.pollIntervalMs ?? 1000,
       untilMs: options.untilMs ?? Number.POSITIVE_INFINITY,
-      awayMs: options.awayMs ?? 300_000,
+      awayMs: options.awayMs ?? AWAY_MS,
       isHashRangeChecked: options.checkHashRange ?? true,
       pace: new ReadPace(options.limits),
       nowMs: () => this.#clock.nowMs(),

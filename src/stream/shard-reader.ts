@@ -169,16 +169,17 @@ export class ShardReader {
   }
 
   #failed(error: Error): void {
-    const { awayMs, nowMs, onGetRecordsError, pace, shard, streamName } = this.#options;
+    const { awayMs, client, nowMs, onGetRecordsError, pace, shard, streamName } = this.#options;
     const failure = classifyReadFailure(error, streamName);
     const now = nowMs();
-    if (failure.kind === 'fatal') {
+    if (failure.kind === 'fatal' || (failure.kind === 'denied' && !client.hasRead)) {
       onGetRecordsError?.({ shardId: shard.shardId, error, action: 'fatal' });
       throw failure.error;
     }
     this.#failingSinceMs ??= now;
     if (now - this.#failingSinceMs >= awayMs) {
       onGetRecordsError?.({ shardId: shard.shardId, error, action: 'fatal' });
+      if (failure.kind === 'denied') throw failure.error;
       const message = `Cannot read stream ${streamName}: no answer for shard ${shard.shardId} in ${Math.round(awayMs / 1000)} s, at last ${error.message}`;
       throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
     }

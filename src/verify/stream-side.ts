@@ -158,7 +158,7 @@ async function shardIdsOf(
     signal.throwIfAborted();
     const name = streamNameOf(stream);
     const failure = classifyReadFailure(error, name);
-    if (failure.kind === 'fatal') throw failure.error;
+    if (failure.kind === 'fatal' || failure.kind === 'denied') throw failure.error;
     const message = `Cannot list the shards of stream ${name}: ${(error as Error).message}`;
     throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
   }

@@ -25,14 +25,16 @@ describe.each([
     { code: 'LimitExceededException', kind: 'again' },
     { code: 'InternalFailure', kind: 'again' },
     { code: null, kind: 'again' },
-    { code: 'AccessDeniedException', kind: 'fatal', exitCode: 2 },
-    { code: 'ResourceNotFoundException', kind: 'fatal', exitCode: 2 },
-    { code: 'ExpiredTokenException', kind: 'fatal', exitCode: 3 },
-    { code: 'CredentialsProviderError', kind: 'fatal', exitCode: 3 },
+    { code: 'ValidationException', kind: 'fatal', exitCode: 2 },
+    { code: 'AccessDeniedException', kind: 'denied', exitCode: 2 },
+    { code: 'ResourceNotFoundException', kind: 'denied', exitCode: 2 },
+    { code: 'UnrecognizedClientException', kind: 'denied', exitCode: 2 },
+    { code: 'ExpiredTokenException', kind: 'denied', exitCode: 3 },
+    { code: 'CredentialsProviderError', kind: 'denied', exitCode: 3 },
   ])('$code is $kind', ({ code, kind, exitCode }) => {
     const failure = classifyReadFailure(make(code), 'orders');
     expect(failure.kind).toBe(kind);
-    if (failure.kind === 'fatal')
+    if (failure.kind === 'fatal' || failure.kind === 'denied')
       expect([failure.error.exitCode, failure.error.message]).toEqual([
         exitCode,
         expect.stringContaining('orders'),

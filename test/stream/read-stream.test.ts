@@ -429,6 +429,30 @@ describe('errors', () => {
     });
   });
 
+  it.each(['AccessDeniedException', 'KMSAccessDeniedException', 'ExpiredTokenException'])(
+    'reads on where it was denied twice after it had read (%s)',
+    async (code) => {
+      const f = await fixture();
+      await f.put(numbered(40));
+      f.kinesis.setFaults([{ kind: 'error', operation: 'GetRecords', code, skip: 2, times: 2 }]);
+      const records = await f.readAll({ recordsPerCall: 5, clock: virtual() });
+      expect(records).toHaveLength(40);
+      expect(f.kinesis.stats().faultsFired.error).toBe(2);
+    },
+  );
+
+  it('ends with advice where it stays denied after it had read', async () => {
+    const f = await fixture();
+    await f.put(numbered(40));
+    f.kinesis.setFaults([{ kind: 'error', operation: 'GetRecords', code: 'AccessDeniedException', skip: 2 }]);
+    const reading = f.readAll({ recordsPerCall: 5, clock: virtual(), awayMs: 30_000 });
+    await expect(reading).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/allow .*GetRecords/),
+    });
+    expect(f.kinesis.stats().faultsFired.error).toBeGreaterThan(2);
+  });
+
   it('ends with advice: no such stream', async () => {
     const f = await fixture();
     const error = await f.readAll({ stream: 'absent' }).catch((failure: unknown) => failure);
