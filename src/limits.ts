@@ -18,7 +18,7 @@ export const KINESIS = {
   recordBytesDefault: MIB,
   /** The most that MaxRecordSizeInKiB can be raised to. SDK-K, LR. */
   recordBytesMax: 10 * MIB,
-  /** Unicode characters of a partition key. SDK-K. */
+  /** Unicode characters of a partition key. SDK-K. Unverified for those of two UTF-16 units: 129 to 256 of them are left to the service. */
   partitionKeyCharsMax: 256,
   /** Records per second that one provisioned shard takes. SDK-K, QUOTA. */
   shardRecordsPerSecond: 1000,

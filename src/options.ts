@@ -423,7 +423,7 @@ export function checkSources(reader: Reader, sources: readonly string[], hasInve
     reader.problems.push('Expected at least one SOURCE like s3://bucket/prefix, but received none.');
   }
   for (const source of sources) {
-    if (source !== '-' && !/^s3:\/\/[^/]+/.test(source)) {
+    if (source !== '-' && !/^s3:\/\/[^/]+/i.test(source)) {
       reader.problems.push(
         `Expected SOURCE to be s3://bucket/prefix or -, but received ${JSON.stringify(source)}.`,
       );

@@ -64,12 +64,19 @@ export function parsePercent(text: string): number | null {
   return match ? Number(match[1]) / 100 : null;
 }
 
-/** Milliseconds since 1970 of an ISO 8601 date or time; without a zone it is UTC. */
+const DATE_TIME =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[t ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(z|[+-]\d{2}:?\d{2})?)?$/i;
+
+/** Milliseconds since 1970 of an ISO 8601 date or time; without a zone it is UTC. A day that the calendar does not have is none. */
 export function parseTimeMs(text: string): number | null {
   const trimmed = text.trim();
-  if (!/^\d{4}-\d{2}-\d{2}/.test(trimmed)) return null;
-  const hasZone = /(z|[+-]\d{2}:?\d{2})$/i.test(trimmed.slice(10));
-  const timeMs = Date.parse(trimmed.length > 10 && !hasZone ? `${trimmed}Z` : trimmed);
+  const match = DATE_TIME.exec(trimmed);
+  if (!match) return null;
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
+  // Day 0 of the next month is the last one of this month. Date.parse takes 31 days of any.
+  if (month > 12 || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return null;
+  const hasZone = trimmed.length === 10 || match[4] !== undefined;
+  const timeMs = Date.parse(hasZone ? trimmed : `${trimmed}Z`);
   return Number.isNaN(timeMs) ? null : timeMs;
 }
 

@@ -333,22 +333,21 @@ ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& po
 }
 
 int32_t decodeKey(const uint8_t* at, const uint8_t* end, uint8_t* out) {
-  uint32_t units = 0;
+  uint32_t chars = 0;
   uint32_t bytes = 0;
   while (at < end) {
     uint32_t point = nextCharacter(at, end);
     if ((point & LONE_SURROGATE) != 0) point = 0xfffd;
-    units += point >= 0x10000 ? 2 : 1;
-    if (units > KEY_UNITS_MAX) return -1;
+    if (++chars > KEY_CHARS_MAX) return -1;
     bytes += encodeUtf8(point, out + bytes);
   }
   return int32_t(bytes);
 }
 
-uint32_t utf16Units(const uint8_t* at, const uint8_t* end) {
-  uint32_t units = 0;
-  for (; at < end; at++) units += uint32_t((*at & 0xc0) != 0x80) + uint32_t(*at >= 0xf0);
-  return units;
+uint32_t charsOf(const uint8_t* at, const uint8_t* end) {
+  uint32_t chars = 0;
+  for (; at < end; at++) chars += uint32_t((*at & 0xc0) != 0x80);
+  return chars;
 }
 
 bool parseHashKey(const uint8_t* at, const uint8_t* end, uint64_t* high, uint64_t* low) {

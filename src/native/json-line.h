@@ -8,9 +8,9 @@
 
 namespace millrace {
 
-/** A key is at most 256 UTF-16 units; each takes at most three bytes of UTF-8. */
-constexpr uint32_t KEY_UNITS_MAX = 256;
-constexpr uint32_t KEY_BYTES_MAX = KEY_UNITS_MAX * 3;
+/** A key is at most 256 Unicode characters; each takes at most four bytes of UTF-8. */
+constexpr uint32_t KEY_CHARS_MAX = 256;
+constexpr uint32_t KEY_BYTES_MAX = KEY_CHARS_MAX * 4;
 
 /** One reference token of a JSON Pointer, unescaped. */
 struct PointerToken {
@@ -51,12 +51,12 @@ ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& po
 /**
  * Decodes a valid string's inside to UTF-8; lone surrogates become U+FFFD.
  * @param out KEY_BYTES_MAX bytes.
- * @returns Bytes written, or -1 for over KEY_UNITS_MAX UTF-16 units.
+ * @returns Bytes written, or -1 for over KEY_CHARS_MAX characters.
  */
 int32_t decodeKey(const uint8_t* start, const uint8_t* end, uint8_t* out);
 
-/** UTF-16 units of well-formed UTF-8. */
-uint32_t utf16Units(const uint8_t* start, const uint8_t* end);
+/** Unicode characters of well-formed UTF-8. */
+uint32_t charsOf(const uint8_t* start, const uint8_t* end);
 
 /** Reads 0 to 2^128 - 1 in decimal without leading zeros. @returns False for everything else. */
 bool parseHashKey(const uint8_t* start, const uint8_t* end, uint64_t* high, uint64_t* low);

@@ -51,9 +51,9 @@ inline bool toKey(ScanState& state, const uint8_t* start, const uint8_t* end, bo
   }
   key.key = start;
   key.keyBytes = uint32_t(end - start);
-  if (key.keyBytes <= KEY_UNITS_MAX) return key.keyBytes > 0;
+  if (key.keyBytes <= KEY_CHARS_MAX) return key.keyBytes > 0;
   // More bytes can still be few enough characters.
-  return key.keyBytes <= KEY_BYTES_MAX && uint64_t(end - start) <= KEY_BYTES_MAX && utf16Units(start, end) <= KEY_UNITS_MAX;
+  return key.keyBytes <= KEY_BYTES_MAX && uint64_t(end - start) <= KEY_BYTES_MAX && charsOf(start, end) <= KEY_CHARS_MAX;
 }
 
 /** Finds the explicit hash key of a valid line. @returns False where there is none. */

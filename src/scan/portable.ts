@@ -25,8 +25,8 @@ import {
 } from './scanner.ts';
 
 const NEWLINE = 0x0a;
-/** UTF-8 bytes of the longest key: a UTF-16 unit takes three at most. */
-const KEY_BYTES_MAX = KINESIS.partitionKeyCharsMax * 3;
+/** UTF-8 bytes of the longest key: a character takes four at most. */
+const KEY_BYTES_MAX = KINESIS.partitionKeyCharsMax * 4;
 
 /** What becomes of one line. */
 type Verdict =
@@ -144,7 +144,7 @@ export class PortableScanner implements Scanner {
   ): Verdict {
     const rules = this.#rules;
     const key = this.#keyTokens && scalarText(text, value, this.#keyTokens);
-    const hasKey = typeof key === 'string' && key !== '' && key.length <= KINESIS.partitionKeyCharsMax;
+    const hasKey = typeof key === 'string' && key !== '' && isShort(key);
     const hashText = this.#hashTokens && scalarText(text, value, this.#hashTokens);
     const explicit = typeof hashText === 'string' ? parseHashKey(hashText) : undefined;
     if (rules.onMissingKey === 'dead-letter') {
@@ -218,6 +218,12 @@ function skipByteOrderMark(buffer: Buffer, start: number, end: number): number {
   const isMark =
     end - start >= 3 && buffer[start] === 0xef && buffer[start + 1] === 0xbb && buffer[start + 2] === 0xbf;
   return isMark ? start + 3 : start;
+}
+
+/** Whether a key has no more characters than the service takes. */
+function isShort(key: string): boolean {
+  const max = KINESIS.partitionKeyCharsMax;
+  return key.length <= max || (key.length <= 2 * max && [...key].length <= max);
 }
 
 function isSpace(byte: number): boolean {

@@ -17,7 +17,8 @@ export interface RecordRules {
   readonly explicitHashKey: string | null;
   /**
    * When a pointer finds nothing usable: absent, null, object, array, empty, over 256 characters, no hash key. Characters are
-   * UTF-16 units: the service does not say what it counts, and no other count is higher. With 'coordinates' a record without
+   * those of Unicode, as the service's documentation says. Nobody has tried it with characters of two UTF-16 units: what it refuses
+   * becomes a dead letter then. With 'coordinates' a record without
    * a usable explicit hash key goes out without one.
    */
   readonly onMissingKey: 'dead-letter' | 'coordinates';

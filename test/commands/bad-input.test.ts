@@ -45,6 +45,7 @@ describe('backfill refuses to start', () => {
       rate: 'fast',
       headroom: '100%',
       'modified-after': 'yesterday',
+      'modified-before': '2024-02-30',
       'kinesis-endpoint-url': 'ftp://x',
       frobnicate: 'x',
     };

@@ -204,6 +204,25 @@ function shardOf(hash: bigint): string {
   return `shardId-${String(hash >> 125n).padStart(12, '0')}`;
 }
 
+describe('a record’s key of characters outside the Basic Multilingual Plane', () => {
+  it.each(['none', 'aggregate'])('goes to the service with up to 256 of them: %s', async (how) => {
+    const keys = [128, 129, 256, 257].map((count) => '😀'.repeat(count));
+    const lines = keys.map((k) => JSON.stringify({ k }));
+    await open({ 'a.jsonl': Buffer.from(`${lines.join('\n')}\n`) });
+    const flags = ['--partition-key', '/k', ...(how === 'none' ? [] : ['--aggregate'])];
+    const { report, ended } = await world.report(flags);
+    expect([ended.exitCode, report.records.delivered]).toEqual([1, 3]);
+    expect(world.deadLetters().map(({ code }) => code)).toEqual(['MISSING_KEY']);
+    const records = world.records();
+    const found = records.flatMap(
+      ({ data, partitionKey }) => deaggregate(data)?.map((sub) => sub.partitionKey) ?? [partitionKey],
+    );
+    expect(new Set(found)).toEqual(new Set(keys.slice(0, 3)));
+    const plain = records.filter(({ data }) => deaggregate(data) === null);
+    for (const { partitionKey, shardId } of plain) expect(shardId).toBe(shardOf(hashOf(partitionKey)));
+  });
+});
+
 describe('a record’s data', () => {
   it('ends with a newline with --append-newline, and is the line without its surrounding blanks', async () => {
     await open({ 'a.jsonl': Buffer.from('\ufeff {"a":1}\t\r\n\n  \n[2]\n3') });

@@ -43,6 +43,17 @@ describe('a listing (2)', () => {
   });
 });
 
+describe('a SOURCE (17)', () => {
+  it('may be written in capitals, as it is by other tools', async () => {
+    world = await World.open({ objects: many.slice(0, 3) });
+    for (const [sources, stdin] of [[['S3://bucket/many/']], [['-'], 'S3://bucket/many/10000\n']] as const) {
+      const { report, ended } = await world.report(['--restart'], { sources, ...(stdin && { stdin }) });
+      expect([ended.exitCode, report.status]).toEqual([0, 'delivered']);
+    }
+    expect(differences([...all.slice(0, 3), all[0]!], dataOf(world.records()))).toEqual(new Map());
+  });
+});
+
 describe('a list on stdin (10)', () => {
   const keys = ['a', 'b', 'c'];
   const objects = keys.map((key) => ({ key, body: Buffer.from(`"${key}"\n`) }));

@@ -311,7 +311,7 @@ function find(value: unknown, pointer: string): unknown {
 function usableKey(value: unknown): string | undefined {
   const text =
     value instanceof NumberAsWritten ? value.source : typeof value === 'boolean' ? `${value}` : value;
-  return typeof text === 'string' && text.length >= 1 && text.length <= 256 ? text : undefined;
+  return typeof text === 'string' && text.length >= 1 && [...text].length <= 256 ? text : undefined;
 }
 
 function usableHash(value: unknown): string | undefined {
