@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Config, Errors, run } from '@oclif/core';
+import { leaveSoon } from './commands/leave.ts';
 import { exitOnSignals } from './commands/signals.ts';
 import { MillraceError } from './errors.ts';
 import { packageRoot } from './package-root.ts';
@@ -39,6 +40,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await run([...args], config);
   } catch (error) {
     process.exitCode = report(error);
+    leaveSoon();
   }
 }
 

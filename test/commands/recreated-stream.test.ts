@@ -3,7 +3,17 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import { BUCKET, dataOf, differences, linesOf, runCommand, STREAM, World } from './fixture.ts';
+import type { LocalKinesisOptions } from '../../src/local/kinesis.ts';
+import {
+  BUCKET,
+  dataOf,
+  differences,
+  linesOf,
+  type RunSettings,
+  runCommand,
+  STREAM,
+  World,
+} from './fixture.ts';
 
 const LINE_COUNT = 6_000;
 const BODY = clicks({ seed: 12, lineCount: LINE_COUNT });
@@ -12,14 +22,23 @@ const SHARDS = 2;
 let world: World;
 afterEach(() => world?.close());
 
-const open = async () => {
-  world = await World.open({ objects: [{ key: 'a.jsonl', body: BODY }], shards: SHARDS });
+const open = async (kinesis: LocalKinesisOptions = {}) => {
+  world = await World.open({ objects: [{ key: 'a.jsonl', body: BODY }], shards: SHARDS, kinesis });
 };
+
+function create(): void {
+  const StreamModeDetails = { StreamMode: 'ON_DEMAND' };
+  world.kinesis.call('CreateStream', { StreamName: STREAM, ShardCount: SHARDS, StreamModeDetails });
+}
+
+function isThere(): boolean {
+  const { StreamNames } = world.kinesis.call('ListStreams', {}) as { StreamNames: string[] };
+  return StreamNames.includes(STREAM);
+}
 
 function makeAgain(): void {
   world.kinesis.call('DeleteStream', { StreamName: STREAM });
-  const StreamModeDetails = { StreamMode: 'ON_DEMAND' };
-  world.kinesis.call('CreateStream', { StreamName: STREAM, ShardCount: SHARDS, StreamModeDetails });
+  create();
 }
 
 const ANOTHER = /stream orders was deleted and made again: .*; .*--restart/;
@@ -27,13 +46,13 @@ const ANOTHER = /stream orders was deleted and made again: .*; .*--restart/;
 /** The stream holds every line once. */
 const expectAll = () => expect(differences(linesOf(BODY), dataOf(world.records()))).toEqual(new Map());
 
-const verify = () =>
+const verify = (interrupt?: RunSettings['interrupt']) =>
   runCommand(
     [
       ...['verify', '--journal', world.journal, '--quiet', '--json', '--s3-endpoint-url', world.s3.endpoint],
       ...['--kinesis-endpoint-url', world.kinesis.endpoint],
     ],
-    { cwd: world.folder },
+    { cwd: world.folder, interrupt },
   );
 
 it('names a stream that was made again after a run, calls nothing delivered, and delivers everything with --restart', async () => {
@@ -70,33 +89,44 @@ it('names a stream that was made again after a run was killed', async () => {
   expect(world.records()).toEqual([]);
 });
 
-it('names a stream that is made again while records are put, calls nothing delivered, and says so again the next time', async () => {
-  await open();
-  world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 200_000 }]);
-  let isMadeAgain = false;
-  const when = () => {
-    if (isMadeAgain || world.kinesis.stats().recordsStored === 0) return false;
-    makeAgain();
-    isMadeAgain = true;
-    return false;
-  };
-  const { report, ended } = await world.report([], { interrupt: { when, signals: [] } });
-  expect(isMadeAgain).toBe(true);
-  expect(world.records().length).toBeLessThan(LINE_COUNT);
-  expect([ended.exitCode, report.status]).toEqual([2, 'failed']);
-  expect(report.error).toMatch(ANOTHER);
-  const status = await runCommand(['status', '--journal', world.journal, '--json']);
-  expect(JSON.parse(status.stdout)).toMatchObject({ state: 'stopped', status: 'failed' });
+it.each([
+  { name: 'at once', transitionMs: 0 },
+  { name: 'after a while without it', transitionMs: 400 },
+])(
+  'names a stream that is made again $name while records are put, calls nothing delivered, and says so again the next time',
+  async ({ transitionMs }) => {
+    await open({ transitionMs });
+    world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 200_000 }]);
+    let phase: 'before' | 'deleted' | 'made again' = 'before';
+    const when = () => {
+      if (phase === 'before' && world.kinesis.stats().recordsStored > 0) {
+        world.kinesis.call('DeleteStream', { StreamName: STREAM });
+        phase = 'deleted';
+      }
+      if (phase === 'deleted' && !isThere()) {
+        create();
+        phase = 'made again';
+      }
+      return false;
+    };
+    const { report, ended } = await world.report([], { interrupt: { when, signals: [] } });
+    expect(phase).toBe('made again');
+    expect(world.records().length).toBeLessThan(LINE_COUNT);
+    expect([ended.exitCode, report.status], ended.stderr).toEqual([2, 'failed']);
+    expect(report.error).toMatch(ANOTHER);
+    const status = await runCommand(['status', '--journal', world.journal, '--json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({ state: 'stopped', status: 'failed' });
 
-  world.s3.setFaults([]);
-  const again = await world.backfill(['--quiet']);
-  expect(again.exitCode).toBe(2);
-  expect(again.stderr).toMatch(ANOTHER);
-  const { ended: last } = await world.report(['--restart']);
-  expect(last.exitCode).toBe(0);
-  const verified = await verify();
-  expect([verified.exitCode, JSON.parse(verified.stdout).missing]).toEqual([0, 0]);
-});
+    world.s3.setFaults([]);
+    const again = await world.backfill(['--quiet']);
+    expect(again.exitCode).toBe(2);
+    expect(again.stderr).toMatch(ANOTHER);
+    const { ended: last } = await world.report(['--restart']);
+    expect(last.exitCode).toBe(0);
+    const verified = await verify();
+    expect([verified.exitCode, JSON.parse(verified.stdout).missing]).toEqual([0, 0]);
+  },
+);
 
 it('names a stream that is deleted while the last records are put', async () => {
   await open();
@@ -138,4 +168,29 @@ it('names a stream that is made again while dead letters are sent', async () => 
   expect(isMadeAgain).toBe(true);
   expect(ended.exitCode, ended.stdout).toBe(2);
   expect(JSON.parse(ended.stdout).error).toMatch(/stream orders was deleted and made again/);
+});
+
+it('calls it no match when the stream is made again while the source is still read', async () => {
+  await open();
+  expect((await world.report()).ended.exitCode).toBe(0);
+  world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 100_000 }]);
+  const quiet = { calls: 0, looks: 0 };
+  let isMadeAgain = false;
+  const when = () => {
+    const { recordsRead, requestsByOperation } = world.kinesis.stats();
+    const calls = requestsByOperation.GetRecords ?? 0;
+    quiet.looks = calls === quiet.calls ? quiet.looks + 1 : 0;
+    quiet.calls = calls;
+    // A hundred looks without a call: the stream is read to its tip, which is asked for four times a second.
+    if (isMadeAgain || recordsRead < LINE_COUNT || quiet.looks < 100) return false;
+    makeAgain();
+    isMadeAgain = true;
+    return false;
+  };
+  const ended = await verify({ when, signals: [] });
+  expect(isMadeAgain).toBe(true);
+  expect([ended.exitCode, ended.stdout]).toEqual([3, '']);
+  expect(ended.stderr).toMatch(
+    /Cannot call it a match: stream orders was deleted and made again: .*verify again/,
+  );
 });
