@@ -48,6 +48,12 @@ interface Found {
   readonly suspicion: Suspicion;
 }
 
+/** What a service, or a proxy before it, says about a request that it does not take. */
+export interface Refusal {
+  readonly reason: string;
+  readonly isTooLarge: boolean;
+}
+
 export class Refusals {
   readonly #shardSet: ShardSet;
   readonly #answers: () => number;
@@ -58,6 +64,9 @@ export class Refusals {
   #row = 0;
   #counted = 0;
   #answersInRow = 0;
+  /** Payload of the smallest request that was too large for somebody on the way, and of the largest one below it that was not. */
+  #tooLargeBytes = Number.POSITIVE_INFINITY;
+  #takenBytes = 0;
 
   /** @param answers How many requests were answered, by all publishers of the run. */
   constructor(shardSet: ShardSet, answers: () => number) {
@@ -87,6 +96,10 @@ export class Refusals {
 
   /** The service has answered for all records of this batch: whatever it says about single ones, it does not refuse their content. */
   clear(batch: Batch): void {
+    if (batch.payloadBytes < this.#tooLargeBytes && this.#tooLargeBytes !== Number.POSITIVE_INFINITY) {
+      this.#takenBytes = Math.max(this.#takenBytes, batch.payloadBytes);
+      this.#shardSet.limitPayload(Math.max(this.#takenBytes, this.#tooLargeBytes >> 1));
+    }
     const suspicion = batch.suspicion;
     batch.suspicion = null;
     batch.refusals = 0;
@@ -99,11 +112,15 @@ export class Refusals {
   /**
    * Takes a batch whose request was refused. Its memory is the queues' afterwards.
    * @param stamp What `stamp` was when it was sent.
-   * @param reason Why, for the dead letter.
+   * @param why For the dead letter, and whether it was for the size of the request.
    * @returns Whether the same record goes again, so that a moment should pass before.
    */
-  refuse(shardIndex: number, batch: Batch, stamp: number, reason: string): boolean {
+  refuse(shardIndex: number, batch: Batch, stamp: number, why: Refusal): boolean {
     this.#countOne(stamp);
+    if (why.isTooLarge) {
+      this.#tooLargeBytes = Math.min(this.#tooLargeBytes, batch.payloadBytes);
+      if (this.#takenBytes >= this.#tooLargeBytes) this.#takenBytes = 0;
+    }
     batch.isRetry = true;
     batch.suspicion ??= { pending: batch.count, isTaken: false, found: [] };
     this.#open.add(batch.suspicion);
@@ -112,7 +129,7 @@ export class Refusals {
       return false;
     }
     batch.refusals = (batch.refusals ?? 0) + 1;
-    if (batch.refusals >= REFUSALS_ALONE) this.#setAside(shardIndex, batch, reason);
+    if (batch.refusals >= REFUSALS_ALONE) this.#setAside(shardIndex, batch, why.reason);
     else this.#shardSet.queues.unshift(shardIndex, batch);
     return true;
   }

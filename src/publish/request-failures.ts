@@ -85,7 +85,7 @@ export class RequestFailures {
     breaker.onSuccess();
     this.#count(STAT.REQUESTS_FAILED, 1);
     this.#refusedWith = failure.error;
-    if (refusals.refuse(shardIndex, batch, stamp, failure.reason))
+    if (refusals.refuse(shardIndex, batch, stamp, failure))
       shardSet.paces[shardIndex]!.onRequestFailed(nowMs());
   }
 

@@ -112,6 +112,12 @@ export class ShardQueues {
     this.#ready[shardIndex]!.push(batch);
   }
 
+  /** Bounds the payload of batches that are filled from now on. */
+  limitPayload(bytesMax: number): void {
+    for (let i = 0; i < this.shards.length; i++)
+      this.table.rows[i * SHARD_ROW.COLUMNS + SHARD_ROW.PAYLOAD_BYTES_MAX] = bytesMax;
+  }
+
   /** The batch that is next for a shard, which stays in the queue; null when none is closed. */
   peek(shardIndex: number): Batch | null {
     return this.#ready[shardIndex]![0] ?? null;

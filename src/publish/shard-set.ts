@@ -42,6 +42,7 @@ export interface ShardChange {
 export class ShardSet {
   queues: ShardQueues;
   readonly inFlight: number[] = [];
+  #limits: BatchLimits;
   paces: ShardPace[];
   #strayed: Strayed[] = [];
   readonly #setup: PublishSetup;
@@ -55,7 +56,8 @@ export class ShardSet {
     this.#pool = pool;
     this.#random = random;
     const shards = shardsWithin(setup.shards, setup.ownedRange);
-    this.queues = new ShardQueues(shards, batchLimits(setup), pool);
+    this.#limits = batchLimits(setup);
+    this.queues = new ShardQueues(shards, this.#limits, pool);
     this.paces = shards.map((shard) => this.#createPace(shard, nowMs));
     this.inFlight.push(...shards.map(() => 0));
   }
@@ -67,6 +69,13 @@ export class ShardSet {
   /** True when no record waits, not even one that strayed. */
   get isEmpty(): boolean {
     return this.queues.isEmpty && this.#strayed.length === 0;
+  }
+
+  /** From now on batches hold no more payload than this: somebody on the way takes no larger ones. */
+  limitPayload(bytesMax: number): void {
+    if (bytesMax >= this.#limits.payloadBytesMax) return;
+    this.#limits = { ...this.#limits, payloadBytesMax: bytesMax };
+    this.queues.limitPayload(bytesMax);
   }
 
   /** Records that a batch counts for at the service, where an aggregated record is one. */
@@ -116,7 +125,7 @@ export class ShardSet {
   #replace(shards: readonly OwnedShard[], nowMs: number): void {
     const before = this.shards;
     const pacesBefore = this.paces;
-    this.queues = new ShardQueues(shards, batchLimits(this.#setup), this.#pool);
+    this.queues = new ShardQueues(shards, this.#limits, this.#pool);
     this.paces = shards.map((shard) => {
       const pace = this.#createPace(shard, nowMs);
       for (const [i, old] of before.entries()) {

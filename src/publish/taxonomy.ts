@@ -15,7 +15,13 @@ export type RequestFailure =
   /** `error` ends the run: at once, or when it was the answer for as long as a service may be away. */
   | { readonly kind: 'denied'; readonly error: MillraceError }
   /** `error` ends the run where it is no matter of single records. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly error: MillraceError };
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      /** Not for what it holds, but for how much. */
+      readonly isTooLarge: boolean;
+      readonly error: MillraceError;
+    };
 
 const CHECK_CREDENTIALS = 'check the credentials';
 const ADVICE: ReadonlyMap<string, string> = new Map([
@@ -59,7 +65,12 @@ export function classifyFailure(error: KinesisCallError, streamName: string): Re
     case 'throttle':
       return { kind: 'throttled' };
     case 'refused':
-      return { kind: 'refused', reason, error: ending(2, `${reason}; ${adviceOn(code, error.statusCode)}`) };
+      return {
+        kind: 'refused',
+        reason,
+        isTooLarge: error.statusCode === 413,
+        error: ending(2, `${reason}; ${adviceOn(code, error.statusCode)}`),
+      };
     case 'denied':
       return { kind: 'denied', error: ending(2, `${reason}; ${ADVICE.get(code) ?? 'check what allows it'}`) };
     case 'credentials':

@@ -201,6 +201,20 @@ describe('a proxy', () => {
     expect([outcome.error, refusedIds(outcome), outcome.acknowledged]).toEqual([null, [], 4_000]);
   });
 
+  it('that takes no large bodies is sent smaller ones before long', async () => {
+    const outcome = await publish({
+      records: numbered(40_000),
+      shardCount: 1,
+      faults: [{ kind: 'error', name: 'too large', code: '', status: 413, overBytes: 4_000 }],
+      rules: IN_FLIGHT,
+    });
+    expect([outcome.error, refusedIds(outcome), outcome.acknowledged]).toEqual([null, [], 40_000]);
+    const { faultsFired, requestsByOperation } = outcome.kinesis.stats();
+    expect(faultsFired['too large']).toBeGreaterThan(0);
+    // One of five would be refused if every batch were as large as the first.
+    expect(faultsFired['too large']! / requestsByOperation.PutRecords!).toBeLessThan(0.1);
+  });
+
   it('that answers 429 throttles: nothing counts as an outage', async () => {
     const outcome = await publish({
       records: numbered(4_000),
