@@ -4,7 +4,7 @@
  * The flag in the first line: the engine has a thread for each core, and the collector's helper threads only take time from them
  * (docs/PERFORMANCE.md). In the repository it runs the TypeScript sources, in the published package the compiled ones.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, writeSync } from 'node:fs';
 import * as modules from 'node:module';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -20,7 +20,19 @@ modules.enableCompileCache();
 const cacheFolder = modules.getCompileCacheDir();
 if (cacheFolder !== undefined) process.env.NODE_COMPILE_CACHE ??= cacheFolder; // threads look here
 const source = new URL('./cli.ts', import.meta.url);
-const { main } = await import(
-  existsSync(source) ? source.href : new URL('../dist/src/cli.js', import.meta.url).href
-);
-await main(process.argv.slice(2));
+const code = existsSync(source) ? source : new URL('../dist/src/cli.js', import.meta.url);
+const program = await import(code.href).catch(giveUp);
+await program.main(process.argv.slice(2));
+
+/** What cannot be loaded is not there, or not whole: no run of the same command mends that. Exit 2, as docs/CLI.md says. */
+function giveUp(error) {
+  const why = String(error?.message ?? error).split('\n')[0];
+  const text = `${why}; the installation is not whole: install it again (in the repository \`npm ci\`)`;
+  console.error(`millrace: ${text}`);
+  try {
+    const document = { status: 'failed', exitCode: 2, error: text };
+    if (process.argv.includes('--json')) writeSync(1, `${JSON.stringify(document)}\n`);
+  } finally {
+    process.exit(2);
+  }
+}

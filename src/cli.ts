@@ -1,6 +1,6 @@
 /**
  * Command line: the one place that turns the end of a command into an exit code.
- * Takes  the arguments. Gives a process that ends with 0, 1, 2, 3, 130 or 143 (docs/CLI.md), and one clear line on stderr for a failure.
+ * Takes  the arguments. Gives a process that ends with 0, 1, 2, 3, 129, 130 or 143 (docs/CLI.md), and one clear line on stderr for a failure.
  * Owns   the table of commands. Never prints a stack trace of a failure that is expected.
  */
 
@@ -8,12 +8,19 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Config, Errors, run } from '@oclif/core';
 import { leaveSoon } from './commands/leave.ts';
+import { expectJson, guardOutput, reportFailure } from './commands/outlet.ts';
 import { exitOnSignals } from './commands/signals.ts';
 import { MillraceError } from './errors.ts';
+import { INSTALL_ADVICE, isInstallationBroken } from './installation.ts';
 import { packageRoot } from './package-root.ts';
+
+/** Node's exit code where everything has ended and somebody still awaits something. */
+const UNSETTLED = 13;
 
 /** Runs the program. @param args Without node and script. */
 export async function main(args: readonly string[]): Promise<void> {
+  guardOutput();
+  expectJson(args.includes('--json'));
   exitOnSignals();
   const root = packageRoot();
   const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
@@ -35,6 +42,9 @@ export async function main(args: readonly string[]): Promise<void> {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => process.exit(report(error)));
   }
+  process.on('exit', (code) => {
+    if (code === UNSETTLED) process.exitCode = report(new Error('nothing is left to wait for'));
+  });
   try {
     await config.load();
     await run([...args], config);
@@ -47,13 +57,18 @@ export async function main(args: readonly string[]): Promise<void> {
 /** Says what went wrong. @returns The exit code. */
 function report(error: unknown): number {
   if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
-  if (error instanceof MillraceError) {
-    for (const line of error.message.split('\n')) console.error(`millrace: ${line}`);
-    return error.exitCode;
-  }
-  const isUsage = error instanceof Errors.CLIError;
+  const { message, exitCode } = wordsFor(error);
+  for (const line of message.split('\n')) console.error(`millrace: ${line}`);
+  if (exitCode === 3 && process.env.MILLRACE_DEBUG === '1') console.error(error);
+  reportFailure(exitCode, message);
+  return exitCode;
+}
+
+function wordsFor(error: unknown): { message: string; exitCode: number } {
+  if (error instanceof MillraceError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  console.error(`millrace: ${isUsage ? message : `this should not have happened: ${message}`}`);
-  if (!isUsage && process.env.MILLRACE_DEBUG === '1') console.error(error);
-  return isUsage ? 2 : 3;
+  if (isInstallationBroken(error))
+    return { message: `${message.split('\n')[0]}; ${INSTALL_ADVICE}`, exitCode: 2 };
+  if (error instanceof Errors.CLIError) return { message, exitCode: 2 };
+  return { message: `this should not have happened: ${message}`, exitCode: 3 };
 }

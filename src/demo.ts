@@ -78,7 +78,8 @@ export async function runDemo(hooks: BackfillHooks = {}): Promise<DemoResult> {
       journal: join(folder, 'demo.journal'),
     });
     const report = await backfill(options, hooks);
-    const proof = await compare(source, kinesis);
+    hooks.signal?.throwIfAborted();
+    const proof = await compare(source, kinesis, hooks.signal);
     return { report, proof, servers: { s3, kinesis }, folder, close };
   } catch (error) {
     await close();
@@ -112,12 +113,19 @@ async function uploadSamples(s3: LocalS3): Promise<Map<string, number>> {
 }
 
 /** Reads the stream back over its API and compares it with the source as a multiset of byte strings. */
-async function compare(source: ReadonlyMap<string, number>, kinesis: LocalKinesis): Promise<DemoProof> {
+async function compare(
+  source: ReadonlyMap<string, number>,
+  kinesis: LocalKinesis,
+  signal: AbortSignal | undefined,
+): Promise<DemoProof> {
   const left = new Map(source);
   let streamRecords = 0;
   let foreign = 0;
   const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint: kinesis.endpoint });
-  const reader = readStream({ client, stream: DEMO_STREAM, untilMs: Date.now() + 1, pollIntervalMs: 50 });
+  const reader = readStream({
+    ...{ client, stream: DEMO_STREAM, untilMs: Date.now() + 1, pollIntervalMs: 50 },
+    ...(signal && { signal }),
+  });
   try {
     for await (const batch of reader) {
       for (const record of batch.records()) {

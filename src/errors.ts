@@ -37,7 +37,7 @@ export class MillraceError extends Error {
   constructor(
     code: ErrorCode,
     message: string,
-    options: ErrorOptions & { exitCode?: 2 | 3 | 130 | 143 } = {},
+    options: ErrorOptions & { exitCode?: 2 | 3 | 129 | 130 | 143 } = {},
   ) {
     super(message, options);
     this.name = new.target.name;

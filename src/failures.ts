@@ -1,5 +1,6 @@
 /** Failures: unexpected ends of threads and signals, as errors that say what to do. Owns their wording and exit codes. */
 import { MillraceError } from './errors.ts';
+import { INSTALL_ADVICE, isInstallationBroken } from './installation.ts';
 import { ENGINE } from './limits.ts';
 
 const ADVICE = 'run the same command again to go on from the journal';
@@ -30,6 +31,10 @@ export function workerFailure(
   where?: string,
 ): MillraceError {
   const place = where === undefined ? '' : ` at ${where}`;
+  if (isInstallationBroken(error)) {
+    const message = `The ${thread} thread cannot begin: ${reasonOf(error).split('\n')[0]}; ${INSTALL_ADVICE}`;
+    return new MillraceError('MILLRACE_WORKER', message, { cause: error });
+  }
   const message = `The ${thread} thread failed${place}: ${reasonOf(error)}; ${ADVICE}`;
   return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3, cause: error });
 }

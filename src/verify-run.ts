@@ -92,7 +92,7 @@ export async function verifyRun(
   try {
     const { signal } = hooks;
     const stream = await untilEnded(findStream(kinesis, options, facts, signal), signal);
-    if (facts !== null) assertStreamOf(facts, stream);
+    if (facts !== null && stream.arn === facts.identity.stream) assertStreamOf(facts, stream);
     const { requestPayer: requesterPays } = options;
     await untilEnded(probeSources(s3, listedSources(options), { requesterPays, signal }), signal);
     const schemaText = facts?.identity.schema;

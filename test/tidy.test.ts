@@ -33,6 +33,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/prepare.ts': 'test/commands',
   'src/parse-pool.ts': 'test/commands',
   'src/index.ts': 'types only',
+  'src/installation.ts': 'test/commands/terminals.test.ts',
   'src/limits.ts': 'constants only',
   'src/package-root.ts': 'test/commands',
   'src/letter-source.ts': 'test/commands',

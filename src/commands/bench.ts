@@ -5,6 +5,7 @@ import { COMMON_FLAGS } from '../options.ts';
 import { formatBench } from '../report/bench-report.ts';
 import { openDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
+import { printReport } from './outlet.ts';
 import { abortOnSignals } from './signals.ts';
 
 const FLAGS = { ...BENCH_FLAGS, ...COMMON_FLAGS };
@@ -31,8 +32,7 @@ export default class Bench extends Command {
         onNotice: display.notice,
       });
       display.stop();
-      console.log(raw.json === true ? JSON.stringify(report) : formatBench(report));
-      process.exitCode = report.exitCode;
+      await printReport(raw.json === true ? JSON.stringify(report) : formatBench(report), report.exitCode);
     } finally {
       display.stop();
     }

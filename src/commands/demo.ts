@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { Command } from '@oclif/core';
-import { DEMO_BUCKET, DEMO_STREAM, runDemo } from '../demo.ts';
+import { DEMO_BUCKET, DEMO_STREAM, type DemoProof, runDemo } from '../demo.ts';
 import { COMMON_FLAGS, type FlagSpec } from '../options.ts';
 import { formatCount } from '../quantity.ts';
-import { formatReport } from '../report/report.ts';
+import { type BackfillReport, formatReport } from '../report/report.ts';
 import { openDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
+import { printReport } from './outlet.ts';
+import { abortOnSignals } from './signals.ts';
 
 const FLAGS: Readonly<Record<string, FlagSpec>> = {
   keep: { kind: 'switch', help: 'leave the embedded servers up and say what to try next' },
@@ -19,30 +22,30 @@ export default class Demo extends Command {
   async run(): Promise<void> {
     const { raw } = await readArguments(this.argv, FLAGS);
     const display = openDisplay(raw);
-    const { report, proof, servers, folder, close } = await runDemo({
-      onProgress: display.update,
-      onNotice: display.notice,
-    });
-    display.stop();
+    const signal = abortOnSignals(display.notice, 'the same command begins again');
+    const demo = runDemo({ signal, onProgress: display.update, onNotice: display.notice });
+    const { report, proof, servers, folder, close } = await demo.finally(() => display.stop());
     try {
-      const isProven = proof.missing + proof.foreign === 0;
-      if (raw.json === true) console.log(JSON.stringify({ ...report, proof }));
-      else {
-        console.log(formatReport(report));
-        const counts = `${formatCount(proof.streamRecords)} records on the stream, ${formatCount(proof.sourceRecords)} valid lines in the source`;
-        console.log(`Proof: ${counts}, ${proof.missing} missing, ${proof.foreign} foreign or altered`);
-      }
       // The dead letters are part of the show: the sample data has five bad lines.
-      process.exitCode = isProven && report.status === 'delivered-with-rejects' ? 0 : 1;
-      if (raw.keep === true) await keep(servers.s3.endpoint, servers.kinesis.endpoint, folder);
+      const isGood = proof.missing + proof.foreign === 0 && report.status === 'delivered-with-rejects';
+      const text = raw.json === true ? JSON.stringify({ ...report, proof }) : textOf(report, proof);
+      await printReport(text, isGood ? 0 : 1);
+      if (raw.keep !== true) return;
+      sayWhatToTry(servers.s3.endpoint, servers.kinesis.endpoint, folder);
+      if (!signal.aborted) await once(signal, 'abort');
+      process.exitCode = signal.reason.exitCode;
     } finally {
       await close();
     }
   }
 }
 
-/** Says what to try, and waits for SIGINT or SIGTERM. */
-async function keep(s3Endpoint: string, kinesisEndpoint: string, folder: string): Promise<void> {
+function textOf(report: BackfillReport, proof: DemoProof): string {
+  const counts = `${formatCount(proof.streamRecords)} records on the stream, ${formatCount(proof.sourceRecords)} valid lines in the source`;
+  return `${formatReport(report)}\nProof: ${counts}, ${proof.missing} missing, ${proof.foreign} foreign or altered`;
+}
+
+function sayWhatToTry(s3Endpoint: string, kinesisEndpoint: string, folder: string): void {
   const endpoints = `--region us-east-1 --s3-endpoint-url ${s3Endpoint} --kinesis-endpoint-url ${kinesisEndpoint}`;
   console.error(
     [
@@ -54,8 +57,4 @@ async function keep(s3Endpoint: string, kinesisEndpoint: string, folder: string)
       `  npm run millrace -- status --journal ${folder}/demo.journal`,
     ].join('\n'),
   );
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
 }

@@ -13,10 +13,18 @@ export function openVerifyDisplay(raw: RawFlags) {
 }
 
 function open<View extends { readonly elapsedMs: number }>(raw: RawFlags, tell: Teller<View>) {
-  const display = createProgress(raw.quiet === true ? 'none' : process.stderr.isTTY ? 'bar' : 'lines', tell);
+  let display = createProgress(raw.quiet === true ? 'none' : process.stderr.isTTY ? 'bar' : 'lines', tell);
+  const stop = () => display.stop();
+  // A bar hides the cursor; also where the process ends at once it must come back.
+  process.once('exit', stop);
+  // A full disk, a closed terminal: nobody hears, so nothing is said any more.
+  process.stderr.once('error', () => {
+    stop();
+    display = createProgress('none', tell);
+  });
   return {
     update: (view: View) => display.update(view),
     notice: (text: string) => display.notice(text),
-    stop: () => display.stop(),
+    stop,
   };
 }

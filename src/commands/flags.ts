@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { Flags } from '@oclif/core';
 import { OptionsError } from '../errors.ts';
 import type { FlagSpec, RawFlags } from '../options.ts';
+import { expectJson } from './outlet.ts';
 
 /** oclif's form of a table of flags. */
 export function oclifFlags(specs: Readonly<Record<string, FlagSpec>>) {
@@ -45,7 +46,9 @@ export async function readArguments(
     allowNegative: true,
   });
   const fromFile = typeof values.config === 'string' ? await readConfigFile(values.config) : {};
-  return { words: positionals, raw: { ...fromFile, ...values } };
+  const raw: RawFlags = { ...fromFile, ...values };
+  expectJson(raw.json === true);
+  return { words: positionals, raw };
 }
 
 async function readConfigFile(path: string): Promise<RawFlags> {

@@ -4,6 +4,7 @@ import type { BackfillOptions, RawFlags } from '../options.ts';
 import { formatReport } from '../report/report.ts';
 import { openDisplay } from './display.ts';
 import { leaveSoon } from './leave.ts';
+import { printReport } from './outlet.ts';
 import { abortOnSignals } from './signals.ts';
 
 /**
@@ -25,8 +26,7 @@ export async function runToReport(
       onNotice: display.notice,
     });
     display.stop();
-    console.log(raw.json === true ? JSON.stringify(report) : formatReport(report));
-    process.exitCode = report.exitCode;
+    await printReport(raw.json === true ? JSON.stringify(report) : formatReport(report), report.exitCode);
   } finally {
     display.stop();
     leaveSoon();

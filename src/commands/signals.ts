@@ -1,24 +1,39 @@
 /**
- * Signals: SIGINT and SIGTERM as exit codes, and as an abort signal for a command that can end in good order.
+ * Signals: SIGINT, SIGTERM and SIGHUP as exit codes, and as an abort signal for a command that can end in good order.
  * Owns   the process's listeners from its start to its end: a signal that finds none would end the process without an exit code,
  *        also in the last moments of a run that is already done.
+ *
+ * SIGHUP says that the terminal is gone. It counts where the command had one at its start; elsewhere it is ignored, as `nohup` and
+ * daemons want it: Node gives SIGHUP back its default, whatever the process was started with.
  */
+import { isatty } from 'node:tty';
 import { MillraceError } from '../errors.ts';
+import { reportFailure } from './outlet.ts';
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type SignalName = keyof typeof EXIT_CODES;
+type SignalExitCode = (typeof EXIT_CODES)[SignalName];
 const NAMES = Object.keys(EXIT_CODES) as SignalName[];
 
-function listen(action: (name: SignalName, exitCode: 130 | 143) => void): void {
+/** As the process was started: a terminal that is gone is none. */
+const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
+
+function listen(action: (name: SignalName, exitCode: SignalExitCode) => void): void {
   for (const name of NAMES) {
+    const isIgnored = name === 'SIGHUP' && !hasTerminal;
     process.removeAllListeners(name);
-    process.on(name, () => action(name, EXIT_CODES[name]));
+    process.on(name, () => isIgnored || action(name, EXIT_CODES[name]));
   }
 }
 
 /** Until a command says otherwise a signal ends the process at once. */
 export function exitOnSignals(): void {
-  listen((_, exitCode) => process.exit(exitCode));
+  listen((name, exitCode) => exit(exitCode, `Stopped by ${name}`));
+}
+
+function exit(exitCode: SignalExitCode, why: string): never {
+  reportFailure(exitCode, why);
+  process.exit(exitCode);
 }
 
 /**
@@ -32,9 +47,9 @@ export function abortOnSignals(
 ): AbortSignal {
   const controller = new AbortController();
   listen((name, exitCode) => {
-    if (controller.signal.aborted) process.exit(exitCode);
-    notice(`${name}: finishing what is on its way, for at most 20 s; once more stops at once`);
     const message = `Stopped by ${name}; ${afterwards}`;
+    if (controller.signal.aborted) exit(exitCode, message);
+    notice(`${name}: finishing what is on its way, for at most 20 s; once more stops at once`);
     controller.abort(new MillraceError('MILLRACE_INTERRUPTED', message, { exitCode }));
   });
   return controller.signal;

@@ -4,6 +4,7 @@ import { COMMON_FLAGS, type FlagSpec } from '../options.ts';
 import { formatStatus } from '../report/format-status.ts';
 import { readStatus } from '../report/status.ts';
 import { oclifFlags, readArguments } from './flags.ts';
+import { printReport } from './outlet.ts';
 
 const FLAGS: Readonly<Record<string, FlagSpec>> = {
   journal: { kind: 'text', value: 'FILE', help: 'the journal of the run (required)' },
@@ -19,6 +20,6 @@ export default class Status extends Command {
     if (typeof raw.journal !== 'string')
       throw new OptionsError(['Expected --journal to name a journal, but received nothing.']);
     const status = await readStatus(raw.journal);
-    console.log(raw.json === true ? JSON.stringify(status) : formatStatus(status));
+    await printReport(raw.json === true ? JSON.stringify(status) : formatStatus(status), 0);
   }
 }

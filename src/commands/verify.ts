@@ -7,6 +7,7 @@ import { readRunFacts, verifyRun } from '../verify-run.ts';
 import { openVerifyDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { leaveSoon } from './leave.ts';
+import { printReport } from './outlet.ts';
 import { abortOnSignals } from './signals.ts';
 
 const FLAGS = { ...VERIFY_FLAGS, ...COMMON_FLAGS };
@@ -30,12 +31,9 @@ export default class Verify extends Command {
         onPhase: (phase) => display.notice(describePhase(phase)),
       });
       display.stop();
-      console.log(
-        raw.json === true
-          ? JSON.stringify({ ...report, error: report.error?.message ?? null })
-          : formatVerifyReport(report),
-      );
-      process.exitCode = report.error ? report.error.exitCode : report.status === 'differ' ? 1 : 0;
+      const exitCode = report.error ? report.error.exitCode : report.status === 'differ' ? 1 : 0;
+      const document = { ...report, exitCode, error: report.error?.message ?? null };
+      await printReport(raw.json === true ? JSON.stringify(document) : formatVerifyReport(report), exitCode);
     } finally {
       display.stop();
       leaveSoon();

@@ -149,7 +149,7 @@ function streamError(stream: string, why: string, advice: string, exitCode: 2 | 
 /** What a failed control-plane call means to the user. @param action The IAM action that the call needs. */
 export function explain(error: unknown, stream: string, action: string): MillraceError {
   if (error instanceof MillraceError) return error;
-  const { message = String(error) } = error as { message?: string };
+  const message = ((error as { message?: string }).message ?? String(error)).replace(/\s*\n\s*/g, ' ').trim();
   const code = codeOf(error);
   const advice = ADVICE.get(code);
   if (advice) return streamError(stream, advice.why ?? `${code}: ${message}`, advice.help(action));

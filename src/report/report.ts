@@ -7,7 +7,7 @@ import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
 
 export interface BackfillReport {
   readonly status: 'delivered' | 'delivered-with-rejects' | 'failed' | 'interrupted' | 'dry-run';
-  /** 0, 1, 2, 3, 130 or 143, as in docs/CLI.md. */
+  /** 0, 1, 2, 3, 129, 130 or 143, as in docs/CLI.md. */
   readonly exitCode: number;
   /** One line for people, or null. */
   readonly error: string | null;

@@ -134,7 +134,9 @@ export function failureOf(error: unknown): S3Failure {
   if (error.name === 'AbortError' || isBug(error)) throw error;
   const sdk = error as SdkError;
   const status = sdk.$metadata?.httpStatusCode ?? 0;
-  const isNamedByService = sdk.$metadata !== undefined || kindOfCode(error.name) !== undefined;
+  // Without a status there was no answer: the SDK adds its metadata to errors of sockets, too.
+  const isNamedByService =
+    sdk.$metadata?.httpStatusCode !== undefined || kindOfCode(error.name) !== undefined;
   const awsCode = isNamedByService ? error.name : String(sdk.code ?? sdk.Code ?? error.name);
   const bucketRegion = (isRedirect(status) && sdk.$response?.headers?.['x-amz-bucket-region']) || null;
   const message = withRegion(error.message, bucketRegion);
@@ -166,7 +168,9 @@ export function withRegion(message: string, bucketRegion: string | null): string
 
 /** One line for people: what could not be done, why. @param what For example `read s3://bucket/key`. */
 export function toMillraceError(failure: S3Failure, what: string): MillraceError {
-  const why = [failure.awsCode, failure.message].filter((part) => part !== '').join(': ');
+  const why = [failure.awsCode, failure.message.replace(/\s*\n\s*/g, ' ').trim()]
+    .filter((part) => part !== '')
+    .join(': ');
   const cause = { cause: failure };
   switch (failure.kind) {
     case 'changed':

@@ -1,8 +1,12 @@
 /** Bad input: issue 2. One clear line for each mistake, the right exit code, no stack trace; and no secret anywhere. */
+
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TEST_CERTIFICATE, TEST_KEY } from '../aws/certificate.ts';
 import { type Ended, runCommand, World } from './fixture.ts';
 
 const GOOD = { key: 'good/a.jsonl', body: Buffer.from('{"a":1}\n{"a":2}\n') };
@@ -92,6 +96,32 @@ describe('backfill refuses to start', () => {
     const [line] = expectRefused(await world.backfill(['--quiet', flag, endpoint]), 1);
     expect(line).toMatch(/ECONNREFUSED/);
   });
+
+  it.each(['--s3-endpoint-url', '--kinesis-endpoint-url'])(
+    'with 2, for no rerun mends it, when the certificate at %s is of an unknown authority, or there is no TLS at all',
+    async (flag) => {
+      const server = createTlsServer({ key: TEST_KEY, cert: TEST_CERTIFICATE }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      try {
+        const [line] = expectRefused(await world.backfill(['--quiet', flag, `https://127.0.0.1:${port}`]), 1);
+        expect(line).toMatch(/SELF_SIGNED_CERT/);
+      } finally {
+        await new Promise((resolve) => server.close(resolve));
+      }
+      const plain = world.s3.endpoint.replace('http:', 'https:');
+      const [line] = expectRefused(await world.backfill(['--quiet', flag, plain]), 1);
+      expect(line).toMatch(/EPROTO|ERR_SSL/);
+    },
+  );
+
+  it.each(['us east 1', 'x/y'])(
+    'with 2, for no rerun mends it, in a region that cannot be: %s',
+    async (region) => {
+      const [line] = expectRefused(await world.backfill(['--quiet', '--region', region]), 1);
+      expect(line).toMatch(/region/i);
+    },
+  );
 
   it.each([
     { name: 'key', file: 'stream: orders\nstraem: orders\n', says: '--straem' },

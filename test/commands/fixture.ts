@@ -14,7 +14,7 @@ import { type LocalKinesis, type LocalKinesisOptions, startLocalKinesis } from '
 import type { BackfillReport } from '../../src/report/report.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const BIN = join(ROOT, 'src', 'bin.mjs');
+export const BIN = join(ROOT, 'src', 'bin.mjs');
 /** Sample data that is beside the checkout on some machines. */
 export const SAMPLES = join(ROOT, '..', 'shared', 'data', 'jsonl');
 export const STREAM = 'orders';
@@ -23,7 +23,7 @@ export const BUCKET = 'bucket';
 const PROCESS_TIMEOUT_MS = 45_000;
 
 /** What the process may find in its environment: no settings of the machine that runs the tests. */
-const CLEAN_ENV = {
+export const CLEAN_ENV = {
   PATH: process.env.PATH,
   AWS_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'AKIDTEST',
@@ -49,6 +49,8 @@ export interface RunSettings {
   /** More could come. Default false. */
   readonly isStdinOpen?: boolean;
   readonly cwd?: string;
+  /** Another copy of the program. */
+  readonly bin?: string;
   /** Signals to send as soon as `when` says so, `SIGNAL_GAP_MS` apart: equal ones sent together arrive as one. */
   readonly interrupt?: { readonly when: () => boolean; readonly signals: readonly NodeJS.Signals[] };
 }
@@ -58,7 +60,7 @@ const SIGNAL_GAP_MS = 100;
 /** Runs the program. */
 export async function runCommand(args: readonly string[], settings: RunSettings = {}): Promise<Ended> {
   const startedAtMs = performance.now();
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const child = spawn(process.execPath, [settings.bin ?? BIN, ...args], {
     cwd: settings.cwd ?? tmpdir(),
     env: { HOME: tmpdir(), ...CLEAN_ENV, ...settings.env },
     stdio: [settings.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -168,8 +170,9 @@ export class World {
   ): Promise<{ report: BackfillReport; ended: Ended }> {
     const ended = await this.backfill([...flags, '--json', '--quiet'], settings);
     if (ended.isTimedOut) throw new Error(`The command hung: ${ended.stderr}`);
-    if (ended.stdout === '') throw new Error(`No report, exit ${ended.exitCode}: ${ended.stderr}`);
-    return { report: JSON.parse(ended.stdout), ended };
+    const report = JSON.parse(ended.stdout || 'null');
+    if (report?.run === undefined) throw new Error(`No report, exit ${ended.exitCode}: ${ended.stderr}`);
+    return { report, ended };
   }
 
   /** Everything in the stream, shard by shard. */

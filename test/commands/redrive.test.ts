@@ -141,7 +141,10 @@ describe('a file that is not what it should be', () => {
       },
     ]);
     const { exitCode, stdout, stderr } = await redrive([file]);
-    expect([exitCode, stdout]).toEqual([2, '']);
+    expect([exitCode, JSON.parse(stdout)]).toEqual([
+      2,
+      { status: 'failed', exitCode: 2, error: expect.any(String) },
+    ]);
     const problems = stderr.trim().split('\n');
     expect(problems.map((text) => text.replace(`millrace: ${file}: `, ''))).toEqual([
       'Line 2 is no dead letter: it is not JSON.',

@@ -114,7 +114,10 @@ it.each([
   { name: 'there is none', args: ['--journal', '/nowhere/a.journal'], says: 'no such file' },
 ])('ends with 2 where $name', async ({ args, says }) => {
   const ended = await runCommand(['status', ...args, '--json']);
-  expect([ended.exitCode, ended.stdout]).toEqual([2, '']);
+  expect([ended.exitCode, JSON.parse(ended.stdout)]).toEqual([
+    2,
+    { status: 'failed', exitCode: 2, error: expect.any(String) },
+  ]);
   expect(ended.stderr).toContain(says);
 });
 

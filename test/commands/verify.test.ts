@@ -324,6 +324,9 @@ describe('a parser thread of verify', () => {
 
 it('does not start without the journal that it was told to read', async () => {
   const ended = await runCommand(['verify', '--journal', '/nowhere/no.journal', '--json']);
-  expect([ended.exitCode, ended.stdout]).toEqual([2, '']);
+  expect([ended.exitCode, JSON.parse(ended.stdout)]).toEqual([
+    2,
+    { status: 'failed', exitCode: 2, error: expect.any(String) },
+  ]);
   expect(ended.stderr).toContain('Cannot read journal /nowhere/no.journal');
 });

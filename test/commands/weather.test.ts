@@ -65,8 +65,7 @@ describe('a run that is stopped', () => {
       });
       expect([stopped.exitCode, stopped.isTimedOut], stopped.stderr).toEqual([exitCode, false]);
       expect(stopped.drainMs).toBeLessThan(20_000);
-      if (isOrderly) expect(JSON.parse(stopped.stdout)).toMatchObject({ status: 'interrupted' });
-      else expect(stopped.stdout).toBe('');
+      expect(JSON.parse(stopped.stdout)).toMatchObject({ status: 'interrupted', exitCode });
       await expectRest(isOrderly);
     },
   );

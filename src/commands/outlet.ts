@@ -1,0 +1,68 @@
+/**
+ * Outlet: what the process says at its end, and what becomes of that where nobody can hear it.
+ * Takes  the report of a command, or the error that ended it. Gives  text on stdout and the exit code.
+ * Owns   stdout, with the one JSON document that may stand there, and what happens when stdout or stderr cannot be written.
+ * Never  lets a full disk, a closed pipe or a closed terminal end a run: that it goes on is worth more than that it is heard.
+ */
+import { writeSync } from 'node:fs';
+
+/** Of this process, as stdout is. */
+const stdout = { isJson: false, isReported: false };
+
+/** Call it first of all. Displays listen for themselves (display.ts); here an error of a stream only loses its power to end the process. */
+export function guardOutput(): void {
+  process.stderr.on('error', () => {});
+  guardStdout();
+}
+
+/** oclif listens, too, from the loading of its commands on, and throws what it is told. */
+function guardStdout(): void {
+  process.stdout.removeAllListeners('error');
+  process.stdout.on('error', () => {});
+}
+
+/** Whether failures are told as JSON, too. */
+export function expectJson(isJson: boolean): void {
+  stdout.isJson = isJson;
+}
+
+/**
+ * Prints a report and sets the exit code. A report that cannot be written is said on stderr, and is what the same command gives again:
+ * exit 3 in place of 0 and 1. Where the reader of a pipe has gone away nobody waits for it, and the exit code tells of the run alone.
+ */
+export async function printReport(text: string, exitCode: number): Promise<void> {
+  stdout.isReported = true;
+  process.exitCode = exitCode;
+  guardStdout();
+  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+    process.stdout.write(`${text}\n`, resolve);
+  });
+  if (!error) return;
+  console.error(
+    `millrace: Cannot write the report to stdout: ${error.message}; the same command gives it again`,
+  );
+  if (error.code !== 'EPIPE' && exitCode < 2) process.exitCode = 3;
+}
+
+/** The document of a command that has no report, where one is wanted: at once, for the process may be about to end. */
+export function reportFailure(exitCode: number, error: string): void {
+  if (stdout.isReported || !stdout.isJson) return;
+  stdout.isReported = true;
+  const status = exitCode > 128 ? 'interrupted' : 'failed';
+  writeNow(1, `${JSON.stringify({ status, exitCode, error })}\n`);
+}
+
+/** Longest wait for a pipe that is full. */
+const WAIT_MS = 1_000;
+
+function writeNow(fd: number, text: string): void {
+  const untilMs = performance.now() + WAIT_MS;
+  let bytes = Buffer.from(text);
+  while (bytes.length > 0 && performance.now() < untilMs) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+    }
+  }
+}
