@@ -58,6 +58,9 @@ interface UnitBook {
 export interface Counts {
   objectsDone: number;
   objectsFailed: number;
+  /** Of those that are done: how many had the checksum that S3 holds, and how many others this process has read from S3. */
+  objectsProven: number;
+  objectsUnproven: number;
   objectsSkipped: number;
   /** Stored bytes of objects that this process closed or skipped. */
   objectBytesDone: number;
@@ -80,6 +83,8 @@ export class Books {
   readonly counts: Counts = {
     objectsDone: 0,
     objectsFailed: 0,
+    objectsProven: 0,
+    objectsUnproven: 0,
     objectsSkipped: 0,
     objectBytesDone: 0,
     tally: newTally(),
@@ -291,8 +296,12 @@ export class Books {
     if (!this.#open.delete(nameOf(book.object))) return;
     this.#earlier.delete(nameOf(book.object));
     this.counts.objectBytesDone += book.object.size;
-    if (book.failedCode === null) this.counts.objectsDone++;
-    else this.counts.objectsFailed++;
+    if (book.failedCode !== null) this.counts.objectsFailed++;
+    else {
+      this.counts.objectsDone++;
+      if (book.object.proof === 'proven') this.counts.objectsProven++;
+      if (book.object.proof === 'unproven') this.counts.objectsUnproven++;
+    }
     const { bucket, key, etag, size } = book.object;
     const named = book.id === null ? { object: { bucket, key, etag, size } } : { id: book.id };
     const failed = book.failedCode === null ? {} : { failed: book.failedCode };

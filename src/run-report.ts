@@ -91,6 +91,8 @@ export function reportOf(facts: RunFacts): BackfillReport {
       done: counts.objectsDone,
       skipped: counts.objectsSkipped + leftOut,
       failed: counts.objectsFailed,
+      proven: counts.objectsProven,
+      unproven: counts.objectsUnproven,
       archived: list.archived,
       changed: reading.changedCount,
     },

@@ -20,6 +20,10 @@ export interface BackfillReport {
     /** Delivered by earlier processes of the run, empty, filtered out, or archived. */
     readonly skipped: number;
     readonly failed: number;
+    /** Of `done`: their bytes had the checksum of the whole object that S3 holds. */
+    readonly proven: number;
+    /** Of `done`: S3 holds none, or an earlier process had read a part. */
+    readonly unproven: number;
     readonly archived: number;
     readonly changed: number;
   };
@@ -75,6 +79,7 @@ export function formatReport(report: BackfillReport): string {
           [objects.done, 'done'],
           [objects.skipped, 'skipped'],
           [objects.failed, 'failed'],
+          [objects.unproven, 'unproven'],
           [objects.archived, 'archived'],
           [objects.changed, 'changed'],
         ],

@@ -67,6 +67,9 @@ export class BlockPool {
 /** The blocks of one download slot. */
 export class SlotBlocks {
   readonly slotIndex: number;
+  /** Blocks of the slot, free or not. */
+  readonly count: number;
+  readonly blockBytes: number;
   readonly #free: Block[] = [];
   #bigOwned = 0;
   #waiter: PromiseWithResolvers<void> | null = null;
@@ -81,6 +84,8 @@ export class SlotBlocks {
     blockBytes: number,
   ) {
     this.slotIndex = slotIndex;
+    this.count = count;
+    this.blockBytes = blockBytes;
     for (let index = first + count - 1; index >= first; index--) {
       const byteOffset = index * blockBytes;
       const bytes = new Uint8Array(memory, byteOffset, blockBytes);

@@ -22,6 +22,7 @@ import { S3Failure } from './failure.ts';
 import type { ObjectGetter } from './get-object.ts';
 import type { Segment, SourceObject } from './object.ts';
 import { type ObjectResume, Planner } from './plan.ts';
+import { Proofs } from './proofs.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, type RetryPolicy, systemClock } from './retry.ts';
 import { Slot } from './slot.ts';
 import { Witness } from './witness.ts';
@@ -71,6 +72,7 @@ export class DownloadPool {
   readonly #adaptive: AdaptiveLimit;
   readonly #witness: Witness;
   readonly #clock: Clock;
+  readonly #proofs: Proofs;
   readonly #controller = new AbortController();
   readonly #waiting: (() => void)[] = [];
   #active = 0;
@@ -95,6 +97,12 @@ export class DownloadPool {
       resume: options.resume ?? (() => null),
       onObjectSkipped: (object) => sink.objectSkipped(object),
       onIssue: (segment) => this.#delivery.issue(segment),
+    });
+    this.#proofs = new Proofs({
+      getter: options.getter,
+      segmentBytes: options.segmentBytes,
+      signal: this.#controller.signal,
+      timeoutMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
     });
     setMaxListeners(0, this.#controller.signal); // every request listens, and takes its listener back
   }
@@ -186,6 +194,7 @@ export class DownloadPool {
       blocks: this.#blocks.slots[slotIndex]!,
       delivery: this.#delivery,
       planner: this.#planner,
+      proofs: this.#proofs,
       download,
       lineBytesMax: Math.max(lineBytesMax ?? LINE_BYTES_MAX_DEFAULT, this.#blocks.blockBytes),
       lookaheadBytes: lookaheadBytes ?? ENGINE.segmentLookaheadBytes,

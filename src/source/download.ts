@@ -5,11 +5,11 @@
  * Owns   resumption: after a cut, a stall or a refusal it asks again from the byte reached, still under If-Match.
  * Never  knows what the bytes mean.
  */
-import zlib from 'node:zlib';
 import type { AnswerBody } from '../aws/http-body.ts';
 import { failureOf, S3Failure } from './failure.ts';
 import type { ObjectGetter } from './get-object.ts';
 import type { SourceObject } from './object.ts';
+import type { SegmentSum } from './proofs.ts';
 import { type Clock, Retry, type RetryPolicy } from './retry.ts';
 import { Denials, type Witness } from './witness.ts';
 
@@ -61,6 +61,7 @@ export async function download(
   start: number,
   end: number,
   sink: ByteSink,
+  sum: SegmentSum | null = null,
 ): Promise<number> {
   const what = `read s3://${object.bucket}/${object.key}`;
   const denials = new Denials(context.witness, object);
@@ -68,7 +69,7 @@ export async function download(
   let position = start;
   while (position < end && !sink.done) {
     context.signal.throwIfAborted();
-    const attempt = new Attempt(context, object, position, end, sink);
+    const attempt = new Attempt(context, object, position, end, sink, sum);
     try {
       await attempt.run();
       position = attempt.position;
@@ -101,18 +102,26 @@ class Attempt {
   readonly #start: number;
   readonly #end: number;
   readonly #sink: ByteSink;
+  readonly #sum: SegmentSum | null;
   readonly #controller = new AbortController();
   /** Byte of the object that comes next. */
   position: number;
   #stall: S3Failure | null = null;
-  #crc = 0;
 
-  constructor(context: DownloadContext, object: SourceObject, start: number, end: number, sink: ByteSink) {
+  constructor(
+    context: DownloadContext,
+    object: SourceObject,
+    start: number,
+    end: number,
+    sink: ByteSink,
+    sum: SegmentSum | null,
+  ) {
     this.#context = context;
     this.#object = object;
     this.#start = start;
     this.#end = end;
     this.#sink = sink;
+    this.#sum = sum;
     this.position = start;
   }
 
@@ -128,9 +137,14 @@ class Attempt {
     });
     try {
       stats.requests++;
-      const { body, crc32 } = await getter.get(this.#object, this.#start, this.#end, this.#controller.signal);
-      await this.#pump(body, watch, crc32 !== null);
-      if (crc32 !== null && this.position === this.#end) this.#checkCrc(crc32);
+      const { body, checksum } = await getter.get(
+        this.#object,
+        this.#start,
+        this.#end,
+        this.#controller.signal,
+      );
+      this.#sum?.answered(checksum);
+      await this.#pump(body, watch);
     } catch (error) {
       throw this.#stall ?? error;
     } finally {
@@ -139,19 +153,8 @@ class Attempt {
     }
   }
 
-  #checkCrc(expected: string): void {
-    const bytes = Buffer.alloc(4);
-    bytes.writeUInt32BE(this.#crc);
-    const actual = bytes.toString('base64');
-    if (actual !== expected) {
-      throw new S3Failure('unreadable', `its bytes have the CRC32 ${actual}, S3 holds ${expected}`, {
-        awsCode: 'BadChecksum',
-      });
-    }
-  }
-
   /** Moves the body into the sink, straight from where it was received. */
-  async #pump(body: AnswerBody, watch: StallWatch, isSummed: boolean): Promise<void> {
+  async #pump(body: AnswerBody, watch: StallWatch): Promise<void> {
     const { stats, signal } = this.#context;
     let sinkError: unknown = null;
     await body.read((bytes) => {
@@ -159,10 +162,10 @@ class Attempt {
         throw new S3Failure('unreadable', 'the body is longer than the range asked for');
       }
       const taken = this.#sink.write(bytes);
+      this.#sum?.add(this.position, bytes.subarray(0, taken));
       this.position += taken;
       stats.bytes += taken;
       watch.received(taken);
-      if (isSummed) this.#crc = zlib.crc32(bytes.subarray(0, taken), this.#crc);
       if (this.#sink.done) {
         body.discard();
       } else if (taken < bytes.length) {

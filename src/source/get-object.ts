@@ -18,6 +18,8 @@ import { type AnswerBody, bodyOf, readWhole } from '../aws/http-body.ts';
 import { type HttpAnswer, HttpClient, type Origin } from '../aws/http-client.ts';
 import { authoritiesOf } from '../aws/request-handler.ts';
 import { Sha256 } from '../aws/sha256.ts';
+import { type Checksum, checksumIn } from './checksum.ts';
+import { askChecksum } from './checksum-head.ts';
 import { EtagForms } from './etag-forms.ts';
 import { failureOf, isRedirect, kindOf, S3Failure, withRegion } from './failure.ts';
 import type { SourceObject } from './object.ts';
@@ -28,13 +30,15 @@ import { Versions } from './versions.ts';
 export interface GetAnswer {
   /** Bytes [start, end) of the object. */
   readonly body: AnswerBody;
-  /** Base64 CRC32 of the whole object where S3 holds one of that kind and the whole object was asked for. */
-  readonly crc32: string | null;
+  /** Of the whole object, where S3 holds one and the whole object was asked for. */
+  readonly checksum: Checksum | null;
 }
 
 export interface ObjectGetter {
   /** @throws {S3Failure} Whatever went wrong before the body. */
   get(object: SourceObject, start: number, end: number, signal: AbortSignal): Promise<GetAnswer>;
+  /** The checksum of the whole object that S3 holds, or null. Absent: nobody can be asked. @throws Whatever went wrong. */
+  checksum?(object: SourceObject, signal: AbortSignal): Promise<Checksum | null>;
   /** Asks the credential chain for fresh credentials, or sets the clock, as the failure demands. */
   renew(failure: S3Failure): Promise<void>;
   /** Closes the connections. Downloads that are under way fail. */
@@ -105,10 +109,6 @@ function checkAnswer(
   }
 }
 
-function crc32Of(header: (name: string) => string | undefined): string | null {
-  return header('x-amz-checksum-type') === 'FULL_OBJECT' ? (header('x-amz-checksum-crc32') ?? null) : null;
-}
-
 /** Path of a key: every byte but the unreserved ones and `/` is escaped, as SigV4 wants it. */
 export function escapeKey(key: string): string {
   return encodeURIComponent(key)
@@ -165,6 +165,7 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
         return this.get(object, start, end, signal);
       }
     },
+    checksum: (object, signal) => askChecksum(client, object, options.requesterPays ?? false, signal),
     close() {
       for (const transport of transports.values()) transport.close();
     },
@@ -278,7 +279,7 @@ async function getDirectly(
     body.discard();
     throw error;
   }
-  return { body, crc32: isWhole ? crc32Of((name) => answer.headers[name]) : null };
+  return { body, checksum: isWhole ? checksumIn((name) => answer.headers[name]) : null };
 }
 
 async function getThroughSdk(
@@ -308,7 +309,7 @@ async function getThroughSdk(
       'content-length': output.ContentLength?.toString(),
     };
     checkAnswer(question, versions, output.ContentRange === undefined ? 200 : 206, (name) => named[name]);
-    return { body: bodyOf(output.Body as Readable), crc32: null };
+    return { body: bodyOf(output.Body as Readable), checksum: null };
   } catch (error) {
     throw failureOf(error);
   }

@@ -19,6 +19,8 @@ export interface SourceObject {
   readonly lastModifiedMs: number;
   /** As S3 names it; STANDARD where it says nothing. */
   readonly storageClass: string;
+  /** Whether all of its bytes were read by this process and had the checksum that S3 holds; absent before its first download. */
+  proof?: 'proven' | 'unproven';
   /** Tells lines of one object apart that travel as objects of their own (redrive). Absent: the whole object. */
   readonly part?: number;
 }

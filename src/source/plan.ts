@@ -87,7 +87,7 @@ export class Planner {
     segment.format = format;
     segment.count = segmentCount(plan.object, format, this.#options.segmentBytes);
     if (format !== 'plain') segment.end = plan.object.size;
-    this.#known();
+    this.#known(plan);
   }
 
   /** No further segment of this object is given. @returns false when that was so already. */
@@ -97,7 +97,7 @@ export class Planner {
     plan.failure = error;
     if (plan.format === null) {
       plan.format = 'plain';
-      this.#known();
+      this.#known(plan);
     }
     return true;
   }
@@ -114,7 +114,8 @@ export class Planner {
     void this.#objects.return?.();
   }
 
-  #known(): void {
+  #known({ object }: ObjectPlan): void {
+    if (object.size <= this.#options.segmentBytes) return;
     this.#unknown--;
     this.#wake?.();
   }
@@ -141,7 +142,8 @@ export class Planner {
   #nextOpen(): Segment | null {
     for (let at = 0; at < this.#open.length; ) {
       const plan = this.#open[at]!;
-      if (plan.format === null && plan.next > 0) {
+      const isSingle = plan.object.size <= this.#options.segmentBytes;
+      if (plan.format === null && plan.next > 0 && !isSingle) {
         at++; // its first segment is out; the others wait for the format
         continue;
       }
@@ -173,7 +175,8 @@ export class Planner {
       format: plan.format ?? 'plain',
       unit: -1,
     };
-    if (plan.format === null) this.#unknown++;
+    // Whatever the format of a small object is, it has no other segment to wait for.
+    if (plan.format === null && object.size > segmentBytes) this.#unknown++;
     this.#plans.set(segment, plan);
     this.#options.onIssue(segment);
     return segment;

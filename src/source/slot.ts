@@ -7,18 +7,23 @@
 import { MillraceError } from '../errors.ts';
 import { copyBytes } from '../native/copy.ts';
 import type { Block, SlotBlocks } from './block-pool.ts';
+import { DamagedError } from './damage.ts';
 import type { Delivery } from './delivery.ts';
 import { type ByteSink, type DownloadContext, download } from './download.ts';
 import { FORMAT_HEAD_BYTES, ForeignError, foreignFormatOf, formatOf } from './format.ts';
+import { Holdback } from './holdback.ts';
 import { type CutTarget, LineCutter, type OversizeLine } from './line-cutter.ts';
-import type { Segment } from './object.ts';
+import type { Format, Segment } from './object.ts';
 import type { Planner } from './plan.ts';
+import type { Proofs, SegmentSum } from './proofs.ts';
+import { backoffMs } from './retry.ts';
 import { formatS3Uri } from './uri.ts';
 
 export interface SlotOptions {
   readonly blocks: SlotBlocks;
   readonly delivery: Delivery;
   readonly planner: Planner;
+  readonly proofs: Proofs;
   readonly download: DownloadContext;
   readonly lineBytesMax: number;
   /** Bytes fetched past a segment's end in its own GET, for its last line. */
@@ -29,16 +34,20 @@ export interface SlotOptions {
   readonly onObjectError: (segment: Segment, error: MillraceError) => void;
 }
 
+/** An object that is never what S3 says is given up after so many downloads. */
+const PROOF_ATTEMPTS_MAX = 4;
 /** Largest further GET for a last line that did not end within the lookahead. */
 const TAIL_BYTES_MAX = 4 * 1024 * 1024;
 
 export class Slot {
   readonly #options: SlotOptions;
+  readonly #holdback: Holdback;
   readonly #target: BlockTarget;
 
   constructor(options: SlotOptions) {
     this.#options = options;
-    this.#target = new BlockTarget(options.blocks, options.delivery);
+    this.#holdback = new Holdback(options.blocks, options.delivery, options.planner);
+    this.#target = new BlockTarget(options.blocks, this.#holdback);
   }
 
   /**
@@ -46,36 +55,76 @@ export class Slot {
    * @throws What ends the whole run: the service is away, the set-up is wrong, the signal was aborted, a bug.
    */
   async run(segment: Segment): Promise<void> {
-    const { planner, delivery, onObjectError } = this.#options;
-    const sink = new SegmentSink(segment, this.#target, this.#options);
+    const { planner, onObjectError } = this.#options;
+    this.#holdback.open(segment, true);
     let failure = planner.failureOf(segment);
     try {
-      if (failure === null) failure = await this.#fetch(segment, sink);
+      if (failure === null) failure = await this.#fetchProven(segment);
     } catch (error) {
       if (!(error instanceof MillraceError) || this.#options.download.signal.aborted) throw error;
       onObjectError(segment, error);
       failure = error;
     }
     if (failure !== null) this.#target.abandon();
-    if (sink.isBegun) delivery.end(segment, failure);
-    else delivery.drop(segment);
+    this.#holdback.end(failure);
   }
 
   /** Nothing more will come: the open block goes back when its pieces have been read. */
   close(): void {
+    this.#holdback.drop();
     this.#target.abandon();
     this.#target.close();
   }
 
+  /**
+   * Fetches a segment, again where what came is not what S3 holds and nothing of it has left.
+   * @returns As `#fetch`. @throws {MillraceError} Also where the object is whole and proven to be wrong.
+   */
+  async #fetchProven(segment: Segment): Promise<MillraceError | null> {
+    const { proofs, blocks, download: context } = this.#options;
+    const { object } = segment;
+    const isFitting = proofs.isWhole(segment) && object.size <= blocks.count * blocks.blockBytes;
+    // It needs them all, so it begins with an empty one.
+    if (isFitting && object.size > (blocks.count - 1) * blocks.blockBytes) this.#target.close();
+    for (let attempt = 1; ; attempt++) {
+      this.#holdback.open(segment, isFitting);
+      const sum = await proofs.open(segment, (checksum) => {
+        // What can never be proven has nothing to wait for.
+        if (checksum === null) this.#holdback.pass();
+      });
+      const failure = await this.#fetch(segment, new SegmentSink(segment, this.#target, this.#options), sum);
+      if (failure !== null) return failure;
+      const problem = proofs.close(sum);
+      if (problem === null) {
+        this.#holdback.pass();
+        return null;
+      }
+      const what = `Cannot read ${formatS3Uri(object)}: ${problem}`;
+      if (!this.#holdback.isHolding) {
+        const message = `${what}; its lines were delivered before that was known, and are not proven`;
+        throw new DamagedError(message, { storedOffset: 0, offset: null, unprovenFrom: 0 });
+      }
+      this.#holdback.drop();
+      this.#target.abandon();
+      if (attempt === PROOF_ATTEMPTS_MAX) {
+        const message = `${what}, in each of ${attempt} downloads; nothing of it was delivered`;
+        throw new DamagedError(message, { storedOffset: 0, offset: 0, unprovenFrom: null });
+      }
+      context.stats.retries++;
+      const { retry, clock, signal } = context;
+      await clock.sleep(backoffMs(retry, attempt, clock.random()), signal);
+    }
+  }
+
   /** @returns Why the object was given up meanwhile, by another slot, or null. */
-  async #fetch(segment: Segment, sink: SegmentSink): Promise<MillraceError | null> {
+  async #fetch(segment: Segment, sink: SegmentSink, sum: SegmentSum): Promise<MillraceError | null> {
     const { lookaheadBytes, rangeBytes, planner } = this.#options;
     const { object } = segment;
     const isPlain = () => segment.format === 'plain';
     let position = Math.max(0, segment.start - 1);
     let end = Math.min(object.size, isPlain() ? segment.end + lookaheadBytes : rangeBytes);
     for (let tailBytes = lookaheadBytes; ; tailBytes = Math.min(2 * tailBytes, TAIL_BYTES_MAX)) {
-      position = await download(this.#options.download, object, position, end, sink);
+      position = await download(this.#options.download, object, position, end, sink, sum);
       if (sink.refusal !== null) throw sink.refusal;
       if (sink.done || position === object.size) break;
       const failure = planner.failureOf(segment);
@@ -110,11 +159,7 @@ class SegmentSink implements ByteSink {
     this.#target = target;
     this.#options = options;
     // Nothing is said of an object before its version has a name.
-    if (!options.planner.isFormatUnknown(segment) && segment.object.etag !== '') this.#begin();
-  }
-
-  get isBegun(): boolean {
-    return this.#writer !== null;
+    if (!options.planner.isFormatUnknown(segment) && segment.object.etag !== '') this.#begin(segment.format);
   }
 
   /** Why the object cannot be carried, once its first bytes have said so. */
@@ -127,7 +172,8 @@ class SegmentSink implements ByteSink {
   }
 
   write(chunk: Uint8Array): number {
-    if (this.#writer === null && !this.#options.planner.isFormatUnknown(this.#segment)) this.#begin();
+    if (this.#writer === null && !this.#options.planner.isFormatUnknown(this.#segment))
+      this.#begin(this.#segment.format);
     if (this.#writer === null) {
       const head = this.#head === null ? chunk : Buffer.concat([this.#head, chunk]);
       if (head.length < FORMAT_HEAD_BYTES && head.length < this.#segment.object.size) {
@@ -139,8 +185,7 @@ class SegmentSink implements ByteSink {
         this.#refusal = new ForeignError(foreign, `Cannot read ${formatS3Uri(this.#segment.object)}`);
         return chunk.length;
       }
-      this.#options.planner.settleFormat(this.#segment, formatOf(head));
-      this.#begin();
+      this.#begin(formatOf(head));
     }
     return this.#writeHead() ? this.#writer!.write(chunk) : 0;
   }
@@ -162,10 +207,9 @@ class SegmentSink implements ByteSink {
     return this.#head === null;
   }
 
-  #begin(): void {
-    const { start, end, format, object } = this.#segment;
-    this.#target.segment = this.#segment;
-    this.#options.delivery.begin(this.#segment);
+  #begin(format: Format): void {
+    this.#target.begin(format);
+    const { start, end, object } = this.#segment;
     this.#writer =
       format === 'plain'
         ? // The last segment ends with the object: its last line needs no newline.
@@ -231,22 +275,25 @@ class RawWriter implements Writer {
 /** The open block of a slot, as cutters and raw writers see it. */
 class BlockTarget implements CutTarget<Block> {
   readonly #blocks: SlotBlocks;
-  readonly #delivery: Delivery;
+  readonly #holdback: Holdback;
   #block: Block | null = null;
   #big: Block | null = null;
   position = 0;
-  segment: Segment | null = null;
 
-  constructor(blocks: SlotBlocks, delivery: Delivery) {
+  constructor(blocks: SlotBlocks, holdback: Holdback) {
     this.#blocks = blocks;
-    this.#delivery = delivery;
+    this.#holdback = holdback;
+  }
+
+  begin(format: Format): void {
+    this.#holdback.begin(format);
   }
 
   open(): Block | null {
     if (this.#block === null) {
       this.#block = this.#blocks.take();
       // What we wait for may be pending in a parcel that waits for more.
-      if (this.#block === null) this.#delivery.flush();
+      if (this.#block === null) this.#holdback.makeRoom();
     }
     return this.#block;
   }
@@ -259,7 +306,7 @@ class BlockTarget implements CutTarget<Block> {
 
   big(bytes: number): Block | null {
     this.#big = this.#blocks.takeBig(bytes);
-    if (this.#big === null) this.#delivery.flush();
+    if (this.#big === null) this.#holdback.makeRoom();
     return this.#big;
   }
 
@@ -276,11 +323,11 @@ class BlockTarget implements CutTarget<Block> {
     // A long line's buffer goes over to its only piece; a block is still being filled.
     if (block === this.#big) this.#big = null;
     else block.references++;
-    this.#delivery.piece({ segment: this.segment!, block, start, end, objectOffset, isLast });
+    this.#holdback.piece(block, { start, end, objectOffset, isLast });
   }
 
   oversize(line: OversizeLine): void {
-    this.#delivery.oversize(this.segment!, line);
+    this.#holdback.oversize(line);
   }
 
   /** Forgets what was not emitted: the next piece starts behind it. */

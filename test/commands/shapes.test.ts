@@ -58,6 +58,55 @@ describe('row 10: bodies', () => {
   });
 });
 
+describe('a transfer with one bit wrong', () => {
+  it('of a small object is made again: every line is delivered as it is, and the object is proven', async () => {
+    const body = lines('a', 6000);
+    world = await World.open({
+      objects: [
+        { key: 'a', body, checksum: 'CRC32' },
+        { key: 'b', body: zlib.gzipSync(lines('b', 6000)), checksum: 'CRC64NVME' },
+        { key: 'c', body: lines('c', 10) },
+      ],
+    });
+    const wrong = { kind: 'flip-bit', afterBytes: 100, times: 1 } as const;
+    world.s3.setFaults([
+      { ...wrong, target: 'a', name: 'a' },
+      { ...wrong, target: 'b', name: 'b' },
+    ]);
+    const { report, ended } = await world.report();
+    expect([ended.exitCode, world.s3.stats().faultsFired]).toEqual([0, { a: 1, b: 1 }]);
+    expect(report.objects).toMatchObject({ done: 3, failed: 0, proven: 2, unproven: 1 });
+    const wanted = linesOf(body, lines('b', 6000), lines('c', 10));
+    expect(differences(wanted, dataOf(world.records()))).toEqual(NOTHING);
+  });
+
+  it('of an object that comes in ranges fails it: its letter says that what was delivered is not proven, exit 1', async () => {
+    const [bad, good] = [lines('bad', 12_000), lines('good', 12_000)];
+    world = await World.open({
+      objects: [
+        { key: 'bad', body: bad, checksum: 'CRC64NVME' },
+        { key: 'good', body: good, checksum: 'CRC32C' },
+      ],
+    });
+    world.s3.setFaults([{ kind: 'flip-bit', target: 'bad', afterBytes: 100, skip: 1, times: 1 }]);
+    const { report, ended } = await world.report(['--segment-size', '64KiB']);
+    expect([ended.exitCode, report.status]).toEqual([1, 'delivered-with-rejects']);
+    expect(report.objects).toMatchObject({ done: 1, failed: 1, proven: 1, unproven: 0 });
+    expect(world.s3.stats().faultsFired).toEqual({ 'flip-bit': 1 });
+    const letters = world.deadLetters().filter(({ code }) => code === 'OBJECT_UNREADABLE');
+    expect(letters).toMatchObject([
+      {
+        key: 'bad',
+        offset: null,
+        message: expect.stringMatching(/CRC64NVME \S+, S3 holds .* are not proven$/),
+        damage: { storedOffset: 0, offset: null, unprovenFrom: 0 },
+      },
+    ]);
+    const found = dataOf(world.records());
+    expect(found.length).toBeGreaterThanOrEqual(23_999);
+  });
+});
+
 describe('row 11: objects', () => {
   it('that changed, are gone, denied or archived since they were listed are named; the others are carried', async () => {
     const faults = {

@@ -9,7 +9,7 @@ const EMPTY: BackfillReport = {
   run: 'run-1',
   resumed: false,
   stream: 'orders',
-  objects: { listed: 0, done: 0, skipped: 0, failed: 0, archived: 0, changed: 0 },
+  objects: { listed: 0, done: 0, skipped: 0, failed: 0, proven: 0, unproven: 0, archived: 0, changed: 0 },
   lines: { read: 0, blank: 0, rejected: 0, rejectedByCode: {} },
   records: { delivered: 0, deliveredBefore: 0, ambiguous: 0, resent: 0, repeatable: 0 },
   bytes: { downloaded: 0, scanned: 0, published: 0 },
@@ -60,8 +60,19 @@ it.each([
   ['run', { resumed: true }, 'run-1 (resumed) -> stream orders'],
   [
     'objects',
-    { objects: { listed: 1234, done: 1, skipped: 2, failed: 3, archived: 4, changed: 5 } },
-    '1,234 listed, 1 done, 2 skipped, 3 failed, 4 archived, 5 changed',
+    {
+      objects: {
+        listed: 1234,
+        done: 7,
+        skipped: 2,
+        failed: 3,
+        proven: 1,
+        unproven: 6,
+        archived: 4,
+        changed: 5,
+      },
+    },
+    '1,234 listed, 7 done, 2 skipped, 3 failed, 6 unproven, 4 archived, 5 changed',
   ],
   [
     'lines',

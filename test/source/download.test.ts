@@ -34,7 +34,7 @@ function setUp(bodies: readonly Body[]) {
     get: async (_, start, end) => {
       const body = bodies[asked.length] ?? whole;
       asked.push([start, end]);
-      return { body: bodyOf(Readable.from(body(content.subarray(start, end)))), crc32: null };
+      return { body: bodyOf(Readable.from(body(content.subarray(start, end)))), checksum: null };
     },
     renew: async () => {},
     close: () => {},

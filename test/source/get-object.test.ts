@@ -100,7 +100,7 @@ describe('createObjectGetter', () => {
   ])('addresses $name as the SDK does, signed and pinned', async ({ config, bucket, host, path }) => {
     const { made, sent, open } = client(config);
     const getter = createObjectGetter(made, { clock: systemClock, requesterPays: true, open });
-    const { body, crc32 } = await getter.get({ ...object, bucket }, 10, 20, signal);
+    const { body, checksum } = await getter.get({ ...object, bucket }, 10, 20, signal);
     expect([sent.length, sent[0]!.hostname, sent[0]!.path]).toEqual([1, host, path]);
     expect(sent[0]!.headers).toMatchObject({
       range: 'bytes=10-19',
@@ -111,7 +111,7 @@ describe('createObjectGetter', () => {
         /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/s3\/aws4_request, SignedHeaders=.*host;if-match;range/,
       ),
     });
-    expect([(await readWhole(body)).toString(), crc32]).toEqual(['0123456789', null]);
+    expect([(await readWhole(body)).toString(), checksum]).toEqual(['0123456789', null]);
   });
 
   /** What S3 says of a bucket in another region: in a header, or in its document alone. */

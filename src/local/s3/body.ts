@@ -11,7 +11,7 @@ import type { FaultWhen, Rule } from '../kinesis/faults.ts';
  * `bytesPerSecond`, `changed-etag` answers as if the object had been replaced, `later` does so where there are no ETags, `reset` cuts before the answer. Of a listing `empty-page` sends no
  * body, `cut-page` half of it, `no-token` says that more follows and not where, `same-page` begins again whatever token it gets. Of every answer
  * `no-etag` leaves the ETag out, `weak-etag` marks it as weak, and `strict-weak` refuses If-Match for that. `not-paid` refuses requests that do not say that
- * the requester pays.
+ * the requester pays. `flip-bit` sends one bit wrong, in the byte behind `afterBytes` of the body.
  */
 export interface S3Fault
   extends Rule<
@@ -36,9 +36,10 @@ export interface S3Fault
       | 'not-paid'
       | 'later'
       | 'strict-weak'
+      | 'flip-bit'
     >,
     FaultWhen {
-  /** For `truncate` and `stall`. Default 0. */
+  /** For `truncate`, `stall` and `flip-bit`. Default 0. */
   readonly afterBytes?: number;
   /** For `slow`. Default 1. */
   readonly bytesPerSecond?: number;
@@ -52,6 +53,8 @@ export interface StoredObject {
   readonly modifiedAt: Date;
   readonly storageClass: string;
   readonly isRestored: boolean;
+  /** Headers that say what the whole body sums up to. */
+  readonly checksum: Readonly<Record<string, string>>;
 }
 
 /** One write each. Larger ones would be copied by the kernel in one go while others wait. */
@@ -99,7 +102,11 @@ export function sendBody(
         response.end();
         return;
       }
-      const part = sent + slice.length > cutAfter ? slice.subarray(0, cutAfter - sent) : slice;
+      const part = damaged(
+        sent + slice.length > cutAfter ? slice.subarray(0, cutAfter - sent) : slice,
+        sent,
+        fault,
+      );
       sent += part.length;
       count(part.length);
       if (!response.write(part)) {
@@ -111,6 +118,15 @@ export function sendBody(
   // Without a body write the headers of a body that is cut at byte 0 would never leave.
   if (cutAfter === 0) response.flushHeaders();
   next();
+}
+
+/** @param from Where `part` begins in the body. */
+function damaged(part: Buffer, from: number, fault: S3Fault | undefined): Buffer {
+  const at = fault?.kind === 'flip-bit' ? (fault.afterBytes ?? 0) - from : -1;
+  if (at < 0 || at >= part.length) return part;
+  const copy = Buffer.from(part);
+  copy[at]! ^= 1;
+  return copy;
 }
 
 function sendSlowly(

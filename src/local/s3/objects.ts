@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { S3 } from '../../limits.ts';
+import { type CrcName, combineCrcs, crc, crcToBase64 } from '../../native/crc.ts';
 import type { StoredObject } from './body.ts';
 import type { ListPage } from './xml.ts';
 
@@ -17,6 +18,8 @@ export interface FastS3Object {
   readonly storageClass?: string;
   /** An archived object that has been restored: it can be read, and HEAD says so. */
   readonly isRestored?: boolean;
+  /** S3 holds a checksum of the whole object, and says it where it is asked for and no range is. Default: it holds none. */
+  readonly checksum?: CrcName;
   /** Quotes included. Default: the MD5 of the body, as S3 gives it. */
   readonly etag?: string;
 }
@@ -32,7 +35,16 @@ export function stored(object: FastS3Object): StoredObject {
     modifiedAt: object.modifiedAt ?? new Date(Math.trunc(Date.now() / 1000) * 1000),
     storageClass: object.storageClass ?? 'STANDARD',
     isRestored: object.isRestored ?? false,
+    checksum: object.checksum === undefined ? {} : checksumOf(object.checksum, body, repeat),
   };
+}
+
+function checksumOf(name: CrcName, body: Buffer, repeat: number): Record<string, string> {
+  const once = crc(name, body, 0n);
+  let sum = once;
+  for (let i = 1; i < repeat; i++) sum = combineCrcs(name, sum, once, body.length);
+  const header = `x-amz-checksum-${name.toLowerCase()}`;
+  return { [header]: crcToBase64(name, sum), 'x-amz-checksum-type': 'FULL_OBJECT' };
 }
 
 /** S3 lists keys in the order of their UTF-8 bytes, which is not the order of JavaScript strings. */

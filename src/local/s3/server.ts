@@ -170,6 +170,7 @@ export class FastS3Server {
         'weak-etag',
         'later',
         'strict-weak',
+        'flip-bit',
         ...(request.headers['x-amz-request-payer'] === 'requester' ? [] : (['not-paid'] as const)),
       ],
       { operation, target: key, accessKeyId: accessKeyOf(request.headers.authorization) },
@@ -231,6 +232,7 @@ export class FastS3Server {
       'last-modified': (fault?.kind === 'later' ? new Date() : object.modifiedAt).toUTCString(),
       ...etagHeader(etag, fault?.kind),
       ...(range === undefined ? {} : { 'content-range': `bytes ${from}-${to - 1}/${object.sizeBytes}` }),
+      ...(headers['x-amz-checksum-mode'] === 'ENABLED' && range === undefined ? object.checksum : {}),
       ...(object.isRestored ? { 'x-amz-restore': RESTORED } : {}),
       ...(object.storageClass === 'STANDARD' ? {} : { 'x-amz-storage-class': object.storageClass }),
     });
