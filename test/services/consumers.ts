@@ -25,33 +25,50 @@ interface Plan {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
 }
 
-const KCL = ['-cp', `${join(INSTALLED, 'kcl', 'classes')}:${join(INSTALLED, 'kcl', 'lib', '*')}`];
-/** Small heaps that stay small: two of them run beside everything else. */
+const KCL = ['-cp', `${join(INSTALLED, 'kcl', 'classes')}:${join(INSTALLED, 'kcl', 'lib', '*')}`, 'Consumer'];
+/** Small heaps that stay small: several run beside everything else. */
 const JAVA = [
-  '-Xmx256m',
-  '-XX:+UseSerialGC',
-  '-XX:TieredStopAtLevel=1',
+  ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
 ];
 
 /** The AggregatorUtil of the Kinesis Client Library over raw records, with the hash range of their shard. */
-export const AGGREGATOR_UTIL: Plan = {
-  name: 'the AggregatorUtil of the Kinesis Client Library',
-  command: 'java',
-  args: [...JAVA, ...KCL, 'Consumer', 'deaggregate'],
-};
+export const shownByAggregatorUtil = (world: World) =>
+  shownBy(
+    { name: 'the AggregatorUtil', command: 'java', args: [...JAVA, ...KCL, 'deaggregate'] },
+    rawLines(world),
+  );
 
-function start({ command, args, env }: Plan) {
+/** The deaggregator for Go over raw records. It knows no hash ranges. */
+export const shownByGo = (world: World) =>
+  shownBy(
+    { name: 'the Go deaggregator', command: join(INSTALLED, 'bin', 'go-consumer'), args: [] },
+    rawLines(world),
+  );
+
+/** boto3, which reads in JSON, and aws_kinesis_agg, which knows no hash ranges. */
+export const shownByPython = (world: World) =>
+  shownBy(
+    {
+      name: 'aws_kinesis_agg',
+      command: join(INSTALLED, 'python', 'bin', 'python'),
+      args: [join(FOLDER, 'consumers', 'python', 'consumer.py'), STREAM, world.kinesis.endpoint],
+    },
+    [],
+  );
+
+function start({ command, args }: Plan) {
   // The parent may be killed: only the system can end the child then.
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', command, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-8_192)));
+  // One that ends early says so by its exit code, and reads no more.
+  child.stdin.on('error', () => undefined);
   const ended = once(child, 'close').then(([code]) => code as number | null);
   return { child, ended, stderr: () => stderr };
 }
@@ -61,12 +78,12 @@ function recordOf(line: string): ShownRecord {
   return { shardId, partitionKey, data: Buffer.from(data, 'base64') };
 }
 
-/** Gives a consumer the raw records of a world's stream, one JSON object a line, and waits for its end. */
-export async function shownBy(plan: Plan, world: World): Promise<ShownRecord[]> {
+/** Gives a consumer its input and waits for its end. @throws When it fails, with what it printed. */
+async function shownBy(plan: Plan, input: Iterable<string>): Promise<ShownRecord[]> {
   const { child, ended, stderr } = start(plan);
   const shown: ShownRecord[] = [];
   createInterface(child.stdout).on('line', (line) => shown.push(recordOf(line)));
-  for (const line of rawLines(world))
+  for (const line of input)
     if (!child.stdin.write(line)) await Promise.race([once(child.stdin, 'drain'), ended]);
   child.stdin.end();
   const code = await ended;
@@ -87,6 +104,19 @@ function* rawLines(world: World): Generator<string> {
   }
 }
 
+/** Numbers by key of a numbered source (test/commands/key-order.ts), in the order in which they were shown. */
+export function numbersOf(shown: Iterable<ShownRecord>): Map<string, number[]> {
+  const numbers = new Map<string, number[]>();
+  for (const { partitionKey, data } of shown) {
+    const { k, n } = JSON.parse(data.toString());
+    if (k !== partitionKey) throw new Error(`A record of ${k} came with partition key ${partitionKey}`);
+    const seen = numbers.get(k);
+    if (seen) seen.push(n);
+    else numbers.set(k, [n]);
+  }
+  return numbers;
+}
+
 /** The Kinesis Client Library itself, live. */
 export class KclApplication {
   readonly shown: ShownRecord[] = [];
@@ -95,12 +125,8 @@ export class KclApplication {
 
   /** @param dynamoEndpoint Where its leases are kept. */
   constructor(application: string, world: World, dynamoEndpoint: string) {
-    const args = ['watch', STREAM, application, world.kinesis.endpoint, dynamoEndpoint];
-    this.#process = start({
-      name: 'the Kinesis Client Library',
-      command: 'java',
-      args: [...JAVA, ...KCL, 'Consumer', ...args],
-    });
+    const args = [...JAVA, ...KCL, 'watch', STREAM, application, world.kinesis.endpoint, dynamoEndpoint];
+    this.#process = start({ name: 'the Kinesis Client Library', command: 'java', args });
     createInterface(this.#process.child.stdout).on('line', (line) => {
       this.shown.push(recordOf(line));
       this.#onShown?.();
@@ -119,10 +145,6 @@ export class KclApplication {
     this.#onShown = null;
     if (first !== 'seen')
       throw new Error(`The Kinesis Client Library ended with ${first}: ${this.#process.stderr()}`);
-  }
-
-  get stderr(): string {
-    return this.#process.stderr();
   }
 
   async close(): Promise<void> {

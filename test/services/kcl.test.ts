@@ -6,25 +6,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { STREAM, World } from '../commands/fixture.ts';
 import { breaches, consume, losses, numberedSource } from '../commands/key-order.ts';
 import { changeWhileFlowing, merge, openShards, split } from '../commands/resharding.ts';
-import { AGGREGATOR_UTIL, KclApplication, type ShownRecord, shownBy } from './consumers.ts';
+import { KclApplication, numbersOf, type ShownRecord, shownByAggregatorUtil } from './consumers.ts';
 import { startMoto } from './installed.ts';
 import type { Service } from './service.ts';
 import { describeServices } from './suite.ts';
 
 const CHANGES = [split, merge, split, merge, split, merge, split, merge];
 const LAST = 'the last record of its shard';
-
-/** Numbers by key, in the order in which they were shown. */
-function numbersOf(shown: readonly ShownRecord[]): Map<string, number[]> {
-  const numbers = new Map<string, number[]>();
-  for (const { partitionKey, data } of shown) {
-    if (partitionKey === LAST) continue;
-    const { k, n } = JSON.parse(data.toString());
-    expect(k).toBe(partitionKey);
-    numbers.set(k, [...(numbers.get(k) ?? []), n]);
-  }
-  return numbers;
-}
 
 describeServices('the Kinesis Client Library', () => {
   let moto: Service;
@@ -61,7 +49,7 @@ describeServices('the Kinesis Client Library', () => {
       expect(opened).toHaveLength(CHANGES.length);
       expect(report.records.resent > 0).toBe(flags.includes('--aggregate'));
 
-      const raw = losses(source.counts, numbersOf(await shownBy(AGGREGATOR_UTIL, world)));
+      const raw = losses(source.counts, numbersOf(await shownByAggregatorUtil(world)));
       expect(raw.missingCount).toBe(0);
       // Our own rule of what the library drops is the library's.
       const { droppedCount, numbers } = consume(world);
@@ -76,9 +64,12 @@ describeServices('the Kinesis Client Library', () => {
         });
       const isLast = ({ partitionKey }: ShownRecord) => partitionKey === LAST;
       const openCount = openShards(world).length;
-      await application.until((shown) => shown.filter(isLast).length === openCount);
-      const live = numbersOf(application.shown);
-      expect(losses(source.counts, live)).toEqual(raw);
+      await application.until(
+        (shown) => new Set(shown.filter(isLast).map(({ shardId }) => shardId)).size === openCount,
+      );
+      const live = numbersOf(application.shown.filter((record) => !isLast(record)));
+      // It may show records again where a lease was lost for a while: at least once is its promise, too.
+      expect(losses(source.counts, live).missingCount).toBe(0);
       if (isOrdered) expect(breaches(source.counts, live)).toEqual([]);
     },
   );

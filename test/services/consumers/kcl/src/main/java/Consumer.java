@@ -116,7 +116,7 @@ public final class Consumer {
     Scheduler scheduler = new Scheduler(
         configs.checkpointConfig(),
         configs.coordinatorConfig().parentShardPollIntervalMillis(100).shardConsumerDispatchPollIntervalMillis(100),
-        configs.leaseManagementConfig().failoverTimeMillis(1_000).shardSyncIntervalMillis(1_000),
+        configs.leaseManagementConfig().failoverTimeMillis(2_000).shardSyncIntervalMillis(1_000),
         configs.lifecycleConfig(),
         configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
         configs.processorConfig(),
@@ -141,6 +141,11 @@ public final class Consumer {
     @Override
     public void processRecords(ProcessRecordsInput input) {
       show(shardId, input.records());
+      try {
+        input.checkpointer().checkpoint();
+      } catch (InvalidStateException | ShutdownException e) {
+        // The lease was lost meanwhile: whoever takes it shows these records again.
+      }
     }
 
     @Override
