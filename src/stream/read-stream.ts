@@ -157,7 +157,11 @@ class Reader implements StreamReader {
     if (this.#state !== 'new') throw new Error('A stream reader is read once');
     this.#state = 'reading';
     const { signal } = this.#options;
-    const onAbort = () => this.#turns.fail(signal!.reason);
+    const onAbort = () => {
+      this.#turns.fail(signal!.reason);
+      // A listing that is not answered is waited for by nobody else.
+      this.#stop.abort(signal!.reason);
+    };
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       signal?.throwIfAborted();
