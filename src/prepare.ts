@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { untilNamed } from './aws/await-name.ts';
 import type { KinesisService } from './aws/kinesis-call.ts';
 import { createKinesisClient, resolveService } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
@@ -83,11 +84,13 @@ async function ask(
   notices: string[],
   signal: AbortSignal,
 ): Promise<Pick<Prepared, 'stream' | 'shards' | 'service' | 'wire'>> {
-  const stream = await probeStream(kinesis, options.stream, signal);
+  const notice = (text: string) => notices.push(text);
+  const stream = await untilNamed(() => probeStream(kinesis, options.stream, signal), notice, signal);
   checkTraits(options, stream);
   const shards = await listOpenShards(kinesis, stream.id, signal);
   if (options.letters !== null) await checkLetters(options.letters);
-  await probeSources(s3, listedSources(options), { requesterPays: options.requestPayer, signal });
+  const listing = { requesterPays: options.requestPayer, signal };
+  await untilNamed(() => probeSources(s3, listedSources(options), listing), notice, signal);
   const service = await resolveService(kinesis, stream.id.startsWith('arn:') ? stream.id : undefined);
   const wire =
     options.dryRun || options.wire === 'json'

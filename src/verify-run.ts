@@ -4,6 +4,7 @@
  * Owns   the joining of its two sides, and what a journal says about where to begin.
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import { untilNamed } from './aws/await-name.ts';
 import { createKinesisClient } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
 import { describeSuccessor, isSameStream, type StreamBirth } from './aws/stream-birth.ts';
@@ -91,10 +92,13 @@ export async function verifyRun(
   const s3 = createS3Client(sourceTarget, options.downloads + 4);
   try {
     const { signal } = hooks;
-    const stream = await untilEnded(findStream(kinesis, options, facts, signal), signal);
+    const notice = (text: string) => hooks.onNotice?.(text);
+    const finding = untilNamed(() => findStream(kinesis, options, facts, signal), notice, signal);
+    const stream = await untilEnded(finding, signal);
     if (facts !== null && stream.arn === facts.identity.stream) assertStreamOf(facts, stream);
     const { requestPayer: requesterPays } = options;
-    await untilEnded(probeSources(s3, listedSources(options), { requesterPays, signal }), signal);
+    const probe = () => probeSources(s3, listedSources(options), { requesterPays, signal });
+    await untilEnded(untilNamed(probe, notice, signal), signal);
     const schemaText = facts?.identity.schema;
     const schema =
       typeof schemaText === 'string'

@@ -138,12 +138,15 @@ export async function listOpenShards(
   );
 }
 
-function streamError(stream: string, why: string, advice: string, exitCode: 2 | 3 = 2): MillraceError {
-  return new MillraceError(
-    'MILLRACE_STREAM',
-    `Cannot use stream ${stream}: ${why}${advice ? `; ${advice}` : ''}`,
-    { exitCode },
-  );
+function streamError(
+  stream: string,
+  why: string,
+  advice: string,
+  exitCode: 2 | 3 = 2,
+  cause?: unknown,
+): MillraceError {
+  const message = `Cannot use stream ${stream}: ${why}${advice ? `; ${advice}` : ''}`;
+  return new MillraceError('MILLRACE_STREAM', message, { exitCode, cause });
 }
 
 /** What a failed control-plane call means to the user. @param action The IAM action that the call needs. */
@@ -166,6 +169,8 @@ export function explain(error: unknown, stream: string, action: string): Millrac
       stream,
       `the endpoint cannot be reached (${place === null ? code : `${code} ${place}`})`,
       'check --kinesis-endpoint-url and the network',
+      2,
+      error,
     );
   }
   if (isTlsCode(code)) {

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   BIN,
@@ -277,6 +278,44 @@ describe('--json gives one document whatever fails', () => {
     });
     const report = JSON.parse(ended.stdout);
     expect([ended.exitCode, report.status, report.exitCode]).toEqual([exitCode, 'interrupted', exitCode]);
+  });
+});
+
+describe('a machine whose name service is not up yet', () => {
+  const preload = pathToFileURL(join(import.meta.dirname, 'late-names.mjs')).href;
+  const late = (atMs: number) => ({
+    NODE_OPTIONS: `--import ${preload}`,
+    LATE_NAMES_AT: String(atMs),
+  });
+  const named = (world: World, service: 's3' | 'kinesis') => [
+    ...[`--${service}-endpoint-url`, `http://${service}.late.test:${new URL(world[service].endpoint).port}`],
+    '--insecure-endpoint',
+  ];
+
+  it.each(['s3', 'kinesis'] as const)('is waited for by backfill and verify: %s', async (service) => {
+    const world = await open();
+    const ended = await world.backfill([...named(world, service), '--json'], {
+      env: late(Date.now() + 4_000),
+    });
+    expect([ended.exitCode, JSON.parse(ended.stdout).status], ended.stderr).toEqual([0, 'delivered']);
+    expect(ended.stderr).toContain(`${service}.late.test has no address (ENOTFOUND)`);
+    const flags = [...world.flags.slice(0, 2), ...world.flags.slice(6), ...named(world, service)];
+    const args = ['verify', 's3://bucket/', ...flags, '--json'];
+    const verified = await runCommand(args, { env: late(Date.now() + 3_000) });
+    expect([verified.exitCode, JSON.parse(verified.stdout).status], verified.stderr).toEqual([0, 'match']);
+    expect(verified.stderr).toContain(`${service}.late.test has no address (ENOTFOUND)`);
+  });
+
+  it.each(['s3', 'kinesis'] as const)('or a host that nobody knows: %s is named, exit 2', async (service) => {
+    const world = await open();
+    const ended = await world.backfill([...named(world, service), '--quiet'], {
+      env: late(Number.MAX_VALUE),
+    });
+    expect([ended.exitCode, ended.stderr]).toEqual([
+      2,
+      expect.stringMatching(`ENOTFOUND.*${service}\\.late\\.test`),
+    ]);
+    expect(ended.durationMs).toBeGreaterThan(15_000);
   });
 });
 
