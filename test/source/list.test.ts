@@ -355,6 +355,16 @@ describe('probeSources', () => {
     });
   });
 
+  it('ends with an error that a rerun can mend where no whole page comes', async () => {
+    s3.setFaults([{ kind: 'empty-page', operation: 'ListObjectsV2' }]);
+    const probing = probeSources(client(), ['s3://data/exact'], { clock: hastyClock() });
+    await expect(probing).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringMatching(/no whole page/),
+    });
+    s3.setFaults([]);
+  });
+
   it('says that an endpoint refuses connections', async () => {
     const nobody = testClient({ endpoint: 'http://127.0.0.1:9' });
     const refused = probeSources(nobody, ['s3://data/x'], { clock: hastyClock() });
