@@ -23,8 +23,9 @@ import {
   type PublishTask,
 } from './publish/setup.ts';
 import { cutOwnedRanges, packStarts } from './publish/shard-map.ts';
-import { createStats, STAT, sumStat } from './publish/stats.ts';
+import { createStats } from './publish/stats.ts';
 import { scannerReason } from './scan/open.ts';
+import { SentAgain } from './sent-again.ts';
 import { confirmStream, type StreamWatchOptions, watchStream } from './stream-watch.ts';
 
 export interface PublishingOptions {
@@ -46,6 +47,9 @@ export interface PublishingOptions {
 const AWAY_MS = Number(process.env.MILLRACE_AWAY_MS ?? 300_000);
 const TIMES = { lingerMs: 100, requestTimeoutMs: 30_000, awayMs: AWAY_MS, recordFailuresMax: 30 } as const;
 
+/** How often it is journaled what was sent again. */
+const AGAIN_INTERVAL_MS = 50;
+
 /** First hash keys of the publishers, for the parsers; of none, one that takes all. */
 export function publisherStarts(prepared: Prepared, publisherCount: number): BigUint64Array {
   return packStarts(publisherCount === 0 ? [{ start: 0n }] : cutOwnedRanges(prepared.shards, publisherCount));
@@ -55,7 +59,6 @@ export class Publishing {
   readonly stats: SharedArrayBuffer;
   readonly #given: PublishingOptions;
   readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
-  #againBefore = { ambiguous: 0, resent: 0 };
   readonly #abandoned: readonly PromiseWithResolvers<void>[];
   readonly #closing = new AbortController();
 
@@ -73,8 +76,12 @@ export class Publishing {
    */
   async run(): Promise<void> {
     if (this.#pool === null) return;
-    const { onFailure } = this.#given;
-    const timer = watchStream(this.#watch, onFailure);
+    const { onFailure, prepared } = this.#given;
+    const sentAgain = new SentAgain(this.stats, prepared.journal);
+    const timers = [
+      watchStream(this.#watch, onFailure),
+      setInterval(() => sentAgain.append(), AGAIN_INTERVAL_MS),
+    ];
     try {
       const hasFailed = await this.#publish(this.#pool);
       // An early end calls nothing delivered, and the next process asks before it puts anything.
@@ -82,7 +89,8 @@ export class Publishing {
     } catch (error) {
       if (!this.#closing.signal.aborted) onFailure(asFailure(error));
     } finally {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
+      sentAgain.append();
     }
   }
 
@@ -119,15 +127,6 @@ export class Publishing {
         ? 'deliver everything to the new one with --restart'
         : 'send all letters again';
     return { client, stream, advice, signal: this.#closing.signal };
-  }
-
-  /** Records that were sent again since the last call; null where there were none. */
-  takeAgain(): { ambiguous: number; resent: number } | null {
-    const now = { ambiguous: sumStat(this.stats, STAT.AMBIGUOUS), resent: sumStat(this.stats, STAT.RESENT) };
-    const before = this.#againBefore;
-    this.#againBefore = now;
-    const again = { ambiguous: now.ambiguous - before.ambiguous, resent: now.resent - before.resent };
-    return again.ambiguous + again.resent > 0 ? again : null;
   }
 
   /** `run` no longer waits for this publisher. Its thread ends with `close`. */

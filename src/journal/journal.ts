@@ -125,6 +125,11 @@ export class Journal {
     this.#beforeCommit = action;
   }
 
+  /** Whether entries can be appended. */
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
   get hasPending(): boolean {
     return this.#pending.length > 0;
   }

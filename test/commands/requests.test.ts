@@ -5,6 +5,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
 import type { KinesisFault } from '../../src/local/kinesis.ts';
+import { readStatus } from '../../src/report/status.ts';
 import { dataOf, differences, linesOf, STREAM, World } from './fixture.ts';
 
 const NOTHING = new Map();
@@ -96,6 +97,8 @@ it('row 9: 200 requests fail with 500, 503, resets on both sides of the write an
   const repeated = repeats.reduce((sum, count) => sum + count, 0);
   expect(repeated).toBeGreaterThan(0);
   expect(repeated).toBeLessThanOrEqual(report.records.ambiguous);
+  const { records } = await readStatus(world.journal);
+  expect(records).toMatchObject({ ambiguous: report.records.ambiguous, resent: 0 });
   expect(report.records.delivered).toBe(LINE_COUNT);
 }, 80_000);
 

@@ -3,6 +3,7 @@
  * bytes are stored and the shards of the change before have taken records, whatever the clock says.
  */
 import { expect, it } from 'vitest';
+import { readStatus } from '../../src/report/status.ts';
 import { runCommand, STREAM, World } from './fixture.ts';
 import { breaches, consume, losses, numberedSource } from './key-order.ts';
 import { changeWhileFlowing, merge, split, update } from './resharding.ts';
@@ -56,6 +57,8 @@ it.concurrent.for([
     expect(seen.droppedCount + repeatCount).toBe(report.records.resent);
     expect(report.requests.strayRecords).toBe(report.records.resent);
     expect(world.kinesis.stats().faultsFired.throttle).toBeGreaterThan(0);
+    const { records } = await readStatus(world.journal);
+    expect(records.resent).toBe(report.records.resent);
     const endpoints = [
       ...['--s3-endpoint-url', world.s3.endpoint],
       ...['--kinesis-endpoint-url', world.kinesis.endpoint],
