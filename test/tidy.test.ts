@@ -51,6 +51,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/source/object.ts': 'test/source/list.test.ts',
   'src/source/pages.ts': 'test/source/list.test.ts',
   'src/source/list-tally.ts': 'test/source/list.test.ts',
+  'src/source/block-target.ts': 'test/source/slot.test.ts',
   'src/source/checksum.ts': 'test/source/proofs.test.ts',
   'src/source/checksum-head.ts': 'test/source/proofs.test.ts',
   'src/source/holdback.ts': 'test/source/proofs.test.ts',

@@ -2,17 +2,17 @@
  * Slot: one download at a time, from its first GET to the last byte that its segment needs.
  * Takes  segments from the planner.
  * Gives  events to the delivery: pieces of whole lines for plain objects, the stored bytes for compressed ones.
- * Owns   the block that is being filled. Small segments go into it one behind the other.
+ * Owns   the repetition of a download that is not what S3 holds, as long as nothing of it has left.
  */
 import { MillraceError } from '../errors.ts';
-import { copyBytes } from '../native/copy.ts';
-import type { Block, SlotBlocks } from './block-pool.ts';
+import type { SlotBlocks } from './block-pool.ts';
+import { BlockTarget, RawWriter, type Writer } from './block-target.ts';
 import { DamagedError } from './damage.ts';
 import type { Delivery } from './delivery.ts';
 import { type ByteSink, type DownloadContext, download } from './download.ts';
 import { FORMAT_HEAD_BYTES, ForeignError, foreignFormatOf, formatOf } from './format.ts';
 import { Holdback } from './holdback.ts';
-import { type CutTarget, LineCutter, type OversizeLine } from './line-cutter.ts';
+import { LineCutter } from './line-cutter.ts';
 import type { Format, Segment } from './object.ts';
 import type { Planner } from './plan.ts';
 import type { Proofs, SegmentSum } from './proofs.ts';
@@ -136,14 +136,6 @@ export class Slot {
   }
 }
 
-/** What turns the bytes of one segment into events. */
-interface Writer {
-  write(chunk: Uint8Array): number;
-  /** @returns false when a buffer is missing. */
-  end(): boolean;
-  readonly done: boolean;
-}
-
 /** Looks at the first bytes where nobody has, then hands everything to the writer of that format. */
 class SegmentSink implements ByteSink {
   readonly #segment: Segment;
@@ -218,120 +210,5 @@ class SegmentSink implements ByteSink {
             this.#target,
           )
         : new RawWriter(object.size, this.#target);
-  }
-}
-
-/** Copies stored bytes into blocks as they come. */
-class RawWriter implements Writer {
-  readonly #size: number;
-  readonly #target: BlockTarget;
-  #offset = 0;
-  #pieceStart: number;
-
-  constructor(size: number, target: BlockTarget) {
-    this.#size = size;
-    this.#target = target;
-    this.#pieceStart = target.position;
-  }
-
-  get done(): boolean {
-    return this.#offset === this.#size;
-  }
-
-  write(chunk: Uint8Array): number {
-    let taken = 0;
-    while (taken < chunk.length) {
-      const block = this.#target.open();
-      if (block === null) break;
-      const count = Math.min(chunk.length - taken, block.bytes.length - this.#target.position);
-      copyBytes(block.bytes, this.#target.position, chunk.subarray(taken, taken + count));
-      taken += count;
-      this.#target.position += count;
-      this.#offset += count;
-      const isFull = this.#target.position === block.bytes.length;
-      const isLast = this.#offset === this.#size;
-      if (!isFull && !isLast) continue;
-      const pieceBytes = this.#target.position - this.#pieceStart;
-      if (pieceBytes > 0) {
-        this.#target.emitRaw(
-          block,
-          this.#pieceStart,
-          this.#target.position,
-          this.#offset - pieceBytes,
-          isLast,
-        );
-      }
-      if (isFull) this.#target.close();
-      this.#pieceStart = this.#target.position;
-    }
-    return taken;
-  }
-
-  end(): boolean {
-    return this.done;
-  }
-}
-
-/** The open block of a slot, as cutters and raw writers see it. */
-class BlockTarget implements CutTarget<Block> {
-  readonly #blocks: SlotBlocks;
-  readonly #holdback: Holdback;
-  #block: Block | null = null;
-  #big: Block | null = null;
-  position = 0;
-
-  constructor(blocks: SlotBlocks, holdback: Holdback) {
-    this.#blocks = blocks;
-    this.#holdback = holdback;
-  }
-
-  begin(format: Format): void {
-    this.#holdback.begin(format);
-  }
-
-  open(): Block | null {
-    if (this.#block === null) {
-      this.#block = this.#blocks.take();
-      // What we wait for may be pending in a parcel that waits for more.
-      if (this.#block === null) this.#holdback.makeRoom();
-    }
-    return this.#block;
-  }
-
-  close(): void {
-    if (this.#block !== null) this.#blocks.release(this.#block);
-    this.#block = null;
-    this.position = 0;
-  }
-
-  big(bytes: number): Block | null {
-    this.#big = this.#blocks.takeBig(bytes);
-    if (this.#big === null) this.#holdback.makeRoom();
-    return this.#big;
-  }
-
-  dropBig(buffer: Block): void {
-    this.#blocks.release(buffer);
-    this.#big = null;
-  }
-
-  emit(block: Block, start: number, end: number, objectOffset: number): void {
-    this.emitRaw(block, start, end, objectOffset, false);
-  }
-
-  emitRaw(block: Block, start: number, end: number, objectOffset: number, isLast: boolean): void {
-    // A long line's buffer goes over to its only piece; a block is still being filled.
-    if (block === this.#big) this.#big = null;
-    else block.references++;
-    this.#holdback.piece(block, { start, end, objectOffset, isLast });
-  }
-
-  oversize(line: OversizeLine): void {
-    this.#holdback.oversize(line);
-  }
-
-  /** Forgets what was not emitted: the next piece starts behind it. */
-  abandon(): void {
-    if (this.#big !== null) this.dropBig(this.#big);
   }
 }
