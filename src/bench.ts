@@ -4,7 +4,7 @@
  * Gives  a plain object with time, CPU time, memory and the judgement. The backfill is the one that users run.
  * Owns   the embedded servers, and the folder of the journal, which ends with the measurement.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UpdateStreamModeCommand } from '@aws-sdk/client-kinesis';
@@ -15,6 +15,7 @@ import { type BackfillHooks, backfill } from './engine.ts';
 import { MIB } from './limits.ts';
 import { type ServerProcess, startServerProcess } from './local/server-process.ts';
 import type { BackfillOptions } from './options.ts';
+import { peakMemoryBytes } from './peak-memory.ts';
 import type { BenchReport } from './report/bench-report.ts';
 import { limitOf, type Pressure } from './report/limit.ts';
 import type { BackfillReport } from './report/report.ts';
@@ -144,7 +145,7 @@ async function measure(
     recordsPerSecond: (records * 1000) / durationMs,
     mbPerCpuSecond: bytes / 1e6 / cpuSeconds,
     recordsPerCpuSecond: records / cpuSeconds,
-    rssPeakBytes: Math.max(report.rssMaxBytes, peakBytes()),
+    rssPeakBytes: Math.max(report.rssMaxBytes, peakMemoryBytes()),
     requests: report.requests,
     limit: limitOf(samples),
     machine: {
@@ -179,15 +180,4 @@ function machineTimes(): { totalMs: number; busyMs: number } {
     idleMs += times.idle;
   }
   return { totalMs, busyMs: totalMs - idleMs };
-}
-
-/** The kernel's high-water mark of resident memory where it tells; the platform's otherwise counts what came before an exec, too. */
-function peakBytes(): number {
-  try {
-    const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
-    if (line !== null) return Number(line[1]) * 1024;
-  } catch {
-    // Not Linux.
-  }
-  return process.resourceUsage().maxRSS * 1024;
 }

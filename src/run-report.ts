@@ -6,6 +6,7 @@
 import type { Counts } from './books.ts';
 import type { MillraceError } from './errors.ts';
 import type { BackfillOptions } from './options.ts';
+import { peakMemoryBytes } from './peak-memory.ts';
 import type { Prepared } from './prepare.ts';
 import { STAT, sumStat } from './publish/stats.ts';
 import type { Reading } from './reading.ts';
@@ -105,7 +106,8 @@ export function reportOf(facts: RunFacts): BackfillReport {
     ...deliveryOf(facts),
     durationMs: Math.round(facts.elapsedMs),
     cpuMs: facts.cpuMs,
-    rssMaxBytes: facts.rssMaxBytes,
+    // A machine that is slow, or tells nothing, may have left no sample.
+    rssMaxBytes: facts.rssMaxBytes || peakMemoryBytes(),
     scanner: scannerReason() === null ? 'native' : 'portable',
     wire,
     journal: journal?.path ?? null,

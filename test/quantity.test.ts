@@ -85,6 +85,8 @@ describe('people read', () => {
   ])('count %d as %j', (count, text) => expect(formatCount(count)).toBe(text));
 
   it.each([
+    [-0.4, '0.0 s'],
+    [-0, '0.0 s'],
     [1200, '1.2 s'],
     [245_000, '4m 05s'],
     [3_723_000, '1h 02m 03s'],

@@ -135,7 +135,10 @@ export function backfillTeller(): Teller<ProgressView> {
   };
 }
 
-/** Objects that are settled count whole; those on their way by what has been downloaded of them in this process. */
-function doneBytes(view: ProgressView): number {
-  return Math.max(view.bytes.settled, view.bytes.downloaded);
+/**
+ * Objects that are settled count whole; those on their way by what has been downloaded of them in this process, which is more than
+ * there is where something had to be downloaded again.
+ */
+function doneBytes({ bytes }: ProgressView): number {
+  return Math.min(bytes.listed, Math.max(bytes.settled, bytes.downloaded));
 }

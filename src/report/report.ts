@@ -125,7 +125,7 @@ export function formatReport(report: BackfillReport): string {
     ],
     [
       'time',
-      `${formatDuration(report.durationMs)}, CPU ${formatDuration(report.cpuMs)}, ${formatCount(records.delivered / seconds)} records/s, ${formatBytes(bytes.published / seconds)}/s, peak memory ${formatBytes(report.rssMaxBytes)}`,
+      `${formatDuration(report.durationMs)}, CPU ${formatDuration(report.cpuMs)}, ${formatCount(records.delivered / seconds)} records/s, ${formatBytes(bytes.published / seconds)}/s${report.rssMaxBytes > 0 ? `, peak memory ${formatBytes(report.rssMaxBytes)}` : ''}`,
     ],
   ];
   for (const [code, count] of Object.entries(lines.rejectedByCode))

@@ -48,10 +48,16 @@ export function verifyTeller(): Teller<VerifyProgressView> {
     if (phase.name === 'digest' || phase.step === 'stream')
       parts.push(`stream ${formatCount(stream.records)} records, ${formatCount(streamRate!)}/s`);
     // Both sides are read at once, so the slower one counts.
-    const leftMs = Math.max(...shares.map((one, i) => (one === 1 ? 0 : ((1 - one) / growths[i]!) * 1000)));
+    const leftMs = Math.max(...shares.map((one, i) => msToGo(one, growths[i]!)));
     if (Number.isFinite(leftMs)) parts.push(`ETA ${formatDuration(leftMs)}`);
     return { share: shares.reduce((sum, one) => sum + one, 0) / shares.length, text: parts.join(', ') };
   };
+}
+
+/** Infinity where nobody can know: the guess of the stream's records may grow faster than they are read. */
+function msToGo(share: number, growth: number): number {
+  if (share === 1) return 0;
+  return growth > 0 ? ((1 - share) / growth) * 1000 : Number.POSITIVE_INFINITY;
 }
 
 export function describePhase(phase: ComparePhase): string {

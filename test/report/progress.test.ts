@@ -144,3 +144,11 @@ it('the cursor is hidden while there is a bar and shown when it is gone', () => 
   display.stop();
   expect(screen.take()).toContain('\x1b[?25h');
 });
+
+it('never gives a time below zero, also where more was downloaded than there is', () => {
+  const tell = backfillTeller();
+  const bytes = { listed: 1e6, settled: 0 };
+  tell(viewAt(0, { bytes: { ...bytes, downloaded: 0 } }));
+  const { text } = tell(viewAt(1000, { bytes: { ...bytes, downloaded: 1_000_050 } }));
+  expect(text).toMatch(/, ETA 0\.0 s$/);
+});

@@ -52,7 +52,7 @@ it('a run of nothing has a row of each kind, without counts of zero and without 
     '  records      0 delivered',
     '  bytes        0 B downloaded, 0 B scanned, 0 B published',
     '  requests     0 get',
-    '  time         0.0 s, CPU 0.0 s, 0 records/s, 0 B/s, peak memory 0 B',
+    '  time         0.0 s, CPU 0.0 s, 0 records/s, 0 B/s',
   ]);
 });
 
@@ -108,4 +108,9 @@ it('every code of rejects has a row with its count', () => {
   const rejectedByCode = { INVALID_JSON: 1200, TOO_DEEP: 1 };
   const lines = { read: 1201, blank: 0, rejected: 1201, rejectedByCode };
   expect(rows({ lines }, 'rejected')).toEqual(['1,200 INVALID_JSON', '1 TOO_DEEP']);
+});
+
+it('says nothing of a peak of memory that nobody has told', () => {
+  expect(rows({ rssMaxBytes: 0 }, 'time').join()).not.toContain('memory');
+  expect(rows({ rssMaxBytes: 5e6 }, 'time').join()).toContain('peak memory 5.0 MB');
 });

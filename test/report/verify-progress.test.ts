@@ -69,3 +69,14 @@ it('counts each step of naming differences anew', () => {
 it('has a sentence for the first step, too', () => {
   expect(describePhase({ name: 'digest' })).toBe('reading source and stream');
 });
+
+it('gives no time where the guess of what is left grows', () => {
+  const tell = verifyTeller();
+  tell(viewOf(0, { source: 100, stream: 90 }));
+  // Many more records in the next bytes: what was nine tenths of the stream is a tenth of it.
+  const { text } = tell({
+    ...viewOf(1000, { source: 110, stream: 100 }),
+    source: { records: 900, bytes: { listed: 100e6, downloaded: 11e6 } },
+  });
+  expect(text).not.toContain('ETA');
+});
