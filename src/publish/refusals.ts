@@ -96,6 +96,7 @@ export class Refusals {
 
   /** The service has answered for all records of this batch: whatever it says about single ones, it does not refuse their content. */
   clear(batch: Batch): void {
+    this.#row = 0;
     if (batch.payloadBytes < this.#tooLargeBytes && this.#tooLargeBytes !== Number.POSITIVE_INFINITY) {
       this.#takenBytes = Math.max(this.#takenBytes, batch.payloadBytes);
       this.#shardSet.limitPayload(Math.max(this.#takenBytes, this.#tooLargeBytes >> 1));

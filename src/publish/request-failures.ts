@@ -31,6 +31,8 @@ export interface RequestFailuresParts {
 
 export class RequestFailures {
   readonly #parts: RequestFailuresParts;
+  /** Batches that were denied without a word, and how many requests were answered by then. */
+  readonly #denied = new WeakMap<Batch, number>();
   /** What the last refusal would end the run with. */
   #refusedWith: MillraceError | null = null;
 
@@ -44,9 +46,9 @@ export class RequestFailures {
    * @returns What ends the run, or null.
    */
   take(shardIndex: number, batch: Batch, stamp: number, error: unknown): MillraceError | null {
-    const { setup, shardSet } = this.#parts;
+    const { shardSet } = this.#parts;
     if (!(error instanceof KinesisCallError)) return threadFailure(error);
-    const failure = classifyFailure(error, setup.target.name);
+    const failure = this.#classify(batch, error);
     if (failure.kind === 'refused') {
       this.#takeRefusal(shardIndex, batch, stamp, failure);
       return null;
@@ -72,6 +74,17 @@ export class RequestFailures {
     const { code, message, exitCode } = this.#refusedWith;
     const row = `${REFUSALS_IN_ROW_MAX} requests in a row were refused and none was taken, so nothing is a dead letter`;
     return new MillraceError(code, `${message} (${row})`, { exitCode: exitCode as 2 | 3 });
+  }
+
+  /** A filter on the way denies what it finds in a request, and says no more than 403: what is denied while others are taken is refused. */
+  #classify(batch: Batch, error: KinesisCallError): RequestFailure {
+    const failure = classifyFailure(error, this.#parts.setup.target.name);
+    if (failure.kind !== 'denied' || error.awsCode !== null) return failure;
+    const answers = this.#parts.answers();
+    const isOwn = batch.suspicion || answers > (this.#denied.get(batch) ?? answers);
+    this.#denied.set(batch, answers);
+    const reason = `HTTP status ${error.statusCode}`;
+    return isOwn ? { kind: 'refused', reason, isTooLarge: false, error: failure.error } : failure;
   }
 
   #takeRefusal(

@@ -215,6 +215,21 @@ describe('a proxy', () => {
     expect(faultsFired['too large']! / requestsByOperation.PutRecords!).toBeLessThan(0.1);
   });
 
+  it('that answers 403 to what it finds in one record does not stop the others', async () => {
+    const bad = [2_222, 3_100];
+    const outcome = await publish({
+      records: poisoned(4_000, bad),
+      faults: [
+        { kind: 'error', name: 'filtered', code: '', status: 403, containing: POISON, delayMs: 6 },
+        SLOW,
+      ],
+      rules: { ...IN_FLIGHT, batchRecordsMax: 100 },
+    });
+    expect(outcome.kinesis.stats().faultsFired.filtered).toBeGreaterThan(0);
+    expect([outcome.error, refusedIds(outcome), outcome.acknowledged]).toEqual([null, bad, 3_998]);
+    expect(refusedOf(outcome)[0]!.message).toMatch(/HTTP status 403$/);
+  });
+
   it('that answers 429 throttles: nothing counts as an outage', async () => {
     const outcome = await publish({
       records: numbered(4_000),
