@@ -9,6 +9,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Books } from './books.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
+import { openEnding } from './ending.ts';
 import { MillraceError } from './errors.ts';
 import { asFailure, asInterruption, canDrain, hangFailure } from './failures.ts';
 import { faultPoint } from './fault-points.ts';
@@ -64,9 +65,14 @@ const POOL_CLOSE_MS = 2_000;
  */
 export async function backfill(options: BackfillOptions, hooks: BackfillHooks = {}): Promise<BackfillReport> {
   const startedAtMs = performance.now();
-  const prepared = await prepare(options);
-  const run = new Run(options, prepared, hooks, startedAtMs);
-  return await run.execute();
+  const ending = openEnding(options.timeoutMs, hooks.signal);
+  try {
+    const prepared = await prepare(options, ending.signal);
+    const run = new Run(options, prepared, { ...hooks, signal: ending.signal }, startedAtMs);
+    return await run.execute();
+  } finally {
+    ending.close();
+  }
 }
 
 class Run {
@@ -190,6 +196,7 @@ class Run {
       control: this.#control.buffer as SharedArrayBuffer,
       heartbeats: this.#heartbeats,
       acknowledged: this.#books.ledger.acknowledged,
+      signal: this.#hooks.signal,
       onNotice: (notice) => this.#takeNotice(notice),
       onFailure: (error) => this.#end(error),
     });
@@ -328,13 +335,6 @@ class Run {
     }, PROGRESS_INTERVAL_MS);
     const timers = [settle, progress];
     if (this.#hooks.onPressure) timers.push(this.#startGauge(this.#hooks.onPressure));
-    const { timeoutMs } = this.#options;
-    if (timeoutMs !== null) {
-      const why = `Stopped by --timeout after ${timeoutMs / 1000} s; the same command resumes it`;
-      timers.push(
-        setTimeout(() => this.#end(new MillraceError('MILLRACE_TIMEOUT', why, { exitCode: 3 })), timeoutMs),
-      );
-    }
     return timers;
   }
 

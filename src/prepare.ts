@@ -57,10 +57,7 @@ const DIGEST_KEY_BYTES = 16;
  * @param signal Ends it with the signal's reason, whatever is waited for. No journal has been opened then.
  * @throws {MillraceError} For whatever cannot work, with what to do about it.
  */
-export async function prepare(
-  options: BackfillOptions,
-  signal: AbortSignal = new AbortController().signal,
-): Promise<Prepared> {
+export async function prepare(options: BackfillOptions, signal: AbortSignal): Promise<Prepared> {
   const targets = await findTargets(options.aws, options.stream);
   const notices = [...targets.notices];
   const schema = await readSchema(options.schema, (notice) => notices.push(notice));

@@ -39,6 +39,8 @@ export interface PublishingOptions {
   readonly control: SharedArrayBuffer;
   readonly heartbeats: SharedArrayBuffer;
   readonly acknowledged: SharedArrayBuffer;
+  /** Ends the run: nobody waits then for an answer about the stream. */
+  readonly signal: AbortSignal | undefined;
   readonly onNotice: (notice: PublishNotice) => void;
   readonly onFailure: (error: MillraceError) => void;
 }
@@ -61,10 +63,12 @@ export class Publishing {
   readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
   readonly #abandoned: readonly PromiseWithResolvers<void>[];
   readonly #closing = new AbortController();
+  readonly #asking: AbortSignal;
 
   constructor(given: PublishingOptions) {
     const { publisherCount: threads } = given;
     this.#given = given;
+    this.#asking = AbortSignal.any([this.#closing.signal, ...(given.signal ? [given.signal] : [])]);
     this.stats = createStats(Math.max(1, threads));
     this.#pool = threads === 0 ? null : this.#createPool(threads);
     this.#abandoned = Array.from({ length: threads }, () => Promise.withResolvers<void>());
@@ -87,7 +91,7 @@ export class Publishing {
       // An early end calls nothing delivered, and the next process asks before it puts anything.
       if (!hasFailed && !this.#isStopped) await confirmStream(this.#watch);
     } catch (error) {
-      if (!this.#closing.signal.aborted) onFailure(asFailure(error));
+      if (!this.#asking.aborted) onFailure(asFailure(error));
     } finally {
       for (const timer of timers) clearInterval(timer);
       sentAgain.append();
@@ -126,7 +130,7 @@ export class Publishing {
       options.letters === null
         ? 'deliver everything to the new one with --restart'
         : 'send all letters again';
-    return { client, stream, advice, signal: this.#closing.signal };
+    return { client, stream, advice, signal: this.#asking };
   }
 
   /** `run` no longer waits for this publisher. Its thread ends with `close`. */

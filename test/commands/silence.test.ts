@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
 import { dataOf, differences, linesOf, runCommand, STREAM, World } from './fixture.ts';
+import { split } from './resharding.ts';
 
 const BODY = clicks({ seed: 7, lineCount: 2_000 });
 /** A process that is asked to end while it waits for an answer has nothing to finish. */
@@ -39,7 +40,7 @@ async function openSilence() {
 }
 
 /** Flags and environment of a process whose calls to one service are never answered. */
-async function silenced(world: World, service: 'kinesis' | 's3' | 'credentials') {
+async function silenced(world: World, service: 'kinesis' | 's3' | 'credentials' | null) {
   const { endpoint, heard } = await openSilence();
   const kinesis = service === 'kinesis' ? endpoint : world.kinesis.endpoint;
   const s3 = service === 's3' ? endpoint : world.s3.endpoint;
@@ -64,9 +65,13 @@ function commandLine(command: 'backfill' | 'verify' | 'redrive', world: World): 
 }
 
 it.each([
+  { command: 'backfill', service: 'kinesis', signal: 'SIGTERM', exitCode: 143 },
+  { command: 'backfill', service: 's3', signal: 'SIGINT', exitCode: 130 },
+  { command: 'backfill', service: 'credentials', signal: 'SIGTERM', exitCode: 143 },
   { command: 'verify', service: 'kinesis', signal: 'SIGINT', exitCode: 130 },
   { command: 'verify', service: 's3', signal: 'SIGTERM', exitCode: 143 },
   { command: 'verify', service: 'credentials', signal: 'SIGTERM', exitCode: 143 },
+  { command: 'redrive', service: 'kinesis', signal: 'SIGTERM', exitCode: 143 },
 ] as const)(
   '$command ends with $exitCode at the first $signal while $service does not answer',
   async ({ command, service, signal, exitCode }) => {
@@ -84,6 +89,45 @@ it.each([
   },
 );
 
+it.each([{ service: 'kinesis' }, { service: 's3' }, { service: 'credentials' }] as const)(
+  'backfill heeds --timeout while $service does not answer, and the same command carries everything once it does',
+  async ({ service }) => {
+    const world = await openWorld();
+    const { flags, env, heard } = await silenced(world, service);
+    const args = [...commandLine('backfill', world), '--timeout', '2s'];
+    const ended = await runCommand([...args, ...flags], { env, cwd: world.folder });
+    expect(heard.bytes).toBeGreaterThan(0);
+    expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([3, false]);
+    expect(ended.stderr).toContain('Stopped by --timeout after 2 s; the same command resumes it');
+    expect(ended.durationMs).toBeLessThan(2_000 + END_MS_MAX);
+    expect((await world.backfill(['--quiet'])).exitCode).toBe(0);
+    expect(differences(linesOf(BODY), dataOf(world.records()))).toEqual(new Map());
+  },
+);
+
+it.each([
+  { command: 'backfill', operation: 'ListShards', signal: 'SIGTERM', exitCode: 143 },
+  { command: 'backfill', operation: 'PutRecords', signal: 'SIGINT', exitCode: 130 },
+  { command: 'verify', operation: 'ListShards', signal: 'SIGTERM', exitCode: 143 },
+  { command: 'verify', operation: 'GetShardIterator', signal: 'SIGINT', exitCode: 130 },
+  { command: 'verify', operation: 'GetRecords', signal: 'SIGTERM', exitCode: 143 },
+] as const)(
+  '$command ends with $exitCode at the first $signal while $operation is not answered',
+  async ({ command, operation, signal, exitCode }) => {
+    const world = await openWorld();
+    const { flags } = await silenced(world, null);
+    world.kinesis.setFaults([{ kind: 'stall', operation }]);
+    const when = () => (world.kinesis.stats().faultsFired.stall ?? 0) > 0;
+    const ended = await runCommand([...commandLine(command, world), ...flags], {
+      cwd: world.folder,
+      interrupt: { when, signals: [signal] },
+    });
+    expect(when()).toBe(true);
+    expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([exitCode, false]);
+    expect(ended.drainMs).toBeLessThan(END_MS_MAX);
+  },
+);
+
 it.each([{ operation: 'DescribeStreamSummary' }, { operation: 'ListShards' }])(
   'asks again where $operation was not answered',
   async ({ operation }) => {
@@ -93,5 +137,64 @@ it.each([{ operation: 'DescribeStreamSummary' }, { operation: 'ListShards' }])(
     expect(world.kinesis.stats().faultsFired.stall).toBe(1);
     expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([0, false]);
     expect(differences(linesOf(BODY), dataOf(world.records()))).toEqual(new Map());
+  },
+);
+
+/** Splits a shard as soon as records flow; from then on the shards are listed for nobody, so often. */
+function splitInSilence(world: World, times: number) {
+  const done = { isSplit: false };
+  const timer = setInterval(() => {
+    if (done.isSplit || world.kinesis.stats().recordsStored === 0) return;
+    done.isSplit = true;
+    world.kinesis.setFaults([{ kind: 'stall', operation: 'ListShards', times }]);
+    split(world);
+  }, 5);
+  closers.push(() => clearInterval(timer));
+  return { done, hasStalled: () => (world.kinesis.stats().faultsFired.stall ?? 0) > 0 };
+}
+const PACED = ['--quiet', '--rate', '1000/s', '--publishers', '1'];
+
+it('goes on after a reshard whose shards were not listed at first', async () => {
+  const world = await openWorld();
+  const { done } = splitInSilence(world, 1);
+  const { report, ended } = await world.report(PACED);
+  expect([done.isSplit, world.kinesis.stats().faultsFired.stall]).toEqual([true, 1]);
+  expect([ended.exitCode, report.requests.reshards], ended.stderr).toEqual([0, 1]);
+  expect(differences(linesOf(BODY), dataOf(world.records()))).toEqual(new Map());
+});
+
+it('ends at the first signal while the shards of a reshard are not listed, and the same command carries the rest', async () => {
+  const world = await openWorld();
+  const { done, hasStalled } = splitInSilence(world, Number.POSITIVE_INFINITY);
+  const { report, ended } = await world.report(PACED, {
+    interrupt: { when: hasStalled, signals: ['SIGTERM'] },
+  });
+  expect([done.isSplit, ended.exitCode], ended.stderr).toEqual([true, 143]);
+  expect(ended.drainMs).toBeLessThan(20_000);
+  expect(report.records.delivered).toBeLessThan(linesOf(BODY).length);
+  world.kinesis.setFaults([]);
+  expect((await world.backfill(['--quiet'])).exitCode).toBe(0);
+  const counts = [...differences(linesOf(BODY), dataOf(world.records())).values()];
+  expect(counts.filter((count) => count < 0)).toEqual([]);
+  expect(counts.length).toBeLessThanOrEqual(report.records.repeatable);
+});
+
+it.each([
+  { name: 'SIGINT', flags: [], signals: ['SIGINT'], exitCode: 130 },
+  { name: '--timeout', flags: ['--timeout', '5s'], signals: [], exitCode: 3 },
+] as const)(
+  '$name ends a run that asks at its end whether the stream is the same, and gets no answer',
+  async ({ flags, signals, exitCode }) => {
+    const world = await openWorld();
+    world.kinesis.setFaults([{ kind: 'stall', operation: 'DescribeStreamSummary', skip: 1 }]);
+    const when = () => (world.kinesis.stats().faultsFired.stall ?? 0) > 0;
+    const { report, ended } = await world.report([...flags], { interrupt: { when, signals } });
+    expect(when()).toBe(true);
+    expect([ended.exitCode, report.status], ended.stderr).toEqual([exitCode, 'interrupted']);
+    expect(ended.durationMs).toBeLessThan(5_000 + END_MS_MAX);
+    expect(report.records).toMatchObject({ delivered: linesOf(BODY).length, repeatable: 0 });
+    world.kinesis.setFaults([]);
+    const { report: last } = await world.report();
+    expect([last.status, last.records.delivered]).toEqual(['delivered', 0]);
   },
 );
