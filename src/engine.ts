@@ -230,6 +230,7 @@ class Run {
       onMessage: (message) => this.#takeRejected(message),
       onFailure: (error) => this.#end(error),
       onListed: () => this.#takeListed(),
+      onNotice: (text) => this.#hooks.onNotice?.(text),
     });
   }
 
