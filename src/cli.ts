@@ -13,6 +13,7 @@ import { exitOnSignals } from './commands/signals.ts';
 import { MillraceError } from './errors.ts';
 import { INSTALL_ADVICE, isInstallationBroken } from './installation.ts';
 import { packageRoot } from './package-root.ts';
+import { printable } from './printable.ts';
 
 /** Node's exit code where everything has ended and somebody still awaits something. */
 const UNSETTLED = 13;
@@ -66,9 +67,10 @@ function report(error: unknown): number {
 
 function wordsFor(error: unknown): { message: string; exitCode: number } {
   if (error instanceof MillraceError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const said = error instanceof Error ? error.message : String(error);
   if (isInstallationBroken(error))
-    return { message: `${message.split('\n')[0]}; ${INSTALL_ADVICE}`, exitCode: 2 };
+    return { message: `${printable(said.split('\n')[0]!)}; ${INSTALL_ADVICE}`, exitCode: 2 };
+  const message = printable(said);
   if (error instanceof Errors.CLIError) return { message, exitCode: 2 };
   return { message: `this should not have happened: ${message}`, exitCode: 3 };
 }

@@ -2,6 +2,8 @@
  * Errors: every failure that we expect, with a code that scripts and tests can name.
  * Owns  the codes and the base class. A broken invariant is not one of these: it is a failed assert().
  */
+import { printable } from './printable.ts';
+
 export const ERROR_CODES = [
   'MILLRACE_OPTIONS',
   'MILLRACE_SOURCE',
@@ -36,10 +38,10 @@ export class MillraceError extends Error {
   readonly exitCode: number;
   constructor(
     code: ErrorCode,
-    message: string,
+    message: string | readonly string[],
     options: ErrorOptions & { exitCode?: 2 | 3 | 129 | 130 | 143 } = {},
   ) {
-    super(message, options);
+    super([message].flat().map(printable).join('\n'), options);
     this.name = new.target.name;
     this.code = code;
     this.exitCode = options.exitCode ?? 2;
@@ -49,7 +51,7 @@ export class MillraceError extends Error {
   }
   /** The error that `toWire()` of another thread described. */
   static fromWire(wire: WireError): MillraceError {
-    return new MillraceError(wire.code, wire.message, { exitCode: wire.exitCode as 2 | 3 });
+    return new MillraceError(wire.code, wire.message.split('\n'), { exitCode: wire.exitCode as 2 | 3 });
   }
 }
 
@@ -57,7 +59,7 @@ export class MillraceError extends Error {
 export class OptionsError extends MillraceError {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
-    super('MILLRACE_OPTIONS', problems.join('\n'));
+    super('MILLRACE_OPTIONS', problems);
     this.problems = problems;
   }
 }

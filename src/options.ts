@@ -425,7 +425,7 @@ export function checkSources(reader: Reader, sources: readonly string[], hasInve
   for (const source of sources) {
     if (source !== '-' && !/^s3:\/\/[^/]+/i.test(source)) {
       reader.problems.push(
-        `Expected SOURCE to be s3://bucket/prefix or -, but received ${JSON.stringify(source)}.`,
+        `Expected SOURCE to be s3://bucket/prefix or -, but received ${shownUrl(JSON.stringify(source))}.`,
       );
     }
   }

@@ -231,5 +231,5 @@ export function aborted(signal: AbortSignal, isSent: boolean): HttpFailure {
 }
 
 function unreadable(why: string): HttpFailure {
-  return new HttpFailure('EPROTO', `the answer cannot be read: ${why}`, true);
+  return new HttpFailure('EBADMSG', `the answer cannot be read: ${why}`, true);
 }

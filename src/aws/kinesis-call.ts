@@ -91,21 +91,33 @@ interface Signed {
   readonly credentials: AwsCredentials;
 }
 
-/** Of a larger answer the size is not believed before it is there: the service's own limit is 10 MiB and its encoding. */
-const PREPARED_BYTES_MAX = 64 * 1024 * 1024;
+/** No answer is larger: the service's own limit is 10 MiB and its encoding. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+/** What an error says stands at its beginning; a proxy may answer with a page, or without end. */
+const ERROR_BYTES_MAX = 64 * 1024;
 
-/** Collects an answer's bytes, in `memory` where it was given any. */
-async function receive({ headers, body }: HttpAnswer, bodyFor: BodyMemory | undefined): Promise<Buffer> {
-  const byteCount = Number(headers['content-length']);
-  if (!(byteCount <= PREPARED_BYTES_MAX)) return readWhole(body);
-  const memory = bodyFor?.(byteCount) ?? Buffer.allocUnsafe(byteCount);
-  let at = 0;
-  await body.read((bytes) => {
-    memory.set(bytes, at);
-    at += bytes.length;
-    return bytes.length;
-  });
-  return Buffer.from(memory.buffer, memory.byteOffset, at);
+/** Collects an answer's bytes, in `memory` where it was given any. @throws {HttpFailure} EMSGSIZE where there are too many. */
+async function receive(
+  { status, headers, body }: HttpAnswer,
+  bodyFor: BodyMemory | undefined,
+): Promise<Buffer> {
+  if (status !== 200) return readWhole(body, ERROR_BYTES_MAX);
+  const byteCount = Number(headers['content-length'] ?? Number.NaN);
+  if (byteCount > ANSWER_BYTES_MAX) body.discard();
+  else if (byteCount >= 0) {
+    const memory = bodyFor?.(byteCount) ?? Buffer.allocUnsafe(byteCount);
+    let at = 0;
+    await body.read((bytes) => {
+      memory.set(bytes, at);
+      at += bytes.length;
+      return bytes.length;
+    });
+    return Buffer.from(memory.buffer, memory.byteOffset, at);
+  } else {
+    const whole = await readWhole(body, ANSWER_BYTES_MAX + 1);
+    if (whole.length <= ANSWER_BYTES_MAX) return whole;
+  }
+  throw new HttpFailure('EMSGSIZE', `the answer is larger than ${ANSWER_BYTES_MAX} bytes`, true);
 }
 
 class Caller implements KinesisCaller {

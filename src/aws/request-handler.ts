@@ -7,7 +7,7 @@
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
-import type { Duplex } from 'node:stream';
+import { type Duplex, pipeline, Transform } from 'node:stream';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { HttpRequest } from '@smithy/protocol-http';
@@ -57,13 +57,13 @@ export class RequestHandler {
   async handle(request: HttpRequest, options?: HandlerOptions): Answer {
     const origin = originOf(request);
     const proxy = origin.isTls ? null : proxyOf(origin);
-    if (proxy === null) return this.#handler.handle(request, options);
+    if (proxy === null) return bounded(request, await this.#handler.handle(request, options));
     const toProxy = forwarded(request, origin, proxy);
     const answer = await this.#forward.handle(toProxy, options).catch((error: NodeJS.ErrnoException) => {
       if (error.syscall === 'connect' || error.syscall === 'getaddrinfo') nameProxy(error, proxy);
       throw error;
     });
-    if (answer.response.statusCode !== 407) return answer;
+    if (answer.response.statusCode !== 407) return bounded(request, answer);
     answer.response.body?.resume?.();
     throw refusal(proxy, 407, authorityOf(origin));
   }
@@ -89,6 +89,26 @@ export function authoritiesOf(client: {
 }): string | null {
   const { requestHandler } = client.config;
   return requestHandler instanceof RequestHandler ? requestHandler.authorities : null;
+}
+
+/** No page of a listing and no description is larger. The SDK collects whatever comes. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The same answer; its body ends with an error where it would be too large. Objects, which the SDK hands on as they come, may be. */
+function bounded(request: HttpRequest, answer: Awaited<Answer>): Awaited<Answer> {
+  const { response } = answer;
+  if (request.query['x-id'] === 'GetObject' && response.statusCode < 300) return answer;
+  let left = ANSWER_BYTES_MAX;
+  const gate = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      left -= chunk.length;
+      const message = `the answer is larger than ${ANSWER_BYTES_MAX} bytes`;
+      done(left < 0 ? new HttpFailure('EMSGSIZE', message, true) : null, chunk);
+    },
+  });
+  // An error of either ends both.
+  response.body = pipeline(response.body, gate, () => {});
+  return answer;
 }
 
 function originOf({ protocol, hostname, port }: HttpRequest): Origin {

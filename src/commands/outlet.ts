@@ -5,6 +5,7 @@
  * Never  lets a full disk, a closed pipe or a closed terminal end a run: that it goes on is worth more than that it is heard.
  */
 import { writeSync } from 'node:fs';
+import { printableLines } from '../printable.ts';
 
 /** Of this process, as stdout is. */
 const stdout = { isJson: false, isReported: false };
@@ -35,7 +36,7 @@ export async function printReport(text: string, exitCode: number): Promise<void>
   process.exitCode = exitCode;
   guardStdout();
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
-    process.stdout.write(`${text}\n`, resolve);
+    process.stdout.write(`${printableLines(text)}\n`, resolve);
   });
   if (!error) return;
   console.error(
@@ -49,7 +50,7 @@ export function reportFailure(exitCode: number, error: string): void {
   if (stdout.isReported || !stdout.isJson) return;
   stdout.isReported = true;
   const status = exitCode > 128 ? 'interrupted' : 'failed';
-  writeNow(1, `${JSON.stringify({ status, exitCode, error })}\n`);
+  writeNow(1, `${printableLines(JSON.stringify({ status, exitCode, error }))}\n`);
 }
 
 /** Longest wait for a pipe that is full. */

@@ -2,6 +2,7 @@
  * Bench report: what a measurement found, as docs/CLI.md promises it to scripts, and as people read it.
  * Owns  the field names (a contract), and what is said may help against each limit.
  */
+import { printable } from '../printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
 import { type Limit, STAGES, type Stage } from './limit.ts';
 import type { BackfillReport } from './report.ts';
@@ -105,7 +106,7 @@ function headline({ status, error, isPartial }: BenchReport): string {
 }
 
 function row([name, value]: readonly [string, string]): string {
-  return `  ${name.padEnd(15)}${value}`;
+  return `  ${name.padEnd(15)}${printable(value)}`;
 }
 
 function describeStream({ isEmbedded, name, shards, isProvisioned }: BenchReport['stream']): string {

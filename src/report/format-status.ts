@@ -1,4 +1,5 @@
 /** Format status: how far a run is, as people read it. */
+import { printable } from '../printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
 import type { RunStatus } from './status.ts';
 
@@ -25,8 +26,8 @@ export function formatStatus(status: RunStatus): string {
   if (status.etaMs !== null) rows.push(['time to go', formatDuration(status.etaMs)]);
   const who = status.pid === null ? '' : `, process ${status.pid}`;
   return [
-    `Run ${status.run}: ${status.state}${who}`,
-    ...rows.map(([name, value]) => `  ${name.padEnd(13)}${value}`),
+    `Run ${printable(status.run)}: ${status.state}${who}`,
+    ...rows.map(([name, value]) => `  ${name.padEnd(13)}${printable(value)}`),
   ].join('\n');
 }
 

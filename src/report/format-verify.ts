@@ -1,4 +1,5 @@
 /** Format verify: the report of `verify`, as people read it. Takes the report as docs/CLI.md has it. */
+import { printable } from '../printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
 
 interface Place {
@@ -31,9 +32,6 @@ const HEADLINES: Readonly<Record<VerifyView['status'], string>> = {
   failed: 'Failed',
 };
 
-/** Control characters of keys are shown as escapes, so that a name cannot steer the terminal. */
-const escapeText = (text: string) => JSON.stringify(text).slice(1, -1);
-
 export function formatVerifyReport(report: VerifyView): string {
   const { source, streamRecords } = report;
   const lines = [
@@ -47,16 +45,16 @@ export function formatVerifyReport(report: VerifyView): string {
     `  time         ${formatDuration(report.durationMs)}`,
   ];
   for (const [kind, places] of Object.entries(report.examples)) {
-    for (const place of places) lines.push(`  ${kind.padEnd(13)}${describe(place)}`);
+    for (const place of places) lines.push(`  ${kind.padEnd(13)}${printable(describe(place))}`);
   }
-  for (const warning of report.warnings) lines.push(`  warning      ${warning}`);
+  for (const warning of report.warnings) lines.push(`  warning      ${printable(warning)}`);
   return lines.join('\n');
 }
 
 function describe(place: Place): string {
   const parts: string[] = [];
   if (place.key !== undefined)
-    parts.push(`s3://${place.bucket}/${escapeText(place.key)} offset ${place.offset}, ${place.length} bytes`);
+    parts.push(`s3://${place.bucket}/${place.key} offset ${place.offset}, ${place.length} bytes`);
   if (place.shardId !== undefined) parts.push(`${place.shardId} ${place.sequenceNumber}`);
   return parts.join(' / ');
 }

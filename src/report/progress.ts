@@ -5,6 +5,7 @@
  * Owns   the displays, and the teller of backfills. Never writes to stdout.
  */
 import { Presets, SingleBar } from 'cli-progress';
+import { printableLines } from '../printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
 import { Rate } from './rate.ts';
 
@@ -69,7 +70,7 @@ class LineDisplay<View extends { readonly elapsedMs: number }> implements Progre
   }
 
   notice(text: string): void {
-    this.#stream.write(`millrace: ${text}\n`);
+    this.#stream.write(`millrace: ${printableLines(text)}\n`);
   }
 
   stop(): void {}
@@ -107,7 +108,7 @@ class BarDisplay<View> implements ProgressDisplay<View> {
     // The bar is drawn again by the next update.
     if (this.#isStarted) this.#bar.stop();
     this.#isStarted = false;
-    this.#stream.write(`millrace: ${text}\n`);
+    this.#stream.write(`millrace: ${printableLines(text)}\n`);
   }
 
   stop(): void {

@@ -3,6 +3,7 @@
  * Owns  the field names (a contract), the exit code of a run that ended by itself, and the text.
  */
 import type { RejectCode } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
 
 export interface BackfillReport {
@@ -132,7 +133,7 @@ export function formatReport(report: BackfillReport): string {
     rows.push(['rejected', `${formatCount(count)} ${code}`]);
   if (report.deadLetter !== null) rows.push(['dead letters', report.deadLetter]);
   if (report.journal !== null) rows.push(['journal', report.journal]);
-  const text = rows.map(([name, value]) => `  ${name.padEnd(13)}${value}`);
+  const text = rows.map(([name, value]) => `  ${name.padEnd(13)}${printable(value)}`);
   return [HEADLINES[report.status] + (report.error ? `: ${report.error}` : ''), ...text].join('\n');
 }
 

@@ -84,7 +84,7 @@ export async function download(
         context.stats.throttles++;
         context.onThrottle();
       }
-      if (failure.kind === 'denied') await denials.judge();
+      if (failure.kind === 'denied' || failure.kind === 'identity') await denials.judge();
       await retry.failed(failure, context.signal).catch((ending: unknown) => {
         throw context.signal.aborted ? ending : denials.asEnding(ending);
       });

@@ -15,7 +15,8 @@ import { MillraceError } from '../errors.ts';
  * | transient   | 5xx, timeouts, cut or stalled bodies, resets           | again, from the byte reached                 |
  * | credentials | expired token                                          | renewed once a time, then again              |
  * | identity    | wrong or rotated keys, an ill provider of them         | the run ends, exit 2; once S3 has answered   |
- * |             |                                                        | this run they are renewed, then again        |
+ * |             |                                                        | this run they are renewed, then again; then  |
+ * |             |                                                        | the object is given up if others are given   |
  * | skew        | RequestTimeTooSkewed                                   | again by the service's clock                 |
  * | changed     | 412, another ETag or size                              | the object is given up: OBJECT_CHANGED       |
  * | gone        | 404 NoSuchKey                                          | the object is given up: OBJECT_UNREADABLE    |

@@ -69,14 +69,20 @@ export class Denials {
 
   mayPass(kind: FailureKind): boolean {
     if (!this.#witness.hasRead) return false;
-    return kind === 'identity' || (kind === 'denied' && this.#ownCount < DENIALS_MAX);
+    return (kind === 'identity' || kind === 'denied') && this.#ownCount < DENIALS_MAX;
   }
 
-  /** What is denied to everybody, after it was given, is no matter of one object: it ends the run. */
+  /**
+   * What is denied to everybody, after it was given, is no matter of one object: it ends the run. Keys that S3 takes for another object at the
+   * same time are not what is wrong with this one: a store that signs a name in another way gives it up, and it alone.
+   */
   asEnding(error: unknown): unknown {
-    const isDenied =
-      error instanceof MillraceError && error.cause instanceof S3Failure && error.cause.kind === 'denied';
-    if (!isDenied || this.#ownCount > 0 || !this.#witness.hasRead) return error;
+    if (!(error instanceof MillraceError && error.cause instanceof S3Failure)) return error;
+    if (error.cause.kind === 'identity' && this.#ownCount >= DENIALS_MAX)
+      return new MillraceError('MILLRACE_OBJECT_UNREADABLE', `${error.message}; others are given`, {
+        cause: error.cause,
+      });
+    if (error.cause.kind !== 'denied' || this.#ownCount > 0 || !this.#witness.hasRead) return error;
     return new MillraceError('MILLRACE_SOURCE', `${error.message}; so is what could be read before`, {
       cause: error,
     });

@@ -195,15 +195,15 @@ describe('fails, and uses the connection no more, where', () => {
     {
       what: 'a chunk is longer than it says',
       bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n',
-      code: 'EPROTO',
+      code: 'EBADMSG',
     },
     {
       what: 'the size of a chunk is none',
       bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n',
-      code: 'EPROTO',
+      code: 'EBADMSG',
     },
-    { what: 'it is no HTTP', bytes: 'hello\r\n\r\n', code: 'EPROTO' },
-    { what: 'the head has no end', bytes: `HTTP/1.1 200 OK\r\nA: ${'x'.repeat(70_000)}`, code: 'EPROTO' },
+    { what: 'it is no HTTP', bytes: 'hello\r\n\r\n', code: 'EBADMSG' },
+    { what: 'the head has no end', bytes: `HTTP/1.1 200 OK\r\nA: ${'x'.repeat(70_000)}`, code: 'EBADMSG' },
   ])('$what', async ({ bytes, code }) => {
     const { port, seen } = await serve((socket, requestIndex) => {
       if (requestIndex > 0) socket.write(answerOf('ok'));

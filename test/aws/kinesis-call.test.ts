@@ -291,6 +291,31 @@ describe('a call that fails', () => {
     expect(`${JSON.stringify(error)} ${error}`).not.toMatch(/canary/);
   });
 
+  it.each([
+    { name: 'an answer', status: 200, declared: false, says: /EMSGSIZE/ },
+    { name: 'an answer that says so', status: 200, declared: true, says: /EMSGSIZE/ },
+    { name: 'an error', status: 500, declared: false, says: /HTTP status 500/ },
+  ])('ends where $name has no end: memory has one', async ({ status, declared, says }) => {
+    let sentBytes = 0;
+    const closed = Promise.withResolvers<void>();
+    const { endpoint } = await scripted((response) => {
+      response.writeHead(status, declared ? { 'content-length': String(2 ** 40) } : {});
+      response.on('close', closed.resolve);
+      const chunk = Buffer.alloc(1 << 20, 'x');
+      const more = () => {
+        while (!response.destroyed && response.write(chunk)) sentBytes += chunk.length;
+      };
+      response.on('drain', more);
+      more();
+    });
+    const caller = await callerFor(endpoint);
+    const error = await caller.call('GetRecords', Buffer.alloc(1)).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(KinesisCallError);
+    expect(String(error)).toMatch(says);
+    await closed.promise;
+    expect(sentBytes).toBeLessThan(200 * 2 ** 20);
+  });
+
   it('is not ambiguous when nobody listens', async () => {
     const { endpoint, server } = await scripted(ok);
     await new Promise((resolve) => server.close(resolve));

@@ -80,6 +80,31 @@ const WAYS: { name: string; open: (origin: Place, authorities: string | null) =>
   },
 ];
 
+it('a client of the SDK collects no answer without end, but hands an object on', async () => {
+  const chunk = Buffer.alloc(1 << 20, 'x');
+  const server = createServer((_request, response) => {
+    const more = () => {
+      while (!response.destroyed && response.write(chunk));
+    };
+    response.on('drain', more);
+    more();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  const handler = new RequestHandler({ authorities: null });
+  cleanups.push(() => handler.destroy());
+  const { port } = server.address() as AddressInfo;
+  const place = { protocol: 'http:', hostname: '127.0.0.1', port, method: 'GET' };
+  const page = await handler.handle(new HttpRequest({ ...place, query: { 'list-type': '2' } }));
+  await expect(readWhole(bodyOf(page.response.body))).rejects.toMatchObject({ code: 'EMSGSIZE' });
+  const object = await handler.handle(new HttpRequest({ ...place, query: { 'x-id': 'GetObject' } }));
+  const bytes = 80 << 20;
+  expect((await readWhole(bodyOf(object.response.body), bytes)).length).toBe(bytes);
+});
+
 describe.each(WAYS)('$name', ({ open }) => {
   describe.each([{ isTlsProxy: false }, { isTlsProxy: true }])(
     'through a proxy (TLS: $isTlsProxy)',

@@ -31,13 +31,20 @@ it.each(['access-denied', 'invalid-access-key'] as const)(
   },
 );
 
-it('gives up an object that is denied while others are given, after few requests', async () => {
-  const { recorded, read } = await run({ kind: 'access-denied', target: 'k06' });
-  expect([...recorded.errors.keys()]).toEqual(['k06']);
-  expect(recorded.errors.get('k06')).toMatchObject({ code: 'MILLRACE_OBJECT_UNREADABLE' });
-  expect(read).toBe(KEYS.length - 1);
-  expect(server.stats().faultsFired['access-denied']).toBe(3);
-});
+it.each([
+  { kind: 'access-denied', says: /access denied/ },
+  { kind: 'wrong-signature', says: /SignatureDoesNotMatch: .*others are given/ },
+] as const)(
+  'gives up an object whose $kind lasts while others are given, after few requests',
+  async ({ kind, says }) => {
+    const { recorded, read } = await run({ kind, target: 'k06' });
+    expect([...recorded.errors.keys()]).toEqual(['k06']);
+    const message = expect.stringMatching(says);
+    expect(recorded.errors.get('k06')).toMatchObject({ code: 'MILLRACE_OBJECT_UNREADABLE', message });
+    expect(read).toBe(KEYS.length - 1);
+    expect(server.stats().faultsFired[kind]).toBe(3);
+  },
+);
 
 it('waits while everything is denied that was given before, and then reads on', async () => {
   const { recorded, read } = await run({ kind: 'access-denied', skip: 4, times: 8 });
@@ -48,6 +55,7 @@ it('waits while everything is denied that was given before, and then reads on', 
 it.each([
   { kind: 'access-denied', says: /access denied .*so is what could be read before/ },
   { kind: 'invalid-access-key', says: /InvalidAccessKeyId/ },
+  { kind: 'wrong-signature', says: /SignatureDoesNotMatch/ },
 ] as const)('ends the run where it lasts, and gives up no object ($kind)', async ({ kind, says }) => {
   const outcome = run({ kind, skip: 4 });
   await expect(outcome).rejects.toMatchObject({ code: 'MILLRACE_SOURCE', exitCode: 2 });

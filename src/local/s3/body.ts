@@ -19,6 +19,7 @@ export interface S3Fault
       | 'internal-error'
       | 'access-denied'
       | 'invalid-access-key'
+      | 'wrong-signature'
       | 'no-such-key'
       | 'invalid-object-state'
       | 'precondition-failed'

@@ -32,6 +32,11 @@ const REFUSALS: Record<string, [number, string, string]> = {
     'InvalidAccessKeyId',
     'The AWS Access Key Id you provided does not exist in our records.',
   ],
+  'wrong-signature': [
+    403,
+    'SignatureDoesNotMatch',
+    'The request signature we calculated does not match the signature you provided.',
+  ],
   'no-such-key': [404, 'NoSuchKey', 'The specified key does not exist.'],
   'invalid-object-state': [
     403,
@@ -154,6 +159,7 @@ export class FastS3Server {
         'internal-error',
         'access-denied',
         'invalid-access-key',
+        'wrong-signature',
         'no-such-key',
         'invalid-object-state',
         'precondition-failed',
