@@ -6,6 +6,7 @@
  */
 import { existsSync, writeSync } from 'node:fs';
 import * as modules from 'node:module';
+import { compileCacheFolder } from './compile-cache.mjs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
@@ -15,10 +16,14 @@ if (major < 22 || (major === 22 && minor < 18)) {
   );
   process.exit(2);
 }
-// Node keeps compiled code from start to start: a start costs a third less. NODE_DISABLE_COMPILE_CACHE=1 turns it off.
-modules.enableCompileCache();
-const cacheFolder = modules.getCompileCacheDir();
-if (cacheFolder !== undefined) process.env.NODE_COMPILE_CACHE ??= cacheFolder; // threads look here
+// NODE_COMPILE_CACHE names another folder, and Node has begun to use it; NODE_DISABLE_COMPILE_CACHE=1 turns the cache off.
+if (!process.env.NODE_COMPILE_CACHE && process.env.NODE_DISABLE_COMPILE_CACHE !== '1') {
+  const folder = compileCacheFolder();
+  if (folder !== null) {
+    modules.enableCompileCache(folder);
+    process.env.NODE_COMPILE_CACHE = folder; // threads and embedded servers look here
+  }
+}
 const source = new URL('./cli.ts', import.meta.url);
 const code = existsSync(source) ? source : new URL('../dist/src/cli.js', import.meta.url);
 const program = await import(code.href).catch(giveUp);
