@@ -20,7 +20,7 @@ export function compileCacheFolder() {
   const { XDG_CACHE_HOME: given = '' } = process.env;
   try {
     const wanted = isAbsolute(given) ? given : join(homedir(), '.cache');
-    mkdirSync(wanted, { recursive: true, mode: 0o700 });
+    make(wanted);
     const base = realpathSync(wanted);
     if (!isGuarded(base, uid)) return null;
     return ['millrace', 'compiled'].reduce((parent, name) => ownFolder(join(parent, name), uid), base);
@@ -40,13 +40,18 @@ function isGuarded(folder, uid) {
 
 /** A folder of this user alone, and no link to one. @throws Where it is anything else. */
 function ownFolder(path, uid) {
+  make(path);
+  const found = lstatSync(path);
+  if (!found.isDirectory() || found.uid !== uid || (found.mode & OTHERS_ANYTHING) !== 0)
+    throw new Error(`${path} is not a folder of this user alone`);
+  return path;
+}
+
+/** One folder, in one that is there. @throws Where it cannot be made. */
+function make(path) {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
   }
-  const found = lstatSync(path);
-  if (!found.isDirectory() || found.uid !== uid || (found.mode & OTHERS_ANYTHING) !== 0)
-    throw new Error(`${path} is not a folder of this user alone`);
-  return path;
 }
