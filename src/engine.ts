@@ -6,7 +6,6 @@
  *        source, parsers, lanes, publishers, journal.
  * Never  touches a record.
  */
-import { writeFile } from 'node:fs/promises';
 import { Books } from './books.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { openEnding } from './ending.ts';
@@ -18,17 +17,19 @@ import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { PressureGauge } from './pressure.ts';
+import { printable } from './printable.ts';
 import { PHASE, type PublishNotice } from './publish/setup.ts';
 import { STAT, sumStat } from './publish/stats.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
 import { Reading } from './reading.ts';
 import type { Pressure } from './report/limit.ts';
 import type { BackfillReport } from './report/report.ts';
+import { RestoreFile } from './restore-file.ts';
 import { laneBytes } from './ring/layout.ts';
 import { createDoorbells, Doorbell } from './ring/wait.ts';
 import { type Progress, progressOf, type RunFacts, reportOf, statusOf } from './run-report.ts';
 import { scannerReason } from './scan/open.ts';
-import { restoreManifest } from './source/restore-manifest.ts';
+import type { SourceObject } from './source/object.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from './threads/heartbeat.ts';
 import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
 import { createDigester } from './verify/digest.ts';
@@ -84,6 +85,9 @@ class Run {
   readonly #publisherCount: number;
   readonly #books: Books;
   readonly #lanes: readonly (readonly SharedArrayBuffer[])[];
+  /** Null where the run has no journal to stand beside. */
+  readonly #restoreFile: RestoreFile | null;
+  #firstArchived: SourceObject | null = null;
   readonly #reading: Reading;
   readonly #publishing: Publishing;
   readonly #control = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -125,6 +129,8 @@ class Run {
       segmentBytes: options.segmentBytes,
     });
     this.#lanes = this.#createLanes();
+    const journalPath = prepared.journal?.path.replace(/\.journal$/, '');
+    this.#restoreFile = journalPath === undefined ? null : new RestoreFile(`${journalPath}.restore.csv`);
     this.#publishing = this.#createPublishing(this.#lanes);
     this.#reading = this.#createReading(this.#lanes);
   }
@@ -132,9 +138,9 @@ class Run {
   async execute(): Promise<BackfillReport> {
     const prepared = this.#prepared;
     const hooks = this.#hooks;
-    for (const notice of prepared.notices) hooks.onNotice?.(notice);
+    for (const notice of prepared.notices) this.#tell(notice);
     if (scannerReason() !== null)
-      hooks.onNotice?.(`the portable scanner serves, which is slower: ${scannerReason()}`);
+      this.#tell(`the portable scanner serves, which is slower: ${scannerReason()}`);
     hooks.onNotice?.(formatBudget(this.#budget, this.#options.memoryBytes));
     this.#journalPositions();
     const timers = this.#startTimers();
@@ -229,35 +235,42 @@ class Run {
       },
       onMessage: (message) => this.#takeRejected(message),
       onFailure: (error) => this.#end(error),
+      onArchived: (object) => this.#takeArchived(object),
       onListed: () => this.#takeListed(),
       onNotice: (text) => this.#hooks.onNotice?.(text),
     });
+  }
+
+  /** A notice of one line: names that others chose are in it. */
+  #tell(text: string): void {
+    this.#hooks.onNotice?.(printable(text));
   }
 
   /** The listing is complete: what it found is journaled, what it found archived is named. */
   #takeListed(): void {
     const { listed: objects, listedBytes: bytes } = this.#reading.listTally;
     this.#prepared.journal?.append({ kind: 'listed', objects, bytes, complete: true });
-    const { archived } = this.#reading;
-    if (archived.length === 0) return;
-    const [first] = archived;
-    const what = `${archived.length} objects are archived (${first!.storageClass}: s3://${first!.bucket}/${first!.key}, ...)`;
-    if (this.#restoreManifestPath === null) {
-      this.#hooks.onNotice?.(`${what}: restore them and run the same command again`);
-      return;
-    }
-    const path = this.#restoreManifestPath;
-    this.#hooks.onNotice?.(
-      `${what}: ${path} is a manifest for S3 Batch Operations; restore them and run the same command again`,
-    );
-    writeFile(path, restoreManifest(archived), { mode: 0o600 }).catch((error: unknown) =>
-      this.#end(asFailure(error)),
-    );
+    const { archived } = this.#reading.listTally;
+    if (archived === 0) return;
+    const { bucket, key, storageClass } = this.#firstArchived!;
+    const what = `${archived} objects are archived (${storageClass}: s3://${bucket}/${key}, ...)`;
+    const file = this.#restoreFile;
+    const manifest = file === null ? '' : `${file.path} is a manifest for S3 Batch Operations; `;
+    this.#tell(`${what}: ${manifest}restore them and run the same command again`);
+    this.#guarded(() => file?.finish());
   }
 
-  get #restoreManifestPath(): string | null {
-    const { journal } = this.#prepared;
-    return journal === null ? null : `${journal.path.replace(/\.journal$/, '')}.restore.csv`;
+  #takeArchived(object: SourceObject): void {
+    this.#firstArchived ??= object;
+    this.#guarded(() => this.#restoreFile?.add(object));
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#end(asFailure(error));
+    }
   }
 
   #takeLetter(letter: DeadLetter): void {
@@ -292,11 +305,11 @@ class Run {
   #takeNotice(notice: PublishNotice): void {
     if (notice.kind === 'refused') for (const record of notice.records) this.#books.refuse(record);
     if (notice.kind === 'reshard')
-      this.#hooks.onNotice?.(`the stream was resharded: ${notice.shardCount} open shards now`);
+      this.#tell(`the stream was resharded: ${notice.shardCount} open shards now`);
     if (notice.kind === 'breaker')
-      this.#hooks.onNotice?.(`the service fails (${notice.reason}); sending stops until it answers again`);
+      this.#tell(`the service fails (${notice.reason}); sending stops until it answers again`);
     if (notice.kind === 'refresh-failed')
-      this.#hooks.onNotice?.(`the stream's shards could not be listed (${notice.reason}); asking again`);
+      this.#tell(`the stream's shards could not be listed (${notice.reason}); asking again`);
   }
 
   /** @param isFinal All lines are read: a share counts, however few they are. */
@@ -402,6 +415,7 @@ class Run {
       this.#books.settle();
     }
     this.#reading.abort(this.#ending ?? new Error('The run has ended'));
+    this.#guarded(() => this.#restoreFile?.discard());
     this.#setPhase(PHASE.STOP);
     try {
       this.#reading.cutSegments();

@@ -47,6 +47,8 @@ export interface ReadingOptions {
   readonly setup: Omit<ParseSetup, 'memory'>;
   readonly onMessage: (message: ParseMessage) => void;
   readonly onFailure: (error: MillraceError) => void;
+  /** An object that must be restored before it can be read. */
+  readonly onArchived?: (object: SourceObject) => void;
   /** The listing is complete. */
   readonly onListed: () => void;
   /** Something that the user should know, one line. */
@@ -58,8 +60,6 @@ const UNVERSIONED_NOTICE =
 
 export class Reading {
   readonly listTally = newListTally();
-  /** Objects that must be restored before they can be read. */
-  readonly archived: SourceObject[] = [];
   changedCount = 0;
   isListingDone = false;
   readonly #given: ReadingOptions;
@@ -207,7 +207,7 @@ export class Reading {
       ...(options.inventory !== null && this.#inventory(options.inventory)),
       // In order mode objects are carried in listing order.
       ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
-      onArchived: (object) => this.archived.push(object),
+      ...(this.#given.onArchived && { onArchived: this.#given.onArchived }),
       onUnreadable: (object, error) => this.#takeUnreadable(object, error),
       requesterPays: options.requestPayer,
       signal,

@@ -13,8 +13,3 @@ export function restoreManifestLine(object: Pick<SourceObject, 'bucket' | 'key'>
     .replaceAll('%2F', '/');
   return `${object.bucket},${key}\n`;
 }
-
-/** The whole manifest, in chunks fit for a file. */
-export function* restoreManifest(objects: Iterable<SourceObject>): Generator<string> {
-  for (const object of objects) yield restoreManifestLine(object);
-}

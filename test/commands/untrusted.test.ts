@@ -43,6 +43,8 @@ beforeAll(async () => {
     objects: [
       { key: `p/${EVIL}.jsonl`, body },
       { key: `p/${EVIL}.gone.jsonl`, body },
+      { key: `q/${EVIL}.old.jsonl`, body, storageClass: 'GLACIER' },
+      { key: 'q/new.jsonl', body: Buffer.from('{}\n') },
     ],
     shards: 2,
   });
@@ -124,6 +126,22 @@ describe('nothing of others steers the terminal', () => {
     { name: 'letters', args: () => ['redrive', `/no/${EVIL}`, '--stream', STREAM, ...services()] },
   ])('where there is no such thing: $name', async ({ args }) => {
     expect(outputOf(await run(args(), 2))).toContain('FORGED');
+  });
+
+  it('in a notice of what is archived', async () => {
+    const flags = [
+      '--stream',
+      STREAM,
+      '--memory',
+      '256MiB',
+      '--restart',
+      '--journal',
+      join(world.folder, 'q'),
+    ];
+    const [people] = await run(['backfill', 's3://bucket/q/', ...flags, ...services()], 1);
+    expect(people!.stderr).toMatch(
+      /^millrace: 1 objects are archived \(GLACIER: s3:\/\/bucket\/q\/.*FORGED.*$/m,
+    );
   });
 
   it('in what a service says', async () => {

@@ -1,6 +1,6 @@
 /** RestoreManifest: what S3 Batch Operations reads. */
 import { expect, it } from 'vitest';
-import { restoreManifest, restoreManifestLine } from '../../src/source/restore-manifest.ts';
+import { restoreManifestLine } from '../../src/source/restore-manifest.ts';
 
 it.each([
   { name: 'a plain key', key: 'logs/2020/a.jsonl', line: 'data,logs/2020/a.jsonl\n' },
@@ -9,13 +9,4 @@ it.each([
   { name: 'other scripts', key: 'ü/é', line: 'data,%C3%BC/%C3%A9\n' },
 ])('writes $name', ({ key, line }) => {
   expect(restoreManifestLine({ bucket: 'data', key })).toBe(line);
-});
-
-it('writes one line an object', () => {
-  const base = { etag: '"1"', size: 1, lastModifiedMs: 0, storageClass: 'GLACIER' };
-  const objects = [
-    { bucket: 'b', key: 'x', ...base },
-    { bucket: 'b', key: 'y', ...base },
-  ];
-  expect([...restoreManifest(objects)].join('')).toBe('b,x\nb,y\n');
 });
