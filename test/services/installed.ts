@@ -74,12 +74,12 @@ export function startKinesalite(): Promise<Service> {
 
 /**
  * nginx with one server on loopback.
- * @param server What stands in `server { }` beside `listen`.
+ * @param server What stands in `server { }` beside `listen`. @param http What stands beside it, in `http { }`.
  */
-export function startNginx(server: string): Promise<Service> {
+export function startNginx(server: string, http = ''): Promise<Service> {
   return inFolder('nginx', (folder) =>
     startService(async (port) => {
-      await writeFile(join(folder, 'nginx.conf'), nginxConfig(folder, port, server));
+      await writeFile(join(folder, 'nginx.conf'), nginxConfig(folder, port, server, http));
       return {
         name: 'nginx',
         command: 'nginx',
@@ -90,7 +90,7 @@ export function startNginx(server: string): Promise<Service> {
   );
 }
 
-function nginxConfig(folder: string, port: number, server: string): string {
+function nginxConfig(folder: string, port: number, server: string, http: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `
 daemon off;
@@ -101,6 +101,7 @@ events {}
 http {
   access_log off;
   ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
+  ${http}
   server {
     listen 127.0.0.1:${port};
     ${server}

@@ -31,6 +31,8 @@ export interface JobOptions {
   /** It is made. */
   readonly stream: string;
   readonly shardCount: number;
+  /** Behind whatever stands before the services: objects are put and records read there. Default: the endpoints above. */
+  readonly direct?: { readonly s3Endpoint?: string; readonly kinesisEndpoint?: string };
 }
 
 export interface HeldRecord {
@@ -56,8 +58,9 @@ export class Job {
       // Kinesis' own default is HTTP/2, which none of these services speaks without TLS.
       requestHandler: new NodeHttpHandler(),
     };
-    this.#s3 = new S3Client({ ...client, endpoint: options.s3Endpoint, forcePathStyle: true });
-    this.#kinesis = new KinesisClient({ ...client, endpoint: options.kinesisEndpoint });
+    const { s3Endpoint, kinesisEndpoint } = { ...options, ...options.direct };
+    this.#s3 = new S3Client({ ...client, endpoint: s3Endpoint, forcePathStyle: true });
+    this.#kinesis = new KinesisClient({ ...client, endpoint: kinesisEndpoint });
   }
 
   static async open(options: JobOptions): Promise<Job> {
