@@ -51,6 +51,8 @@ export interface RunSettings {
   readonly cwd?: string;
   /** Another copy of the program. */
   readonly bin?: string;
+  /** A process that has not ended by then hangs. Default 45 s. */
+  readonly timeoutMs?: number;
   /** Signals to send as soon as `when` says so, `SIGNAL_GAP_MS` apart: equal ones sent together arrive as one. */
   readonly interrupt?: { readonly when: () => boolean; readonly signals: readonly NodeJS.Signals[] };
 }
@@ -75,7 +77,7 @@ export async function runCommand(args: readonly string[], settings: RunSettings 
   const timer = setTimeout(() => {
     isTimedOut = true;
     child.kill('SIGKILL');
-  }, PROCESS_TIMEOUT_MS);
+  }, settings.timeoutMs ?? PROCESS_TIMEOUT_MS);
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);

@@ -13,15 +13,27 @@ import {
   GetShardIteratorCommand,
   KinesisClient,
   ListShardsCommand,
+  MergeShardsCommand,
+  SplitShardCommand,
   waitUntilStreamExists,
 } from '@aws-sdk/client-kinesis';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CompleteMultipartUploadCommand,
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { BackfillReport } from '../../src/report/report.ts';
 import { type Ended, type RunSettings, runCommand } from '../commands/fixture.ts';
 import { ACCESS_KEY, SECRET_KEY } from './installed.ts';
 
 const STREAM_TIMEOUT_S = 30;
+const PART_BYTES = 5 << 20;
+/** moto answers one request at a time. */
+const PROCESS_TIMEOUT_MS = 150_000;
 
 export interface JobOptions {
   readonly s3Endpoint: string;
@@ -67,16 +79,38 @@ export class Job {
     const job = new Job(options);
     const { stream: StreamName, shardCount: ShardCount } = options;
     await job.#kinesis.send(new CreateStreamCommand({ StreamName, ShardCount }));
-    await waitUntilStreamExists(
-      { client: job.#kinesis, maxWaitTime: STREAM_TIMEOUT_S, minDelay: 1, maxDelay: 1 },
-      { StreamName },
-    );
+    await job.#untilActive();
     return job;
+  }
+
+  async #untilActive(): Promise<void> {
+    const { stream: StreamName } = this.#options;
+    const waiting = { client: this.#kinesis, maxWaitTime: STREAM_TIMEOUT_S, minDelay: 1, maxDelay: 1 };
+    await waitUntilStreamExists(waiting, { StreamName });
+  }
+
+  async makeBucket(): Promise<void> {
+    await this.#s3.send(new CreateBucketCommand({ Bucket: this.#options.bucket }));
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {
     const { bucket: Bucket } = this.#options;
     await this.#s3.send(new PutObjectCommand({ Bucket, Key: key, Body: body }));
+  }
+
+  /** In parts of 5 MiB, as large objects are put: their ETags are no MD5s of the whole. */
+  async putInParts(key: string, body: Uint8Array): Promise<void> {
+    const object = { Bucket: this.#options.bucket, Key: key };
+    const { UploadId } = await this.#s3.send(new CreateMultipartUploadCommand(object));
+    const Parts: { readonly ETag: string | undefined; readonly PartNumber: number }[] = [];
+    for (let at = 0, PartNumber = 1; at < body.length; at += PART_BYTES, PartNumber++) {
+      const Body = body.subarray(at, at + PART_BYTES);
+      const { ETag } = await this.#s3.send(new UploadPartCommand({ ...object, UploadId, PartNumber, Body }));
+      Parts.push({ ETag, PartNumber });
+    }
+    await this.#s3.send(
+      new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } }),
+    );
   }
 
   get #endpoints(): string[] {
@@ -91,14 +125,19 @@ export class Job {
     const { bucket, stream } = this.#options;
     const files = ['--journal', this.journal, '--dead-letter', this.letters];
     const args = ['backfill', `s3://${bucket}/${prefix}`, '--stream', stream, '--memory', '256MiB', ...files];
-    const ended = await runCommand([...args, ...this.#endpoints, ...flags, '--json', '--quiet'], settings);
+    const ended = await runCommand([...args, ...this.#endpoints, ...flags, '--json', '--quiet'], {
+      timeoutMs: PROCESS_TIMEOUT_MS,
+      ...settings,
+    });
     return { ...ended, report: reportOf<BackfillReport>(ended) };
   }
 
   /** `verify --strict` of the journal's run: duplicates are differences, too. */
   async verify(flags: readonly string[] = []) {
     const args = ['verify', '--journal', this.journal, '--strict', '--json', '--quiet'];
-    const ended = await runCommand([...args, ...this.#endpoints, ...flags]);
+    const ended = await runCommand([...args, ...this.#endpoints, ...flags], {
+      timeoutMs: PROCESS_TIMEOUT_MS,
+    });
     return { ...ended, report: reportOf<Record<string, unknown>>(ended) };
   }
 
@@ -122,6 +161,34 @@ export class Job {
       }
     }
     return held;
+  }
+
+  /** Splits the first open shard in the middle. Resolves when the stream is active again. */
+  async split(): Promise<void> {
+    const { stream: StreamName } = this.#options;
+    const { Shards = [] } = await this.#kinesis.send(new ListShardsCommand({ StreamName }));
+    const shard = Shards.find((one) => one.SequenceNumberRange?.EndingSequenceNumber === undefined)!;
+    const { StartingHashKey, EndingHashKey } = shard.HashKeyRange!;
+    const middle = (BigInt(StartingHashKey!) + BigInt(EndingHashKey!)) / 2n + 1n;
+    await this.#kinesis.send(
+      new SplitShardCommand({
+        ...{ StreamName, ShardToSplit: shard.ShardId, NewStartingHashKey: String(middle) },
+      }),
+    );
+    await this.#untilActive();
+  }
+
+  /** Merges the two last shards, which must be open. Resolves when the stream is active again. */
+  async merge(): Promise<void> {
+    const { stream: StreamName } = this.#options;
+    const { Shards = [] } = await this.#kinesis.send(new ListShardsCommand({ StreamName }));
+    const [one, other] = Shards.slice(-2);
+    await this.#kinesis.send(
+      new MergeShardsCommand({
+        ...{ StreamName, ShardToMerge: one!.ShardId, AdjacentShardToMerge: other!.ShardId },
+      }),
+    );
+    await this.#untilActive();
   }
 
   close(): void {

@@ -234,6 +234,51 @@ describe('resharding', () => {
     expect(inOrder(records)).toEqual(range(60));
   });
 
+  it('goes on in the children of a shard that never says that it is read to its end', async () => {
+    process.env.AWS_ACCESS_KEY_ID = 'a';
+    process.env.AWS_SECRET_ACCESS_KEY = 'b';
+    const f = await fixture();
+    await f.put(sameKey(0));
+    split(f, 'shardId-000000000000', 2n ** 127n);
+    await f.put(sameKey(20));
+    let kept = 0;
+    const service = await startMeddler(f.kinesis.endpoint, {
+      after({ operation, body }, said) {
+        if (operation !== 'GetRecords' || said.status !== 200) return said;
+        const { ChildShards: _, ...answer } = JSON.parse(said.body.toString());
+        if (answer.NextShardIterator) return said;
+        kept++;
+        const last = answer.Records.at(-1);
+        const after = {
+          ShardIteratorType: 'AFTER_SEQUENCE_NUMBER',
+          StartingSequenceNumber: last?.SequenceNumber,
+        };
+        const place = { StreamName: 's', ShardId: 'shardId-000000000000' };
+        const { ShardIterator } = last
+          ? (f.kinesis.call('GetShardIterator', { ...place, ...after }) as { ShardIterator: string })
+          : JSON.parse(body.toString());
+        return {
+          ...said,
+          body: Buffer.from(JSON.stringify({ ...answer, NextShardIterator: ShardIterator })),
+        };
+      },
+    });
+    const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint: service.endpoint });
+    opened.push({ close: async () => client.destroy() }, service);
+    const records: StreamRecord[] = [];
+    const options = {
+      client,
+      stream: 's',
+      wire: 'json' as const,
+      untilMs: Date.now(),
+      recordsPerCall: 7,
+      ...FAST,
+    };
+    for await (const batch of readStream(options)) records.push(...batch.records());
+    expect(inOrder(records)).toEqual(range(40));
+    expect(kept).toBeGreaterThan(0);
+  });
+
   it('does not wait for parents that were never listed', async () => {
     const f = await fixture({ streams: { s: 2 } });
     await f.put(numbered(30));
