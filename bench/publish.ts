@@ -32,6 +32,7 @@ import { listOpenShards } from '../src/publish/stream-probe.ts';
 import { createRandom } from '../src/random.ts';
 import { LANE_CELL } from '../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
+import { acknowledgedOf, createSlices } from '../src/ring/slices.ts';
 import { createDoorbells } from '../src/ring/wait.ts';
 import { type Figure, report } from './report.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
@@ -186,7 +187,8 @@ async function sendEngine(
     lanes: load.lanes,
     doorbells: createDoorbells(1),
     control: new SharedArrayBuffer(4),
-    acknowledged: new SharedArrayBuffer(4),
+    slices: createSlices(1),
+    digestKey: new Uint8Array(16),
     stats: createStats(1),
     heartbeats: new SharedArrayBuffer(64),
     heartIndex: 0,
@@ -205,15 +207,20 @@ async function sendEngine(
       canPredictShard: true,
     }),
     listShards: () => listOpenShards(client, arn),
-    post: (notice) => console.error(notice),
+    post: (notice) => {
+      console.error(notice);
+      // A publisher that has failed stays until it is told to end.
+      if (notice.kind === 'failed') Atomics.store(new Int32Array(setup.control), 0, PHASE.CUT);
+    },
     nowMs: () => performance.now(),
     random: createRandom(1),
+    // Nothing is left at the end.
+    digest: () => ({ sumA: 0n, sumB: 0n }),
   });
   Atomics.store(new Int32Array(setup.control), 0, PHASE.FLUSH);
-  const { error } = await publisher.run();
-  const stored = new Int32Array(setup.acknowledged)[0]!;
-  if (error !== null || stored !== load.lanes.length * load.keys.length)
-    throw new Error(`Stored ${stored}: ${error?.message}`);
+  await publisher.run();
+  const stored = acknowledgedOf(setup.slices)[0]!;
+  if (stored !== load.lanes.length * load.keys.length) throw new Error(`Stored ${stored}`);
 }
 
 interface EngineParts {

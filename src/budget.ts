@@ -37,8 +37,8 @@ const BLOCKS_PER_SLOT_MIN = 2;
 /** A parser's block of decompressed bytes, the decoder's own memory, and rejected lines on their way. */
 const PARSER_BYTES = 16 * MIB;
 const PUBLISHER_BYTES_MIN = 8 * MIB;
-/** More than this a publisher cannot use to go faster; it would only make a throttled run larger. */
-const PUBLISHER_BYTES_MAX = 128 * MIB;
+/** More than this publishers cannot use to go faster: what waits is bounded by the window of slices (src/accounting/window.ts). */
+const PUBLISHERS_BYTES_MAX = 64 * MIB;
 
 /** Cuts the memory. @throws {OptionsError} When it is too small for these options. */
 export function planBudget(input: BudgetInput): Budget {
@@ -62,7 +62,10 @@ export function planBudget(input: BudgetInput): Budget {
     ]);
   }
   const restBytes = input.memoryBytes - fixedBytes - downloads * slotBytes();
-  const publisherBytes = Math.min(PUBLISHER_BYTES_MAX, Math.floor(restBytes / publishers));
+  const publisherBytes = Math.max(
+    publisherBytesMin,
+    Math.floor(Math.min(PUBLISHERS_BYTES_MAX, restBytes) / publishers),
+  );
   return {
     downloads,
     blocksPerSlot,

@@ -6,18 +6,20 @@
  *        source, parsers, lanes, publishers, journal.
  * Never  touches a record.
  */
-import { Books } from './books.ts';
+import { Accounting } from './accounting/accounting.ts';
+import { Settling } from './accounting/settling.ts';
+import { streamCapacity } from './accounting/window.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { openEnding } from './ending.ts';
 import { MillraceError } from './errors.ts';
 import { asFailure, asInterruption, canDrain, hangFailure } from './failures.ts';
-import { faultPoint } from './fault-points.ts';
 import type { DeadLetter } from './journal/dead-letters.ts';
 import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { PressureGauge } from './pressure.ts';
 import { printable } from './printable.ts';
+import { joinLeft } from './publish/left.ts';
 import { PHASE, type PublishNotice } from './publish/setup.ts';
 import { STAT, sumStat } from './publish/stats.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
@@ -31,7 +33,7 @@ import { type Progress, progressOf, type RunFacts, reportOf, statusOf } from './
 import { scannerReason } from './scan/open.ts';
 import type { SourceObject } from './source/object.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from './threads/heartbeat.ts';
-import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
+import { PARSE_SHARED, type RejectedLine } from './threads/parse-setup.ts';
 import { createDigester } from './verify/digest.ts';
 
 /** What an embedding program may bring. */
@@ -46,17 +48,17 @@ export interface BackfillHooks {
   readonly onNotice?: (text: string) => void;
 }
 
-/** How often settled units are journaled. Between two times a kill repeats them. */
-const SETTLE_INTERVAL_MS = 50;
 const PROGRESS_INTERVAL_MS = 250;
 const PRESSURE_INTERVAL_MS = 50;
-/** Of the drain's time, what is left to requests that are in flight when nothing new may be sent any more. */
-const DRAIN_ANSWER_MS = 5_000;
+/** Of the drain's time: for parsers to come to rest, for requests in flight to be answered, and for publishers to say what is left. */
+const REST_MS = ENGINE.drainMs / 4;
+const ANSWER_MS = ENGINE.drainMs / 2;
+const LEAVE_MS = ENGINE.drainMs / 5;
 /** Below this many lines `--max-rejects P%` does not stop a run. */
 const REJECT_SHARE_LINES_MIN = 1_000;
-/** Longest wait for the last rejected lines: five seconds. */
-const LETTER_TURNS = 1_000;
-const LETTER_TURN_MS = 5;
+/** Longest wait for the last refused records, which come by a channel of their own: five seconds. */
+const REFUSED_TURNS = 1_000;
+const REFUSED_TURN_MS = 5;
 /** A thread pool that is asked to end gets this long. */
 const POOL_CLOSE_MS = 2_000;
 
@@ -83,7 +85,8 @@ class Run {
   readonly #startedAtMs: number;
   readonly #budget: Budget;
   readonly #publisherCount: number;
-  readonly #books: Books;
+  readonly #accounting: Accounting;
+  readonly #settling: Settling;
   readonly #lanes: readonly (readonly SharedArrayBuffer[])[];
   /** Null where the run has no journal to stand beside. */
   readonly #restoreFile: RestoreFile | null;
@@ -97,7 +100,7 @@ class Run {
   /** Why the run ends early, if it does. The first reason counts. */
   #ending: MillraceError | null = null;
   readonly #ended = Promise.withResolvers<void>();
-  #committing: Promise<void> | null = null;
+  #shardCount: number;
   #rssMaxBytes = 0;
   #cpuAtStart = process.cpuUsage();
 
@@ -117,8 +120,9 @@ class Run {
     this.#doorbells = createDoorbells(this.#publisherCount);
     this.#heartbeats = createHeartbeats(options.parsers + this.#publisherCount);
     const digester = createDigester(prepared.digestKey);
-    this.#books = new Books({
+    this.#accounting = new Accounting({
       journal: prepared.journal,
+      parserCount: options.parsers,
       onLetter: (letter) => this.#takeLetter(letter),
       digestOf: (key, data) => {
         digester.reset();
@@ -126,13 +130,14 @@ class Run {
         return digester.sums();
       },
       isDryRun: options.dryRun,
-      segmentBytes: options.segmentBytes,
     });
     this.#lanes = this.#createLanes();
     const journalPath = prepared.journal?.path.replace(/\.journal$/, '');
     this.#restoreFile = journalPath === undefined ? null : new RestoreFile(`${journalPath}.restore.csv`);
     this.#publishing = this.#createPublishing(this.#lanes);
     this.#reading = this.#createReading(this.#lanes);
+    this.#shardCount = shards.length;
+    this.#settling = this.#createSettling();
   }
 
   async execute(): Promise<BackfillReport> {
@@ -150,7 +155,8 @@ class Run {
     try {
       const publishing = this.#publishing.run();
       await this.#feed();
-      await this.#drain(publishing);
+      if (!this.#ending) await this.#flush(publishing);
+      if (this.#ending) await this.#leave(publishing);
     } catch (error) {
       this.#end(asFailure(error));
     } finally {
@@ -167,21 +173,32 @@ class Run {
     const download = this.#reading.download().catch((error: unknown) => this.#end(asFailure(error)));
     await Promise.race([download, this.#ended.promise]);
     if (!this.#ending) await Promise.race([this.#reading.idle(), this.#ended.promise]);
-    if (!this.#ending) return;
-    // What was downloaded goes on to the parsers, within the drain's time.
-    this.#reading.abort(this.#ending);
-    if (canDrain(this.#ending)) await Promise.race([this.#reading.idle(), sleep(ENGINE.drainMs / 4)]);
   }
 
-  /** Lets the publishers finish: all that is in the lanes, or after an early end what can be done in the drain's time. */
-  async #drain(publishing: Promise<void>): Promise<void> {
+  /** Lets the publishers send everything that is in the lanes. */
+  async #flush(publishing: Promise<void>): Promise<void> {
     this.#setPhase(PHASE.FLUSH);
-    if (!this.#ending) await Promise.race([publishing, this.#ended.promise]);
-    if (!this.#ending) return;
+    await Promise.race([publishing, this.#ended.promise]);
+    for (let turn = 0; turn < REFUSED_TURNS && !this.#ending; turn++) {
+      this.#accounting.settle();
+      if (this.#accounting.openSlices === 0) return;
+      await sleep(REFUSED_TURN_MS);
+    }
+  }
+
+  /**
+   * An early end: nothing new is read or sent. What is in flight ends; of what is queued the publishers say which records are left to
+   * the next process. Without a thread, or the disk, nobody can say that: then only what is settled counts.
+   */
+  async #leave(publishing: Promise<void>): Promise<void> {
     this.#reading.abort(this.#ending);
-    if (canDrain(this.#ending)) await Promise.race([publishing, sleep(ENGINE.drainMs / 2)]);
     this.#setPhase(PHASE.STOP);
-    await Promise.race([publishing, sleep(DRAIN_ANSWER_MS)]);
+    if (!canDrain(this.#ending!)) return;
+    await Promise.race([this.#reading.idle(), sleep(REST_MS)]);
+    this.#setPhase(PHASE.LEAVE);
+    await Promise.race([publishing, sleep(ANSWER_MS)]);
+    this.#setPhase(PHASE.CUT);
+    await Promise.race([publishing, sleep(LEAVE_MS)]);
   }
 
   #createLanes(): SharedArrayBuffer[][] {
@@ -201,7 +218,7 @@ class Run {
       doorbells: this.#doorbells,
       control: this.#control.buffer as SharedArrayBuffer,
       heartbeats: this.#heartbeats,
-      acknowledged: this.#books.ledger.acknowledged,
+      slices: this.#accounting.slices.memory,
       signal: this.#hooks.signal,
       onNotice: (notice) => this.#takeNotice(notice),
       onFailure: (error) => this.#end(error),
@@ -215,7 +232,7 @@ class Run {
       options: this.#options,
       s3,
       budget: this.#budget,
-      books: this.#books,
+      accounting: this.#accounting,
       letters: this.#options.letters,
       journal: journal?.state ?? null,
       setup: {
@@ -226,6 +243,7 @@ class Run {
         control: this.#control.buffer as SharedArrayBuffer,
         shared: this.#parseShared.buffer as SharedArrayBuffer,
         heartbeats: this.#heartbeats,
+        slices: this.#accounting.slices.memory,
         isOrdered: this.#options.order === 'key',
         isCollecting: false,
         schema,
@@ -233,7 +251,8 @@ class Run {
         lineBytesMax: this.#budget.lineBytesMax,
         digestKey,
       },
-      onMessage: (message) => this.#takeRejected(message),
+      onRejected: (lines) => this.#takeRejected(lines),
+      onFound: () => this.#checkRejects(),
       onFailure: (error) => this.#end(error),
       onArchived: (object) => this.#takeArchived(object),
       onListed: () => this.#takeListed(),
@@ -244,6 +263,25 @@ class Run {
   /** A notice of one line: names that others chose are in it. */
   #tell(text: string): void {
     this.#hooks.onNotice?.(printable(text));
+  }
+
+  #createSettling(): Settling {
+    const { stats } = this.#publishing;
+    return new Settling({
+      accounting: this.#accounting,
+      journal: this.#prepared.journal,
+      parserCount: this.#options.parsers,
+      publisherCount: this.#publisherCount,
+      capacity: () => streamCapacity(this.#options, this.#prepared.stream.traits, this.#shardCount),
+      counts: () => ({
+        shardCount: this.#shardCount,
+        heldShards: sumStat(stats, STAT.HELD_SHARDS),
+        records: sumStat(stats, STAT.RECORDS),
+        bytes: sumStat(stats, STAT.BYTES),
+      }),
+      onFailure: (error) => this.#end(asFailure(error)),
+      nowMs: () => performance.now(),
+    });
   }
 
   /** The listing is complete: what it found is journaled, what it found archived is named. */
@@ -281,17 +319,11 @@ class Run {
     } catch (error) {
       this.#end(asFailure(error));
     }
-    this.#checkRejects();
   }
   #letterWait: Promise<void> | undefined;
 
-  #takeRejected(message: ParseMessage): void {
-    if (message.kind !== 'rejected') return;
-    let bytes = 0;
-    for (const line of message.lines) {
-      this.#books.reject(line);
-      bytes += line.data.byteLength;
-    }
+  #takeRejected(lines: readonly RejectedLine[]): void {
+    const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
     const release = () => {
       Atomics.sub(this.#parseShared, PARSE_SHARED.WAITING_BYTES, bytes);
       Atomics.notify(this.#parseShared, PARSE_SHARED.WAITING_BYTES);
@@ -303,7 +335,11 @@ class Run {
   }
 
   #takeNotice(notice: PublishNotice): void {
-    if (notice.kind === 'refused') for (const record of notice.records) this.#books.refuse(record);
+    if (notice.kind === 'refused') {
+      for (const record of notice.records) this.#accounting.refuse(record);
+      this.#checkRejects();
+    }
+    if (notice.kind === 'reshard') this.#shardCount = notice.shardCount;
     if (notice.kind === 'reshard')
       this.#tell(`the stream was resharded: ${notice.shardCount} open shards now`);
     if (notice.kind === 'breaker')
@@ -316,7 +352,7 @@ class Run {
   #checkRejects(isFinal = false): void {
     const { maxRejects } = this.#options;
     if (maxRejects === null) return;
-    const { rejected, lines } = this.#books.counts.tally;
+    const { rejected, lines } = this.#accounting.counts.tally;
     const before = this.#prepared.journal?.before.tally;
     const count = rejected + (before?.rejected ?? 0);
     const read = lines + (before?.lines ?? 0);
@@ -340,14 +376,14 @@ class Run {
 
   #startTimers(): NodeJS.Timeout[] {
     const monitor = new HeartMonitor(this.#heartbeats);
-    const settle = setInterval(() => this.#settle(), SETTLE_INTERVAL_MS);
     const progress = setInterval(() => {
       this.#rssMaxBytes = Math.max(this.#rssMaxBytes, process.memoryUsage.rss());
       this.#hooks.onProgress?.(progressOf(this.#facts()));
       const hanging = monitor.findHanging(performance.now(), HANG_MS);
       if (hanging !== null) this.#takeHang(hanging);
     }, PROGRESS_INTERVAL_MS);
-    const timers = [settle, progress];
+    const timers = [progress];
+    this.#settling.start();
     if (this.#hooks.onPressure) timers.push(this.#startGauge(this.#hooks.onPressure));
     return timers;
   }
@@ -373,19 +409,6 @@ class Run {
     if (thread >= parsers) this.#publishing.abandon(thread - parsers);
   }
 
-  /** Journals what is settled. One commit runs at a time, and later entries share the next. */
-  #settle(): void {
-    if (this.#books.settle()) faultPoint('engine.settled');
-    const { journal } = this.#prepared;
-    if (!journal?.hasPending || this.#committing !== null) return;
-    this.#committing = journal
-      .commit()
-      .catch((error: unknown) => this.#end(asFailure(error)))
-      .finally(() => {
-        this.#committing = null;
-      });
-  }
-
   /** Where each shard stood before the run: `verify` reads from there. */
   #journalPositions(): void {
     const { journal, shards } = this.#prepared;
@@ -409,18 +432,12 @@ class Run {
 
   async #close(): Promise<void> {
     const { journal, deadLetters, s3, kinesis } = this.#prepared;
-    // A parser's rejected lines come by a channel of their own, the last of them a moment after its last result.
-    for (let turn = 0; turn < LETTER_TURNS && !this.#ending && this.#books.ledger.openCount > 0; turn++) {
-      await new Promise((resolve) => setTimeout(resolve, LETTER_TURN_MS));
-      this.#books.settle();
-    }
     this.#reading.abort(this.#ending ?? new Error('The run has ended'));
     this.#guarded(() => this.#restoreFile?.discard());
-    this.#setPhase(PHASE.STOP);
+    this.#setPhase(PHASE.CUT);
     try {
-      this.#reading.cutSegments();
-      this.#books.settle();
-      await this.#committing;
+      await this.#settling.stop();
+      this.#settling.writeRest(joinLeft(this.#publishing.receipts.map(({ left }) => left)));
       if (!this.#ending) this.#assertBalanced();
       // Letters come before the tallies of their lines, so the last word on a share is said here.
       if (!this.#ending) this.#checkRejects(true);
@@ -435,15 +452,15 @@ class Run {
     kinesis.destroy();
   }
 
-  /** The books balance when nothing is open: every line of every object is acknowledged or a dead letter. */
+  /** The accounts balance when nothing is open: every line of every object is acknowledged or a dead letter. */
   #assertBalanced(): void {
-    const { ledger, counts } = this.#books;
-    const [open] = this.#books.openObjects;
+    const { openSlices, openObjects, counts } = this.#accounting;
     const delivered = this.#options.dryRun
       ? counts.tally.records
       : sumStat(this.#publishing.stats, STAT.RECORDS);
-    if (ledger.openCount === 0 && open === undefined && delivered === counts.tally.records) return;
-    const why = `${ledger.openCount} units open, ${delivered} records acknowledged of ${counts.tally.records}`;
+    if (openSlices === 0 && openObjects === 0 && delivered === counts.tally.records) return;
+    const open = `${openObjects} objects and ${openSlices} slices open`;
+    const why = `${open}, ${delivered} records acknowledged of ${counts.tally.records}`;
     throw new MillraceError(
       'MILLRACE_WORKER',
       `The books do not balance (${why}); run the same command again`,
@@ -455,7 +472,9 @@ class Run {
     return {
       options: this.#options,
       prepared: this.#prepared,
-      counts: this.#books.counts,
+      counts: this.#accounting.counts,
+      doneBytes: this.#accounting.doneBytes,
+      unknownCount: this.#publishing.receipts.reduce((sum, receipt) => sum + receipt.unknownCount, 0),
       reading: this.#reading,
       stats: this.#publishing.stats,
       ending: this.#ending,

@@ -142,11 +142,10 @@ export class LetterSource implements BlockOwner {
       object,
       objectIndex: object.part!,
       index: 0,
-      count: 1,
       start: offset,
       end: offset + size,
       format: 'plain',
-      unit: -1,
+      only: null,
     };
   }
 

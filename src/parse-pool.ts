@@ -1,33 +1,34 @@
 /**
  * Parse pool: the way from the source to the parser threads.
- * Takes  segments and parcels of raw bytes from the source (SourceSink).
- * Gives  tasks to the Piscina pool, tallies to the books, blocks back to the downloads.
- * Owns   which task a parcel becomes, and the ports of compressed objects that are too large for one parcel.
+ * Takes  segments and parcels of raw bytes from the source (SourceSink); what the parsers say of them.
+ * Gives  tasks to the Piscina pool, what was found to the accounting, blocks back to the downloads.
+ * Owns   which task a parcel becomes, the pieces that are at the parsers, the range of an object that each of them stands for, and
+ *        the ports of compressed objects that are too large for one parcel.
  * Never  waits: quotas of blocks are the backpressure (src/source/block-pool.ts).
  */
 import { createHash } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import type { Books } from './books.ts';
+import type { Accounting } from './accounting/accounting.ts';
 import type { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
 import { DamagedError } from './source/damage.ts';
-import { type Parcel, type Piece, releaseParcel, type SourceSink } from './source/delivery.ts';
+import { type Parcel, type Piece, releaseParcel, releasePiece, type SourceSink } from './source/delivery.ts';
 import type { OversizeLine } from './source/line-cutter.ts';
 import type { Segment, SourceObject } from './source/object.ts';
 import { formatS3Uri } from './source/uri.ts';
 import { oversizeReject } from './threads/inflation.ts';
 import type {
-  ParseReceipt,
+  ParseMessage,
   ParseTask,
-  PieceError,
+  PieceEnd,
+  PlainPiece,
   RawPiece,
   StreamInput,
-  StreamOutput,
 } from './threads/parse-setup.ts';
 
 export interface ParsePoolOptions {
-  readonly books: Books;
+  readonly accounting: Accounting;
   /** The run cannot go on. */
   readonly onFailure: (error: MillraceError) => void;
 }
@@ -35,44 +36,32 @@ export interface ParsePoolOptions {
 /** A compressed object whose bytes go to its parser piece by piece. */
 interface Stream {
   readonly port: MessagePort;
-  readonly segment: Segment;
-  /** Parcels that the parser has not dealt with yet, in order. */
-  readonly parcels: Parcel[];
   /** Whether the parser has been told that nothing follows. */
   isOver: boolean;
 }
 
-/** A plain segment on its way. */
-interface OpenUnit {
-  readonly segment: Segment;
-  /** Pieces at the parsers. */
-  pieces: number;
-  /** Whether no more will come. */
-  hasEnded: boolean;
-  /** Offset behind its last piece; null before the first. */
-  reached: number | null;
-  /** Lines are missing between its pieces: they were too long to be kept. */
-  hasGap: boolean;
-}
-
 export class ParsePool implements SourceSink {
-  #pool: Piscina<ParseTask, ParseReceipt> | null = null;
-  readonly #books: Books;
+  #pool: Piscina<ParseTask, void> | null = null;
+  readonly #accounting: Accounting;
   readonly #onFailure: (error: MillraceError) => void;
-  readonly #units = new Map<number, OpenUnit>();
+  /** Plain segments on their way, with the offset up to which pieces stand for them. */
+  readonly #reached = new Map<Segment, number>();
   readonly #streams = new Map<Segment, Stream>();
+  readonly #pieces = new Map<number, Piece>();
   readonly #coordinates = new WeakMap<SourceObject, string>();
   readonly #tasks = new Set<Promise<void>>();
+  #pieceCount = 0;
   #sequence = 0;
   #isStopped = false;
+  #onIdle: (() => void)[] = [];
 
   constructor(options: ParsePoolOptions) {
-    this.#books = options.books;
+    this.#accounting = options.accounting;
     this.#onFailure = options.onFailure;
   }
 
   /** Says which threads there are: they are started with the memory of the source, which needs this sink first. */
-  start(pool: Piscina<ParseTask, ParseReceipt>): void {
+  start(pool: Piscina<ParseTask, void>): void {
     this.#pool = pool;
   }
 
@@ -81,9 +70,10 @@ export class ParsePool implements SourceSink {
     return this.#tasks.size;
   }
 
-  /** Resolves when every task that was handed over has ended. */
+  /** Resolves when every task that was handed over has ended, and all that was found in it is known here. */
   async idle(): Promise<void> {
-    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+    while (this.#tasks.size > 0 || this.#pieces.size > 0)
+      await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   /** Takes nothing more: what still comes is let go, and the parsers of compressed objects are told that no more follows. */
@@ -92,20 +82,22 @@ export class ParsePool implements SourceSink {
     for (const stream of this.#streams.values()) if (!stream.isOver) this.#tell(stream, { kind: 'abort' });
   }
 
-  /** After `stop`: cuts each plain segment behind its last line that came, if the parsers have dealt with all of them. */
-  cutSegments(): void {
-    for (const [unit, { segment, pieces, reached, hasGap }] of this.#units) {
-      if (pieces > 0 || reached === null || hasGap) continue;
-      this.#units.delete(unit);
-      this.#books.cutSegment(segment, reached);
-    }
+  /** The object of a piece that is at a parser. */
+  objectOf(piece: number): SourceObject {
+    return this.#pieces.get(piece)!.segment.object;
+  }
+
+  /** Takes what a parser found. */
+  takeFound({ slices, ends }: Extract<ParseMessage, { kind: 'found' }>): void {
+    for (const receipt of slices) this.#accounting.addSlice(this.objectOf(receipt.piece), receipt);
+    for (const end of ends) this.#endPiece(end);
+    this.#checkIdle();
   }
 
   begin(segment: Segment): void {
     if (this.#isStopped) return;
-    this.#books.beginSegment(segment);
-    if (segment.format !== 'plain') return;
-    this.#units.set(segment.unit, { segment, pieces: 0, hasEnded: false, reached: null, hasGap: false });
+    this.#accounting.beginSegment(segment);
+    if (segment.format === 'plain') this.#reached.set(segment, segment.start);
   }
 
   parcel(parcel: Parcel): void {
@@ -115,112 +107,81 @@ export class ParsePool implements SourceSink {
     }
     const { format, pieces } = parcel;
     const [first] = pieces;
-    if (format === 'plain') this.#runPlain(parcel);
-    else if (first!.objectOffset === 0 && first!.isLast) this.#runWhole(parcel, format);
-    else this.#feedStream(parcel, first!, format);
+    if (format === 'plain') this.#runPlain(pieces);
+    else if (first!.objectOffset === 0 && first!.isLast) this.#runWhole(pieces, format);
+    else this.#feedStream(first!, format);
   }
 
   oversize(segment: Segment, line: OversizeLine): void {
     if (this.#isStopped) return;
-    const unit = this.#units.get(segment.unit);
-    if (unit) unit.hasGap = true;
-    this.#books.rejectOversize(oversizeReject(line, segment.unit));
+    const start = this.#reached.get(segment)!;
+    const end = Math.min(segment.end, line.objectOffset + line.length + 1);
+    this.#reached.set(segment, end);
+    this.#accounting.addOversize(segment.object, oversizeReject(line, -1), start, end);
   }
 
   end(segment: Segment, error: MillraceError | null): void {
     if (this.#isStopped) return;
-    const unit = this.#units.get(segment.unit);
-    if (segment.format === 'plain' && unit) {
-      unit.hasEnded = true;
-      this.#closeUnit(segment.unit);
-    }
+    const reached = this.#reached.get(segment);
+    this.#reached.delete(segment);
+    // No line begins in what is left of it.
+    if (reached !== undefined && error === null && reached < segment.end)
+      this.#accounting.addEmpty(segment.object, reached, segment.end);
     const stream = this.#streams.get(segment);
     if (stream && !stream.isOver) this.#tell(stream, { kind: 'abort' });
-    this.#books.endSegment(segment, error !== null);
+    this.#accounting.endSegment(segment);
   }
 
   objectFailed(object: SourceObject, error: MillraceError): void {
     const code = error.code === 'MILLRACE_OBJECT_CHANGED' ? 'OBJECT_CHANGED' : 'OBJECT_UNREADABLE';
     const damage = error instanceof DamagedError ? error.damage : null;
-    this.#books.failObject(object, code, error.message, damage);
+    this.#accounting.failObject(object, code, error.message, damage);
   }
 
   objectSkipped(object: SourceObject): void {
-    this.#books.skipObject(object);
+    this.#accounting.skipObject(object);
   }
 
-  #runPlain(parcel: Parcel): void {
-    const pieces = parcel.pieces.map((piece) => this.#raw(piece, piece.segment.unit));
-    for (const { unit, objectOffset, length } of pieces) {
-      const open = this.#units.get(unit)!;
-      open.pieces++;
-      if (open.reached !== null && open.reached !== objectOffset) open.hasGap = true;
-      open.reached = objectOffset + length;
-    }
-    this.#run({ kind: 'plain', sequence: this.#sequence++, pieces }, parcel.pieces[0]!, [], (receipt) => {
-      for (const tally of receipt.tallies) {
-        this.#books.addTally(tally);
-        this.#units.get(tally.unit)!.pieces--;
-        this.#closeUnit(tally.unit);
-      }
-      releaseParcel(parcel);
-    });
+  #runPlain(pieces: readonly Piece[]): void {
+    const task: ParseTask = {
+      kind: 'plain',
+      sequence: this.#sequence++,
+      pieces: pieces.map((p) => this.#plain(p)),
+    };
+    this.#run(task, pieces[0]!, []);
   }
 
-  #runWhole(parcel: Parcel, format: 'gzip' | 'zstd'): void {
-    const pieces = parcel.pieces.map((piece) => this.#raw(piece, this.#books.beginPart(piece.segment)));
-    const fromOffsets = parcel.pieces.map((piece) => this.#books.fromOffset(piece.segment.object));
-    const task: ParseTask = { kind: 'whole', sequence: this.#sequence++, format, pieces, fromOffsets };
-    this.#run(task, parcel.pieces[0]!, [], (receipt) => {
-      for (const [i, tally] of receipt.tallies.entries()) {
-        this.#books.addTally(tally);
-        if (tally.error !== null) this.#fail(parcel.pieces[i]!.segment.object, tally.error);
-        this.#books.closeScan(tally.unit);
-      }
-      releaseParcel(parcel);
-    });
+  #runWhole(pieces: readonly Piece[], format: 'gzip' | 'zstd'): void {
+    const delivered = pieces.map(({ segment }) => this.#accounting.deliveredBefore(segment.object));
+    const raw = pieces.map((piece) => this.#raw(piece));
+    this.#run({ kind: 'whole', sequence: this.#sequence++, format, pieces: raw, delivered }, pieces[0]!, []);
   }
 
-  #feedStream(parcel: Parcel, piece: Piece, format: 'gzip' | 'zstd'): void {
-    const { segment } = piece;
-    if (this.#books.hasFailed(segment.object) && !this.#streams.has(segment)) {
+  #feedStream(piece: Piece, format: 'gzip' | 'zstd'): void {
+    const { segment, isLast } = piece;
+    if (this.#accounting.hasFailed(segment.object) && !this.#streams.has(segment)) {
       // The parser has given the object up; what still arrives of it is of no use.
-      releaseParcel(parcel);
+      releasePiece(piece);
       return;
     }
-    const stream = this.#streams.get(segment) ?? this.#openStream(segment, piece, format);
-    stream.parcels.push(parcel);
-    this.#tell(stream, {
-      kind: 'piece',
-      piece: this.#raw(piece, this.#books.beginPart(segment)),
-      isLast: piece.isLast,
-    });
+    const stream = this.#streams.get(segment) ?? this.#openStream(piece, format);
+    this.#tell(stream, { kind: 'piece', piece: this.#raw(piece), isLast });
   }
 
-  #openStream(segment: Segment, piece: Piece, format: 'gzip' | 'zstd'): Stream {
+  #openStream(piece: Piece, format: 'gzip' | 'zstd'): Stream {
+    const { segment } = piece;
     const { port1, port2 } = new MessageChannel();
-    const stream: Stream = { port: port1, segment, parcels: [], isOver: false };
+    const stream: Stream = { port: port1, isOver: false };
     this.#streams.set(segment, stream);
-    const closed = Promise.withResolvers<void>();
-    port1.on('message', (message: StreamOutput) => {
-      if (message.kind === 'end') return closed.resolve();
-      const { tally } = message;
-      this.#books.addTally(tally);
-      if (tally.error !== null) this.#fail(segment.object, tally.error);
-      this.#books.closeScan(tally.unit);
-      releaseParcel(stream.parcels.shift()!);
-    });
     const task: ParseTask = {
       kind: 'stream',
       sequence: this.#sequence++,
       format,
       port: port2,
-      fromOffset: this.#books.fromOffset(segment.object),
+      delivered: this.#accounting.deliveredBefore(segment.object),
       coordinate: this.#coordinate(segment.object),
     };
-    // The receipt and the last tallies come by two ways: the object is done with when both ways are.
-    this.#run(task, piece, [port2], async () => {
-      await closed.promise;
+    this.#run(task, piece, [port2], () => {
       this.#streams.delete(segment);
       port1.close();
     });
@@ -236,38 +197,59 @@ export class ParsePool implements SourceSink {
     task: ParseTask,
     piece: Piece,
     transferList: readonly MessagePort[],
-    onReceipt: (receipt: ParseReceipt) => void | Promise<void>,
+    onEnd: () => void = () => {},
   ): void {
     const { object, start, end } = piece.segment;
-    const done = this.#pool!.run(task, { transferList: [...transferList] }).then(onReceipt);
-    const watched = done
+    const watched = this.#pool!.run(task, { transferList: [...transferList] })
+      .then(onEnd)
       .catch((error: unknown) => {
         this.#onFailure(workerFailure('parser', error, `${formatS3Uri(object)}, bytes ${start} to ${end}`));
       })
-      .finally(() => this.#tasks.delete(watched));
+      .finally(() => {
+        this.#tasks.delete(watched);
+        this.#checkIdle();
+      });
     this.#tasks.add(watched);
   }
 
-  #closeUnit(unit: number): void {
-    const { pieces, hasEnded } = this.#units.get(unit)!;
-    if (pieces > 0 || !hasEnded) return;
-    this.#units.delete(unit);
-    this.#books.closeScan(unit);
+  #endPiece({ piece: number, error, state }: PieceEnd): void {
+    const piece = this.#pieces.get(number)!;
+    this.#pieces.delete(number);
+    const { object } = piece.segment;
+    if (error !== null) {
+      const message = `Cannot read ${formatS3Uri(object)} to its end: ${error.why}`;
+      this.#accounting.failObject(object, 'OBJECT_UNREADABLE', message, error.damage);
+    }
+    this.#accounting.endPiece(object, piece.end - piece.start, error === null && state === 'whole');
+    releasePiece(piece);
   }
 
-  #fail(object: SourceObject, { why, damage }: PieceError): void {
-    const message = `Cannot read ${formatS3Uri(object)} to its end: ${why}`;
-    this.#books.failObject(object, 'OBJECT_UNREADABLE', message, damage);
+  #checkIdle(): void {
+    if (this.#tasks.size > 0 || this.#pieces.size > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #raw(piece: Piece, unit: number): RawPiece {
+  /** The piece with the range that it stands for: from where the one before ended, and no further than its segment. */
+  #plain(piece: Piece): PlainPiece {
+    const { segment, objectOffset, start, end } = piece;
+    const rangeStart = this.#reached.get(segment)!;
+    const rangeEnd = Math.min(segment.end, objectOffset + (end - start));
+    this.#reached.set(segment, rangeEnd);
+    const only = segment.only?.filter((offset) => offset >= rangeStart && offset < rangeEnd) ?? null;
+    return { ...this.#raw(piece), rangeStart, rangeEnd, only };
+  }
+
+  #raw(piece: Piece): RawPiece {
     const { block, start, end, objectOffset, segment } = piece;
+    const number = this.#pieceCount++;
+    this.#pieces.set(number, piece);
+    this.#accounting.beginPiece(segment.object);
     return {
       buffer: block.index < 0 ? block.buffer : null,
       byteOffset: block.byteOffset + start,
       length: end - start,
       objectOffset,
-      unit,
+      piece: number,
       coordinate: this.#coordinate(segment.object),
     };
   }

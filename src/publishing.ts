@@ -1,7 +1,7 @@
 /**
  * Publishing: the way from lanes to the stream.
  * Takes  lanes, one per parser and publisher; what was found out about the stream.
- * Gives  acknowledged counts in shared memory, notices, and word when all is sent.
+ * Gives  acknowledged counts in shared memory, notices, and word when all is sent, or what an orderly stop has left.
  * Owns   the pool of publisher threads and their shared memory; the last word on whether the stream is still the one that was put to.
  * Never  reads a lane: see src/threads/publish.ts.
  */
@@ -38,7 +38,7 @@ export interface PublishingOptions {
   readonly doorbells: SharedArrayBuffer;
   readonly control: SharedArrayBuffer;
   readonly heartbeats: SharedArrayBuffer;
-  readonly acknowledged: SharedArrayBuffer;
+  readonly slices: SharedArrayBuffer;
   /** Ends the run: nobody waits then for an answer about the stream. */
   readonly signal: AbortSignal | undefined;
   readonly onNotice: (notice: PublishNotice) => void;
@@ -59,6 +59,8 @@ export function publisherStarts(prepared: Prepared, publisherCount: number): Big
 
 export class Publishing {
   readonly stats: SharedArrayBuffer;
+  /** How those publishers ended that have. */
+  readonly receipts: PublishReceipt[] = [];
   readonly #given: PublishingOptions;
   readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
   readonly #abandoned: readonly PromiseWithResolvers<void>[];
@@ -109,8 +111,7 @@ export class Publishing {
     const ranges = cutOwnedRanges(prepared.shards, publisherCount);
     const runs = ranges.map(async (ownedRange, publisherIndex) => {
       try {
-        const { error } = await pool.run(this.#setup(publisherIndex, ownedRange));
-        if (error) fail(MillraceError.fromWire(error));
+        this.receipts.push(await pool.run(this.#setup(publisherIndex, ownedRange)));
       } catch (error) {
         fail(workerFailure('publisher', error));
       }
@@ -120,7 +121,7 @@ export class Publishing {
   }
 
   get #isStopped(): boolean {
-    return Atomics.load(new Int32Array(this.#given.control), 0) === PHASE.STOP;
+    return Atomics.load(new Int32Array(this.#given.control), 0) >= PHASE.STOP;
   }
 
   get #watch(): StreamWatchOptions {
@@ -158,13 +159,16 @@ export class Publishing {
       // A publisher owns sockets: it must never stand still in Atomics.wait between tasks.
       atomics: 'disabled',
     });
-    pool.on('message', this.#given.onNotice);
+    pool.on('message', (notice: PublishNotice) => {
+      if (notice.kind === 'failed') this.#given.onFailure(MillraceError.fromWire(notice.error));
+      else this.#given.onNotice(notice);
+    });
     pool.on('error', (error: unknown) => this.#given.onFailure(workerFailure('publisher', error)));
     return pool;
   }
 
   #setup(publisherIndex: number, ownedRange: PublishTask['ownedRange']): PublishTask {
-    const { prepared, lanes, doorbells, control, heartbeats, acknowledged, budget } = this.#given;
+    const { prepared, lanes, doorbells, control, heartbeats, slices, budget } = this.#given;
     const { id, name, traits } = prepared.stream;
     return {
       publisherIndex,
@@ -177,7 +181,8 @@ export class Publishing {
       lanes: lanes.map((parserLanes) => parserLanes[publisherIndex]!),
       doorbells,
       control,
-      acknowledged,
+      slices,
+      digestKey: prepared.digestKey,
       stats: this.stats,
       heartbeats,
       heartIndex: lanes.length + publisherIndex,

@@ -1,7 +1,7 @@
 /**
  * Reading: the way from S3 to judged lines, which `backfill` and `verify` share: list, download, decompress, scan.
- * Takes  what to read and how lines become records; the books; the lanes that parsers write to.
- * Gives  frames in those lanes; tallies and dead letters in the books.
+ * Takes  what to read and how lines become records; the accounting; the lanes that parsers write to.
+ * Gives  frames in those lanes; slices and dead letters in the accounting.
  * Owns   the pool of parser threads and the source stage.
  * Never  knows what becomes of a record.
  */
@@ -9,13 +9,13 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { Piscina } from 'piscina';
+import type { Accounting } from './accounting/accounting.ts';
 import { versionName } from './aws/etag.ts';
-import type { Books } from './books.ts';
 import type { Budget } from './budget.ts';
 import { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
 import { SettledSet } from './journal/settled-set.ts';
-import { doneTo, type JournalState, type Lookup } from './journal/state.ts';
+import { type JournalState, type Lookup, workOf } from './journal/state.ts';
 import { LetterSource } from './letter-source.ts';
 import { ENGINE } from './limits.ts';
 import type { RecordOptions } from './options.ts';
@@ -29,7 +29,7 @@ import { newListTally } from './source/list-tally.ts';
 import type { SourceObject } from './source/object.ts';
 import type { ObjectResume } from './source/plan.ts';
 import { RETRY_POLICY_DEFAULT, systemClock } from './source/retry.ts';
-import type { ParseMessage, ParseReceipt, ParseSetup, ParseTask } from './threads/parse-setup.ts';
+import type { ParseMessage, ParseSetup, ParseTask, RejectedLine } from './threads/parse-setup.ts';
 
 export interface ReadingOptions {
   readonly sources: readonly string[];
@@ -38,14 +38,19 @@ export interface ReadingOptions {
   readonly options: RecordOptions;
   readonly s3: S3Client;
   readonly budget: Budget;
-  readonly books: Books;
+  readonly accounting: Accounting;
   /** A dead-letter file whose letters are read in place of the sources, or null. */
   readonly letters: string | null;
   /** What earlier processes of the run have done, or null. */
   readonly journal: JournalState | null;
   /** What the parser threads are told; their number is that of its lanes. */
   readonly setup: Omit<ParseSetup, 'memory'>;
-  readonly onMessage: (message: ParseMessage) => void;
+  /** Lines that were rejected, before the accounting knows of their slice. */
+  readonly onRejected: (lines: readonly RejectedLine[]) => void;
+  /** Frames of records, where the setup says that they are collected. */
+  readonly onFrames?: (frames: Uint8Array, object: SourceObject) => void;
+  /** The accounting knows of more slices. */
+  readonly onFound: () => void;
   readonly onFailure: (error: MillraceError) => void;
   /** An object that must be restored before it can be read. */
   readonly onArchived?: (object: SourceObject) => void;
@@ -63,7 +68,7 @@ export class Reading {
   changedCount = 0;
   isListingDone = false;
   readonly #given: ReadingOptions;
-  readonly #pool: Piscina<ParseTask, ParseReceipt>;
+  readonly #pool: Piscina<ParseTask, void>;
   readonly #parsePool: ParsePool;
   readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
   readonly #getter: ObjectGetter;
@@ -78,10 +83,10 @@ export class Reading {
     this.#getter = createObjectGetter(s3, { requesterPays, clock: systemClock, onUnversioned });
     const asking = { retry: RETRY_POLICY_DEFAULT, clock: systemClock, signal: this.#abort.signal };
     this.#heads = new Heads(s3, { requesterPays, ...asking });
-    this.#parsePool = new ParsePool({ books: given.books, onFailure: given.onFailure });
+    this.#parsePool = new ParsePool({ accounting: given.accounting, onFailure: given.onFailure });
     this.#source =
       given.letters === null ? this.#createDownloads() : new LetterSource(given.letters, this.#parsePool);
-    this.#pool = new Piscina<ParseTask, ParseReceipt>({
+    this.#pool = new Piscina<ParseTask, void>({
       filename: fileURLToPath(workerFile('parse')),
       minThreads: setup.lanes.length,
       maxThreads: setup.lanes.length,
@@ -90,7 +95,7 @@ export class Reading {
       // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
       stricterFIFO: true,
     });
-    this.#pool.on('message', given.onMessage);
+    this.#pool.on('message', (message: ParseMessage) => this.#take(message));
     this.#pool.on('error', (error: unknown) => given.onFailure(workerFailure('parser', error)));
     this.#parsePool.start(this.#pool);
   }
@@ -140,9 +145,17 @@ export class Reading {
     this.#parsePool.stop();
   }
 
-  /** After `abort`, when the publishers are at rest: segments count as done up to where their lines have been dealt with. */
-  cutSegments(): void {
-    this.#parsePool.cutSegments();
+  #take(message: ParseMessage): void {
+    const { accounting, onRejected, onFrames, onFound } = this.#given;
+    if (message.kind === 'rejected') {
+      for (const line of message.lines) accounting.reject(this.#parsePool.objectOf(line.piece), line);
+      onRejected(message.lines);
+    } else if (message.kind === 'frames') {
+      onFrames?.(message.frames, this.#parsePool.objectOf(message.piece));
+    } else {
+      this.#parsePool.takeFound(message);
+      onFound();
+    }
   }
 
   /** Ends the parser threads, whatever they are doing. */
@@ -153,20 +166,20 @@ export class Reading {
 
   /** The objects that this process has to look at, held back while too many are on their way. */
   async *#objects(): AsyncGenerator<SourceObject> {
-    const { books } = this.#given;
+    const { accounting } = this.#given;
     for await (const object of this.#list()) {
-      await books.ledger.room();
+      await accounting.room();
       const lookup = await this.#lookup(object);
       if (lookup === null) continue;
       if (lookup.kind === 'settled') {
-        books.skipObject(object);
+        accounting.skipObject(object);
         continue;
       }
       if (lookup.kind === 'changed') {
         this.#takeChanged(object);
         continue;
       }
-      if (lookup.kind === 'partial') books.resume(object, lookup.object);
+      if (lookup.kind === 'partial') accounting.resume(object, lookup.object);
       yield object;
     }
     this.isListingDone = true;
@@ -228,23 +241,27 @@ export class Reading {
 
   #resume(object: SourceObject): ObjectResume | null {
     const lookup = this.#given.journal?.lookup(object);
-    if (lookup?.kind !== 'partial' || lookup.object.done.length === 0) return null;
-    const { object: known } = lookup;
-    return { format: 'plain', deliveredTo: (start) => doneTo(known, start) };
+    if (lookup?.kind !== 'partial') return null;
+    const { format } = lookup.object;
+    return {
+      format,
+      work: (size) =>
+        format === 'plain' ? workOf(lookup.object, size) : [{ start: 0, end: size, only: null }],
+    };
   }
 
   /** An object that cannot be had, of which not even its ETag is known. What an earlier process has settled stays settled. */
   #takeUnreadable(object: SourceObject, { message }: MillraceError): void {
-    const { books, journal } = this.#given;
+    const { accounting, journal } = this.#given;
     const lookup = journal?.lookup(object) ?? { kind: 'unknown' as const };
     const begun = lookup.kind === 'changed' ? lookup.pinned : null;
     if (lookup.kind === 'settled' || (lookup.kind === 'changed' && begun === null)) {
-      books.skipObject(object);
+      accounting.skipObject(object);
       return;
     }
     const pinned = begun === null ? object : { ...object, etag: begun.etag, size: begun.size };
-    if (begun !== null) books.resume(pinned, begun);
-    books.failObject(pinned, 'OBJECT_UNREADABLE', message);
+    if (begun !== null) accounting.resume(pinned, begun);
+    accounting.failObject(pinned, 'OBJECT_UNREADABLE', message);
   }
 
   /** The run knows this key in another version: neither is mixed with the other. */
@@ -252,7 +269,7 @@ export class Reading {
     this.changedCount++;
     const why = 'it was changed since this run began; use --restart, or carry it in a run of its own';
     const message = `s3://${object.bucket}/${object.key}: ${why}`;
-    this.#given.books.failObject(object, 'OBJECT_CHANGED', message);
+    this.#given.accounting.failObject(object, 'OBJECT_CHANGED', message);
   }
 }
 

@@ -3,7 +3,7 @@
  * Takes  the engine's parts as they are now. Gives plain data.
  * Owns   what counts for the whole run (lines, rejects, delivered before) and what for this process (requests, bytes, time).
  */
-import type { Counts } from './books.ts';
+import type { Counts } from './accounting/accounting.ts';
 import type { MillraceError } from './errors.ts';
 import type { BackfillOptions } from './options.ts';
 import { peakMemoryBytes } from './peak-memory.ts';
@@ -31,6 +31,10 @@ export interface RunFacts {
   readonly options: BackfillOptions;
   readonly prepared: Prepared;
   readonly counts: Counts;
+  /** Stored bytes of the source that are dealt with, by all processes of the run. */
+  readonly doneBytes: number;
+  /** Records of requests that nobody had answered when the run was ended. */
+  readonly unknownCount: number;
   readonly reading: Pick<Reading, 'listTally' | 'isListingDone' | 'stats' | 'changedCount'>;
   readonly stats: SharedArrayBuffer;
   /** Why the run ended early, or null. */
@@ -52,7 +56,7 @@ export function statusOf(facts: RunFacts): BackfillReport['status'] {
   return rejectedOf(facts) + facts.reading.listTally.archived > 0 ? 'delivered-with-rejects' : 'delivered';
 }
 
-export function progressOf({ counts, reading, options, stats, elapsedMs }: RunFacts): Progress {
+export function progressOf({ counts, doneBytes, reading, options, stats, elapsedMs }: RunFacts): Progress {
   return {
     objects: {
       listed: reading.listTally.listed,
@@ -62,7 +66,7 @@ export function progressOf({ counts, reading, options, stats, elapsedMs }: RunFa
     bytes: {
       listed: reading.listTally.listedBytes,
       downloaded: reading.stats.bytes,
-      settled: counts.objectBytesDone,
+      settled: doneBytes,
     },
     records: options.dryRun ? counts.tally.records : sumStat(stats, STAT.RECORDS),
     publishedBytes: sumStat(stats, STAT.BYTES),
@@ -115,7 +119,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
   };
 }
 
-function deliveryOf({ prepared, counts, reading, stats, ending }: RunFacts) {
+function deliveryOf({ prepared, counts, reading, stats, ending, unknownCount }: RunFacts) {
   const stat = (column: number) => sumStat(stats, column);
   const before = prepared.journal?.before.tally.records ?? 0;
   const journaled = (prepared.journal?.state.totals.tally.records ?? 0) - before;
@@ -126,7 +130,7 @@ function deliveryOf({ prepared, counts, reading, stats, ending }: RunFacts) {
       deliveredBefore: before,
       ambiguous: stat(STAT.AMBIGUOUS),
       resent: stat(STAT.RESENT),
-      repeatable: ending ? Math.max(0, delivered - journaled) : 0,
+      repeatable: ending ? Math.max(0, delivered - journaled) + unknownCount : 0,
     },
     bytes: { downloaded: reading.stats.bytes, scanned: counts.tally.bytes, published: stat(STAT.BYTES) },
     requests: {

@@ -7,7 +7,7 @@
  */
 
 import type { S3Client } from '@aws-sdk/client-s3';
-import { Books } from './books.ts';
+import { Accounting } from './accounting/accounting.ts';
 import { type Budget, planBudget } from './budget.ts';
 import type { MillraceError } from './errors.ts';
 import { hangFailure } from './failures.ts';
@@ -18,7 +18,7 @@ import { createDoorbells } from './ring/wait.ts';
 import { scannerReason } from './scan/open.ts';
 import type { RecordRules } from './scan/scanner.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from './threads/heartbeat.ts';
-import { PARSE_SHARED, type ParseMessage } from './threads/parse-setup.ts';
+import { PARSE_SHARED, type RejectedLine } from './threads/parse-setup.ts';
 import { addBuckets } from './verify/buckets.ts';
 import { bucketTableBytes, DIGEST_KEY_BYTES } from './verify/digest.ts';
 import type { DigestSpec, ObjectPlace, SideDigest, SourceSide } from './verify/sides.ts';
@@ -35,7 +35,6 @@ export interface SourceSideOptions {
   readonly onNotice?: (text: string) => void;
 }
 
-const SETTLE_INTERVAL_MS = 20;
 const LISTEN_INTERVAL_MS = 250;
 
 /** How far the last reading is. */
@@ -101,12 +100,10 @@ async function* again(lines: readonly string[]): AsyncGenerator<string> {
 class Scan {
   readonly #given: SourceSideOptions;
   readonly #purpose: Purpose;
-  readonly #books: Books;
-  readonly #acknowledged: Int32Array;
+  readonly #accounting: Accounting;
   readonly #shared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   readonly #heartbeats: SharedArrayBuffer;
   readonly #reading: Reading;
-  #isOver = false;
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(
@@ -119,15 +116,14 @@ class Scan {
     this.#purpose = purpose;
     const isDigest = purpose.kind === 'digest';
     const { options, rules, schema, s3, sources } = given;
-    this.#books = new Books({
+    this.#accounting = new Accounting({
       journal: null,
+      parserCount: options.parsers,
       onLetter: () => {},
       digestOf: () => ({ sumA: 0n, sumB: 0n }),
-      // Nobody has to take a digested record: it is settled when it is scanned.
-      isDryRun: isDigest,
-      segmentBytes: options.segmentBytes,
+      // Nobody has to acknowledge a record: it is settled when it is scanned.
+      isDryRun: true,
     });
-    this.#acknowledged = new Int32Array(this.#books.ledger.acknowledged);
     this.#heartbeats = createHeartbeats(options.parsers);
     this.#reading = new Reading({
       sources,
@@ -135,7 +131,7 @@ class Scan {
       options,
       s3,
       budget,
-      books: this.#books,
+      accounting: this.#accounting,
       letters: null,
       journal: null,
       setup: {
@@ -148,6 +144,7 @@ class Scan {
         control: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
         shared: this.#shared.buffer as SharedArrayBuffer,
         heartbeats: this.#heartbeats,
+        slices: this.#accounting.slices.memory,
         isOrdered: false,
         isCollecting: !isDigest,
         ...(isDigest && { buckets: purpose.tables }),
@@ -156,7 +153,9 @@ class Scan {
         lineBytesMax: budget.lineBytesMax,
         digestKey: isDigest ? purpose.spec.key : new Uint8Array(DIGEST_KEY_BYTES),
       },
-      onMessage: (message) => this.#take(message),
+      onRejected: (lines) => this.#takeRejected(lines),
+      onFrames: (frames, object) => this.#takeFrames(frames, object),
+      onFound: () => this.#accounting.release(this.#accounting.writeEntries()),
       onFailure: (error: MillraceError) => this.#failed.reject(error),
       onListed: () => {},
       ...(given.onNotice && { onNotice: given.onNotice }),
@@ -165,18 +164,17 @@ class Scan {
 
   /** Of all records that were scanned. */
   get sums(): SideDigest['sums'] {
-    const { records: count, bytes, sumA, sumB } = this.#books.counts.tally;
+    const { records: count, bytes, sumA, sumB } = this.#accounting.counts.tally;
     return { count, bytes, sumA, sumB };
   }
 
   progress(): SourceProgress {
     const { listedBytes: listed } = this.#reading.listTally;
-    const { records } = this.#books.counts.tally;
+    const { records } = this.#accounting.counts.tally;
     return { records, bytes: { listed, downloaded: this.#reading.stats.bytes } };
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const settling = setInterval(() => this.#books.settle(), SETTLE_INTERVAL_MS);
     const listening = this.#listen();
     const onAbort = () => this.#failed.reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -184,14 +182,12 @@ class Scan {
     try {
       await Promise.race([this.#readAll(), this.#failed.promise]);
     } finally {
-      this.#isOver = true;
-      clearInterval(settling);
       clearInterval(listening);
       signal.removeEventListener('abort', onAbort);
       this.#reading.abort(new Error('The scan has ended'));
       await this.#reading.close();
     }
-    this.#given.onUnreadable(this.#books.counts.objectsFailed);
+    this.#given.onUnreadable(this.#accounting.counts.objectsFailed);
   }
 
   /** Ends the scan when a parser hangs. */
@@ -206,26 +202,19 @@ class Scan {
   async #readAll(): Promise<void> {
     await this.#reading.download();
     await this.#reading.idle();
-    // After a failure some units stay open for ever.
-    while (this.#books.ledger.openCount > 0 && !this.#isOver) {
-      this.#books.settle();
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
   }
 
-  #take(message: ParseMessage): void {
-    let bytes = 0;
-    if (message.kind === 'rejected') {
-      for (const line of message.lines) {
-        bytes += line.data.byteLength;
-        this.#books.reject(line);
-      }
-    } else if (this.#purpose.kind === 'frames') {
-      bytes = message.frames.byteLength;
-      this.#purpose.onFrames(message.frames, this.#books.objectOf(message.unit));
-      // The unit stays open until all its frames were taken, so its object is known until then.
-      Atomics.add(this.#acknowledged, message.unit, message.records);
-    }
+  #takeRejected(lines: readonly RejectedLine[]): void {
+    this.#release(lines.reduce((bytes, { data }) => bytes + data.byteLength, 0));
+  }
+
+  #takeFrames(frames: Uint8Array, object: ObjectPlace): void {
+    if (this.#purpose.kind === 'frames') this.#purpose.onFrames(frames, object);
+    this.#release(frames.byteLength);
+  }
+
+  /** Parsers wait while too many bytes of messages wait. */
+  #release(bytes: number): void {
     Atomics.sub(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
     Atomics.notify(this.#shared, PARSE_SHARED.WAITING_BYTES);
   }

@@ -142,9 +142,12 @@ export async function verifyRun(
   }
 }
 
-/** @throws {MillraceError} When the run's stream is gone and another one has its name: nothing that the run put can be on it. */
-function assertStreamOf({ stream: before }: RunFacts, { name, birth }: StreamFacts): void {
-  if (isSameStream(before, birth)) return;
+/**
+ * A stream of another name is compared as it is: somebody wants to know it.
+ * @throws {MillraceError} When the run's stream is gone and another one has its name: nothing that the run put can be on it.
+ */
+function assertStreamOf({ stream: before, identity }: RunFacts, { name, arn, birth }: StreamFacts): void {
+  if (arn !== identity.stream || isSameStream(before, birth)) return;
   const why = describeSuccessor(name, before, birth);
   const advice = 'deliver everything to the new one with `millrace backfill ... --restart`';
   throw new MillraceError('MILLRACE_STREAM', `Cannot verify the run of the journal: ${why}; ${advice}`);

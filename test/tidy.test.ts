@@ -26,6 +26,8 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/commands/': 'test/commands',
   'src/bench.ts': 'test/commands/bench.test.ts',
   'src/demo.ts': 'test/commands',
+  'src/accounting/object-account.ts': 'test/accounting/accounting.test.ts',
+  'src/accounting/settling.ts': 'test/chaos',
   'src/engine.ts': 'test/commands',
   'src/run-report.ts': 'test/commands',
   'src/reading.ts': 'test/commands',

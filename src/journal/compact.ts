@@ -12,20 +12,28 @@ import { encodeEntry, type JournalEntry, type PinnedObject } from './entries.ts'
 import { type Files, type OpenedFile, writeAll } from './files.ts';
 import { readJournal } from './read.ts';
 import { JournalState, type PartialObject } from './state.ts';
-import { addTally, tally } from './tally.ts';
+import { type Tally, tally } from './tally.ts';
 
 /** What a finished object's one line takes at most often: fields about 330 bytes, key about 100. */
 const SETTLED_LINE_BYTES = 430;
 const RANGE_LINE_BYTES = 330;
 const WRITE_BYTES = 1 << 20;
-/** Kinds of which a sum stands at the end of the new file, or in the object's last line. */
-const SUMMED: ReadonlySet<JournalEntry['kind']> = new Set(['object', 'segment', 'progress', 'again']);
+/** Entries that are not copied: what they say is written anew, from the state. */
+const SUMMED: ReadonlySet<JournalEntry['kind']> = new Set([
+  'segment',
+  'left',
+  'progress',
+  'object',
+  'object-failed',
+  'pulse',
+  'again',
+]);
 
 /** Whether at least half of the file would go. */
 export function isWorthCompacting(state: JournalState, fileBytes: number, bytesMin: number): boolean {
   if (fileBytes < bytesMin) return false;
   let ranges = 0;
-  for (const object of state.partials) ranges += 2 + object.done.length;
+  for (const object of state.partials) ranges += 2 + object.done.length + object.left.length;
   const settled = state.totals.objectsDone + state.totals.objectsFailed;
   const kept = settled * SETTLED_LINE_BYTES + ranges * RANGE_LINE_BYTES + state.positions.size * 250 + 4096;
   return fileBytes > 2 * kept;
@@ -120,19 +128,22 @@ async function rewrite(
   return { fileBytes, state: fresh };
 }
 
-/** An unfinished object: its first lines again. Its ranges are merged, the first of them carries the sum. */
+/** An unfinished object, its ranges merged; the first of them carries the sum. */
 function emitPartial(
   object: PartialObject,
   atMs: number,
   emit: (entry: JournalEntry, atMs: number) => void,
 ): void {
-  const { id, bucket, key, etag, size } = object;
-  emit({ kind: 'object', id, bucket, key, etag, size }, atMs);
-  if (object.offset > 0)
-    emit({ kind: 'progress', id, offset: object.offset, tally: object.progressTally }, atMs);
-  const rest = tally(object.tally);
-  addTally(rest, object.progressTally, -1);
-  object.done.forEach(([start, end], index) => {
-    emit({ kind: 'segment', id, start, end, tally: index === 0 ? rest : tally() }, atMs);
-  });
+  const { id, bucket, key, etag, size, format } = object;
+  emit({ kind: 'object', id, bucket, key, etag, size, ...(format !== null && { format }) }, atMs);
+  let sum: Tally | null = object.tally;
+  const takeSum = (): Tally => {
+    const taken = sum ?? tally();
+    sum = null;
+    return taken;
+  };
+  for (const [start, end] of object.done) emit({ kind: 'segment', id, start, end, tally: takeSum() }, atMs);
+  for (const { start, end, offsets } of object.left)
+    emit({ kind: 'left', id, start, end, offsets, tally: takeSum() }, atMs);
+  if (object.failed !== null) emit({ kind: 'object-failed', id, failed: object.failed }, atMs);
 }

@@ -16,7 +16,8 @@ import { crc32 } from 'node:zlib';
 import type { StreamBirth } from '../aws/stream-birth.ts';
 import { type Tally, tallyFromJson, tallyToJson } from './tally.ts';
 
-export const JOURNAL_VERSION = 1;
+/** Written by this program. Format 1 had no `left`, `object-failed`, `pulse` and `format`, and is read and continued. */
+export const JOURNAL_VERSION = 2;
 
 /** An object as it is pinned for the whole run. */
 export interface PinnedObject {
@@ -26,6 +27,9 @@ export interface PinnedObject {
   /** Bytes as stored. */
   readonly size: number;
 }
+
+/** What the stored bytes of an object are. */
+export type ObjectFormat = 'plain' | 'gzip' | 'zstd';
 
 /** First line. `identity` is compared on resume; `digestKey` (hex) is drawn once per run and needed by `verify`. */
 export interface RunEntry {
@@ -58,12 +62,18 @@ export interface ListedEntry {
   readonly bytes: number;
   readonly complete: boolean;
 }
-/** Work on an object began. `id` stands for it in later lines. */
+/** A program that writes this format has gone on with a journal of an older one: what follows may hold entries of this one. */
+export interface FormatEntry {
+  readonly kind: 'format';
+  readonly version: number;
+}
+/** Work on an object began. `id` stands for it in later lines. `format` is missing in journals of format 1. */
 export interface ObjectEntry extends PinnedObject {
   readonly kind: 'object';
   readonly id: number;
+  readonly format?: ObjectFormat;
 }
-/** Every line whose first byte lies in [start, end) is acknowledged or dead-lettered. */
+/** Every line whose first byte lies in [start, end) of the (decompressed) object is acknowledged or dead-lettered. */
 export interface SegmentEntry {
   readonly kind: 'segment';
   readonly id: number;
@@ -71,7 +81,22 @@ export interface SegmentEntry {
   readonly end: number;
   readonly tally: Tally;
 }
-/** The same for [0, offset) of the (decompressed) object; `tally` counts from the object's start and replaces an earlier one. */
+/**
+ * The same but for the records whose first data bytes are at `offsets`, ascending: an orderly stop has left them to the next process.
+ * `tally` does not count them. In a line they stand as `gaps`: from `start` to the first, then from each to the next.
+ */
+export interface LeftEntry {
+  readonly kind: 'left';
+  readonly id: number;
+  readonly start: number;
+  readonly end: number;
+  readonly offsets: readonly number[];
+  readonly tally: Tally;
+}
+/**
+ * Format 1 alone: everything in [0, offset) of the decompressed object is done; `tally` counts from the object's start and replaces
+ * an earlier one.
+ */
 export interface ProgressEntry {
   readonly kind: 'progress';
   readonly id: number;
@@ -81,7 +106,7 @@ export interface ProgressEntry {
 /**
  * An object is finished. `tally` is the whole object's; without it, it is the sum of what its earlier lines say.
  * With `object` it needs no ObjectEntry before it: one line is all that a small object costs. `failed` is the dead-letter code
- * of an object that could not be read to its end: it is settled, and not tried again by the same run.
+ * of an object that is given up for good.
  */
 export interface ObjectDoneEntry {
   readonly kind: 'object-done';
@@ -98,6 +123,21 @@ export interface AgainEntry {
   /** In aggregates that a reshard led to a shard whose range does not hold all of them. */
   readonly resent: number;
 }
+/** The object could not be read to its end: the next process tries the rest of it again. `failed` is its dead letter's code. */
+export interface ObjectFailedEntry {
+  readonly kind: 'object-failed';
+  readonly id: number;
+  readonly failed: string;
+}
+/** What this process has seen acknowledged so far, journaled or not. It promises nothing: the next process does not count on it. */
+export interface PulseEntry {
+  readonly kind: 'pulse';
+  readonly records: number;
+  /** Data plus key bytes. */
+  readonly bytes: number;
+  /** Stored bytes of the source that are dealt with, by all processes. */
+  readonly done: number;
+}
 /** A process closed the journal in good order. */
 export interface EndEntry {
   readonly kind: 'end';
@@ -111,11 +151,15 @@ export type JournalEntry =
   | StartEntry
   | PositionEntry
   | ListedEntry
+  | FormatEntry
   | ObjectEntry
   | SegmentEntry
+  | LeftEntry
   | ProgressEntry
   | ObjectDoneEntry
   | AgainEntry
+  | ObjectFailedEntry
+  | PulseEntry
   | EndEntry;
 
 /** One line, with its newline. @param from See the head of this file. */
@@ -124,6 +168,13 @@ export function encodeEntry(entry: JournalEntry, atMs: number, from: number): st
   if ('tally' in entry && entry.tally !== undefined) {
     const { tally: _, ...rest } = fields;
     fields = { ...rest, tally: tallyToJson(entry.tally) };
+  }
+  if (entry.kind === 'left') {
+    const { offsets: _, ...rest } = fields;
+    fields = {
+      ...rest,
+      gaps: entry.offsets.map((offset, i) => offset - (entry.offsets[i - 1] ?? entry.start)),
+    };
   }
   const body = JSON.stringify({ ...fields, at: atMs, from });
   return `${body.slice(0, -1)},"crc":"${hex8(crc32(body))}"}\n`;
@@ -170,6 +221,8 @@ const isRecord = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isTextOrNull = (value: unknown): boolean => value === null || typeof value === 'string';
 const isCountOrNull = (value: unknown): boolean => value === null || isCount(value);
+const isFormat = (value: unknown): boolean => value === 'plain' || value === 'gzip' || value === 'zstd';
+const isCounts = (value: unknown): boolean => Array.isArray(value) && value.every(isCount);
 const optional = (check: (value: unknown) => boolean) => (value: unknown) =>
   value === undefined || check(value);
 
@@ -191,8 +244,12 @@ const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
   ],
   ['position', { shardId: isText, sequenceNumber: isTextOrNull, atMs: isCount }],
   ['listed', { objects: isCount, bytes: isCount, complete: isBool }],
-  ['object', { id: isCount, ...PINNED }],
+  ['format', { version: isCount }],
+  ['object', { id: isCount, ...PINNED, format: optional(isFormat) }],
   ['segment', { id: isCount, start: isCount, end: isCount, tally: isRecord }],
+  ['left', { id: isCount, start: isCount, end: isCount, gaps: isCounts, tally: isRecord }],
+  ['object-failed', { id: isCount, failed: isText }],
+  ['pulse', { records: isCount, bytes: isCount, done: isCount }],
   ['progress', { id: isCount, offset: isCount, tally: isRecord }],
   [
     'object-done',
@@ -218,6 +275,11 @@ function entryFromJson(json: Record<string, unknown>): JournalEntry | string {
     const tally = tallyFromJson(fields.tally as Record<string, unknown>);
     if (tally === null) return `entry "${String(json.kind)}" without a usable "tally"`;
     fields.tally = tally;
+  }
+  if (fields.gaps !== undefined) {
+    let at = fields.start as number;
+    fields.offsets = (fields.gaps as number[]).map((gap) => (at += gap));
+    delete fields.gaps;
   }
   return fields as unknown as JournalEntry;
 }

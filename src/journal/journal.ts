@@ -17,8 +17,8 @@ import {
   encodeEntry,
   JOURNAL_VERSION,
   type JournalEntry,
+  type ObjectEntry,
   type PinnedObject,
-  type ProgressEntry,
   type RunEntry,
 } from './entries.ts';
 import { errnoOf, type Files, type OpenedFile, realFiles, reasonOf, writeAll } from './files.ts';
@@ -70,8 +70,6 @@ export class Journal {
   #failure: MillraceError | null = null;
   #fileBytes: number;
   #pending: JournalEntry[] = [];
-  /** Where in `#pending` an object's progress waits: a newer one takes its place. */
-  #pendingProgress = new Map<number, number>();
   #running: Promise<void> | null = null;
   #next: Promise<void> | null = null;
   #beforeCommit: (() => Promise<void>) | null = null;
@@ -108,6 +106,8 @@ export class Journal {
         exists && !options.restart ? await resume(files, options) : await create(files, options, exists);
       file = opened.file;
       const journal = new Journal(opened, options, lock);
+      if (journal.state.header!.version < JOURNAL_VERSION && !journal.state.isContinued)
+        journal.append({ kind: 'format', version: JOURNAL_VERSION });
       const { stream, requestPayer } = options;
       const facts = { ...(stream && { stream: stream.birth }), ...(requestPayer && { requestPayer }) };
       journal.append({ kind: 'start', pid: process.pid, ...facts });
@@ -135,10 +135,10 @@ export class Journal {
   }
 
   /** Begins work on an object. @returns The id that later entries use. */
-  pin(object: PinnedObject): number {
+  pin(object: PinnedObject & Pick<ObjectEntry, 'format'>): number {
     const id = this.#nextId;
-    const { bucket, key, etag, size } = object;
-    this.append({ kind: 'object', id, bucket, key, etag, size });
+    const { bucket, key, etag, size, format } = object;
+    this.append({ kind: 'object', id, bucket, key, etag, size, ...(format && { format }) });
     this.#nextId = id + 1;
     return id;
   }
@@ -151,17 +151,6 @@ export class Journal {
   append(entry: JournalEntry): void {
     this.#assertUsable();
     this.state.apply(entry, this.#nowMs());
-    if (entry.kind === 'progress') {
-      const waiting = this.#pendingProgress.get(entry.id);
-      if (waiting !== undefined) {
-        this.#pending[waiting] = entry satisfies ProgressEntry;
-        return;
-      }
-      this.#pendingProgress.set(entry.id, this.#pending.length);
-    } else if (entry.kind === 'segment') {
-      // A segment may lie behind the waiting progress; an even newer progress must then come after it, not take its place.
-      this.#pendingProgress.delete(entry.id);
-    }
     this.#pending.push(entry);
   }
 
@@ -209,7 +198,6 @@ export class Journal {
     const entries = this.#pending;
     if (entries.length === 0) return;
     this.#pending = [];
-    this.#pendingProgress.clear();
     try {
       faultPoint('journal.before-dead-letters');
       await this.#beforeCommit?.();
@@ -329,7 +317,7 @@ async function resume(files: Files, options: JournalOptions): Promise<Opened> {
 }
 
 function assertSameRun(options: JournalOptions, header: RunEntry): void {
-  if (header.version !== JOURNAL_VERSION) {
+  if (header.version > JOURNAL_VERSION) {
     throw unusable(
       options.path,
       `it has format ${header.version}, this program writes format ${JOURNAL_VERSION}. Finish the run with the program that began it, or give --restart`,

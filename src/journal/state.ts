@@ -8,29 +8,45 @@
 
 import { isSameEtag } from '../aws/etag.ts';
 import { mergeBirths, type StreamBirth, UNKNOWN_BIRTH } from '../aws/stream-birth.ts';
-import type { JournalEntry, ObjectDoneEntry, PinnedObject, RunEntry } from './entries.ts';
+import {
+  addRange,
+  type LeftRange,
+  type Range,
+  subtractLeft,
+  type WorkRange,
+  workWithin,
+} from '../ring/ranges.ts';
+import type {
+  JournalEntry,
+  LeftEntry,
+  ObjectDoneEntry,
+  ObjectEntry,
+  ObjectFormat,
+  PinnedObject,
+  PulseEntry,
+  RunEntry,
+} from './entries.ts';
 import { SettledSet } from './settled-set.ts';
 import { addTally, type Tally, tally } from './tally.ts';
-
-/** [start, end) in bytes of the (decompressed) object. */
-export type Range = readonly [start: number, end: number];
 
 /** An object on which work has begun and not ended. */
 export interface PartialObject extends PinnedObject {
   readonly id: number;
+  /** Null: an earlier program has not written it down. */
+  readonly format: ObjectFormat | null;
   /** Sum of everything journaled for it. */
   readonly tally: Tally;
   /** Disjoint and sorted, with neighbours merged. */
   readonly done: readonly Range[];
-  /** Contiguous watermark from `progress` entries: everything before it is done. 0 when there was none. */
-  readonly offset: number;
-  /** Tally of [0, offset). A process that goes on from there counts on from this. */
-  readonly progressTally: Tally;
+  /** Ranges of which an orderly stop has left some records. Disjoint, sorted, and not in `done`. */
+  readonly left: readonly LeftRange[];
+  /** Why the last process gave it up, or null. */
+  readonly failed: string | null;
 }
 
 /**
  * `settled`: delivered, or given up with its dead letter; leave it alone.
- * `partial`: go on with what `remaining` says.
+ * `partial`: go on with what `workOf` says.
  * `changed`: the run knows this key with another ETag or size. `pinned` is that version if it is unfinished.
  * `unknown`: not begun, or new.
  */
@@ -41,15 +57,20 @@ export type Lookup =
   | { readonly kind: 'unknown' };
 
 interface MutablePartial extends PartialObject {
+  format: ObjectFormat | null;
   done: Range[];
-  offset: number;
-  progressTally: Tally;
+  left: LeftRange[];
+  failed: string | null;
+  /** Of `progress` entries: what they cover, and its sum. */
+  progress: { offset: number; tally: Tally };
 }
 
 export interface Totals {
   readonly tally: Tally;
   readonly objectsDone: number;
   readonly objectsFailed: number;
+  /** Objects that the next process tries again, by the code of the dead letter that each has; they are no part of `tally`. */
+  readonly failedByCode: Readonly<Record<string, number>>;
   /** Stored bytes of settled objects. */
   readonly objectBytesDone: number;
 }
@@ -59,6 +80,8 @@ const ANY_SIZE = -1;
 
 export class JournalState {
   header: RunEntry | null = null;
+  /** A program of a newer format has gone on with this journal. */
+  isContinued = false;
   /** Shard id to the last sequence number before the run, null for a shard without records then. */
   readonly positions = new Map<string, { sequenceNumber: string | null; atMs: number }>();
   listed: { objects: number; bytes: number; complete: boolean } | null = null;
@@ -74,9 +97,17 @@ export class JournalState {
   createdAtMs = 0;
   startedAtMs = 0;
   updatedAtMs = 0;
+  /** What the last process has seen acknowledged, or null. */
+  pulse: (PulseEntry & { readonly atMs: number }) | null = null;
   /** How the last process closed the journal, or null if it did not, or has not yet. */
   ended: { status: string; complete: boolean } | null = null;
-  readonly #totals = { tally: tally(), objectsDone: 0, objectsFailed: 0, objectBytesDone: 0 };
+  readonly #totals = {
+    tally: tally(),
+    objectsDone: 0,
+    objectsFailed: 0,
+    failedByCode: {} as Record<string, number>,
+    objectBytesDone: 0,
+  };
   readonly #partial = new Map<number, MutablePartial>();
   readonly #partialByKey = new Map<string, MutablePartial>();
   readonly #settled: SettledSet | null;
@@ -93,7 +124,8 @@ export class JournalState {
   }
   /** A copy of the totals as they are now. */
   totalsNow(): Totals {
-    return { ...this.#totals, tally: tally(this.#totals.tally) };
+    const { failedByCode } = this.#totals;
+    return { ...this.#totals, failedByCode: { ...failedByCode }, tally: tally(this.#totals.tally) };
   }
   get nextId(): number {
     return this.#nextId;
@@ -115,7 +147,7 @@ export class JournalState {
     }
     const found = this.#settled?.find(object) ?? 'absent';
     if (found === 'exact') return { kind: 'settled' };
-    if (begun !== undefined) return { kind: 'changed', pinned: begun };
+    if (begun !== undefined && !isUntouched(begun)) return { kind: 'changed', pinned: begun };
     return found === 'other' ? { kind: 'changed', pinned: null } : { kind: 'unknown' };
   }
 
@@ -126,9 +158,12 @@ export class JournalState {
   covers(letter: { bucket: string; key: string; etag: string; offset: number | null }): boolean {
     const begun = this.#partialByKey.get(nameOf(letter));
     if (begun !== undefined && isSameEtag(begun.etag, letter.etag)) {
-      if (letter.offset === null) return false;
-      if (letter.offset < begun.offset) return true;
-      return begun.done.some(([start, end]) => letter.offset! >= start && letter.offset! < end);
+      // An object that was given up is tried again, and its letter written again if that fails.
+      const { offset } = letter;
+      if (offset === null) return false;
+      if (begun.done.some(([start, end]) => offset >= start && offset < end)) return true;
+      const left = begun.left.find(({ start, end }) => offset >= start && offset < end);
+      return left !== undefined && !left.offsets.includes(offset);
     }
     return this.#settled !== null && this.#settled.find({ ...letter, size: ANY_SIZE }) === 'exact';
   }
@@ -148,6 +183,11 @@ export class JournalState {
         this.startedAtMs = atMs;
         this.ended = null;
         this.requestPayer ||= entry.requestPayer ?? false;
+        this.pulse = null;
+        this.#tryAgain();
+        break;
+      case 'format':
+        this.isContinued = true;
         break;
       case 'position':
         this.positions.set(entry.shardId, { sequenceNumber: entry.sequenceNumber, atMs: entry.atMs });
@@ -160,6 +200,15 @@ export class JournalState {
         break;
       case 'segment':
         this.#segment(entry.id, [entry.start, entry.end], entry.tally);
+        break;
+      case 'left':
+        this.#left(entry);
+        break;
+      case 'object-failed':
+        this.#fail(entry.id, entry.failed);
+        break;
+      case 'pulse':
+        this.pulse = { ...entry, atMs };
         break;
       case 'progress':
         this.#progress(entry.id, entry.offset, entry.tally);
@@ -178,19 +227,23 @@ export class JournalState {
     this.updatedAtMs = atMs;
   }
 
-  #begin(entry: PinnedObject & { id: number }): void {
+  #begin(entry: ObjectEntry): void {
     if (entry.id < this.#nextId) throw new Error(`object ${entry.id} begins twice`);
-    const { id, bucket, key, etag, size } = entry;
+    const { id, bucket, key, etag, size, format = null } = entry;
+    const before = this.#partialByKey.get(nameOf(entry));
+    if (before !== undefined && isUntouched(before)) this.#partial.delete(before.id);
     const object = {
       id,
       bucket,
       key,
       etag,
       size,
+      format,
       tally: tally(),
       done: [],
-      offset: 0,
-      progressTally: tally(),
+      left: [],
+      failed: null,
+      progress: { offset: 0, tally: tally() },
     };
     this.#partial.set(id, object);
     this.#partialByKey.set(nameOf(entry), object);
@@ -205,35 +258,60 @@ export class JournalState {
 
   #segment(id: number, [start, end]: Range, part: Tally): void {
     const object = this.#known(id);
-    if (start >= end || start < object.offset)
-      throw new Error(`range ${start} to ${end} of object ${id} is done twice`);
-    let index = object.done.findIndex(([, doneEnd]) => doneEnd >= start);
-    if (index === -1) index = object.done.length;
-    const left = object.done[index];
-    const touchesLeft = left !== undefined && left[1] === start;
-    const right = object.done[touchesLeft ? index + 1 : index];
-    if ((left !== undefined && !touchesLeft && left[0] < end) || (right !== undefined && right[0] < end)) {
-      throw new Error(`range ${start} to ${end} of object ${id} is done twice`);
-    }
-    const touchesRight = right !== undefined && right[0] === end;
-    const merged: Range = [touchesLeft ? left[0] : start, touchesRight ? right[1] : end];
-    object.done.splice(index, (touchesLeft ? 1 : 0) + (touchesRight ? 1 : 0), merged);
+    const done = addRange(object.done, [start, end]);
+    if (done === null) throw new Error(`range ${start} to ${end} of object ${id} is done twice`);
+    object.done = done;
+    // Format 1 wrote ranges of plain objects alone.
+    if (object.progress.offset === 0) object.format ??= 'plain';
+    object.left = subtractLeft(object.left, start, end);
+    addTally(object.tally, part);
+    addTally(this.#totals.tally, part);
+  }
+
+  #left({ id, start, end, offsets, tally: part }: LeftEntry): void {
+    const object = this.#known(id);
+    if (addRange(object.done, [start, end]) === null)
+      throw new Error(`range ${start} to ${end} of object ${id} is done already`);
+    object.left = [...subtractLeft(object.left, start, end), { start, end, offsets }].sort(
+      (one, other) => one.start - other.start,
+    );
     addTally(object.tally, part);
     addTally(this.#totals.tally, part);
   }
 
   #progress(id: number, offset: number, part: Tally): void {
     const object = this.#known(id);
-    const first = object.done[0];
-    if (offset < object.offset || (first !== undefined && first[0] < offset)) {
+    const { progress } = object;
+    const rest = offset > progress.offset ? addRange(object.done, [progress.offset, offset]) : object.done;
+    if (offset < progress.offset || rest === null) {
       throw new Error(`progress of object ${id} to ${offset} overlaps what is done`);
     }
     for (const sum of [object.tally, this.#totals.tally]) {
-      addTally(sum, object.progressTally, -1);
+      addTally(sum, progress.tally, -1);
       addTally(sum, part);
     }
-    object.offset = offset;
-    object.progressTally = part;
+    object.done = [...rest];
+    object.progress = { offset, tally: part };
+  }
+
+  #fail(id: number, code: string): void {
+    const object = this.#known(id);
+    if (object.failed !== null) throw new Error(`object ${id} fails twice`);
+    object.failed = code;
+    this.#totals.objectsFailed += 1;
+    this.#totals.objectBytesDone += object.size;
+    this.#totals.failedByCode[code] = (this.#totals.failedByCode[code] ?? 0) + 1;
+  }
+
+  /** A new process begins: what the one before gave up is on its way again. */
+  #tryAgain(): void {
+    for (const object of this.#partial.values()) {
+      if (object.failed === null) continue;
+      object.failed = null;
+      this.#totals.objectsFailed -= 1;
+      this.#totals.objectBytesDone -= object.size;
+    }
+    this.#totals.failedByCode = {};
   }
 
   #settle(entry: ObjectDoneEntry): void {
@@ -256,21 +334,14 @@ export class JournalState {
   }
 }
 
-/** Up to where everything from byte `start` on is done; `start` itself where nothing is. */
-export function doneTo({ done }: Pick<PartialObject, 'done'>, start: number): number {
-  return done.find(([from, to]) => from <= start && start < to)?.[1] ?? start;
+/** Nothing of it was delivered: another version of it may take its place. */
+function isUntouched({ done, left }: PartialObject): boolean {
+  return done.length === 0 && left.length === 0;
 }
 
-/** What of [0, size) is left to do, in order. @param size Infinity where the decompressed size is not known. */
-export function remaining(object: Pick<PartialObject, 'done' | 'offset'>, size: number): Range[] {
-  const left: Range[] = [];
-  let from = object.offset;
-  for (const [start, end] of object.done) {
-    if (start > from) left.push([from, Math.min(start, size)]);
-    from = Math.max(from, end);
-  }
-  if (from < size) left.push([from, size]);
-  return left;
+/** What is left of an unfinished object, in order. @param end Infinity where the decompressed size is not known. */
+export function workOf({ done, left }: Pick<PartialObject, 'done' | 'left'>, end: number): WorkRange[] {
+  return workWithin(0, end, done, left);
 }
 
 function nameOf(object: { readonly bucket: string; readonly key: string }): string {

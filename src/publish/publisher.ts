@@ -6,12 +6,14 @@
  * Never  reads objects, writes files or blocks its thread: it waits for its doorbell, its sockets and its timers at once.
  */
 import { MillraceError } from '../errors.ts';
+import { acknowledgedOf } from '../ring/slices.ts';
 import { Doorbell } from '../ring/wait.ts';
 import { Breaker } from './breaker.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type Codec, VERDICT } from './codec.ts';
 import { GOES, markFirstOfEachKey, STAYS } from './frame-walk.ts';
 import { type Drained, LaneDrain } from './lane-drain.ts';
+import { type DigestFrames, LeftCollector } from './left.ts';
 import { ShardPace } from './pace.ts';
 import type { RecordPutter } from './put-records.ts';
 import { REFUSALS_IN_ROW_MAX, Refusals } from './refusals.ts';
@@ -33,6 +35,8 @@ export interface PublisherParts {
   post(notice: PublishNotice): void;
   nowMs(): number;
   random(): number;
+  /** Sums of the digests of a run of frames, for what is left at an orderly stop. */
+  readonly digest: DigestFrames;
 }
 
 /** A shard map that turned out to be old is not asked for more often than this. */
@@ -54,13 +58,14 @@ export class Publisher {
   readonly #refusals: Refusals;
   readonly #failures: RequestFailures;
   readonly #shardInFlightMax: number;
-  #inFlight = 0;
+  /** Batches whose answer is due. */
+  readonly #sent = new Set<Batch>();
   #firstShard = 0;
   #heldShards = 0;
   #refresh: 'idle' | 'due' | 'running' = 'idle';
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #refreshFailingSinceMs: number | null = null;
-  #error: MillraceError | null = null;
+  #hasFailed = false;
 
   constructor(setup: PublishSetup, parts: PublisherParts) {
     const { rules } = setup;
@@ -79,7 +84,7 @@ export class Publisher {
     };
     this.#runPace = new ShardPace(runCeiling, 1, nowMs, parts.random);
     this.#set = new ShardSet(setup, parts.codec, parts.pool, nowMs, parts.random);
-    const acknowledged = new Int32Array(setup.acknowledged);
+    const acknowledged = acknowledgedOf(setup.slices);
     this.#settleParts = { shardSet: this.#set, codec: parts.codec, rules, acknowledged };
     const answers = () => sumStat(setup.stats, STAT.ANSWERED);
     this.#refusals = new Refusals(this.#set, answers);
@@ -95,16 +100,22 @@ export class Publisher {
     });
   }
 
-  /** Works until the run is flushed or stopped, or cannot go on. Never rejects for a failure that is expected. */
+  /** Works until the run is flushed or stopped. Never rejects for a failure that is expected: it is posted. */
   async run(): Promise<PublishReceipt> {
     const index = this.#setup.publisherIndex;
     for (;;) {
       const seen = this.#bell.count(index);
       const phase = Atomics.load(this.#control, 0);
-      const isStopping = phase === PHASE.STOP || this.#error !== null;
+      const isStopping = phase >= PHASE.STOP || this.#hasFailed;
+      const isWaiting = this.#set.hasStrayed && !this.#hasFailed;
+      const isAtRest = this.#inFlight === 0 && this.#refresh !== 'running' && !isWaiting;
+      if (phase === PHASE.CUT || (phase === PHASE.LEAVE && isAtRest)) return this.#leave();
       let sleepMs = SLEEP_MAX_MS;
       let lanes: Drained = 'blocked';
-      if (!isStopping) {
+      if (isStopping) {
+        // What strayed is on the stream: only the shard map says whether consumers see it.
+        if (isWaiting) sleepMs = this.#dispatchRefresh(this.#parts.nowMs());
+      } else {
         do {
           lanes = this.#drain.drain(this.#set.queues, this.#parts.nowMs());
           sleepMs = this.#dispatch(phase === PHASE.FLUSH && lanes === 'empty');
@@ -115,10 +126,36 @@ export class Publisher {
       this.#stats[STAT.HELD_SHARDS] = this.#heldShards;
       const isDone = phase === PHASE.FLUSH && lanes === 'empty' && this.#set.isEmpty;
       if (!isStopping && this.#weighRefusals(isDone)) continue;
-      if (this.#inFlight === 0 && this.#refresh !== 'running' && (isStopping || isDone)) break;
+      if (isDone && this.#inFlight === 0 && this.#refresh !== 'running') return { left: [], unknownCount: 0 };
       await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
     }
-    return { error: this.#error?.toWire() ?? null };
+  }
+
+  get #inFlight(): number {
+    return this.#sent.size;
+  }
+
+  /** Everything that this publisher still has: in requests without an answer, in queues, set aside, in lanes. */
+  #leave(): PublishReceipt {
+    const left = new LeftCollector(this.#parts.digest);
+    let unknownCount = 0;
+    for (const batch of [...this.#sent, ...this.#set.strayedBatches]) {
+      unknownCount += batch.count;
+      left.addFrames(batch.buffer.subarray(0, batch.bytes), batch.count);
+    }
+    for (const { buffer, bytes, count } of this.#set.queues.takeAll())
+      left.addFrames(buffer.subarray(0, bytes), count);
+    for (const frame of this.#refusals.setAside) left.addFrames(frame, 1);
+    for (const lane of this.#setup.lanes) left.addLane(lane);
+    this.#count(STAT.AMBIGUOUS, unknownCount);
+    return { left: left.result(), unknownCount };
+  }
+
+  /** The publisher cannot go on. It sends nothing more, and stays until it is asked what is left. */
+  #fail(error: MillraceError): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#parts.post({ kind: 'failed', error: error.toWire() });
   }
 
   /**
@@ -133,8 +170,9 @@ export class Publisher {
     if (records.length > 0) this.#parts.post({ kind: 'refused', records });
     const isLast = refusals.inRow >= REFUSALS_IN_ROW_MAX;
     if (isAlone && !refusals.isEmpty && refusals.askAgain(isLast)) return true;
-    this.#error ??= this.#failures.hopeless;
-    return this.#error !== null;
+    const { hopeless } = this.#failures;
+    if (hopeless !== null) this.#fail(hopeless);
+    return hopeless !== null;
   }
 
   /**
@@ -226,7 +264,7 @@ export class Publisher {
     paces[shardIndex]!.take(this.#set.recordsOnWire(batch), batch.payloadBytes, nowMs);
     this.#runPace.take(batch.count, batch.payloadBytes, nowMs);
     this.#breaker.onSend();
-    this.#inFlight++;
+    this.#sent.add(batch);
     inFlight[shardIndex]!++;
     this.#count(STAT.REQUESTS, 1);
     if (batch.isRetry) this.#count(STAT.REQUESTS_RETRIED, 1);
@@ -234,6 +272,7 @@ export class Publisher {
     void this.#parts.putter
       .put(batch, shards[shardIndex]!)
       .then((answer) => {
+        this.#sent.delete(batch);
         this.#breaker.onSuccess();
         this.#count(STAT.ANSWERED, 1);
         this.#refusals.clear(batch);
@@ -250,11 +289,11 @@ export class Publisher {
         this.#count(STAT.FAILED, settlement.failedRecords);
       })
       .catch((error: unknown) => {
+        this.#sent.delete(batch);
         const ending = this.#failures.take(shardIndex, batch, stamp, error);
-        this.#error ??= ending;
+        if (ending !== null) this.#fail(ending);
       })
       .finally(() => {
-        this.#inFlight--;
         inFlight[shardIndex]!--;
         this.#bell.ring(this.#setup.publisherIndex);
       });
@@ -307,14 +346,16 @@ export class Publisher {
     if (nowMs - this.#refreshFailingSinceMs < this.#setup.rules.awayMs) return;
     // The shards were listed before: what denies it may be over soon, and is the reason where it is not.
     if (error instanceof MillraceError && error.exitCode === 2) {
-      this.#error ??= error;
+      this.#fail(error);
       return;
     }
     const seconds = Math.round(this.#setup.rules.awayMs / 1000);
-    this.#error ??= new MillraceError(
-      'MILLRACE_SERVICE_AWAY',
-      `Cannot list the shards of stream ${this.#setup.target.name}: not once in ${seconds} s, last: ${reason}; run the same command again later`,
-      { exitCode: 3 },
+    this.#fail(
+      new MillraceError(
+        'MILLRACE_SERVICE_AWAY',
+        `Cannot list the shards of stream ${this.#setup.target.name}: not once in ${seconds} s, last: ${reason}; run the same command again later`,
+        { exitCode: 3 },
+      ),
     );
   }
 

@@ -79,6 +79,12 @@ export class Refusals {
     return this.#unproven.length === 0 && this.#proven.length === 0;
   }
 
+  /** The frames of all records that are set aside. */
+  get setAside(): Uint8Array[] {
+    const found = [...this.#open].flatMap((suspicion) => suspicion.found);
+    return [...found, ...this.#unproven, ...this.#proven].map(({ frame }) => frame);
+  }
+
   /** Something was refused and nothing answered since: then one request at a time says more than many. */
   get isInDoubt(): boolean {
     return this.#row > 0 && this.#answers() === this.#answersInRow;

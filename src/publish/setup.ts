@@ -13,8 +13,12 @@ export const PHASE = {
   RUN: 0,
   /** Nothing more will be written to any lane: send what is there, then end. */
   FLUSH: 1,
-  /** Send nothing new, wait for the answers that are due, then end. */
+  /** Send nothing new, wait for the answers that are due. Parsers write nothing more. */
   STOP: 2,
+  /** The parsers are at rest. With the last answer that is due say what is left, then end. */
+  LEAVE: 3,
+  /** Wait for no answer any more. */
+  CUT: 4,
 } as const;
 
 /** How to reach the stream. No secret travels: each thread asks the SDK's default credential chain. */
@@ -68,8 +72,10 @@ export interface PublishSetup {
   readonly doorbells: SharedArrayBuffer;
   /** Int32Array of one cell: PHASE. */
   readonly control: SharedArrayBuffer;
-  /** Int32Array, records acknowledged per accounting unit. */
-  readonly acknowledged: SharedArrayBuffer;
+  /** Where acknowledged records are counted, by slice (src/ring/slices.ts). */
+  readonly slices: SharedArrayBuffer;
+  /** 16 bytes: the key of the run's digest. */
+  readonly digestKey: Uint8Array;
   readonly stats: SharedArrayBuffer;
   /** Of all threads, and which of them is this one's (src/threads/heartbeat.ts). */
   readonly heartbeats: SharedArrayBuffer;
@@ -94,8 +100,23 @@ export interface RefusedRecord {
   readonly message: string;
 }
 
+/** Records of one slice that an orderly stop leaves to the next process. */
+export interface LeftRecords {
+  readonly slice: number;
+  readonly count: number;
+  /** Data plus key bytes. */
+  readonly bytes: number;
+  /** Sums of their digests. */
+  readonly sumA: bigint;
+  readonly sumB: bigint;
+  /** Of each record's first data byte in the (decompressed) object, in any order. */
+  readonly offsets: readonly number[];
+}
+
 /** What a publisher posts to the main thread. */
 export type PublishNotice =
+  /** It cannot go on; it sends nothing more and waits for PHASE.LEAVE. */
+  | { readonly kind: 'failed'; readonly error: WireError }
   | { readonly kind: 'refused'; readonly records: readonly RefusedRecord[] }
   | { readonly kind: 'reshard'; readonly shardCount: number }
   | { readonly kind: 'refresh-failed'; readonly reason: string }
@@ -103,5 +124,7 @@ export type PublishNotice =
 
 /** How a publisher ended. */
 export interface PublishReceipt {
-  readonly error: WireError | null;
+  readonly left: readonly LeftRecords[];
+  /** Of these, how many may be on the stream all the same: nobody answered their requests. */
+  readonly unknownCount: number;
 }

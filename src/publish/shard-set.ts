@@ -71,6 +71,15 @@ export class ShardSet {
     return this.queues.isEmpty && this.#strayed.length === 0;
   }
 
+  /** Whether aggregated records wait for the shard map. */
+  get hasStrayed(): boolean {
+    return this.#strayed.length > 0;
+  }
+
+  get strayedBatches(): Batch[] {
+    return this.#strayed.map(({ batch }) => batch);
+  }
+
   /** From now on batches hold no more payload than this: somebody on the way takes no larger ones. */
   limitPayload(bytesMax: number): void {
     if (bytesMax >= this.#limits.payloadBytesMax) return;

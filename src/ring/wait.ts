@@ -7,6 +7,7 @@
  * Never  waits without a bound, never blocks the main thread or a thread that owns sockets.
  */
 import { LANE_CELL, LANE_DATA_BYTE } from './layout.ts';
+import type { SliceGate } from './slices.ts';
 
 /** A blocked parser looks up this often, so that it sees a stop that nobody notified. */
 const SLICE_MS = 100;
@@ -45,6 +46,27 @@ export function waitForSpace(lane: SharedArrayBuffer, needBytes: number, shouldS
     }
   } finally {
     Atomics.store(cells, LANE_CELL.WANT, 0);
+  }
+}
+
+/**
+ * Blocks the calling parser thread until it may open a slice of so many bytes (slices.ts).
+ * @param shouldStop Asked before every slice of 100 ms.
+ * @returns False when `shouldStop` said so first.
+ */
+export function waitForWindow(gate: SliceGate, bytes: number, shouldStop: () => boolean): boolean {
+  if (gate.mayOpen(bytes)) return true;
+  const { cells, returnedCell, waitingCell } = gate;
+  Atomics.store(cells, waitingCell, 1);
+  try {
+    for (;;) {
+      const returned = Atomics.load(cells, returnedCell);
+      if (gate.mayOpen(bytes)) return true;
+      if (shouldStop()) return false;
+      Atomics.wait(cells, returnedCell, returned, SLICE_MS);
+    }
+  } finally {
+    Atomics.store(cells, waitingCell, 0);
   }
 }
 

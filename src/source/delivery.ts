@@ -40,7 +40,7 @@ export interface Parcel {
 export interface SourceSink {
   /** First event of a segment; its `format`, `end` and `count` are settled. */
   begin(segment: Segment): void;
-  /** The receiver calls `releaseParcel` when the bytes have been dealt with. */
+  /** The receiver calls `releasePiece` for each piece, or `releaseParcel`, when the bytes have been dealt with. */
   parcel(parcel: Parcel): void;
   /** A line over `lineBytesMax`: it is in no parcel. */
   oversize(segment: Segment, line: OversizeLine): void;
@@ -54,7 +54,12 @@ export interface SourceSink {
 
 /** Gives the blocks of a parcel back. @throws {AssertionError} When called twice for one parcel. */
 export function releaseParcel(parcel: Parcel): void {
-  for (const { block } of parcel.pieces) block.slot.release(block);
+  for (const piece of parcel.pieces) releasePiece(piece);
+}
+
+/** Gives the block of one piece back. */
+export function releasePiece({ block }: Piece): void {
+  block.slot.release(block);
 }
 
 export interface DeliveryOptions {

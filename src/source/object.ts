@@ -36,10 +36,9 @@ export function isArchived({ storageClass }: Pick<SourceObject, 'storageClass'>)
 export type Format = 'plain' | 'gzip' | 'zstd';
 
 /**
- * The unit of work and of resume. A plain object has ceil(size / segmentBytes) segments; segment [start, end) owns the lines
- * whose first byte lies in it, and starts later where an earlier process delivered its first lines. A compressed object is one
- * segment of all its stored bytes.
- * `format`, `end` and `count` are settled before the first event of the segment reaches a sink, and constant from then on.
+ * The unit of work. A plain object is cut at multiples of segmentBytes, and where an earlier process has delivered a part of it;
+ * segment [start, end) owns the lines whose first byte lies in it. A compressed object is one segment of all its stored bytes.
+ * `format` and `end` are settled before the first event of the segment reaches a sink, and constant from then on.
  */
 export interface Segment {
   readonly object: SourceObject;
@@ -47,12 +46,10 @@ export interface Segment {
   readonly objectIndex: number;
   /** 0-based within the object. */
   readonly index: number;
-  /** Segments of the object. */
-  count: number;
   /** Byte range of the stored object, end exclusive. */
   readonly start: number;
   end: number;
   format: Format;
-  /** The engine's accounting unit. This folder never reads it. */
-  unit: number;
+  /** Only the records at these offsets are wanted, or null: all lines. Never of a compressed object. */
+  readonly only: readonly number[] | null;
 }

@@ -7,13 +7,15 @@
  * Never  downloads.
  */
 import type { MillraceError } from '../errors.ts';
+import type { WorkRange } from '../ring/ranges.ts';
 import type { Format, Segment, SourceObject } from './object.ts';
 
-/** What an earlier process of the run has done with an object. */
+/** What earlier processes of the run have left of an object. */
 export interface ObjectResume {
-  readonly format: Format;
-  /** Up to where everything from byte `start` on is safely delivered; `start` itself where nothing is. */
-  deliveredTo(start: number): number;
+  /** Null: not known. Then the first bytes decide, as for any object. */
+  readonly format: Format | null;
+  /** What is left of [0, size) of a plain object, in order. */
+  work(size: number): readonly WorkRange[];
 }
 
 export interface PlannerOptions {
@@ -34,19 +36,13 @@ export interface PlannerOptions {
 interface ObjectPlan {
   readonly object: SourceObject;
   readonly objectIndex: number;
-  readonly resume: ObjectResume | null;
   /** Null while nobody has seen the first bytes. */
   format: Format | null;
-  next: number;
+  /** Segments given so far. */
+  count: number;
+  /** Of a plain object: what is left to be given. */
+  readonly work: WorkRange[];
   failure: MillraceError | null;
-}
-
-export function segmentCount(object: SourceObject, format: Format, segmentBytes: number): number {
-  return format === 'plain' ? Math.ceil(object.size / segmentBytes) : 1;
-}
-
-function deliveredTo({ resume }: ObjectPlan, start: number): number {
-  return resume === null ? start : resume.deliveredTo(start);
 }
 
 export class Planner {
@@ -79,13 +75,12 @@ export class Planner {
     return this.#plans.get(segment)!.format === null;
   }
 
-  /** The object's first bytes are there. Settles `format`, `end` and `count` of its first segment and releases the others. */
+  /** The object's first bytes are there. Settles `format` and `end` of its first segment and releases the others. */
   settleFormat(segment: Segment, format: Format): void {
     const plan = this.#plans.get(segment)!;
     if (plan.format !== null) return;
     plan.format = format;
     segment.format = format;
-    segment.count = segmentCount(plan.object, format, this.#options.segmentBytes);
     if (format !== 'plain') segment.end = plan.object.size;
     this.#known(plan);
   }
@@ -143,53 +138,51 @@ export class Planner {
     for (let at = 0; at < this.#open.length; ) {
       const plan = this.#open[at]!;
       const isSingle = plan.object.size <= this.#options.segmentBytes;
-      if (plan.format === null && plan.next > 0 && !isSingle) {
+      if (plan.format === null && plan.count > 0 && !isSingle) {
         at++; // its first segment is out; the others wait for the format
         continue;
       }
-      const count = segmentCount(plan.object, plan.format ?? 'plain', this.#options.segmentBytes);
-      while (plan.next < count && this.#isDone(plan)) plan.next++;
-      if (plan.failure !== null || plan.next >= count) {
+      const isWhole = plan.format !== null && plan.format !== 'plain';
+      if (plan.failure !== null || (isWhole ? plan.count > 0 : plan.work.length === 0)) {
         this.#open.splice(at, 1);
         continue;
       }
-      return this.#segment(plan, count);
+      return this.#segment(plan, isWhole);
     }
     return null;
   }
 
-  #segment(plan: ObjectPlan, count: number): Segment {
-    const { segmentBytes } = this.#options;
+  #segment(plan: ObjectPlan, isWhole: boolean): Segment {
     const { object, objectIndex } = plan;
-    const index = plan.next++;
-    const isWhole = plan.format !== null && plan.format !== 'plain';
-    const end = isWhole ? object.size : Math.min(object.size, (index + 1) * segmentBytes);
-    const start = isWhole ? 0 : deliveredTo(plan, index * segmentBytes);
+    const { start, end, only } = isWhole ? { start: 0, end: object.size, only: null } : this.#cutWork(plan);
     const segment = {
       object,
       objectIndex,
-      index,
-      count,
+      index: plan.count++,
       start,
       end,
       format: plan.format ?? 'plain',
-      unit: -1,
+      only,
     };
     // Whatever the format of a small object is, it has no other segment to wait for.
-    if (plan.format === null && object.size > segmentBytes) this.#unknown++;
+    if (plan.format === null && object.size > this.#options.segmentBytes) this.#unknown++;
     this.#plans.set(segment, plan);
     this.#options.onIssue(segment);
     return segment;
   }
 
-  /** Whether all of the next segment was delivered by earlier processes. */
-  #isDone(plan: ObjectPlan): boolean {
-    const start = plan.next * this.#options.segmentBytes;
-    return deliveredTo(plan, start) >= Math.min(plan.object.size, start + this.#options.segmentBytes);
+  /** Takes a segment off what is left of a plain object: up to the next multiple of the segment's size. */
+  #cutWork({ work }: ObjectPlan): WorkRange {
+    const { segmentBytes } = this.#options;
+    const { start, end, only } = work[0]!;
+    const cut = (Math.floor(start / segmentBytes) + 1) * segmentBytes;
+    if (only !== null || end <= cut) return work.shift()!;
+    work[0] = { start: cut, end, only };
+    return { start, end: cut, only };
   }
 
   async #openNextObject(): Promise<void> {
-    const { compression, resume, onObjectSkipped, segmentBytes } = this.#options;
+    const { compression, resume, onObjectSkipped } = this.#options;
     const result = await this.#objects.next();
     if (result.done) {
       this.#isExhausted = true;
@@ -200,19 +193,9 @@ export class Planner {
       compression === 'auto' ? null : compression === 'none' ? 'plain' : compression;
     const known = resume(object);
     const format = known?.format ?? forced;
-    const plan: ObjectPlan = {
-      object,
-      objectIndex: this.#objectIndex++,
-      resume: known,
-      format,
-      next: 0,
-      failure: null,
-    };
-    if (known !== null && format !== null) {
-      const count = segmentCount(object, format, segmentBytes);
-      while (plan.next < count && this.#isDone(plan)) plan.next++;
-      if (plan.next === count) return onObjectSkipped(object);
-    }
-    this.#open.push(plan);
+    const work = [...(known?.work(object.size) ?? [{ start: 0, end: object.size, only: null }])];
+    if (format === 'plain' && work.length === 0) return onObjectSkipped(object);
+    const objectIndex = this.#objectIndex++;
+    this.#open.push({ object, objectIndex, format, count: 0, work, failure: null });
   }
 }

@@ -76,8 +76,8 @@ export class Proofs {
   }
 
   /** Whether one answer brings the whole object, and with it its checksum. */
-  isWhole({ object, start }: Segment): boolean {
-    return start === 0 && object.size <= this.#options.segmentBytes;
+  isWhole({ object, start, end }: Segment): boolean {
+    return start === 0 && end === object.size && object.size <= this.#options.segmentBytes;
   }
 
   /**

@@ -1,146 +1,145 @@
 /**
  * Inflation: compressed objects on their way to the scanner, inside a parser thread.
  * Takes  stored bytes: whole small objects, or one object piece by piece over a port.
- * Gives  whole lines of decompressed bytes to the scanner, and a tally for every piece of stored bytes.
- * Owns   the rule which piece a line is counted in: the piece that had been handed to the decoder last when the line came out.
- *        So a piece is settled when the decoder asks for the next one.
- *        In front of damage every whole line is given, wherever blocks and pieces end.
+ * Gives  whole lines of decompressed bytes to the slicer, but for those that earlier processes have dealt with.
+ * Owns   the rule which piece a line is told of: the piece that had been handed to the decoder last when the line came out.
+ *        So a piece is dealt with when the decoder asks for the next one. In front of damage every whole line is given, wherever blocks
+ *        and pieces end.
  * Never  keeps more than one block of decompressed bytes, and one line that is longer than that.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { MillraceError } from '../errors.ts';
 import { ENGINE } from '../limits.ts';
+import { workWithin } from '../ring/ranges.ts';
 import { type Damage, DamagedError } from '../source/damage.ts';
 import { type Decoders, decompress, decompressWhole } from '../source/decompress.ts';
 import { textOnly } from '../source/format.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
 import type {
+  Delivered,
   ParseSetup,
   ParseTask,
   PieceError,
-  PieceTally,
   RawPiece,
   RejectedLine,
   StreamInput,
-  StreamOutput,
 } from './parse-setup.ts';
-import { emptyTally } from './tally.ts';
+import { type LineSource, type Slicer, StoppedError } from './slicer.ts';
 
-/** Scans bytes[start, end), whole lines that begin at `objectOffset`, and adds what it finds to `tally`. */
-export type ScanLines = (
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  objectOffset: number,
-  tally: PieceTally,
-  coordinate: Uint8Array,
-) => void;
+/** How the reading of an object ended. */
+interface Outcome {
+  /** Why it could not be read to its end, or null. */
+  readonly error: PieceError | null;
+  /** The run is being stopped. */
+  readonly isCut: boolean;
+}
 
 export class Inflation {
   readonly #setup: Pick<ParseSetup, 'lineBytesMax' | 'memory'>;
-  readonly #scan: ScanLines;
-  readonly #reject: (line: RejectedLine) => void;
+  readonly #slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>;
   readonly #block = new Uint8Array(ENGINE.blockBytes);
   readonly #decoders: Decoders = {};
 
   constructor(
     setup: Pick<ParseSetup, 'lineBytesMax' | 'memory'>,
-    scan: ScanLines,
-    reject: (line: RejectedLine) => void,
+    slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>,
   ) {
     this.#setup = setup;
-    this.#scan = scan;
-    this.#reject = reject;
+    this.#slicer = slicer;
   }
 
-  /** Whole objects, one a piece. A damaged one says so in its tally; the others are not concerned. */
-  async runWhole(task: Extract<ParseTask, { kind: 'whole' }>): Promise<PieceTally[]> {
-    const tallies: PieceTally[] = [];
+  /** Whole objects, one a piece. A damaged one says so with its end; the others are not concerned. */
+  async runWhole(task: Extract<ParseTask, { kind: 'whole' }>): Promise<void> {
     for (const [i, piece] of task.pieces.entries()) {
-      const tally = emptyTally(piece.unit, 0);
+      const source = { piece: piece.piece, coordinate: Buffer.from(piece.coordinate) };
       const stored = storedBytes(piece, this.#setup.memory);
-      const fromOffset = task.fromOffsets[i]!;
-      const whole = decompressWhole(task.format, stored);
-      const error = await this.#cutLines(
-        textOnly(
-          task.format,
-          whole === null ? decompress(task.format, only(stored), this.#decoders) : [whole],
-        ),
-        fromOffset,
-        Buffer.from(piece.coordinate),
-        () => tally,
-      );
-      tallies.push({ ...tally, error });
+      const whole = this.#slicer.isStopping() ? null : decompressWhole(task.format, stored);
+      const content = whole === null ? decompress(task.format, only(stored), this.#decoders) : [whole];
+      const lines = textOnly(task.format, content);
+      const { error, isCut } = await this.#cutLines(lines, task.delivered[i]!, () => source);
+      this.#slicer.endPiece(piece.piece, error, isCut ? 'cut' : 'whole');
     }
-    return tallies;
   }
 
-  /** One object over a port. Its tallies leave over the port as its pieces are dealt with; none is returned. */
-  async runStream(task: Extract<ParseTask, { kind: 'stream' }>): Promise<PieceTally[]> {
+  /** One object over a port. */
+  async runStream(task: Extract<ParseTask, { kind: 'stream' }>): Promise<void> {
     const input = new StreamPieces(task.port);
-    const post = (tally: PieceTally) =>
-      task.port.postMessage({ kind: 'tally', tally } satisfies StreamOutput);
-    let tally: PieceTally | null = null;
-    let endOffset = task.fromOffset;
+    const coordinate = Buffer.from(task.coordinate);
+    const slicer = this.#slicer;
     const { memory } = this.#setup;
+    let current: LineSource | null = null;
     const pieces = async function* () {
       for await (const piece of input) {
-        if (tally !== null) {
-          endOffset = tally.endOffset;
-          post(tally);
+        if (current !== null) {
+          slicer.endPiece(current.piece, null, 'open');
+          slicer.flush();
         }
-        tally = emptyTally(piece.unit, endOffset);
+        current = { piece: piece.piece, coordinate };
         yield storedBytes(piece, memory);
       }
     };
-    const error = await this.#cutLines(
-      textOnly(task.format, decompress(task.format, pieces(), this.#decoders)),
-      task.fromOffset,
-      Buffer.from(task.coordinate),
-      () => tally!,
+    const content = textOnly(task.format, decompress(task.format, pieces(), this.#decoders));
+    const { error, isCut } = await this.#cutLines(
+      content,
+      task.delivered,
+      () => current!,
       () => !input.isAborted,
     );
-    if (tally !== null) post({ ...(tally as PieceTally), error: input.isAborted ? null : error });
-    // What the decoder did not want to see any more is settled too, or its blocks would never be used again.
-    for await (const piece of input) post(emptyTally(piece.unit, endOffset));
-    task.port.postMessage({ kind: 'end' } satisfies StreamOutput);
+    if (current !== null) {
+      const isWhole = !isCut && !input.isAborted;
+      slicer.endPiece((current as LineSource).piece, isWhole ? error : null, isWhole ? 'whole' : 'cut');
+      slicer.flush();
+    }
+    // What the decoder did not want to see any more is let go too, or its blocks would never be used again.
+    for await (const piece of input) {
+      slicer.endPiece(piece.piece, null, 'open');
+      slicer.flush();
+    }
     task.port.close();
-    return [];
   }
 
-  /**
-   * @param isWhole Asked at the end: of an object that is given up the last line may be a part of one.
-   * @returns Why the object could not be read to its end, or null.
-   */
+  /** @param isWhole Asked at the end: of an object that is given up the last line may be a part of one. */
   async #cutLines(
     content: AsyncIterable<Uint8Array> | readonly Uint8Array[],
-    fromOffset: number,
-    coordinate: Uint8Array,
-    current: () => PieceTally,
+    delivered: Delivered,
+    current: () => LineSource,
     isWhole: () => boolean = () => true,
-  ): Promise<PieceError | null> {
-    const cutter = this.#cutter(fromOffset, coordinate, current);
+  ): Promise<Outcome> {
+    const [first] = delivered.done;
+    const fromOffset = first !== undefined && first[0] === 0 ? first[1] : 0;
+    const place = { reached: fromOffset };
+    const cutter = this.#cutter(fromOffset, delivered, current, place);
     // A segment that starts at `fromOffset` begins with the byte before it: that is where it sees that a line starts there.
     let skip = Math.max(0, fromOffset - 1);
     try {
-      for await (const chunk of content) {
-        const wanted = chunk.subarray(Math.min(skip, chunk.length));
-        skip -= chunk.length - wanted.length;
-        if (wanted.length > 0) writeAll(cutter, wanted);
+      try {
+        for await (const chunk of content) {
+          const wanted = chunk.subarray(Math.min(skip, chunk.length));
+          skip -= chunk.length - wanted.length;
+          if (wanted.length > 0) writeAll(cutter, wanted);
+        }
+      } catch (error) {
+        if (!(error instanceof MillraceError)) throw error;
+        cutter.endWithin();
+        const damage = error instanceof DamagedError ? damageOf(error, place.reached) : null;
+        return { error: { why: error.message, damage }, isCut: false };
       }
+      if (isWhole()) cutter.end();
+      else cutter.endWithin();
     } catch (error) {
-      if (!(error instanceof MillraceError)) throw error;
-      cutter.endWithin();
-      const deliveredTo = Math.max(fromOffset, current().endOffset);
-      const damage = error instanceof DamagedError ? damageOf(error, deliveredTo) : null;
-      return { why: error.message, damage };
+      if (error instanceof StoppedError) return { error: null, isCut: true };
+      throw error;
     }
-    if (isWhole()) cutter.end();
-    else cutter.endWithin();
-    return null;
+    return { error: null, isCut: false };
   }
 
-  #cutter(start: number, coordinate: Uint8Array, current: () => PieceTally): LineCutter<CutBuffer> {
+  /** @param place Follows the offset behind the last line that came out. */
+  #cutter(
+    start: number,
+    delivered: Delivered,
+    current: () => LineSource,
+    place: { reached: number },
+  ): LineCutter<CutBuffer> {
     const block: CutBuffer = { bytes: this.#block };
     const target = {
       position: 0,
@@ -150,10 +149,23 @@ export class Inflation {
       },
       big: (bytes: number): CutBuffer => ({ bytes: new Uint8Array(bytes) }),
       dropBig: () => {},
-      emit: (buffer: CutBuffer, from: number, end: number, objectOffset: number) => {
-        this.#scan(buffer.bytes, from, end, objectOffset, current(), coordinate);
+      emit: ({ bytes }: CutBuffer, from: number, end: number, objectOffset: number) => {
+        const shift = from - objectOffset;
+        place.reached = end - shift;
+        for (const { start: rangeStart, end: rangeEnd, only } of workWithin(
+          objectOffset,
+          place.reached,
+          delivered.done,
+          delivered.left,
+        )) {
+          const lines = { bytes, from: rangeStart + shift, end: rangeEnd + shift, objectOffset: rangeStart };
+          this.#slicer.scan(current(), { ...lines, rangeStart, rangeEnd, only });
+        }
       },
-      oversize: (line: OversizeLine) => this.#rejectOversize(line, current()),
+      oversize: (line: OversizeLine) => {
+        place.reached = line.objectOffset + line.length + 1;
+        this.#rejectOversize(line, current(), delivered);
+      },
     };
     return new LineCutter<CutBuffer>(
       { start, end: Number.POSITIVE_INFINITY, lineBytesMax: this.#setup.lineBytesMax },
@@ -161,19 +173,19 @@ export class Inflation {
     );
   }
 
-  #rejectOversize(line: OversizeLine, tally: PieceTally): void {
-    tally.lines++;
-    tally.rejected++;
-    tally.endOffset = line.objectOffset + line.length + 1;
-    this.#reject(oversizeReject(line, tally.unit));
+  #rejectOversize(line: OversizeLine, { piece }: LineSource, { done }: Delivered): void {
+    const { objectOffset, length } = line;
+    const end = objectOffset + length + 1;
+    if (workWithin(objectOffset, end, done, []).length === 0) return;
+    this.#slicer.rejectOversize(oversizeReject(line, piece), objectOffset, end);
   }
 }
 
 /** The dead letter of a line that is too long to be kept: `data` is only its beginning. */
-export function oversizeReject(line: OversizeLine, unit: number): RejectedLine {
+export function oversizeReject(line: OversizeLine, piece: number): RejectedLine {
   const { objectOffset, length, head } = line;
   const message = `The line is ${length} bytes long; data holds its first ${head.byteLength}`;
-  return { unit, code: 'RECORD_TOO_LARGE', message, objectOffset, length, data: head };
+  return { piece, code: 'RECORD_TOO_LARGE', message, objectOffset, length, data: head };
 }
 
 /** @param deliveredTo Offset behind the last whole line. */

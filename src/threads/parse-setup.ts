@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { RejectCode } from '../errors.ts';
+import type { LeftRange, Range } from '../ring/ranges.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { Damage } from '../source/damage.ts';
 
@@ -23,6 +24,8 @@ export interface ParseSetup {
   readonly shared: SharedArrayBuffer;
   /** Of all threads; the parsers' come first. */
   readonly heartbeats: SharedArrayBuffer;
+  /** Numbers and window of the slices (src/ring/slices.ts). */
+  readonly slices: SharedArrayBuffer;
   readonly isOrdered: boolean;
   /** Frames go to the main thread as messages, and the one lane of each parser is only their workbench. */
   readonly isCollecting: boolean;
@@ -47,21 +50,36 @@ export interface RawPiece {
   readonly length: number;
   /** Offset in the object: of the first byte (plain), or in the stored bytes (compressed). */
   readonly objectOffset: number;
-  readonly unit: number;
+  /** The main thread's number of this piece: everything that is said of it names it. */
+  readonly piece: number;
   /** What the keys of records without a key start with. */
   readonly coordinate: string;
 }
 
+/** Whole lines, which stand for the range [rangeStart, rangeEnd) of their object. */
+export interface PlainPiece extends RawPiece {
+  readonly rangeStart: number;
+  readonly rangeEnd: number;
+  /** Only the records at these offsets are wanted (src/ring/ranges.ts), or null: all lines. */
+  readonly only: readonly number[] | null;
+}
+
+/** What earlier processes have done with a compressed object, in bytes of the decompressed one. */
+export interface Delivered {
+  readonly done: readonly Range[];
+  readonly left: readonly LeftRange[];
+}
+
 export type ParseTask =
   /** Whole lines of plain objects. */
-  | { readonly kind: 'plain'; readonly sequence: number; readonly pieces: readonly RawPiece[] }
+  | { readonly kind: 'plain'; readonly sequence: number; readonly pieces: readonly PlainPiece[] }
   /** Whole compressed objects. */
   | {
       readonly kind: 'whole';
       readonly sequence: number;
       readonly format: 'gzip' | 'zstd';
       readonly pieces: readonly RawPiece[];
-      readonly fromOffsets: readonly number[];
+      readonly delivered: readonly Delivered[];
     }
   /** One compressed object whose stored bytes come over a port, as StreamInput. */
   | {
@@ -69,21 +87,23 @@ export type ParseTask =
       readonly sequence: number;
       readonly format: 'gzip' | 'zstd';
       readonly port: MessagePort;
-      /** Lines before this decompressed offset were delivered before. */
-      readonly fromOffset: number;
+      readonly delivered: Delivered;
       readonly coordinate: string;
     };
 
-/** What a parser found in one piece. */
-export interface PieceTally extends ScanTally {
-  readonly unit: number;
+/** What a parser found in one slice, which stands for the range [start, end) of its object. Its letters have been posted before. */
+export interface SliceReceipt extends ScanTally {
+  readonly slice: number;
+  readonly piece: number;
+  readonly start: number;
+  end: number;
+  /** Bytes of its lines: what it takes of the window. */
+  readonly bytes: number;
+  /** Rejected lines by code, or null where there are none. */
+  codes: Record<string, number> | null;
   /** Sums of the digest of its records (src/verify/digest.ts). */
   digestA: bigint;
   digestB: bigint;
-  /** Offset in the (decompressed) object of the byte behind the last line that was dealt with. */
-  endOffset: number;
-  /** Why the piece's object could not be read to its end, or null. */
-  error: PieceError | null;
 }
 
 export interface PieceError {
@@ -93,8 +113,13 @@ export interface PieceError {
   readonly damage: Damage | null;
 }
 
-export interface ParseReceipt {
-  readonly tallies: readonly PieceTally[];
+/** A piece is dealt with: its block can be used again. Everything that was found in it has been said. */
+export interface PieceEnd {
+  readonly piece: number;
+  /** Why the piece's object could not be read to its end, or null. */
+  readonly error: PieceError | null;
+  /** `open`: more of its object may follow. `whole`: a compressed object ends here. `cut`: the run is being stopped. */
+  readonly state: 'open' | 'whole' | 'cut';
 }
 
 /** Main thread to parser, over the port of a stream task. After `isLast`, or `abort`, nothing follows. */
@@ -103,15 +128,9 @@ export type StreamInput =
   /** The download failed: what came so far stays, the rest never comes. */
   | { readonly kind: 'abort' };
 
-/**
- * Parser to main thread, over the port of a stream task: a piece is dealt with and its block can be used again; or nothing
- * follows. The parser says so instead of closing the port, because a thread that stands still between tasks closes nothing.
- */
-export type StreamOutput = { readonly kind: 'tally'; readonly tally: PieceTally } | { readonly kind: 'end' };
-
 /** A rejected line on its way to the dead-letter file. */
 export interface RejectedLine {
-  readonly unit: number;
+  readonly piece: number;
   readonly code: RejectCode;
   readonly message: string;
   readonly objectOffset: number;
@@ -120,7 +139,11 @@ export interface RejectedLine {
   readonly data: Uint8Array;
 }
 
-/** Parser to main thread, at any time. `frames`: RECORD frames of one unit, when the frames are collected. */
+/**
+ * Parser to main thread, at any time, in one order: what was rejected in a slice comes before the slice's receipt, and both before the
+ * end of their piece. `frames`: RECORD frames of one piece, when the frames are collected.
+ */
 export type ParseMessage =
   | { readonly kind: 'rejected'; readonly lines: readonly RejectedLine[] }
-  | { readonly kind: 'frames'; readonly unit: number; readonly records: number; readonly frames: Uint8Array };
+  | { readonly kind: 'found'; readonly slices: readonly SliceReceipt[]; readonly ends: readonly PieceEnd[] }
+  | { readonly kind: 'frames'; readonly piece: number; readonly frames: Uint8Array };

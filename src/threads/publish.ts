@@ -13,6 +13,7 @@ import { RecordPutter } from '../publish/put-records.ts';
 import type { PublishReceipt, PublishTask, StreamTarget } from '../publish/setup.ts';
 import type { ShardRange } from '../publish/shard-map.ts';
 import { createRandom } from '../random.ts';
+import { createDigester } from '../verify/digest.ts';
 import { Heart } from './heartbeat.ts';
 
 /** Runs one publisher to its end. */
@@ -46,6 +47,11 @@ export async function publish(setup: PublishTask): Promise<PublishReceipt> {
     post: (notice) => parentPort?.postMessage(notice),
     nowMs: () => performance.now(),
     random: createRandom(setup.seed),
+    digest: (frames) => {
+      const digester = createDigester(setup.digestKey);
+      digester.addFrames(frames);
+      return digester.sums();
+    },
   });
   try {
     // The loop awaits at least once a second, so a heart that stands still means a thread that hangs.

@@ -29,8 +29,7 @@ async function believed(disk: MemoryDisk): Promise<Set<string>> {
       const end = Math.min(start + 100, work.size);
       const isDone =
         found.kind === 'settled' ||
-        (found.kind === 'partial' &&
-          (end <= found.object.offset || found.object.done.some(([from, to]) => from <= start && end <= to)));
+        (found.kind === 'partial' && found.object.done.some(([from, to]) => from <= start && end <= to));
       if (isDone) done.add(`${work.key}:${start}-${end}`);
     }
   }

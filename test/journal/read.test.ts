@@ -47,8 +47,7 @@ async function judge(bytes: Uint8Array): Promise<Set<string> | string> {
       const end = Math.min(start + 100, work.size);
       if (found.kind === 'settled') done.add(`${work.key}:${start}-${end}`);
       if (found.kind !== 'partial') continue;
-      const { offset, done: ranges } = found.object;
-      if (end <= offset || ranges.some(([from, to]) => from < end && start < to))
+      if (found.object.done.some(([from, to]) => from < end && start < to))
         done.add(`${work.key}:${start}-${end}`);
     }
   }

@@ -10,7 +10,7 @@ import type { PinnedObject } from '../../src/journal/entries.ts';
 import type { Files } from '../../src/journal/files.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import type { Lock } from '../../src/journal/lock.ts';
-import { remaining } from '../../src/journal/state.ts';
+import { workOf } from '../../src/journal/state.ts';
 import { addTally, type Tally, tally } from '../../src/journal/tally.ts';
 
 export const JOURNAL = '/run/a.journal';
@@ -156,8 +156,8 @@ function planUnits(journal: Journal): Unit[] {
     }
     const begun = found.kind === 'partial' ? found.object : null;
     const id = begun?.id ?? journal.pin(work);
-    const left = remaining(begun ?? { done: [], offset: 0 }, work.size);
-    const cuts = left.flatMap(([start, end]) => {
+    const left = workOf(begun ?? { done: [], left: [] }, work.size);
+    const cuts = left.flatMap(({ start, end }) => {
       const pieces: [number, number][] = [];
       for (let at = start; at < end; at += SEGMENT_BYTES)
         pieces.push([at, Math.min(end, at + SEGMENT_BYTES)]);
@@ -173,9 +173,7 @@ function planUnits(journal: Journal): Unit[] {
       end,
       name: `${work.key}:${start}-${end}`,
       journalIt: () => {
-        if (work.shape === 'plain')
-          journal.append({ kind: 'segment', id, start, end, tally: tallyOf(work, start, end) });
-        else journal.append({ kind: 'progress', id, offset: end, tally: tallyOf(work, 0, end) });
+        journal.append({ kind: 'segment', id, start, end, tally: tallyOf(work, start, end) });
         open -= 1;
         if (open === 0) journal.append({ kind: 'object-done', id });
       },

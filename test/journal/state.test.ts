@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JournalState, remaining } from '../../src/journal/state.ts';
+import { JournalState, workOf } from '../../src/journal/state.ts';
 import { tally } from '../../src/journal/tally.ts';
 
 const object = { bucket: 'b', key: 'k', etag: '"1"', size: 100 };
@@ -28,7 +28,7 @@ it('tells for every letter whether its line is done, and keeps ranges sorted and
       }
       const found = state.partial(0)!;
       const left = new Set(
-        remaining(found, 100).flatMap(([start, end]) =>
+        workOf(found, 100).flatMap(({ start, end }) =>
           Array.from({ length: end - start }, (_, n) => start + n),
         ),
       );
@@ -60,6 +60,7 @@ describe('letters and objects', () => {
   it('keeps an old version that is partly done apart from a new version that is settled', () => {
     const state = new JournalState();
     state.apply({ kind: 'object', id: 0, ...object }, 1);
+    state.apply({ kind: 'segment', id: 0, start: 0, end: 10, tally: tally() }, 1);
     const newer = { ...object, etag: '"2"' };
     expect(state.lookup(newer)).toMatchObject({ kind: 'changed', pinned: { id: 0 } });
     state.apply({ kind: 'object-done', object: newer, tally: rejected, failed: 'OBJECT_CHANGED' }, 1);
@@ -82,29 +83,88 @@ describe('letters and objects', () => {
   });
 });
 
-it.each([
-  { name: 'nothing done', done: [], offset: 0, left: [[0, 100]] },
-  { name: 'all done by ranges', done: [[0, 100]], offset: 0, left: [] },
-  { name: 'all done by progress', done: [], offset: 100, left: [] },
-  {
-    name: 'a hole at the start and at the end',
-    done: [[10, 90]],
-    offset: 0,
-    left: [
-      [0, 10],
-      [90, 100],
-    ],
-  },
-  {
-    name: 'progress and a range behind it',
-    done: [[50, 60]],
-    offset: 20,
-    left: [
-      [20, 50],
-      [60, 100],
-    ],
-  },
-  { name: 'progress up to a range', done: [[20, 60]], offset: 20, left: [[60, 100]] },
-] as const)('finds what is left after $name', ({ done, offset, left }) => {
-  expect(remaining({ done, offset }, 100)).toEqual(left);
+describe('records that an orderly stop has left', () => {
+  const begin = () => {
+    const state = new JournalState();
+    state.apply({ kind: 'object', id: 0, ...object, format: 'plain' }, 1);
+    state.apply({ kind: 'segment', id: 0, start: 0, end: 20, tally: tally({ lines: 2, records: 2 }) }, 1);
+    const part = tally({ lines: 3, rejected: 1, records: 2, codes: { INVALID_JSON: 1 } });
+    state.apply({ kind: 'left', id: 0, start: 20, end: 60, offsets: [22, 41], tally: part }, 1);
+    return state;
+  };
+  it('are all that is left of their range', () => {
+    const state = begin();
+    expect(workOf(state.partial(0)!, 100)).toEqual([
+      { start: 20, end: 60, only: [22, 41] },
+      { start: 60, end: 100, only: null },
+    ]);
+    expect(state.totals.tally).toMatchObject({ lines: 5, records: 4, rejected: 1 });
+  });
+  it('have no letter yet, and the other lines of their range have theirs', () => {
+    const state = begin();
+    expect([10, 22, 30, 41, 60].map((offset) => state.covers({ ...object, offset }))).toEqual([
+      true,
+      false,
+      true,
+      false,
+      false,
+    ]);
+  });
+  it('become fewer with what is done of them, in any cut, and are gone in the end', () => {
+    const state = begin();
+    state.apply({ kind: 'segment', id: 0, start: 20, end: 40, tally: tally({ lines: 1, records: 1 }) }, 2);
+    expect(state.partial(0)!.left).toEqual([{ start: 40, end: 60, offsets: [41] }]);
+    state.apply({ kind: 'segment', id: 0, start: 40, end: 100, tally: tally({ lines: 5, records: 5 }) }, 2);
+    expect([state.partial(0)!.left, workOf(state.partial(0)!, 100)]).toEqual([[], []]);
+  });
+  it('are told anew by a second stop', () => {
+    const state = begin();
+    state.apply(
+      { kind: 'left', id: 0, start: 20, end: 60, offsets: [41], tally: tally({ lines: 1, records: 1 }) },
+      2,
+    );
+    expect(state.partial(0)!.left).toEqual([{ start: 20, end: 60, offsets: [41] }]);
+    expect(state.totals.tally).toMatchObject({ lines: 6, records: 5 });
+  });
+  it('cannot be of a range that is done', () => {
+    const state = begin();
+    expect(() =>
+      state.apply({ kind: 'left', id: 0, start: 10, end: 30, offsets: [12], tally: tally() }, 2),
+    ).toThrow('range 10 to 30 of object 0 is done already');
+  });
+});
+
+describe('an object that could not be read', () => {
+  const begin = () => {
+    const state = new JournalState();
+    state.apply({ kind: 'object', id: 0, ...object, format: 'plain' }, 1);
+    state.apply({ kind: 'segment', id: 0, start: 0, end: 20, tally: tally({ lines: 2, records: 2 }) }, 1);
+    state.apply({ kind: 'object-failed', id: 0, failed: 'OBJECT_UNREADABLE' }, 1);
+    return state;
+  };
+  it('counts as failed, with its letter, until the next process begins', () => {
+    const state = begin();
+    expect(state.totalsNow()).toMatchObject({
+      objectsFailed: 1,
+      objectBytesDone: 100,
+      failedByCode: { OBJECT_UNREADABLE: 1 },
+      tally: { rejected: 0 },
+    });
+    state.apply({ kind: 'start', pid: 1 }, 2);
+    expect(state.totalsNow()).toMatchObject({ objectsFailed: 0, objectBytesDone: 0, failedByCode: {} });
+  });
+  it('keeps what was delivered of it, and its letter is not covered', () => {
+    const state = begin();
+    expect(state.lookup(object)).toMatchObject({ kind: 'partial', object: { done: [[0, 20]] } });
+    expect([10, null].map((offset) => state.covers({ ...object, offset }))).toEqual([true, false]);
+  });
+});
+
+it('lets another version of an object take its place of which nothing was delivered', () => {
+  const state = new JournalState();
+  state.apply({ kind: 'object', id: 0, ...object, format: 'plain' }, 1);
+  const newer = { ...object, etag: '"2"' };
+  expect(state.lookup(newer).kind).toBe('unknown');
+  state.apply({ kind: 'object', id: 1, ...newer, format: 'plain' }, 1);
+  expect([...state.partials].map(({ id }) => id)).toEqual([1]);
 });

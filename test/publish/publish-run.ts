@@ -10,6 +10,9 @@ import { PHASE, type PublishNotice, type PublishRules } from '../../src/publish/
 import { statsRow } from '../../src/publish/stats.ts';
 import { listOpenShards } from '../../src/publish/stream-probe.ts';
 import { createRandom } from '../../src/random.ts';
+import { acknowledgedOf } from '../../src/ring/slices.ts';
+import { Doorbell } from '../../src/ring/wait.ts';
+import { createDigester } from '../../src/verify/digest.ts';
 import { consume, type HashRange } from '../chaos/consumer.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
@@ -75,6 +78,7 @@ export async function publish(trial: Trial): Promise<Outcome> {
   closers.push(() => caller.close());
   const pool = new BufferPool(setup.bufferBytesMax);
   const notices: PublishNotice[] = [];
+  const failed = Promise.withResolvers<void>();
   const publisher = new Publisher(setup, {
     codec: portable,
     pool,
@@ -86,13 +90,24 @@ export async function publish(trial: Trial): Promise<Outcome> {
       canPredictShard: true,
     }),
     listShards: () => listOpenShards(client, arn),
-    post: (notice) => notices.push(notice),
+    post: (notice) => {
+      notices.push(notice);
+      if (notice.kind === 'failed') failed.resolve();
+    },
     // Ten times as fast as the wall: the waits between tries are real, and short.
     nowMs: () => performance.now() * 10,
     random: trial.random ?? createRandom(7),
+    digest: digestOf,
   });
   Atomics.store(new Int32Array(setup.control), 0, PHASE.FLUSH);
-  const { error } = await publisher.run();
+  const run = publisher.run();
+  // A publisher that has failed stays until it is asked what is left.
+  await Promise.race([run, failed.promise]);
+  Atomics.store(new Int32Array(setup.control), 0, PHASE.LEAVE);
+  new Doorbell(setup.doorbells).ringAll();
+  await run;
+  const failure = notices.find((notice) => notice.kind === 'failed');
+  const error = failure?.kind === 'failed' ? failure.error : null;
   const stored = new Map<string, string[]>();
   if ((kinesis.call('ListStreams', {}) as { StreamNames: string[] }).StreamNames.includes('s')) {
     // As a consumer is shown them: aggregates are taken apart.
@@ -103,8 +118,15 @@ export async function publish(trial: Trial): Promise<Outcome> {
     }
   }
   if (!error) expect(pool.outBytes).toBe(0);
-  const acknowledged = new Int32Array(setup.acknowledged).reduce((sum, n) => sum + n, 0);
+  const acknowledged = acknowledgedOf(setup.slices).reduce((sum, n) => sum + n, 0);
   return { error, stats: statsRow(setup.stats, 0), notices, acknowledged, kinesis, stored };
+}
+
+/** Sums of the digests of a run of frames. */
+export function digestOf(frames: Uint8Array) {
+  const digester = createDigester(new Uint8Array(16));
+  digester.addFrames(frames);
+  return digester.sums();
 }
 
 export function numbered(count: number, keyCount = count): TestRecord[] {

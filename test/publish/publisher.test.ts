@@ -8,9 +8,11 @@ import { PHASE, type PublishRules, type PublishSetup } from '../../src/publish/s
 import { STAT } from '../../src/publish/stats.ts';
 import { createRandom } from '../../src/random.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
+import { acknowledgedOf } from '../../src/ring/slices.ts';
+import { Doorbell } from '../../src/ring/wait.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
-import { distinct, idsOf, numbered, publish, release } from './publish-run.ts';
+import { digestOf, distinct, idsOf, numbered, publish, release } from './publish-run.ts';
 import { answerOf, evenShards, setupOf } from './publishing.ts';
 
 afterEach(release);
@@ -38,6 +40,7 @@ function stalled(
     post: () => {},
     nowMs: () => performance.now(),
     random: createRandom(7),
+    digest: digestOf,
   });
   const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
   /** Of frames that are all of one size. */
@@ -59,10 +62,10 @@ describe('Publisher', () => {
 
     Atomics.store(new Int32Array(setup.control), 0, PHASE.FLUSH);
     const answering = setInterval(() => waiting.shift()?.(), 1);
-    expect((await run).error).toBeNull();
+    expect((await run).left).toEqual([]);
     clearInterval(answering);
     expect(framesInLane()).toBe(0);
-    expect(new Int32Array(setup.acknowledged)[0]).toBe(24);
+    expect(acknowledgedOf(setup.slices)[0]).toBe(24);
   });
 
   it('does not let the waiting batches of a shard that its pace holds keep others from theirs', async () => {
@@ -83,13 +86,16 @@ describe('Publisher', () => {
     );
     const run = publisher.run();
     const answering = setInterval(() => waiting.shift()?.(), 1);
-    const acknowledged = new Int32Array(setup.acknowledged);
+    const acknowledged = acknowledgedOf(setup.slices);
     // 1 MB a second: the first shard's 3 MB need two seconds more than the burst that it begins with.
     await vi.waitFor(() => expect(acknowledged[1]).toBe(40), 1_500);
     expect(acknowledged[0]).toBeLessThan(3_000);
-    Atomics.store(new Int32Array(setup.control), 0, PHASE.STOP);
-    expect((await run).error).toBeNull();
+    Atomics.store(new Int32Array(setup.control), 0, PHASE.LEAVE);
+    new Doorbell(setup.doorbells).ringAll();
+    const { left, unknownCount } = await run;
     clearInterval(answering);
+    const count = left.find(({ slice }) => slice === 0)!.count;
+    expect([count + acknowledged[0]!, left.length, unknownCount]).toEqual([3_000, 1, 0]);
   });
 
   it.each([

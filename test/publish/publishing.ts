@@ -7,6 +7,7 @@ import type { ShardRange } from '../../src/publish/shard-map.ts';
 import type { Batch } from '../../src/publish/shard-queues.ts';
 import { ShardSet } from '../../src/publish/shard-set.ts';
 import { createStats } from '../../src/publish/stats.ts';
+import { acknowledgedOf, createSlices } from '../../src/ring/slices.ts';
 import { createDoorbells } from '../../src/ring/wait.ts';
 import { framesOf, type TestRecord } from './frames.ts';
 
@@ -52,7 +53,8 @@ export function setupOf(
     lanes: [],
     doorbells: createDoorbells(1),
     control: new SharedArrayBuffer(4),
-    acknowledged: new SharedArrayBuffer(4 * 64),
+    slices: createSlices(1),
+    digestKey: new Uint8Array(16),
     stats: createStats(1),
     heartbeats: new SharedArrayBuffer(64),
     heartIndex: 0,
@@ -76,7 +78,7 @@ export function shardSetOf(codec: Codec, setup: PublishSetup): Bench {
     setup,
     pool,
     shardSet: new ShardSet(setup, codec, pool, 0, () => 0.5),
-    acknowledged: new Int32Array(setup.acknowledged),
+    acknowledged: acknowledgedOf(setup.slices),
   };
 }
 

@@ -10,7 +10,7 @@ const object = { bucket: 'b', key: 'k', etag: '"1"', size: 100, lastModifiedMs: 
 const slot = new BlockPool({ slotCount: 1, blocksPerSlot: 2, blockBytes: 64 }).slots[0]!;
 
 function segmentOf(index: number, format: Format = 'plain'): Segment {
-  return { object, objectIndex: 0, index, count: 9, start: 0, end: 100, format, unit: -1 };
+  return { object, objectIndex: 0, index, start: 0, end: 100, format, only: null };
 }
 
 function delivery(more: Partial<DeliveryOptions> = {}) {

@@ -1,8 +1,8 @@
 /** Planner: which segment comes next, and when nobody can know yet. */
 import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../src/errors.ts';
-import type { Format, Segment, SourceObject } from '../../src/source/object.ts';
-import { type ObjectResume, Planner, type PlannerOptions, segmentCount } from '../../src/source/plan.ts';
+import type { Segment, SourceObject } from '../../src/source/object.ts';
+import { type ObjectResume, Planner, type PlannerOptions } from '../../src/source/plan.ts';
 
 const object = (key: string, size: number): SourceObject => ({
   bucket: 'b',
@@ -35,7 +35,7 @@ function planner(sizes: Record<string, number>, more: Partial<PlannerOptions> = 
 function show(segment: Segment | null): string | null {
   return segment === null
     ? null
-    : `${segment.object.key}#${segment.index}/${segment.count} ${segment.start}-${segment.end}`;
+    : `${segment.object.key}#${segment.index} ${segment.start}-${segment.end}${segment.only ? ` only ${segment.only}` : ''}`;
 }
 
 /** Whether the promise is still open after everything that could settle it has had its turn. */
@@ -50,9 +50,9 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
 
 describe('Planner', () => {
   it.each([
-    { size: 9, segments: ['a#0/1 0-9'] },
-    { size: 10, segments: ['a#0/1 0-10'] },
-    { size: 11, segments: ['a#0/2 0-10', 'a#1/2 10-11'] },
+    { size: 9, segments: ['a#0 0-9'] },
+    { size: 10, segments: ['a#0 0-10'] },
+    { size: 11, segments: ['a#0 0-10', 'a#1 10-11'] },
   ])('cuts an object of $size bytes', async ({ size, segments }) => {
     const { made } = planner({ a: size }, { compression: 'none' });
     const given: (string | null)[] = [];
@@ -64,14 +64,14 @@ describe('Planner', () => {
   it('holds back the rest of an object until its format is known, and gives later objects meanwhile', async () => {
     const { made } = planner({ a: 25, b: 5 });
     const first = (await made.next())!;
-    expect([show(first), made.isFormatUnknown(first)]).toEqual(['a#0/3 0-10', true]);
+    expect([show(first), made.isFormatUnknown(first)]).toEqual(['a#0 0-10', true]);
     const second = (await made.next())!;
-    expect(show(second)).toBe('b#0/1 0-5');
+    expect(show(second)).toBe('b#0 0-5');
     const third = made.next();
     expect(await isPending(third)).toBe(true);
     made.settleFormat(first, 'plain');
-    expect(show(await third)).toBe('a#1/3 10-20');
-    expect(show(await made.next())).toBe('a#2/3 20-25');
+    expect(show(await third)).toBe('a#1 10-20');
+    expect(show(await made.next())).toBe('a#2 20-25');
     // An object of one segment has no others to wait for, whatever its format is.
     expect(await made.next()).toBe(null);
     made.settleFormat(second, 'plain');
@@ -84,49 +84,58 @@ describe('Planner', () => {
     const rest = [made.next(), made.next(), made.next()];
     expect(await isPending(Promise.race(rest))).toBe(true);
     made.settleFormat(first, 'plain');
-    expect((await Promise.all(rest)).map(show)).toEqual(['a#1/3 10-20', 'a#2/3 20-25', 'b#0/1 0-5']);
-    expect(issued).toEqual(['a#0/3 0-10', 'a#1/3 10-20', 'a#2/3 20-25', 'b#0/1 0-5']);
+    expect((await Promise.all(rest)).map(show)).toEqual(['a#1 10-20', 'a#2 20-25', 'b#0 0-5']);
+    expect(issued).toEqual(['a#0 0-10', 'a#1 10-20', 'a#2 20-25', 'b#0 0-5']);
   });
 
   it('makes a compressed object one segment', async () => {
     const { made } = planner({ a: 25, b: 25 });
     const first = (await made.next())!;
     made.settleFormat(first, 'gzip');
-    expect([show(first), first.format]).toEqual(['a#0/1 0-25', 'gzip']);
-    expect(show(await made.next())).toBe('b#0/3 0-10');
+    expect([show(first), first.format]).toEqual(['a#0 0-25', 'gzip']);
+    expect(show(await made.next())).toBe('b#0 0-10');
   });
 
   it.each(['gzip', 'zstd'] as const)('does not ask for the format when %s is forced', async (compression) => {
     const { made } = planner({ a: 25 }, { compression });
     const only = (await made.next())!;
-    expect([show(only), only.format, made.isFormatUnknown(only)]).toEqual(['a#0/1 0-25', compression, false]);
+    expect([show(only), only.format, made.isFormatUnknown(only)]).toEqual(['a#0 0-25', compression, false]);
     expect(await made.next()).toBe(null);
   });
 
   it('leaves out what the journal knows, and says which objects were done', async () => {
+    const left = (...ranges: [number, number, number[]?][]) => ({
+      format: 'plain' as const,
+      work: () => ranges.map(([start, end, only = null]) => ({ start, end, only })),
+    });
+    const whole = (size: number) => [{ start: 0, end: size, only: null }];
     const known: Record<string, ObjectResume> = {
-      done: { format: 'plain', deliveredTo: () => 25 },
-      half: { format: 'plain', deliveredTo: (start) => (start % 20 === 0 ? start + 10 : start) },
-      part: { format: 'plain', deliveredTo: (start) => Math.max(start, 14) },
-      gz: { format: 'gzip', deliveredTo: (start) => start },
-      gzDone: { format: 'gzip', deliveredTo: () => 25 },
+      done: left(),
+      half: left([10, 20], [30, 40]),
+      part: left([14, 25]),
+      few: left([3, 18, [4, 12]], [22, 25]),
+      gz: { format: 'gzip', work: whole },
+      unknown: { format: null, work: whole },
     };
     const resume = ({ key }: SourceObject) => known[key] ?? null;
     const { made, skipped } = planner(
-      { done: 25, half: 45, part: 25, gz: 25, gzDone: 25, fresh: 5 },
+      { done: 25, half: 45, part: 25, few: 25, gz: 25, unknown: 25, fresh: 5 },
       { resume },
     );
     const given: (string | null)[] = [];
-    for (let i = 0; i < 6; i++) given.push(show(await made.next()));
+    for (let i = 0; i < 9; i++) given.push(show(await made.next()));
     expect(given).toEqual([
-      'half#1/5 10-20',
-      'half#3/5 30-40',
-      'part#1/3 14-20',
-      'part#2/3 20-25',
-      'gz#0/1 0-25',
-      'fresh#0/1 0-5',
+      'half#0 10-20',
+      'half#1 30-40',
+      'part#0 14-20',
+      'part#1 20-25',
+      'few#0 3-18 only 4,12',
+      'few#1 22-25',
+      'gz#0 0-25',
+      'unknown#0 0-10',
+      'fresh#0 0-5',
     ]);
-    expect(skipped).toEqual(['done', 'gzDone']);
+    expect(skipped).toEqual(['done']);
   });
 
   it('gives nothing more of an object that has failed, and reports the first failure only', async () => {
@@ -139,7 +148,7 @@ describe('Planner', () => {
       made.fail(first, new MillraceError('MILLRACE_SOURCE', 'second')),
     ]).toEqual([true, false]);
     expect(made.failureOf(first)).toBe(error);
-    expect(show(await made.next())).toBe('b#0/1 0-5');
+    expect(show(await made.next())).toBe('b#0 0-5');
   });
 
   it('does not wait for the format of an object that has failed', async () => {
@@ -168,13 +177,4 @@ describe('Planner', () => {
     await made.next();
     await expect(made.next()).rejects.toThrow('listing');
   });
-});
-
-it.each<[number, Format, number]>([
-  [1, 'plain', 1],
-  [10, 'plain', 1],
-  [11, 'plain', 2],
-  [1000, 'gzip', 1],
-])('%i bytes of %s are %i segments of 10 bytes', (size, format, count) => {
-  expect(segmentCount(object('a', size), format, 10)).toBe(count);
 });

@@ -66,7 +66,7 @@ export function startPool(options: RunOptions): { pool: DownloadPool; recorded: 
   const release = options.release ?? ((parcel: Parcel) => setImmediate(() => releaseParcel(parcel)));
   const sink: SourceSink = {
     begin: (segment) => {
-      events.push(`begin ${nameOf(segment)} ${segment.format} of ${segment.count}`);
+      events.push(`begin ${nameOf(segment)} ${segment.format}`);
       contents.set(nameOf(segment), Buffer.alloc(0));
     },
     parcel: (parcel) => {

@@ -5,7 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { ENGINE } from '../../src/limits.ts';
 import { WHOLE_BYTES_MAX, WHOLE_CONTENT_BYTES_MAX } from '../../src/source/decompress.ts';
 import { Inflation } from '../../src/threads/inflation.ts';
-import type { RawPiece, RejectedLine, StreamInput, StreamOutput } from '../../src/threads/parse-setup.ts';
+import type {
+  Delivered,
+  PieceError,
+  RawPiece,
+  RejectedLine,
+  StreamInput,
+} from '../../src/threads/parse-setup.ts';
+import type { LineRun, LineSource } from '../../src/threads/slicer.ts';
 
 type Kind = 'gzip' | 'zstd';
 const CHECKED = { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 } };
@@ -13,54 +20,76 @@ const pack = (kind: Kind, content: Uint8Array) =>
   kind === 'gzip' ? zlib.gzipSync(content) : zlib.zstdCompressSync(content, CHECKED);
 const LINE_BYTES_MAX = 2 * ENGINE.blockBytes;
 
+/** What the slicer is told, piece by piece. */
+class Recorder {
+  readonly scanned = new Map<number, { from: number; text: string }>();
+  readonly rejected: RejectedLine[] = [];
+  readonly ends: { piece: number; error: PieceError | null; state: string }[] = [];
+  /** Offset behind the last line. */
+  reached = 0;
+  scan({ piece }: LineSource, { bytes, from, end, objectOffset }: LineRun): void {
+    const before = this.scanned.get(piece) ?? { from: objectOffset, text: '' };
+    const text = before.text + Buffer.from(bytes.subarray(from, end)).toString('latin1');
+    this.scanned.set(piece, { from: before.from, text });
+    this.reached = objectOffset + (end - from);
+  }
+  rejectOversize(line: RejectedLine, _start: number, end: number): void {
+    this.rejected.push(line);
+    this.reached = end;
+  }
+  endPiece(piece: number, error: PieceError | null, state: string): void {
+    this.ends.push({ piece, error, state });
+  }
+  flush(): void {}
+  isStopping(): boolean {
+    return false;
+  }
+}
+
 /** Pieces of stored bytes in one shared memory, as the downloads leave them; and what the scanner and the letters are given. */
 function open(stored: readonly Uint8Array[]) {
   const memory = new SharedArrayBuffer(stored.reduce((sum, { length }) => sum + length, 0));
   let byteOffset = 0;
-  const pieces = stored.map((bytes, unit): RawPiece => {
+  const pieces = stored.map((bytes, number): RawPiece => {
     new Uint8Array(memory).set(bytes, byteOffset);
-    const piece = { buffer: null, byteOffset, length: bytes.length, objectOffset: 0, unit, coordinate: 'c' };
+    const place = { buffer: null, byteOffset, length: bytes.length };
     byteOffset += bytes.length;
-    return piece;
+    return { ...place, objectOffset: 0, piece: number, coordinate: 'c' };
   });
-  const scanned = new Map<number, { from: number; text: string }>();
-  const rejected: RejectedLine[] = [];
-  const inflation = new Inflation(
-    { lineBytesMax: LINE_BYTES_MAX, memory },
-    (bytes, start, end, objectOffset, tally) => {
-      const before = scanned.get(tally.unit) ?? { from: objectOffset, text: '' };
-      const text = before.text + Buffer.from(bytes.subarray(start, end)).toString('latin1');
-      scanned.set(tally.unit, { from: before.from, text });
-      tally.endOffset = objectOffset + (end - start);
-    },
-    (line) => rejected.push(line),
-  );
+  const recorder = new Recorder();
+  const inflation = new Inflation({ lineBytesMax: LINE_BYTES_MAX, memory }, recorder);
+  const { scanned } = recorder;
   const texts = () => [...scanned].sort(([one], [other]) => one - other).map(([, { text }]) => text);
-  return { inflation, pieces, rejected, scanned, texts };
+  return { inflation, pieces, recorder, texts };
 }
 
-async function runWhole(kind: Kind, stored: readonly Uint8Array[], fromOffsets = stored.map(() => 0)) {
+type Opened = Pick<ReturnType<typeof open>, 'recorder' | 'texts'>;
+
+/** What came of it. */
+function outcomeOf({ recorder, texts }: Opened) {
+  const { scanned, rejected, ends, reached } = recorder;
+  return { scanned, rejected, ends, reached, texts, errors: ends.map(({ error }) => error) };
+}
+
+/** All before this offset has been delivered. */
+function doneTo(offset: number): Delivered {
+  return { done: offset === 0 ? [] : [[0, offset]], left: [] };
+}
+
+async function runWhole(kind: Kind, stored: readonly Uint8Array[], delivered = stored.map(() => doneTo(0))) {
   const opened = open(stored);
   const { inflation, pieces } = opened;
-  const tallies = await inflation.runWhole({ kind: 'whole', sequence: 0, format: kind, pieces, fromOffsets });
-  return { ...opened, errors: tallies.map(({ error }) => error), tallies };
+  await inflation.runWhole({ kind: 'whole', sequence: 0, format: kind, pieces, delivered });
+  return outcomeOf(opened);
 }
 
 /**
  * Sends the pieces over a port as the main thread does.
  * @param isWhole False gives the object up behind the last piece.
- * @returns Also the tallies that came back over it.
  */
-async function runStream(kind: Kind, stored: readonly Uint8Array[], fromOffset = 0, isWhole = true) {
+async function runStream(kind: Kind, stored: readonly Uint8Array[], delivered = doneTo(0), isWhole = true) {
   const opened = open(stored);
   const { port1, port2 } = new MessageChannel();
-  const output: StreamOutput[] = [];
-  const over = new Promise<void>((resolve) => {
-    port1.on('message', (message: StreamOutput) => {
-      output.push(message);
-      if (message.kind === 'end') resolve();
-    });
-  });
   for (const [i, piece] of opened.pieces.entries()) {
     const isLast = isWhole && i === opened.pieces.length - 1;
     port1.postMessage({ kind: 'piece', piece, isLast } satisfies StreamInput);
@@ -71,14 +100,12 @@ async function runStream(kind: Kind, stored: readonly Uint8Array[], fromOffset =
     sequence: 0,
     format: kind,
     port: port2,
-    fromOffset,
+    delivered,
     coordinate: 'c',
   } as const;
   await opened.inflation.runStream(task);
-  await over;
   port1.close();
-  const tallies = output.flatMap((message) => (message.kind === 'tally' ? [message.tally] : []));
-  return { ...opened, tallies, errors: tallies.map(({ error }) => error) };
+  return outcomeOf(opened);
 }
 
 function halves(bytes: Buffer): Buffer[] {
@@ -102,7 +129,10 @@ describe.each<Kind>(['gzip', 'zstd'])('%s', (kind) => {
     const stream = await runStream(kind, halves(stored));
     expect([whole.errors, whole.texts().join('') === text]).toEqual([[null], true]);
     expect([stream.errors, stream.texts().join('') === text]).toEqual([[null, null], true]);
-    expect(stream.tallies.map(({ unit }) => unit)).toEqual([0, 1]);
+    expect(stream.ends.map(({ piece, state }) => [piece, state])).toEqual([
+      [0, 'open'],
+      [1, 'whole'],
+    ]);
   });
 
   it('gives the same in one call as in a stream, at the limits of one call and beyond', async () => {
@@ -154,8 +184,8 @@ describe.each<Kind>(['gzip', 'zstd'])('%s', (kind) => {
       [5, '333\n4444'],
       [9, '4444'],
     ] as const) {
-      const whole = await runWhole(kind, [stored], [from]);
-      const stream = await runStream(kind, halves(stored), from);
+      const whole = await runWhole(kind, [stored], [doneTo(from)]);
+      const stream = await runStream(kind, halves(stored), doneTo(from));
       expect([whole.scanned.get(0), whole.errors]).toEqual([{ from, text: rest }, [null]]);
       expect([stream.texts().join(''), stream.errors]).toEqual([rest, [null, null]]);
     }
@@ -163,11 +193,11 @@ describe.each<Kind>(['gzip', 'zstd'])('%s', (kind) => {
 
   it('counts only whole lines of what is given up, and calls that no error', async () => {
     const stored = ['1\n22\n3', '33\n4444'].map((half) => pack(kind, Buffer.from(half)));
-    const between = await runStream(kind, stored.slice(0, 1), 0, false);
-    const within = await runStream(kind, [stored[0]!, stored[1]!.subarray(0, 10)], 0, false);
-    for (const { tallies, texts, errors } of [between, within]) {
+    const between = await runStream(kind, stored.slice(0, 1), doneTo(0), false);
+    const within = await runStream(kind, [stored[0]!, stored[1]!.subarray(0, 10)], doneTo(0), false);
+    for (const { ends, reached, texts, errors } of [between, within]) {
       expect('1\n22\n').toContain(texts().join(''));
-      expect(tallies.at(-1)?.endOffset).toBe(texts().join('').length);
+      expect([reached, ends.at(-1)?.state]).toEqual([texts().join('').length, 'cut']);
       expect(errors.filter((error) => error !== null)).toEqual([]);
     }
     const whole = await runStream(kind, stored);
@@ -183,7 +213,7 @@ describe.each<Kind>(['gzip', 'zstd'])('%s', (kind) => {
     ]) {
       expect([texts(), errors]).toEqual([['1\n2\n'], [null]]);
       expect(rejected).toMatchObject([
-        { code: 'RECORD_TOO_LARGE', objectOffset: 2, length: LINE_BYTES_MAX + 1, unit: 0 },
+        { code: 'RECORD_TOO_LARGE', objectOffset: 2, length: LINE_BYTES_MAX + 1, piece: 0 },
       ]);
     }
   });
@@ -207,10 +237,10 @@ describe.each<Kind>(['gzip', 'zstd'])('damaged %s', (kind) => {
       for (let at = 0; at < stored.length; at += bytes) pieces.push(stored.subarray(at, at + bytes));
       results.push(await runStream(kind, pieces));
     }
-    const found = results.map(({ texts, errors, tallies }) => ({
+    const found = results.map(({ texts, errors, reached }) => ({
       text: texts().join(''),
       error: errors.find((error) => error !== null) ?? null,
-      reached: Math.max(...tallies.map(({ endOffset }) => endOffset)),
+      reached,
     }));
     for (const other of found) expect(other).toEqual(found[0]);
     return found[0]!;
@@ -284,30 +314,28 @@ it.each<{ kind: Kind; ratio: number }>([
   const text = beat.repeat(600_000);
   const stored = pack(kind, Buffer.from(text));
   expect(text.length / stored.length).toBeGreaterThan(ratio);
+  const { inflation, pieces, recorder } = open([stored]);
   let bytes = 0;
-  const memory = new SharedArrayBuffer(stored.length);
-  new Uint8Array(memory).set(stored);
-  const inflation = new Inflation(
-    { lineBytesMax: LINE_BYTES_MAX, memory },
-    (_, start, end) => {
-      bytes += end - start;
-    },
-    () => {},
-  );
-  const piece = {
-    buffer: null,
-    byteOffset: 0,
-    length: stored.length,
-    objectOffset: 0,
-    unit: 0,
-    coordinate: 'c',
+  recorder.scan = (_, { from, end }) => {
+    bytes += end - from;
   };
-  const [tally] = await inflation.runWhole({
-    kind: 'whole',
-    sequence: 0,
-    format: kind,
-    pieces: [piece],
-    fromOffsets: [0],
-  });
-  expect([tally?.error, bytes]).toEqual([null, text.length]);
+  await inflation.runWhole({ kind: 'whole', sequence: 0, format: kind, pieces, delivered: [doneTo(0)] });
+  expect([recorder.ends[0]?.error, bytes]).toEqual([null, text.length]);
+});
+
+it('gives of ranges that earlier processes have done nothing, and of those with records left only these', async () => {
+  const text = '1\n22\n333\n4444\n55555\n';
+  const { inflation, pieces, recorder } = open([pack('gzip', Buffer.from(text))]);
+  const runs: { text: string; range: number[]; only: readonly number[] | null }[] = [];
+  recorder.scan = (_, { bytes, from, end, rangeStart, rangeEnd, only }) => {
+    const lines = Buffer.from(bytes.subarray(from, end)).toString();
+    runs.push({ text: lines, range: [rangeStart, rangeEnd], only });
+  };
+  const delivered = { done: [[2, 5]], left: [{ start: 9, end: 20, offsets: [14] }] } as const;
+  await inflation.runWhole({ kind: 'whole', sequence: 0, format: 'gzip', pieces, delivered: [delivered] });
+  expect(runs).toEqual([
+    { text: '1\n', range: [0, 2], only: null },
+    { text: '333\n', range: [5, 9], only: null },
+    { text: '4444\n55555\n', range: [9, 20], only: [14] },
+  ]);
 });

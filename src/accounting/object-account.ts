@@ -1,0 +1,126 @@
+/**
+ * Object account: what has become of one object's lines.
+ * Takes  ranges of the object that are settled, in any order.
+ * Gives  journal entries in which neighbours are one; whether the object is done; how much of its stored bytes is.
+ * Owns   the sums of one object, earlier processes of the run included.
+ * Never  writes: see accounting.ts.
+ */
+import type { RejectCode } from '../errors.ts';
+import type { JournalEntry } from '../journal/entries.ts';
+import type { PartialObject } from '../journal/state.ts';
+import { addTally, tally as newTally, type Tally } from '../journal/tally.ts';
+import type { Format, SourceObject } from '../source/object.ts';
+import type { Delivered } from '../threads/parse-setup.ts';
+
+/** A part of an object that is settled, or whose last records an orderly stop leaves to the next process. */
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+  readonly tally: Tally;
+}
+
+export class ObjectAccount {
+  readonly object: SourceObject;
+  /** What earlier processes have done. */
+  readonly delivered: Delivered;
+  /** Sum of everything that is settled, earlier processes included. */
+  readonly tally: Tally;
+  /** Id in the journal, once it has more than one entry there. */
+  id: number | null;
+  format: Format | null;
+  openSegments = 0;
+  openPieces = 0;
+  openSlices = 0;
+  failedCode: RejectCode | null = null;
+  /** The object was given up and closed before: this only counts what still came of it. */
+  isLate = false;
+  /** A compressed object has been read to its end. */
+  isRead = false;
+  /** Bytes of the (decompressed) object that are settled. */
+  #settledBytes: number;
+  /** Furthest byte of the (decompressed) object that a settled or an open slice has reached. */
+  #reachedBytes = 0;
+  /** Stored bytes that parsers have dealt with. */
+  #storedBytes = 0;
+  #parts: Part[] = [];
+
+  constructor(object: SourceObject, earlier: PartialObject | null) {
+    this.object = object;
+    this.delivered = { done: earlier?.done ?? [], left: earlier?.left ?? [] };
+    this.id = earlier?.id ?? null;
+    this.format = earlier?.format ?? null;
+    this.tally = newTally(earlier?.tally);
+    this.#settledBytes = this.delivered.done.reduce((sum, [start, end]) => sum + (end - start), 0);
+  }
+
+  /** A range is settled. */
+  add(part: Part): void {
+    this.#settledBytes += part.end - part.start;
+    this.#parts.push(part);
+    addTally(this.tally, part.tally);
+  }
+
+  /** A slice was found up to there. */
+  reach(end: number): void {
+    this.#reachedBytes = Math.max(this.#reachedBytes, end);
+  }
+
+  /** A piece of so many stored bytes is dealt with. */
+  addStored(bytes: number): void {
+    this.#storedBytes += bytes;
+  }
+
+  /** Nothing of it is on its way. */
+  get isIdle(): boolean {
+    return this.openSegments === 0 && this.openPieces === 0 && this.openSlices === 0;
+  }
+
+  /** Every line of it is settled. */
+  get isWhole(): boolean {
+    if (!this.isIdle || this.failedCode !== null) return false;
+    return this.format === 'plain' ? this.#settledBytes >= this.object.size : this.isRead;
+  }
+
+  /** Stored bytes that are settled; of a compressed object in the proportion of its decompressed ones. */
+  get doneBytes(): number {
+    if (this.format === 'plain') return this.#settledBytes;
+    if (this.#reachedBytes === 0) return 0;
+    return this.#storedBytes * Math.min(1, this.#settledBytes / this.#reachedBytes);
+  }
+
+  /** Whether anything is settled that `takeParts` has not given yet. */
+  get hasParts(): boolean {
+    return this.#parts.length > 0;
+  }
+
+  /** What was settled since the last call, neighbours as one. */
+  takeParts(): Part[] {
+    const parts = this.#parts.sort((one, other) => one.start - other.start);
+    this.#parts = [];
+    const merged: Part[] = [];
+    for (const part of parts) {
+      const last = merged.at(-1);
+      if (last?.end !== part.start) {
+        merged.push({ ...part, tally: newTally(part.tally) });
+        continue;
+      }
+      addTally(last.tally, part.tally);
+      merged[merged.length - 1] = { ...last, end: part.end };
+    }
+    return merged;
+  }
+
+  /** The one entry of an object that is finished. */
+  doneEntry(): JournalEntry {
+    const { bucket, key, etag, size } = this.object;
+    const named = this.id === null ? { object: { bucket, key, etag, size } } : { id: this.id };
+    const failed = this.failedCode === null ? {} : { failed: this.failedCode };
+    return { kind: 'object-done', ...named, tally: this.tally, ...failed };
+  }
+}
+
+/** Counts one reject. */
+export function countReject(sums: Tally, code: string, count = 1): void {
+  sums.rejected += count;
+  sums.codes[code] = (sums.codes[code] ?? 0) + count;
+}
