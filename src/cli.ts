@@ -61,7 +61,8 @@ function report(error: unknown): number {
   const { message, exitCode } = wordsFor(error);
   for (const line of message.split('\n')) console.error(`millrace: ${line}`);
   if (exitCode === 3 && process.env.MILLRACE_DEBUG === '1') console.error(error);
-  reportFailure(exitCode, message);
+  const isTimeUp = error instanceof MillraceError && error.code === 'MILLRACE_TIMEOUT';
+  reportFailure(exitCode, message, isTimeUp || exitCode > 128);
   return exitCode;
 }
 

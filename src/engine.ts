@@ -70,7 +70,7 @@ export async function backfill(options: BackfillOptions, hooks: BackfillHooks = 
   const startedAtMs = performance.now();
   const ending = openEnding(options.timeoutMs, hooks.signal);
   try {
-    const prepared = await prepare(options, ending.signal);
+    const prepared = await prepare(options, ending.signal, hooks.onNotice);
     const run = new Run(options, prepared, { ...hooks, signal: ending.signal }, startedAtMs);
     return await run.execute();
   } finally {

@@ -55,16 +55,21 @@ const DIGEST_KEY_BYTES = 16;
 
 /**
  * @param signal Ends it with the signal's reason, whatever is waited for. No journal has been opened then.
+ * @param onWait Told at once what is waited for.
  * @throws {MillraceError} For whatever cannot work, with what to do about it.
  */
-export async function prepare(options: BackfillOptions, signal: AbortSignal): Promise<Prepared> {
+export async function prepare(
+  options: BackfillOptions,
+  signal: AbortSignal,
+  onWait: (notice: string) => void = () => {},
+): Promise<Prepared> {
   const targets = await findTargets(options.aws, options.stream);
   const notices = [...targets.notices];
   const schema = await readSchema(options.schema, (notice) => notices.push(notice));
   const kinesis = createKinesisClient(targets.kinesis);
   const s3 = createS3Client(targets.s3, options.downloads + 4);
   try {
-    const services = await untilEnded(ask(options, kinesis, s3, notices, signal), signal);
+    const services = await untilEnded(ask(options, { kinesis, s3, notices, signal, onWait }), signal);
     return await open(options, { s3, kinesis, target: targets.kinesis, schema, notices, ...services });
   } catch (error) {
     s3.destroy();
@@ -73,21 +78,26 @@ export async function prepare(options: BackfillOptions, signal: AbortSignal): Pr
   }
 }
 
+/** Who is asked, and who is told. */
+interface Asking {
+  readonly kinesis: KinesisClient;
+  readonly s3: S3Client;
+  readonly notices: string[];
+  readonly signal: AbortSignal;
+  readonly onWait: (notice: string) => void;
+}
+
 /** Everything that the services have to answer. */
 async function ask(
   options: BackfillOptions,
-  kinesis: KinesisClient,
-  s3: S3Client,
-  notices: string[],
-  signal: AbortSignal,
+  { kinesis, s3, notices, signal, onWait }: Asking,
 ): Promise<Pick<Prepared, 'stream' | 'shards' | 'service' | 'wire'>> {
-  const notice = (text: string) => notices.push(text);
-  const stream = await untilNamed(() => probeStream(kinesis, options.stream, signal), notice, signal);
+  const stream = await untilNamed(() => probeStream(kinesis, options.stream, signal), onWait, signal);
   checkTraits(options, stream);
   const shards = await listOpenShards(kinesis, stream.id, signal);
   if (options.letters !== null) await checkLetters(options.letters);
   const listing = { requesterPays: options.requestPayer, signal };
-  await untilNamed(() => probeSources(s3, listedSources(options), listing), notice, signal);
+  await untilNamed(() => probeSources(s3, listedSources(options), listing), onWait, signal);
   const service = await resolveService(kinesis, stream.id.startsWith('arn:') ? stream.id : undefined);
   const wire =
     options.dryRun || options.wire === 'json'

@@ -46,10 +46,10 @@ export async function printReport(text: string, exitCode: number): Promise<void>
 }
 
 /** The document of a command that has no report, where one is wanted: at once, for the process may be about to end. */
-export function reportFailure(exitCode: number, error: string): void {
+export function reportFailure(exitCode: number, error: string, isInterrupted: boolean): void {
   if (stdout.isReported || !stdout.isJson) return;
   stdout.isReported = true;
-  const status = exitCode > 128 ? 'interrupted' : 'failed';
+  const status = isInterrupted ? 'interrupted' : 'failed';
   writeNow(1, `${printableLines(JSON.stringify({ status, exitCode, error }))}\n`);
 }
 

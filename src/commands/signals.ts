@@ -32,7 +32,7 @@ export function exitOnSignals(): void {
 }
 
 function exit(exitCode: SignalExitCode, why: string): never {
-  reportFailure(exitCode, why);
+  reportFailure(exitCode, why, true);
   process.exit(exitCode);
 }
 

@@ -270,6 +270,17 @@ describe('--json gives one document whatever fails', () => {
     expect([ended.exitCode, JSON.parse(ended.stdout).exitCode]).toEqual([2, 2]);
   });
 
+  it('also where the time is up before anything has begun', async () => {
+    const world = await open({
+      kinesis: { faults: [{ kind: 'stall', operation: 'DescribeStreamSummary' }] },
+    });
+    const ended = await world.backfill(['--json', '--timeout', '1s']);
+    expect([ended.exitCode, JSON.parse(ended.stdout)]).toEqual([
+      3,
+      { status: 'interrupted', exitCode: 3, error: expect.stringContaining('--timeout') },
+    ]);
+  });
+
   it.each(['SIGINT', 'SIGTERM'] as const)('also where a second %s ends it at once', async (signal) => {
     const world = await open({ kinesis: { faults: [{ kind: 'stall' }] } });
     const exitCode = signal === 'SIGINT' ? 130 : 143;
@@ -308,12 +319,14 @@ describe('a machine whose name service is not up yet', () => {
 
   it.each(['s3', 'kinesis'] as const)('or a host that nobody knows: %s is named, exit 2', async (service) => {
     const world = await open();
-    const ended = await world.backfill([...named(world, service), '--quiet'], {
-      env: late(Number.MAX_VALUE),
-    });
-    expect([ended.exitCode, ended.stderr]).toEqual([
+    const ended = await world.backfill(named(world, service), { env: late(Number.MAX_VALUE) });
+    const lines = ended.stderr.trim().split('\n');
+    expect([ended.exitCode, lines], ended.stderr).toEqual([
       2,
-      expect.stringMatching(`ENOTFOUND.*${service}\\.late\\.test`),
+      [
+        `millrace: ${service}.late.test has no address (ENOTFOUND); asking again for 20 s`,
+        expect.stringMatching(`^millrace: Cannot .*ENOTFOUND.*${service}\\.late\\.test`),
+      ],
     ]);
     expect(ended.durationMs).toBeGreaterThan(15_000);
   });
