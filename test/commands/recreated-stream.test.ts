@@ -189,7 +189,7 @@ it('calls it no match when the stream is made again while the source is still re
   };
   const ended = await verify({ when, signals: [] });
   expect(isMadeAgain).toBe(true);
-  expect([ended.exitCode, ended.stdout]).toEqual([3, '']);
+  expect([ended.exitCode, JSON.parse(ended.stdout).status]).toEqual([3, 'failed']);
   expect(ended.stderr).toMatch(
     /Cannot call it a match: stream orders was deleted and made again: .*verify again/,
   );
