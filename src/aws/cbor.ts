@@ -4,6 +4,8 @@
  * Gives  bytes; plain values. A timestamp (tag 1) is read as its number.
  * Never  touches records in bulk: native code and src/stream/decode-portable.ts walk those without a value per record.
  */
+import { isUtf8 } from 'node:buffer';
+
 export type CborValue =
   | string
   | number
@@ -39,8 +41,12 @@ export class CborReader {
   /** The low five bits of the last head: they tell floats and simple values apart. */
   info = 0;
 
-  constructor(bytes: Uint8Array) {
+  readonly #keepsBytes: boolean;
+
+  /** @param keepsBytes Text that is no UTF-8 is given as its bytes, not with U+FFFD in their place. */
+  constructor(bytes: Uint8Array, keepsBytes = false) {
     this.bytes = bytes;
+    this.#keepsBytes = keepsBytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -94,6 +100,14 @@ export class CborReader {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   }
 
+  #textOrBytes(): string | Uint8Array {
+    if (!this.#keepsBytes) return this.text();
+    const bytes = this.string();
+    return isUtf8(bytes)
+      ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+      : bytes;
+  }
+
   /** Steps over the next item. */
   skip(): void {
     this.read(0, false);
@@ -111,7 +125,7 @@ export class CborReader {
       case CBOR_MAJOR.BYTES:
         return this.string();
       case CBOR_MAJOR.TEXT:
-        return isWanted ? this.text() : this.string();
+        return isWanted ? this.#textOrBytes() : this.string();
       case CBOR_MAJOR.ARRAY: {
         const items: CborValue[] = [];
         this.forEach(() => {

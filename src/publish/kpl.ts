@@ -17,6 +17,12 @@ export interface SubRecord {
   readonly data: Uint8Array;
 }
 
+/** A sub-record with its key as it is: other producers may have written what is no UTF-8. */
+export interface Part extends Omit<SubRecord, 'partitionKey'> {
+  /** A view into the aggregate's bytes. */
+  readonly key: Buffer;
+}
+
 const WIRE_VARINT = 0;
 const WIRE_FIXED64 = 1;
 const WIRE_BYTES = 2;
@@ -29,6 +35,13 @@ const WIRE_FIXED32 = 5;
  * message that the format describes. Consumers take such data as one plain record, as the Kinesis Client Library does.
  */
 export function deaggregate(data: Uint8Array): SubRecord[] | null {
+  const parts = openAggregate(data);
+  if (parts === null) return null;
+  return parts.map(({ key, ...part }) => ({ partitionKey: key.toString('utf8'), ...part }));
+}
+
+/** The same with the bytes of the keys. */
+export function openAggregate(data: Uint8Array): Part[] | null {
   const magic = KPL.magic;
   const protoEnd = data.length - KPL.checksumBytes;
   if (protoEnd < magic.length || magic.some((byte, i) => data[i] !== byte)) return null;
@@ -44,14 +57,14 @@ interface RawRecord {
   data: Uint8Array | null;
 }
 
-function readAggregate(proto: Buffer): SubRecord[] | null {
-  const keys: string[] = [];
+function readAggregate(proto: Buffer): Part[] | null {
+  const keys: Buffer[] = [];
   const explicitKeys: string[] = [];
   const records: RawRecord[] = [];
   const reader = new ProtoReader(proto);
   while (reader.next()) {
     if (reader.wire !== WIRE_BYTES) continue;
-    if (reader.field === 1) keys.push(reader.bytes.toString('utf8'));
+    if (reader.field === 1) keys.push(reader.bytes);
     else if (reader.field === 2) explicitKeys.push(reader.bytes.toString('utf8'));
     else if (reader.field === 3) {
       const record = readRecord(reader.bytes);
@@ -60,14 +73,14 @@ function readAggregate(proto: Buffer): SubRecord[] | null {
     }
   }
   if (!reader.isWhole) return null;
-  const subRecords: SubRecord[] = [];
+  const parts: Part[] = [];
   for (const { keyIndex, explicitIndex, data } of records) {
-    const partitionKey = keys[keyIndex];
+    const key = keys[keyIndex];
     const explicitHashKey = explicitIndex < 0 ? null : explicitKeys[explicitIndex];
-    if (partitionKey === undefined || explicitHashKey === undefined || data === null) return null;
-    subRecords.push({ partitionKey, explicitHashKey, data });
+    if (key === undefined || explicitHashKey === undefined || data === null) return null;
+    parts.push({ key, explicitHashKey, data });
   }
-  return subRecords;
+  return parts;
 }
 
 function readRecord(bytes: Buffer): RawRecord | null {

@@ -5,10 +5,10 @@
  * Never  allocates more than one answer's worth: frames come in runs.
  */
 import { createHash } from 'node:crypto';
-import { type CborValue, decodeCbor } from '../aws/cbor.ts';
+import { CborReader, type CborValue } from '../aws/cbor.ts';
 import { MillraceError } from '../errors.ts';
 import { KPL } from '../limits.ts';
-import { deaggregate, type SubRecord } from '../publish/kpl.ts';
+import { openAggregate, type Part } from '../publish/kpl.ts';
 import { FRAME, FRAME_FLAG, FRAME_KIND, frameBytes } from '../ring/layout.ts';
 import { type Answer, type AnswerOutline, type HashRange, outlineOf, PARTS } from './answer.ts';
 
@@ -35,9 +35,9 @@ function isChecksumRight(data: Uint8Array): boolean {
 }
 
 /** The hash key of a sub-record; zero for an explicit one that is no number. */
-function hashKeyOf(part: SubRecord): bigint {
+function hashKeyOf(part: Part): bigint {
   const digits = part.explicitHashKey;
-  if (digits === null) return BigInt(`0x${createHash('md5').update(part.partitionKey).digest('hex')}`);
+  if (digits === null) return BigInt(`0x${createHash('md5').update(part.key).digest('hex')}`);
   return /^\d{1,39}$/.test(digits) ? BigInt.asUintN(128, BigInt(digits)) : 0n;
 }
 
@@ -47,7 +47,7 @@ export class PortableAnswer implements Answer {
   #parts: number[] = [];
   #range: HashRange | null = null;
   /** The aggregate that is being written, and how many of its sub-records are. */
-  #open: SubRecord[] | null = null;
+  #open: Part[] | null = null;
   #sub = 0;
   /** Whether a part of the open aggregate is outside the range, which is the end of them all. */
   #isDropped = false;
@@ -61,7 +61,7 @@ export class PortableAnswer implements Answer {
 
   open(body: Uint8Array, range: HashRange | null): AnswerOutline {
     const isCbor = this.#wire === 'cbor';
-    const members = (isCbor ? decodeCbor(body) : JSON.parse(Buffer.from(body).toString('utf8'))) as Record<
+    const members = (isCbor ? new CborReader(body, true).read() : valuesOf(body)) as Record<
       string,
       CborValue
     >;
@@ -91,9 +91,9 @@ export class PortableAnswer implements Answer {
   /** Takes the next entry as what it is: an aggregate, or a single record. */
   #begin(entry: Entry): void {
     let parts = 0;
-    let open: SubRecord[] | null = null;
+    let open: Part[] | null = null;
     if (hasAggregateMagic(entry.data)) {
-      if (isChecksumRight(entry.data)) open = deaggregate(entry.data);
+      if (isChecksumRight(entry.data)) open = openAggregate(entry.data);
       else parts = PARTS.BAD_CHECKSUM;
       if (parts === 0) parts = open ? open.length : PARTS.MALFORMED;
     }
@@ -102,7 +102,7 @@ export class PortableAnswer implements Answer {
     const range = this.#range;
     this.#isDropped =
       open !== null && range !== null && !open.every((part) => isInside(hashKeyOf(part), range));
-    this.#open = open ?? [{ partitionKey: '', explicitHashKey: null, data: entry.data }];
+    this.#open = open ?? [{ key: entry.key, explicitHashKey: null, data: entry.data }];
   }
 
   /** @returns False when the run is full. */
@@ -111,7 +111,7 @@ export class PortableAnswer implements Answer {
     const isAggregate = this.#parts[ordinal]! > 0;
     for (const open = this.#open!; this.#sub < open.length; this.#sub++) {
       const part = open[this.#sub]!;
-      const key = isAggregate ? Buffer.from(part.partitionKey) : this.#entries[ordinal]!.key;
+      const { key } = part;
       const bytes = frameBytes(key.length, part.data.length);
       if (bytes > this.#out.length - this.#used) {
         if (this.#used > 0) return false;
@@ -123,7 +123,7 @@ export class PortableAnswer implements Answer {
     return true;
   }
 
-  #writeFrame(bytes: number, key: Buffer, part: SubRecord, ordinal: number, isAggregate: boolean): void {
+  #writeFrame(bytes: number, key: Buffer, part: Part, ordinal: number, isAggregate: boolean): void {
     const view = new DataView(this.#out.buffer, this.#used, bytes);
     this.#out.fill(0, this.#used, this.#used + FRAME.HEADER_BYTES);
     view.setUint32(FRAME.FRAME_BYTES, bytes, true);
@@ -167,12 +167,27 @@ function entryOf(record: Record<string, CborValue>, isCbor: boolean): Entry {
     throw new RangeError('Cannot read the answer to GetRecords: a record is malformed');
   }
   return {
-    key: Buffer.from(String(record.PartitionKey ?? '')),
+    key: keyOf(record.PartitionKey ?? '', isCbor),
     data: bytesOf(record.Data ?? '', isCbor),
     sequenceNumber: record.SequenceNumber,
     // Milliseconds in CBOR, seconds in JSON.
     arrivalMs: isCbor ? arrival : Math.round(arrival * 1000),
   };
+}
+
+/** @throws {TypeError} When it is no UTF-8: replaced by U+FFFD it could look like another answer. */
+function valuesOf(body: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+}
+
+/** The key's bytes as the service has them: in CBOR they may be no UTF-8, in JSON half a character cannot be given as bytes. */
+function keyOf(key: CborValue, isCbor: boolean): Buffer {
+  if (key instanceof Uint8Array) return Buffer.from(key);
+  const text = String(key);
+  if (text.isWellFormed()) return Buffer.from(text);
+  const reason = 'Cannot read the answer to GetRecords: a partition key is no text';
+  if (isCbor) throw new RangeError(reason);
+  throw new MillraceError('MILLRACE_STREAM', `${reason}; read the stream with --wire cbor`);
 }
 
 /** Bytes, or base64 text: in JSON always, in CBOR as kinesis-local writes them. Nothing else is taken for data. */

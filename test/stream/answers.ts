@@ -1,6 +1,7 @@
 /**
  * Answers: GetRecords answers for tests, in CBOR as the service writes it and in JSON; and what readers made of them.
  */
+import { isUtf8 } from 'node:buffer';
 import { encodeCbor } from '../../src/aws/cbor.ts';
 import { FRAME, FRAME_FLAG } from '../../src/ring/layout.ts';
 import type { Answer, HashRange } from '../../src/stream/answer.ts';
@@ -77,6 +78,11 @@ export interface ReadBack {
   readonly hash: string;
 }
 
+/** Bytes that are no UTF-8 stay to be seen. */
+function textOf(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString('utf8') : `0x${bytes.toString('hex')}`;
+}
+
 /** Everything that a reader says about an answer, in values that can be compared. */
 export function readAll(answer: Answer, body: Uint8Array, range: HashRange | null = null) {
   const outline = answer.open(body, range);
@@ -96,7 +102,7 @@ export function readAll(answer: Answer, body: Uint8Array, range: HashRange | nul
         (bytes.readBigUInt64LE(at + FRAME.HASH_HIGH) << 64n) + bytes.readBigUInt64LE(at + FRAME.HASH_LOW);
       records.push({
         id: `${answer.sequenceNumber(ordinal)}/${bytes.readBigUInt64LE(at + FRAME.LINE_OFFSET)}`,
-        key: bytes.toString('utf8', dataAt - keyBytes, dataAt),
+        key: textOf(bytes.subarray(dataAt - keyBytes, dataAt)),
         data: bytes.toString('latin1', dataAt, dataAt + bytes.readUInt32LE(at + FRAME.DATA_BYTES)),
         arrivalMs: answer.arrivalMs(ordinal),
         parts: answer.parts(ordinal),
