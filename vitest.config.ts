@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    expect: { requireAssertions: true }, // a test that returns before it has looked at anything has not passed
     reporters: ['default', './test/closing-line.ts'],
   },
 });

@@ -96,6 +96,19 @@ describe('types', () => {
   });
 });
 
+describe('tests', () => {
+  const tests = files('test/**/*.{ts,mjs,py}').filter((path) => !/node_modules|tidy\.test/.test(path));
+
+  it('need nothing that lies beside the checkout', () => {
+    expect(grep(tests, /\.\.\/shared|['"]shared['"]/)).toEqual([]);
+  });
+
+  // vitest.config.ts holds every test to have asserted something; this finds a return behind a notice.
+  it('that cannot run count as skipped: none returns instead', () => {
+    expect(grep(tests, /return console\./)).toEqual([]);
+  });
+});
+
 describe('files', () => {
   it('say in their first lines what they are', () => {
     const needed = sources.filter((path) => !path.startsWith('src/commands/'));

@@ -1,6 +1,6 @@
 /** What is on the stream is what was in the source: issue 2, the real command between the embedded services. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -59,10 +59,10 @@ describe('backfill carries', () => {
     expect(report.scanner).toBe(scannerReason() === null ? 'native' : 'portable');
   });
 
-  it.runIf(existsSync(SAMPLES)).each([
-    { name: 'gsm8k-train.jsonl', decode: (bytes: Buffer) => bytes },
+  it.each([
+    { name: 'gsm8k-train-1000.jsonl', decode: (bytes: Buffer) => bytes },
     { name: 'HumanEval.jsonl.gz', decode: gunzipSync },
-  ])(`the published data set $name (needs ${SAMPLES})`, async ({ name, decode }) => {
+  ])('the published data set $name', async ({ name, decode }) => {
     const stored = readFileSync(join(SAMPLES, name));
     await open({ [name]: stored });
     await expectDelivered(linesOf(decode(stored)));

@@ -15,8 +15,8 @@ import type { BackfillReport } from '../../src/report/report.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 export const BIN = join(ROOT, 'src', 'bin.mjs');
-/** Sample data that is beside the checkout on some machines. */
-export const SAMPLES = join(ROOT, '..', 'shared', 'data', 'jsonl');
+/** Published data sets: test/data/README.md says whose. */
+export const SAMPLES = join(ROOT, 'test', 'data', 'jsonl');
 export const STREAM = 'orders';
 export const BUCKET = 'bucket';
 /** A process that has not ended by then hangs. */

@@ -1,7 +1,7 @@
 /** The whole job against an independent service: kinesis-local, as packaged, over HTTP. It takes about 4,000 records a second. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -72,20 +72,15 @@ async function createStream(StreamName: string): Promise<void> {
   }
 }
 
-const gsm8k = join(SAMPLES, 'gsm8k-train.jsonl');
-const hasSamples = existsSync(gsm8k);
+const gsm8k = join(SAMPLES, 'gsm8k-train-1000.jsonl');
 
 describe('a backfill to kinesis-local', () => {
   it.each([
-    { name: 'clicks', body: () => clicks({ seed: 11, lineCount: 3_000 }), pointer: '/u', isThere: true },
-    { name: 'gsm8k', body: () => readFileSync(gsm8k), pointer: null, isThere: hasSamples },
+    { name: 'clicks', body: () => clicks({ seed: 11, lineCount: 3_000 }), pointer: '/u' },
+    { name: 'gsm8k', body: () => readFileSync(gsm8k), pointer: null },
   ])(
     'delivers $name unaltered, to every shard, under the right keys',
-    async ({ name, body, pointer, isThere }) => {
-      if (!isThere) {
-        console.log(`${name}: not run, because the sample data is not beside the checkout`);
-        return;
-      }
+    async ({ name, body, pointer }) => {
       const bytes = body();
       await createStream(name);
       const world = await World.open({ objects: [{ key: `${name}.jsonl`, body: bytes }] });

@@ -6,9 +6,11 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { pieceBytes, rules } from './generators.ts';
 import { expectedRun, expectScan, runScanner, scannersUnderTest, seenRun } from './harness.ts';
+import { tellUntried } from './instruction-sets.ts';
 
 const cases = Number(process.env.MILLRACE_FUZZ_CASES ?? 20_000);
 const scanners = scannersUnderTest();
+tellUntried();
 
 it(`finds no difference between ${scanners.map(({ name }) => name).join(', ')} and the oracle in ${cases} cases`, () => {
   let lines = 0;

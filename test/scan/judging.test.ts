@@ -1,6 +1,6 @@
 /** JudgingScanner: the verdict of the scanner behind it on every line that the judge lets pass, and SCHEMA on the others. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { JudgingScanner, type LineJudge } from '../../src/scan/judging.ts';
 import { REJECTS_PER_CALL_MAX } from '../../src/scan/scanner.ts';
 import { pieceBytes, rules } from './generators.ts';
@@ -12,11 +12,11 @@ import {
   type RunOptions,
   runScanner,
   type ScannerUnderTest,
-  scannersUnderTest,
   seenRun,
 } from './harness.ts';
+import { describeScanners } from './instruction-sets.ts';
 
-describe.each(scannersUnderTest())('in front of $name', (behind) => {
+describeScanners((behind) => {
   function run(text: Buffer | string, judge: LineJudge, some = RULES, options: RunOptions = {}) {
     const under: ScannerUnderTest = {
       name: 'judged',

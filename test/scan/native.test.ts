@@ -14,10 +14,12 @@ import {
   scannersUnderTest,
   seenRun,
 } from './harness.ts';
+import { tellUntried } from './instruction-sets.ts';
 
 const { addon, reason } = loadAddon();
 const why = addon === null ? ` (skipped: no addon, ${reason})` : '';
 const [portable, ...natives] = scannersUnderTest();
+tellUntried();
 
 it.skipIf(addon === null)(`has a kernel for every machine${why}`, () => {
   expect(nativeInstructions(addon!)[0]).toBe('base');
@@ -92,12 +94,12 @@ it.skipIf(addon === null)(`refuses a piece that lies outside of its buffer${why}
   expect(() => scanner.scan({ ...piece, end: 10 }, 11)).toThrow(RangeError);
 });
 
-it.skipIf(addon === null)(`works in several threads at once${why}`, async () => {
+it.skipIf(addon === null).each(natives)(`works in several threads at once: $name${why}`, async (native) => {
   // A plain data URL cannot import .ts files, so the thread's program is given as text.
   const program = `
     const { workerData, parentPort } = require('node:worker_threads');
     import(workerData.harness).then(async ({ runScanner, scannersUnderTest, RULES }) => {
-      const under = scannersUnderTest().at(-1);
+      const under = scannersUnderTest().find(({ name }) => name === workerData.name);
       let records = 0;
       for (let i = 0; i < 20; i++) {
         records += runScanner(under, { ...RULES, partitionKey: workerData.key }, workerData.bytes, { capacityBytes: 1 << 20 }).tally.records;
@@ -114,12 +116,15 @@ it.skipIf(addon === null)(`works in several threads at once${why}`, async () => 
     jobs.map(
       (job) =>
         new Promise<{ name: string; records: number }>((resolve, reject) => {
-          const worker = new Worker(program, { eval: true, workerData: { ...job, harness } });
+          const worker = new Worker(program, {
+            eval: true,
+            workerData: { ...job, harness, name: native.name },
+          });
           worker.once('message', resolve);
           worker.once('error', reject);
         }),
     ),
   );
   expect(answers.map(({ records }) => records)).toEqual([40_000, 10_000, 40_000]);
-  expect(answers.every(({ name }) => name.startsWith('native'))).toBe(true);
+  expect(answers.every(({ name }) => name === native.name)).toBe(true);
 });

@@ -1,29 +1,28 @@
 /** Scanner: every implementation, with every instruction set of this machine, gives the oracle's verdict on every line. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { REJECT_CODES } from '../../src/errors.ts';
 import { REJECT_MESSAGES, REJECTS_PER_CALL_MAX, type RecordRules } from '../../src/scan/scanner.ts';
-import { expectedRun, expectScan, RULES, runScanner, scannersUnderTest, seenRun } from './harness.ts';
+import { expectedRun, expectScan, RULES, runScanner, seenRun } from './harness.ts';
+import { describeScanners } from './instruction-sets.ts';
 
-const suiteFolder = join(import.meta.dirname, '../../../shared/data/json-test-suite/test_parsing');
-const hasSuite = existsSync(suiteFolder);
+const suiteFolder = join(import.meta.dirname, '../data/json-test-suite/test_parsing');
 
 /** Verdicts in short: one word a line. */
 function verdicts(rules: RecordRules, bytes: Uint8Array): string[] {
   return expectScan(rules, bytes).map((line) => (line.kind === 'rejected' ? line.code : line.kind));
 }
 
-describe.each(scannersUnderTest())('$name', (under) => {
+describeScanners((under) => {
   function check(bytes: Buffer, some: Partial<RecordRules> = {}, capacityBytes?: number): void {
     const rules = { ...RULES, ...some };
     const run = runScanner(under, rules, bytes, capacityBytes === undefined ? {} : { capacityBytes });
     expect(seenRun(run)).toEqual(expectedRun(expectScan(rules, bytes)));
   }
 
-  const whySkipped = hasSuite ? '' : ` (skipped: there is no ${suiteFolder})`;
-  describe.skipIf(!hasSuite)(`JSON test suite${whySkipped}`, () => {
-    const files = hasSuite ? readdirSync(suiteFolder) : [];
+  describe('JSON test suite', () => {
+    const files = readdirSync(suiteFolder);
     it('has its 318 files', () => {
       expect(files.length).toBe(318);
     });

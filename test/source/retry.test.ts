@@ -36,7 +36,7 @@ it.each([
 it('starts to count again after progress', async () => {
   const retry = new Retry(policy, hastyClock(), 'read it');
   for (let i = 0; i < 20; i++) {
-    await retry.failed(failure('transient'));
+    await expect(retry.failed(failure('transient'))).resolves.toBeUndefined();
     retry.progressed();
   }
 });

@@ -370,7 +370,7 @@ describe('stopping and going on', () => {
     })();
     await new Promise((resolve) => setImmediate(resolve));
     await reader.close();
-    await ended;
+    await expect(ended).resolves.toBeUndefined();
   });
 
   it("throws its signal's reason", async () => {
