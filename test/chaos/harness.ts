@@ -32,6 +32,12 @@ const LOOK_MS = 5;
 
 export interface WorldOptions {
   readonly random: () => number;
+  /** The source; default: a small one of everything (corpus.ts). */
+  readonly objects?: CorpusObject[];
+  /** Flags that say how the work is cut; default: small segments and requests, so that much is on its way when a process dies. */
+  readonly tuning?: readonly string[];
+  /** Limits of each shard; default: none. */
+  readonly limits?: Parameters<LocalKinesis['setLimits']>[0];
   readonly shards?: number;
   readonly scale?: number;
   /** Rules of the embedded Kinesis and S3, for weather. */
@@ -48,26 +54,34 @@ export class World {
   readonly objects: CorpusObject[];
   readonly kinesis: LocalKinesis;
   readonly s3: FastS3;
+  readonly #tuning: readonly string[] | undefined;
 
-  private constructor(objects: CorpusObject[], kinesis: LocalKinesis, s3: FastS3) {
+  private constructor(
+    objects: CorpusObject[],
+    kinesis: LocalKinesis,
+    s3: FastS3,
+    tuning: readonly string[] | undefined,
+  ) {
     this.objects = objects;
     this.kinesis = kinesis;
     this.s3 = s3;
+    this.#tuning = tuning;
   }
 
   static async open(options: WorldOptions): Promise<World> {
-    const objects = corpus(options.random, 'source', options.scale);
+    const objects = options.objects ?? corpus(options.random, 'source', options.scale);
     const kinesis = await startLocalKinesis({
       streams: { [STREAM]: options.shards ?? 4 },
       faults: options.kinesisFaults ?? [],
       seed: options.faultSeed ?? 1,
+      limits: options.limits ?? 'off',
     });
     const s3 = await startFastS3({
       buckets: { source: objects.map(({ key, stored, etag }) => ({ key, body: stored, etag })) },
       faults: options.s3Faults ?? [],
       seed: options.faultSeed ?? 1,
     });
-    return new World(objects, kinesis, s3);
+    return new World(objects, kinesis, s3, options.tuning);
   }
 
   /** PutRecords requests so far, of all processes. */
@@ -132,11 +146,8 @@ export class World {
       's3://source/p/',
       ...['--stream', STREAM, '--journal', this.journal, '--dead-letter', this.letters],
       ...['--s3-endpoint-url', this.s3.endpoint, '--kinesis-endpoint-url', this.kinesis.endpoint],
-      ...['--json', '--quiet', '--segment-size', `${SEGMENT_BYTES / 1024}KiB`, '--memory', '128MiB'],
-      ...['--parsers', '2', '--publishers', '2', '--in-flight', '2'],
-      ...(flags.includes('--aggregate')
-        ? ['--batch-bytes', String(AGGREGATED_BATCH_BYTES)]
-        : ['--batch-records', String(BATCH_RECORDS)]),
+      ...['--json', '--quiet'],
+      ...(this.#tuning ?? smallPieces(flags)),
       ...flags,
     ];
   }
@@ -145,6 +156,17 @@ export class World {
     await Promise.all([this.kinesis.close(), this.s3.close()]);
     if (!options.keepFolder) rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** So that many requests are in flight when a process dies. */
+function smallPieces(flags: readonly string[]): string[] {
+  return [
+    ...['--segment-size', `${SEGMENT_BYTES / 1024}KiB`, '--memory', '128MiB'],
+    ...['--parsers', '2', '--publishers', '2', '--in-flight', '2'],
+    ...(flags.includes('--aggregate')
+      ? ['--batch-bytes', String(AGGREGATED_BATCH_BYTES)]
+      : ['--batch-records', String(BATCH_RECORDS)]),
+  ];
 }
 
 /** Records that one request holds at most. @param recordBytesMin Data and key of the smallest record. */
