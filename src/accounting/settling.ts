@@ -2,8 +2,8 @@
  * Settling: the clock of the accounting. It looks what is settled, commits it, gives the slices back, and sets the window.
  * Takes  the accounting, the journal, what the publishers have counted.
  * Gives  commits: one runs at a time, and what settles meanwhile shares the next.
- * Owns   the times: how often is looked, and how long something settled waits for its entry. Looking costs at most a hundredth of
- *        the thread's time, however many slices are open.
+ * Owns   the times: how often is looked, and how long something settled waits for its entry. Looking costs about a hundredth of
+ *        the thread's time, more only where tens of thousands of small objects are open.
  * Never  decides what is settled: see accounting.ts.
  */
 import { faultPoint } from '../fault-points.ts';
@@ -36,8 +36,9 @@ export interface SettlingOptions {
 }
 
 const LOOK_MS = 5;
-/** A look is followed by this many times its own length of something else. */
+/** A look is followed by this many times its own length of something else, but no longer than this: a busy machine stretches it. */
 const LOOK_SHARE = 100;
+const LOOK_MS_MAX = 50;
 const WINDOW_MS = 100;
 const PULSE_MS = 1_000;
 /** Settled bytes that are committed at once, whatever their age; less where the window is small. */
@@ -95,7 +96,10 @@ export class Settling {
     }
     if (this.#timer === null) return;
     const tookMs = this.#options.nowMs() - startMs;
-    this.#timer = setTimeout(() => this.#turn(), Math.max(LOOK_MS, tookMs * LOOK_SHARE));
+    this.#timer = setTimeout(
+      () => this.#turn(),
+      Math.max(LOOK_MS, Math.min(LOOK_MS_MAX, tookMs * LOOK_SHARE)),
+    );
   }
 
   #look(nowMs: number): void {
