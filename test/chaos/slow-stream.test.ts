@@ -7,10 +7,14 @@ it.each<{ kind: SlowKind; end: SlowEnd; seed: number }>([
   { kind: 'hot', end: 'SIGKILL', seed: 12 },
   { kind: 'order', end: 'SIGTERM', seed: 13 },
   { kind: 'aggregate', end: 'SIGTERM', seed: 14 },
-])('keeps its word where the stream is the limit: $kind, $end (seed $seed)', async ({ kind, end, seed }) => {
-  const run = await slowRun(seed, kind, end, 2);
-  expect(run.problems, `npm run chaos:slow -- --seed ${seed} --kind ${kind}; ${run.folder}`).toEqual([]);
-  expect(run.ends).toBeGreaterThan(0);
-  expect(run.throttled).toBeGreaterThan(0);
-  if (end === 'SIGTERM') expect(run.duplicates).toBe(0);
-}, 240_000);
+])(
+  'keeps its word where the stream is the limit: $kind, $end (seed $seed)',
+  async ({ kind, end, seed }) => {
+    const run = await slowRun(seed, kind, end, 2);
+    expect(run.problems, `npm run chaos:slow -- --seed ${seed} --kind ${kind}; ${run.folder}`).toEqual([]);
+    expect(run.ends).toBeGreaterThan(0);
+    expect(run.throttled).toBeGreaterThan(0);
+    if (end === 'SIGTERM') expect(run.duplicates).toBe(0);
+  },
+  240_000,
+);
