@@ -17,7 +17,6 @@ import { type ServerProcess, startServerProcess } from './local/server-process.t
 import type { BackfillOptions } from './options.ts';
 import { peakMemoryBytes } from './peak-memory.ts';
 import type { BenchReport } from './report/bench-report.ts';
-import { limitOf, type Pressure } from './report/limit.ts';
 import type { BackfillReport } from './report/report.ts';
 
 /** The embedded source has so many objects, or fewer when they would be smaller than OBJECT_BYTES_MIN. */
@@ -27,10 +26,7 @@ const OBJECT_BYTES_MIN = MIB;
 const BLOCK_BYTES = 2 * MIB;
 
 /** Measures one backfill. @throws {MillraceError} When it cannot begin. */
-export async function runBench(
-  options: BenchOptions,
-  hooks: Omit<BackfillHooks, 'onPressure'> = {},
-): Promise<BenchReport> {
+export async function runBench(options: BenchOptions, hooks: BackfillHooks = {}): Promise<BenchReport> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const servers: ServerProcess[] = [];
   try {
@@ -106,13 +102,12 @@ async function setOnDemand(aws: BackfillOptions['aws']): Promise<void> {
 async function measure(
   options: BenchOptions,
   backfillOptions: BackfillOptions,
-  hooks: Omit<BackfillHooks, 'onPressure'>,
+  hooks: BackfillHooks,
 ): Promise<BenchReport> {
-  const samples: Pressure[] = [];
   const machineBefore = machineTimes();
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
-  const report = await backfill(backfillOptions, { ...hooks, onPressure: (sample) => samples.push(sample) });
+  const report = await backfill(backfillOptions, hooks);
   const durationMs = Math.max(1, performance.now() - startMs);
   const cpu = process.cpuUsage(cpuBefore);
   const machine = machineTimes();
@@ -147,7 +142,7 @@ async function measure(
     recordsPerCpuSecond: records / cpuSeconds,
     rssPeakBytes: Math.max(report.rssMaxBytes, peakMemoryBytes()),
     requests: report.requests,
-    limit: limitOf(samples),
+    limit: report.limit,
     machine: {
       node: process.version,
       cpu: cpus()[0]?.model.trim() ?? 'unknown',

@@ -14,17 +14,16 @@ import { openEnding } from './ending.ts';
 import { MillraceError } from './errors.ts';
 import { asFailure, asInterruption, canDrain, hangFailure } from './failures.ts';
 import type { DeadLetter } from './journal/dead-letters.ts';
+import { LimitWatch } from './limit-watch.ts';
 import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
 import { type Prepared, prepare } from './prepare.ts';
-import { PressureGauge } from './pressure.ts';
 import { printable } from './printable.ts';
 import { joinLeft } from './publish/left.ts';
 import { PHASE, type PublishNotice } from './publish/setup.ts';
 import { STAT, sumStat } from './publish/stats.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
 import { Reading } from './reading.ts';
-import type { Pressure } from './report/limit.ts';
 import type { BackfillReport } from './report/report.ts';
 import { RestoreFile } from './restore-file.ts';
 import { laneBytes } from './ring/layout.ts';
@@ -42,14 +41,11 @@ export interface BackfillHooks {
   readonly signal?: AbortSignal;
   /** Called about four times a second. */
   readonly onProgress?: (progress: Progress) => void;
-  /** Called about twenty times a second: how full everything is that queues. Nothing is looked at without it. */
-  readonly onPressure?: (pressure: Pressure) => void;
   /** Things the user should know, one line each. */
   readonly onNotice?: (text: string) => void;
 }
 
 const PROGRESS_INTERVAL_MS = 250;
-const PRESSURE_INTERVAL_MS = 50;
 /** Of the drain's time: for parsers to come to rest, for requests in flight to be answered, and for publishers to say what is left. */
 const REST_MS = ENGINE.drainMs / 4;
 const ANSWER_MS = ENGINE.drainMs / 2;
@@ -87,6 +83,7 @@ class Run {
   readonly #publisherCount: number;
   readonly #accounting: Accounting;
   readonly #settling: Settling;
+  readonly #limitWatch: LimitWatch;
   readonly #lanes: readonly (readonly SharedArrayBuffer[])[];
   /** Null where the run has no journal to stand beside. */
   readonly #restoreFile: RestoreFile | null;
@@ -138,6 +135,7 @@ class Run {
     this.#reading = this.#createReading(this.#lanes);
     this.#shardCount = shards.length;
     this.#settling = this.#createSettling();
+    this.#limitWatch = this.#createLimitWatch();
   }
 
   async execute(): Promise<BackfillReport> {
@@ -382,15 +380,15 @@ class Run {
       const hanging = monitor.findHanging(performance.now(), HANG_MS);
       if (hanging !== null) this.#takeHang(hanging);
     }, PROGRESS_INTERVAL_MS);
-    const timers = [progress];
     this.#settling.start();
-    if (this.#hooks.onPressure) timers.push(this.#startGauge(this.#hooks.onPressure));
-    return timers;
+    return [progress, this.#limitWatch.start()];
   }
 
-  #startGauge(onPressure: (pressure: Pressure) => void): NodeJS.Timeout {
-    const gauge = new PressureGauge({
+  #createLimitWatch(): LimitWatch {
+    return new LimitWatch({
       lanes: this.#lanes,
+      windowWaiting: () => this.#accounting.slices.waitingCount,
+      shardCount: () => this.#shardCount,
       stats: this.#publishing.stats,
       publisherCount: this.#publisherCount,
       inFlightMax: this.#options.inFlight,
@@ -399,7 +397,6 @@ class Run {
       publisherLoads: () => this.#publishing.loads(),
       nowMs: () => performance.now(),
     });
-    return setInterval(() => onPressure(gauge.read()), PRESSURE_INTERVAL_MS);
   }
 
   /** Nobody waits for a thread that hangs: neither for what it was given nor for its answers. */
@@ -474,9 +471,10 @@ class Run {
       prepared: this.#prepared,
       counts: this.#accounting.counts,
       doneBytes: this.#accounting.doneBytes,
-      unknownCount: this.#publishing.receipts.reduce((sum, receipt) => sum + receipt.unknownCount, 0),
       reading: this.#reading,
       stats: this.#publishing.stats,
+      limitWatch: this.#limitWatch,
+      receipts: this.#publishing.receipts,
       ending: this.#ending,
       elapsedMs: performance.now() - this.#startedAtMs,
       cpuMs: cpuMs(this.#cpuAtStart),

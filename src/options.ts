@@ -78,6 +78,8 @@ export interface BackfillOptions {
   readonly memoryBytes: number;
   readonly timeoutMs: number | null;
   readonly dryRun: boolean;
+  /** The report names hot keys themselves, not their hashes alone. */
+  readonly showKeys: boolean;
   /** A dead-letter file whose letters are sent in place of sources (`redrive`), or null. */
   readonly letters: string | null;
   readonly aws: AwsOptions;
@@ -182,6 +184,7 @@ export const BACKFILL_FLAGS: Readonly<Record<string, FlagSpec>> = {
   'max-rejects': { kind: 'text', value: 'N|P%', help: 'stop with exit 2 beyond this many dead letters' },
   timeout: { kind: 'text', value: 'DURATION', help: 'orderly stop after this time, exit 3' },
   'dry-run': { kind: 'switch', help: 'everything but sending' },
+  'show-keys': { kind: 'switch', help: 'name hot partition keys in the report; default: their hashes' },
 };
 
 /** Flags of `backfill` that choose objects or keep progress: dead letters have neither. */
@@ -350,6 +353,7 @@ export function parseBackfillOptions(sources: readonly string[], raw: RawFlags):
       null,
     ),
     dryRun: reader.switch('dry-run'),
+    showKeys: reader.switch('show-keys'),
     letters: null,
     aws: readAws(reader),
   };

@@ -1,6 +1,6 @@
 /**
  * Pressure: how full everything is that queues, at one moment of a run. What a run waits for shows in what is full before it.
- * Takes  the lanes, the publishers' counters, the parsers' backlog, and how busy the threads with event loops are.
+ * Takes  the lanes, the window of slices, the publishers' counters, the parsers' backlog, and how busy the threads with event loops are.
  * Gives  one sample a call, as shares from 0 to 1; src/report/limit.ts judges them.
  * Never  keeps a sample or touches what it looks at.
  */
@@ -15,6 +15,10 @@ export type Utilization = Pick<EventLoopUtilization, 'idle' | 'active'>;
 export interface PressureParts {
   /** Per parser its lanes, one per publisher. */
   readonly lanes: readonly (readonly SharedArrayBuffer[])[];
+  /** Parsers that wait for the window of slices. */
+  readonly windowWaiting: () => number;
+  /** Open shards of the stream. */
+  readonly shardCount: () => number;
   readonly stats: SharedArrayBuffer;
   readonly publisherCount: number;
   /** Requests in flight per publisher. */
@@ -47,18 +51,24 @@ export class PressureGauge {
   /** How things are now, and how busy threads were since the last call. */
   read(): Pressure {
     const { lanes, publisherCount, inFlightMax, backlog, publisherLoads } = this.#parts;
+    const { windowWaiting, shardCount } = this.#parts;
     const nowMs = this.#parts.nowMs();
     const own = this.#ownLoad();
     const publishers = publisherLoads();
     const receivedBytes = this.#parts.receivedBytes();
     const rows = Array.from({ length: publisherCount }, (_, i) => statsRow(this.#parts.stats, i));
+    const laneWaiting = lanes.filter((own) => own.some(hasWaiter)).length;
+    const heldShards = rows.reduce((sum, row) => sum + row[STAT.HELD_SHARDS]!, 0);
     const pressure: Pressure = {
       overMs: nowMs - this.#readAtMs,
       receivedBytes: receivedBytes - this.#receivedBytes,
       parsersBusy: Math.min(1, backlog() / Math.max(1, lanes.length)),
-      parsersWaiting: mean(lanes.map((own) => (own.some(hasWaiter) ? 1 : 0))),
+      // A parser stands at one place at a time; the two looks may be a moment apart.
+      parsersWaiting: Math.min(1, (laneWaiting + windowWaiting()) / Math.max(1, lanes.length)),
       requestsOut: mean(rows.map((row) => row[STAT.IN_FLIGHT]! / inFlightMax)),
       publishersHeld: mean(rows.map((row) => (row[STAT.HELD_SHARDS]! > 0 ? 1 : 0))),
+      shardsHeld: Math.min(1, heldShards / Math.max(1, shardCount())),
+      rateHeld: mean(rows.map((row) => (row[STAT.RATE_HELD_SHARDS]! > 0 ? 1 : 0))),
       publishersBusy: mean(publishers.map((now, i) => busyShare(this.#publishers[i], now))),
       mainBusy: busyShare(this.#own, own),
     };

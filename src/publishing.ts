@@ -11,6 +11,7 @@ import { Piscina } from 'piscina';
 import type { Budget } from './budget.ts';
 import { MillraceError } from './errors.ts';
 import { asFailure, workerFailure } from './failures.ts';
+import { keyWatchOf } from './limit-watch.ts';
 import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
 import { workerFile } from './package-root.ts';
@@ -188,6 +189,7 @@ export class Publishing {
       heartIndex: lanes.length + publisherIndex,
       bufferBytesMax: budget.publisherBytes,
       scanner: scannerReason() === null ? 'native' : 'portable',
+      keyWatch: keyWatchOf(this.#given.options),
       seed: (Math.random() * 2 ** 32) >>> 0,
     };
   }

@@ -5,9 +5,11 @@
  */
 import type { Counts } from './accounting/accounting.ts';
 import type { MillraceError } from './errors.ts';
+import type { LimitWatch } from './limit-watch.ts';
 import type { BackfillOptions } from './options.ts';
 import { peakMemoryBytes } from './peak-memory.ts';
 import type { Prepared } from './prepare.ts';
+import type { PublishReceipt } from './publish/setup.ts';
 import { STAT, sumStat } from './publish/stats.ts';
 import type { Reading } from './reading.ts';
 import { exitCodeOf } from './report/exit-code.ts';
@@ -33,8 +35,9 @@ export interface RunFacts {
   readonly counts: Counts;
   /** Stored bytes of the source that are dealt with, by all processes of the run. */
   readonly doneBytes: number;
-  /** Records of requests that nobody had answered when the run was ended. */
-  readonly unknownCount: number;
+  /** Of those publishers that have ended. */
+  readonly receipts: readonly PublishReceipt[];
+  readonly limitWatch: LimitWatch;
   readonly reading: Pick<Reading, 'listTally' | 'isListingDone' | 'stats' | 'changedCount'>;
   readonly stats: SharedArrayBuffer;
   /** Why the run ended early, or null. */
@@ -108,6 +111,10 @@ export function reportOf(facts: RunFacts): BackfillReport {
       rejectedByCode: codesOf(facts),
     },
     ...deliveryOf(facts),
+    limit: facts.limitWatch.limit(
+      facts.options,
+      facts.receipts.map(({ skew }) => skew),
+    ),
     durationMs: Math.round(facts.elapsedMs),
     cpuMs: facts.cpuMs,
     // A machine that is slow, or tells nothing, may have left no sample.
@@ -119,7 +126,9 @@ export function reportOf(facts: RunFacts): BackfillReport {
   };
 }
 
-function deliveryOf({ prepared, counts, reading, stats, ending, unknownCount }: RunFacts) {
+function deliveryOf({ prepared, counts, reading, stats, ending, receipts }: RunFacts) {
+  // Records of requests that nobody had answered when the run was ended.
+  const unknownCount = receipts.reduce((sum, receipt) => sum + receipt.unknownCount, 0);
   const stat = (column: number) => sumStat(stats, column);
   const before = prepared.journal?.before.tally.records ?? 0;
   const journaled = (prepared.journal?.state.totals.tally.records ?? 0) - before;

@@ -16,6 +16,7 @@ function open() {
     lanes,
     stats: createStats(2),
     tasks: 0,
+    windowWaiting: 0,
     receivedBytes: 0,
     nowMs: 1000,
     loads: [{ active: 0, idle: 0 } as Utilization, { active: 0, idle: 0 } as Utilization],
@@ -23,6 +24,8 @@ function open() {
   };
   const gauge = new PressureGauge({
     lanes,
+    windowWaiting: () => world.windowWaiting,
+    shardCount: () => 4,
     stats: world.stats,
     publisherCount: 2,
     inFlightMax: 8,
@@ -45,6 +48,8 @@ it('says nothing of an idle run', () => {
     parsersWaiting: 0,
     requestsOut: 0,
     publishersHeld: 0,
+    shardsHeld: 0,
+    rateHeld: 0,
     publishersBusy: 0,
     mainBusy: 0,
   });
@@ -69,6 +74,16 @@ it('counts a parser once that stands before a lane of its own, whichever it is',
   expect(gauge.read().parsersWaiting).toBe(0);
 });
 
+it('counts a parser that waits for the window as one that stands before a lane', () => {
+  const { world, gauge } = open();
+  world.windowWaiting = 1;
+  expect(gauge.read().parsersWaiting).toBe(0.5);
+  Atomics.store(new Int32Array(world.lanes[1]![0]!), LANE_CELL.WANT, 1024);
+  expect(gauge.read().parsersWaiting).toBe(1);
+  world.windowWaiting = 2;
+  expect(gauge.read().parsersWaiting).toBe(1);
+});
+
 it('counts requests that are out, publishers that are held, parsers that have work', () => {
   const { world, gauge } = open();
   statsRow(world.stats, 0)[STAT.IN_FLIGHT] = 8;
@@ -76,6 +91,9 @@ it('counts requests that are out, publishers that are held, parsers that have wo
   statsRow(world.stats, 1)[STAT.HELD_SHARDS] = 3;
   world.tasks = 1;
   expect(gauge.read()).toMatchObject({ requestsOut: 0.75, publishersHeld: 0.5, parsersBusy: 0.5 });
+  expect(gauge.read()).toMatchObject({ shardsHeld: 0.75, rateHeld: 0 });
+  statsRow(world.stats, 1)[STAT.RATE_HELD_SHARDS] = 1;
+  expect(gauge.read().rateHeld).toBe(0.5);
   world.tasks = 7;
   expect(gauge.read().parsersBusy).toBe(1);
 });

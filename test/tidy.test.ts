@@ -36,6 +36,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/parse-pool.ts': 'test/commands',
   'src/index.ts': 'types only',
   'src/installation.ts': 'test/commands/terminals.test.ts',
+  'src/limit-watch.ts': 'test/commands/held-back.test.ts',
   'src/limits.ts': 'constants only',
   'src/package-root.ts': 'test/commands',
   'src/letter-source.ts': 'test/commands',

@@ -62,6 +62,7 @@ export class Publisher {
   readonly #sent = new Set<Batch>();
   #firstShard = 0;
   #heldShards = 0;
+  #rateHeldShards = 0;
   #refresh: 'idle' | 'due' | 'running' = 'idle';
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #refreshFailingSinceMs: number | null = null;
@@ -124,9 +125,10 @@ export class Publisher {
       this.#stats[STAT.IN_FLIGHT] = this.#inFlight;
       this.#stats[STAT.BUFFER_BYTES] = this.#parts.pool.outBytes;
       this.#stats[STAT.HELD_SHARDS] = this.#heldShards;
+      this.#stats[STAT.RATE_HELD_SHARDS] = this.#rateHeldShards;
       const isDone = phase === PHASE.FLUSH && lanes === 'empty' && this.#set.isEmpty;
       if (!isStopping && this.#weighRefusals(isDone)) continue;
-      if (isDone && this.#inFlight === 0 && this.#refresh !== 'running') return { left: [], unknownCount: 0 };
+      if (isDone && this.#inFlight === 0 && this.#refresh !== 'running') return this.#end();
       await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
     }
   }
@@ -148,7 +150,12 @@ export class Publisher {
     for (const frame of this.#refusals.setAside) left.addFrames(frame, 1);
     for (const lane of this.#setup.lanes) left.addLane(lane);
     this.#count(STAT.AMBIGUOUS, unknownCount);
-    return { left: left.result(), unknownCount };
+    return { ...this.#end(), left: left.result(), unknownCount };
+  }
+
+  /** What a publisher has to say that leaves nothing. */
+  #end(): PublishReceipt {
+    return { left: [], unknownCount: 0, skew: this.#set.skew.counts() };
   }
 
   /** The publisher cannot go on. It sends nothing more, and stays until it is asked what is left. */
@@ -198,6 +205,7 @@ export class Publisher {
     const nowMs = this.#parts.nowMs();
     if (this.#refresh !== 'idle') return this.#dispatchRefresh(nowMs);
     this.#heldShards = 0;
+    this.#rateHeldShards = 0;
     let sleepMs = SLEEP_MAX_MS;
     const shardCount = this.#set.shards.length;
     for (let turn = 0; turn < shardCount; turn++) {
@@ -222,13 +230,15 @@ export class Publisher {
       const batch = queues.peek(shardIndex);
       if (!batch) return SLEEP_MAX_MS;
       const records = this.#set.recordsOnWire(batch);
-      const delayMs = Math.max(
+      const runDelayMs = this.#runPace.delayMs(batch.count, batch.payloadBytes, nowMs);
+      const shardDelayMs = Math.max(
         this.#breaker.delayMs(nowMs),
         paces[shardIndex]!.delayMs(records, batch.payloadBytes, nowMs),
-        this.#runPace.delayMs(batch.count, batch.payloadBytes, nowMs),
       );
+      const delayMs = Math.max(shardDelayMs, runDelayMs);
       if (delayMs > 0) {
         this.#heldShards++;
+        if (runDelayMs > shardDelayMs) this.#rateHeldShards++;
         return delayMs;
       }
       this.#send(
@@ -283,6 +293,7 @@ export class Publisher {
           paces[shardIndex]!.onRequestFailed(this.#parts.nowMs(), batch.failures);
         if (settlement.refused.length > 0) this.#parts.post({ kind: 'refused', records: settlement.refused });
         if (answer.verdict.counts[VERDICT.STRAY] > 0 && this.#refresh === 'idle') this.#refresh = 'due';
+        this.#set.skew.take(shards[shardIndex]!.shardId, settlement.storedRecords, settlement.storedBytes);
         this.#count(STAT.RECORDS, settlement.storedRecords);
         this.#count(STAT.BYTES, settlement.storedBytes);
         this.#count(STAT.THROTTLED, settlement.throttledRecords);

@@ -7,6 +7,7 @@ import type { AwsTarget } from '../aws/target.ts';
 import type { WireError } from '../errors.ts';
 import type { Wire } from './codec.ts';
 import type { OwnedRange, ShardRange } from './shard-map.ts';
+import type { KeyWatch, SkewCounts } from './skew.ts';
 
 /** Phase of the run, one int32 cell written by the main thread. It only grows. */
 export const PHASE = {
@@ -83,6 +84,8 @@ export interface PublishSetup {
   /** Bytes for batches and bodies. */
   readonly bufferBytesMax: number;
   readonly scanner: 'native' | 'portable';
+  /** Default `none`. */
+  readonly keyWatch?: KeyWatch;
   readonly seed: number;
 }
 
@@ -127,4 +130,5 @@ export interface PublishReceipt {
   readonly left: readonly LeftRecords[];
   /** Of these, how many may be on the stream all the same: nobody answered their requests. */
   readonly unknownCount: number;
+  readonly skew: SkewCounts;
 }

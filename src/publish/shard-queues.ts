@@ -45,9 +45,17 @@ export class ShardQueues {
   readonly #openedAtMs: number[];
   readonly #pool: BufferPool;
   readonly #shareBytes: number;
+  readonly #onClosed: (shardId: string, batch: Batch) => void;
 
-  constructor(shards: readonly OwnedShard[], limits: BatchLimits, pool: BufferPool) {
+  /** @param onClosed Told each batch when it is filled, before it is sent: records that are sent again are not told again, as a rule. */
+  constructor(
+    shards: readonly OwnedShard[],
+    limits: BatchLimits,
+    pool: BufferPool,
+    onClosed: (shardId: string, batch: Batch) => void = () => {},
+  ) {
     this.shards = shards;
+    this.#onClosed = onClosed;
     this.#pool = pool;
     this.#shareBytes = pool.budgetBytes / shards.length;
     this.#ready = shards.map(() => []);
@@ -110,6 +118,7 @@ export class ShardQueues {
     if (!batch) return;
     this.#typicalBytes[shardIndex] = Math.max(OPEN_BYTES_MIN, Math.min(batch.bytes, this.#shareBytes / 2));
     this.#ready[shardIndex]!.push(batch);
+    this.#onClosed(this.shards[shardIndex]!.shardId, batch);
   }
 
   /** Bounds the payload of batches that are filled from now on. */

@@ -2,7 +2,7 @@
  * Shard set: the shards of one publisher as they are now, and the change to the next ones when the stream is resharded.
  * Takes  the shards of the publisher's range; later the stream's new shard map.
  * Gives  for each shard its queue of batches and its pace.
- * Owns   queues, paces and requests in flight per shard, and the aggregated records that strayed.
+ * Owns   queues, paces, requests in flight and what was acknowledged per shard, and the aggregated records that strayed.
  * Never  sends or asks the service: see publisher.ts.
  */
 import { KINESIS } from '../limits.ts';
@@ -13,6 +13,7 @@ import { ShardPace } from './pace.ts';
 import type { PublishSetup } from './setup.ts';
 import { type OwnedShard, type ShardRange, shardsWithin } from './shard-map.ts';
 import { type Batch, type BatchLimits, ShardQueues } from './shard-queues.ts';
+import { Skew } from './skew.ts';
 
 /** With aggregation a batch holds at most this many records; more would not make requests cheaper. */
 const AGGREGATED_BATCH_RECORDS = 32 * 1024;
@@ -41,6 +42,8 @@ export interface ShardChange {
 
 export class ShardSet {
   queues: ShardQueues;
+  /** How the records spread over all shards that there were. */
+  readonly skew: Skew;
   readonly inFlight: number[] = [];
   #limits: BatchLimits;
   paces: ShardPace[];
@@ -55,9 +58,10 @@ export class ShardSet {
     this.#codec = codec;
     this.#pool = pool;
     this.#random = random;
+    this.skew = new Skew(setup.keyWatch ?? 'none');
     const shards = shardsWithin(setup.shards, setup.ownedRange);
     this.#limits = batchLimits(setup);
-    this.queues = new ShardQueues(shards, this.#limits, pool);
+    this.queues = this.#createQueues(shards);
     this.paces = shards.map((shard) => this.#createPace(shard, nowMs));
     this.inFlight.push(...shards.map(() => 0));
   }
@@ -134,7 +138,7 @@ export class ShardSet {
   #replace(shards: readonly OwnedShard[], nowMs: number): void {
     const before = this.shards;
     const pacesBefore = this.paces;
-    this.queues = new ShardQueues(shards, this.#limits, this.#pool);
+    this.queues = this.#createQueues(shards);
     this.paces = shards.map((shard) => {
       const pace = this.#createPace(shard, nowMs);
       for (const [i, old] of before.entries()) {
@@ -143,6 +147,12 @@ export class ShardSet {
       return pace;
     });
     this.inFlight.splice(0, this.inFlight.length, ...shards.map(() => 0));
+  }
+
+  #createQueues(shards: readonly OwnedShard[]): ShardQueues {
+    return new ShardQueues(shards, this.#limits, this.#pool, (shardId, batch) =>
+      this.skew.look(shardId, batch),
+    );
   }
 
   #adopt(batch: Batch, nowMs: number): void {

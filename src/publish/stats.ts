@@ -26,6 +26,8 @@ export const STAT = {
   BUFFER_BYTES: 12,
   /** Shards with a batch that is ready, and that pace, backoff or --rate held back when the publisher last looked. */
   HELD_SHARDS: 13,
+  /** Of these, how many the run's own --rate held back the longest. */
+  RATE_HELD_SHARDS: 14,
   /** Requests that the service answered record by record. */
   ANSWERED: 15,
   COLUMNS: 16,

@@ -4,7 +4,8 @@
  */
 import { printable } from '../printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
-import { type Limit, STAGES, type Stage } from './limit.ts';
+import { type RunLimit, STAGE_NAMES } from './advice.ts';
+import { STAGES } from './limit.ts';
 import type { BackfillReport } from './report.ts';
 
 /** What `millrace bench --json` prints. */
@@ -37,7 +38,7 @@ export interface BenchReport {
   readonly recordsPerCpuSecond: number;
   readonly rssPeakBytes: number;
   readonly requests: BackfillReport['requests'];
-  readonly limit: Limit;
+  readonly limit: RunLimit;
   readonly machine: {
     readonly node: string;
     readonly cpu: string;
@@ -50,15 +51,7 @@ export interface BenchReport {
   readonly wire: BackfillReport['wire'];
 }
 
-const NAMES: Readonly<Record<Stage, string>> = {
-  download: 'download',
-  scan: 'scan',
-  publish: 'publish',
-  stream: 'the stream',
-};
 const ALL_CORES_BUSY = 0.9;
-const BUSY = 0.8;
-const MOST = 0.75;
 
 export function formatBench(report: BenchReport): string {
   const { cpuMs, requests, machine } = report;
@@ -118,42 +111,23 @@ function limitLines(report: BenchReport): string[] {
   const { stage, shares, means } = report.limit;
   if (stage === null) return ['Held back by: the run was too short to tell. A larger --size says more.'];
   const measured =
-    `parsers had work ${percent(means.parsersBusy)}, waited before full lanes ${percent(means.parsersWaiting)}, ` +
-    `requests out ${percent(means.requestsOut)}, publishers held by pace ${percent(means.publishersHeld)}, ` +
+    `parsers had work ${percent(means.parsersBusy)}, waited before full lanes or the window ${percent(means.parsersWaiting)}, ` +
+    `requests out ${percent(means.requestsOut)}, publishers held by pace ${percent(means.publishersHeld)}, shards held ${percent(means.shardsHeld)}, ` +
     `publisher threads busy ${percent(means.publishersBusy)}, main thread busy ${percent(means.mainBusy)}`;
   return [
-    `Held back by: ${NAMES[stage]}`,
-    row(['share of time', STAGES.map((name) => `${NAMES[name]} ${percent(shares[name])}`).join(', ')]),
+    `Held back by: ${STAGE_NAMES[stage]}`,
+    row(['share of time', STAGES.map((name) => `${STAGE_NAMES[name]} ${percent(shares[name])}`).join(', ')]),
     row(['measured', measured]),
-    row(['what helps', adviceOf(report, stage)]),
+    row(['what helps', `${report.limit.helps}${coresOf(report)}`]),
   ];
 }
 
-/** What may help, for the stage that held the run back. */
-function adviceOf(
-  { limit: { means }, stream, machine, source, requests }: BenchReport,
-  stage: Stage,
-): string {
-  const cores =
-    machine.busyShare >= ALL_CORES_BUSY
-      ? ` All cores were busy${source.isEmbedded || stream.isEmbedded ? ', with the embedded servers, too' : ''}: more threads need more cores.`
-      : '';
-  switch (stage) {
-    case 'stream':
-      if (means.publishersHeld >= means.requestsOut || requests.throttledRecords > 0)
-        return 'more shards, an on-demand stream, or --aggregate where records are small.';
-      return `answers are slow: more --in-flight lets more requests be under way.${cores}`;
-    case 'publish':
-      return means.publishersBusy >= BUSY
-        ? `more --publishers, or --aggregate where records are small.${cores}`
-        : `more --publishers.${cores}`;
-    case 'scan':
-      return `more --parsers.${cores}`;
-    case 'download':
-      return means.mainBusy >= MOST
-        ? `the main thread receives without a pause: run several processes, each with a part of the source.${cores}`
-        : `more --downloads, or a machine nearer to the bucket.${cores}`;
-  }
+/** More threads help a stage of this machine only where a core is free. */
+function coresOf({ limit: { stage, means }, machine, source, stream }: BenchReport): string {
+  const isHeld = stage === 'stream' && means.publishersHeld >= means.requestsOut;
+  if (isHeld || machine.busyShare < ALL_CORES_BUSY) return '';
+  const servers = source.isEmbedded || stream.isEmbedded ? ', with the embedded servers, too' : '';
+  return ` All cores were busy${servers}: more threads need more cores.`;
 }
 
 function percent(share: number): string {

@@ -5,6 +5,7 @@
 import type { RejectCode } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
+import { type RunLimit, STAGE_NAMES } from './advice.ts';
 
 export interface BackfillReport {
   readonly status: 'delivered' | 'delivered-with-rejects' | 'failed' | 'interrupted' | 'dry-run';
@@ -58,6 +59,8 @@ export interface BackfillReport {
     readonly breakerOpened: number;
     readonly reshards: number;
   };
+  /** What held this process back. */
+  readonly limit: RunLimit;
   readonly durationMs: number;
   readonly cpuMs: number;
   readonly rssMaxBytes: number;
@@ -134,7 +137,15 @@ export function formatReport(report: BackfillReport): string {
   if (report.deadLetter !== null) rows.push(['dead letters', report.deadLetter]);
   if (report.journal !== null) rows.push(['journal', report.journal]);
   const text = rows.map(([name, value]) => `  ${name.padEnd(13)}${printable(value)}`);
-  return [HEADLINES[report.status] + (report.error ? `: ${report.error}` : ''), ...text].join('\n');
+  const headline = HEADLINES[report.status] + (report.error ? `: ${report.error}` : '');
+  return [headline, ...text, ...limitLines(report.limit)].join('\n');
+}
+
+/** The last line; none where a run was too short to tell. */
+function limitLines({ stage, shares, helps }: RunLimit): string[] {
+  if (stage === null) return [];
+  const share = `${Math.round(shares[stage] * 100)} % of the time`;
+  return [`Held back by ${STAGE_NAMES[stage]} (${share}), what helps: ${helps}`];
 }
 
 const HEADLINES: Readonly<Record<BackfillReport['status'], string>> = {

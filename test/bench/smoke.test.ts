@@ -46,6 +46,11 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   },
   'verify-memory': { cases: 1, contenders: ['verify'] },
   'throttle-storm': { cases: 1, contenders: ['one publisher'], zero: 'records lost' },
+  clustered: {
+    cases: 1,
+    contenders: ['sorted, 1 s of a shard each key'],
+    zero: 'seconds of a shard that starved',
+  },
   'end-to-end': { cases: 1, contenders: ['millrace --aggregate'] },
   'small-objects': { cases: 3, contenders: ['64 downloads'] },
   'giant-object': { cases: 1, contenders: ['1 plain object', '64 gzip objects'] },

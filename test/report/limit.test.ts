@@ -1,6 +1,6 @@
 /** Which stage held a run back: each rule of the judgement on both sides of its border, and the sum over a run. */
 import { describe, expect, it } from 'vitest';
-import { limitOf, type Pressure, STAGES, stageOf } from '../../src/report/limit.ts';
+import { LimitTally, type Pressure, STAGES, stageOf } from '../../src/report/limit.ts';
 
 const IDLE: Pressure = {
   overMs: 50,
@@ -9,9 +9,17 @@ const IDLE: Pressure = {
   parsersWaiting: 0,
   requestsOut: 0,
   publishersHeld: 0,
+  shardsHeld: 0,
+  rateHeld: 0,
   publishersBusy: 0,
   mainBusy: 0,
 };
+
+function limitOf(samples: readonly Pressure[]) {
+  const tally = new LimitTally();
+  for (const sample of samples) tally.add(sample);
+  return tally.limit();
+}
 
 describe('one stretch', () => {
   it.each<[string, Partial<Pressure>, string]>([
@@ -30,6 +38,18 @@ describe('one stretch', () => {
     ['lanes are full, and nobody is held or busy', { parsersBusy: 1, parsersWaiting: 1 }, 'publish'],
     ['pace holds a shard back', { parsersBusy: 1, parsersWaiting: 1, publishersHeld: 1 }, 'stream'],
     ['pace holds one publisher of two', { publishersHeld: 0.5, publishersBusy: 1 }, 'stream'],
+    [
+      'one shard of one publisher of four is full, and the parsers wait for it',
+      { parsersBusy: 1, parsersWaiting: 1, publishersHeld: 0.25, publishersBusy: 0.2 },
+      'stream',
+    ],
+    [
+      'one shard is full, and the other publishers have all they can do',
+      { parsersBusy: 1, parsersWaiting: 1, publishersHeld: 0.25, publishersBusy: 0.8 },
+      'publish',
+    ],
+    ['nothing is left to read, and one shard is full', { receivedBytes: 0, publishersHeld: 0.25 }, 'stream'],
+    ['lines still come, slowly, and one shard is full', { publishersHeld: 0.25 }, 'download'],
     ['pace holds one publisher of four', { parsersBusy: 1, publishersHeld: 0.25 }, 'scan'],
   ])('%s', (_name, change, stage) => {
     expect(stageOf({ ...IDLE, ...change })).toBe(stage);

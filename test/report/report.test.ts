@@ -17,6 +17,16 @@ const EMPTY: BackfillReport = {
     ...{ get: 0, put: 0, putRetried: 0, putFailed: 0, throttledRecords: 0, failedRecords: 0 },
     ...{ strayRecords: 0, breakerOpened: 0, reshards: 0 },
   },
+  limit: {
+    stage: null,
+    shares: { download: 0, scan: 0, publish: 0, stream: 0 },
+    means: {
+      ...{ parsersBusy: 0, parsersWaiting: 0, requestsOut: 0, publishersHeld: 0, shardsHeld: 0, rateHeld: 0 },
+      ...{ publishersBusy: 0, mainBusy: 0 },
+    },
+    skew: null,
+    helps: null,
+  },
   durationMs: 0,
   cpuMs: 0,
   rssMaxBytes: 0,
@@ -113,4 +123,19 @@ it('every code of rejects has a row with its count', () => {
 it('says nothing of a peak of memory that nobody has told', () => {
   expect(rows({ rssMaxBytes: 0 }, 'time').join()).not.toContain('memory');
   expect(rows({ rssMaxBytes: 5e6 }, 'time').join()).toContain('peak memory 5.0 MB');
+});
+
+it('ends with what held the run back and what helps, where it was long enough to tell', () => {
+  const limit = {
+    ...EMPTY.limit,
+    stage: 'stream' as const,
+    shares: { ...EMPTY.limit.shares, stream: 0.874 },
+    helps: 'more shards.',
+  };
+  expect(
+    formatReport({ ...EMPTY, limit })
+      .split('\n')
+      .at(-1),
+  ).toBe('Held back by the stream (87 % of the time), what helps: more shards.');
+  expect(formatReport(EMPTY)).not.toContain('Held back');
 });
