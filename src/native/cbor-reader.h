@@ -2,6 +2,7 @@
 // after the first fault `isOk` is false for good and every further step fails. Definite and indefinite lengths.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,7 +27,10 @@ class CborReader {
   CborReader(const uint8_t* bytes, size_t length) : at(bytes), end(bytes + length) {}
 
   bool isOk = true;
-  bool isAtEnd() const { return at == end; }
+  bool isAtEnd() const {
+    assert(at <= end);
+    return at == end;
+  }
   bool fail() {
     isOk = false;
     return false;

@@ -4,6 +4,7 @@
 #include "codec.h"
 #include "frame.h"
 
+#include <cassert>
 #include <cstdlib>
 
 namespace millrace {
@@ -109,6 +110,7 @@ struct Drain {
       result.frameBytes = header.frameBytes;
       return false;
     }
+    assert(header.frameBytes % 8 == 0 && payload < header.frameBytes);
     copyFrame(slots[shard] + row[USED], frame, header.frameBytes);
     row[USED] += header.frameBytes;
     row[COUNT] += 1;

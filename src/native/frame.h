@@ -3,6 +3,7 @@
 // that Node runs on is; fields are read with memcpy, which costs nothing and asks for no alignment.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -96,6 +97,8 @@ struct LaneWriter {
     capacityBytes = uint32_t(laneBytes - LANE_DATA_BYTE);
     head = loadAcquire(lane + LANE_HEAD_BYTE);
     tail = loadAcquire(lane + LANE_TAIL_BYTE);
+    assert(capacityBytes > 0 && (capacityBytes & (capacityBytes - 1)) == 0);
+    assert(head - tail <= capacityBytes);
   }
 
   uint32_t freeBytes() const { return capacityBytes - (head - tail); }
@@ -112,6 +115,7 @@ struct LaneWriter {
    * @param needBytes A multiple of 8, at most capacityBytes.
    */
   uint8_t* reserve(uint32_t needBytes) {
+    assert(needBytes > 0 && needBytes % 8 == 0 && needBytes <= capacityBytes);
     uint32_t start = head & (capacityBytes - 1);
     uint32_t toEndBytes = capacityBytes - start;
     if (toEndBytes < needBytes) {
@@ -126,7 +130,10 @@ struct LaneWriter {
     return hasFree(needBytes) ? data + start : nullptr;
   }
 
-  void commit(uint32_t writtenBytes) { head += writtenBytes; }
+  void commit(uint32_t writtenBytes) {
+    assert(writtenBytes % 8 == 0 && writtenBytes <= freeBytes());
+    head += writtenBytes;
+  }
 
   void publish() { storePublish(base + LANE_HEAD_BYTE, head); }
 };

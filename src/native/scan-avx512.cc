@@ -1,4 +1,10 @@
 // Scan, AVX-512: the windowed scanner for x86-64 machines with byte permutation and byte compression (Ice Lake, Zen 4 and later).
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC's own headers of these instructions set off both (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
 #include "scan-sink.h"
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))

@@ -2,6 +2,8 @@
 // in order; counts what was dealt with; notes rejects. Whatever stops it, the call's sums cover exactly the lines before `next`.
 #pragma once
 
+#include <cassert>
+
 #include "md5.h"
 #include "scan-types.h"
 
@@ -82,6 +84,8 @@ inline bool addRecord(ScanState& state, ScanCall& call, const uint8_t* line, con
     return addReject(state, call, line, lineEnd, RECORD_TOO_LARGE);
   }
   const uint32_t slot = state.pendingCount;
+  assert(slot < GROUP_RECORDS && key.keyBytes > 0 && key.keyBytes <= KEY_BYTES_MAX);
+  assert(lineEnd <= call.bytes + call.end && line <= data && data < dataEnd && dataEnd <= lineEnd);
   PendingRecord& record = state.pending[slot];
   record.line = line;
   record.data = data;

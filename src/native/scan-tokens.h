@@ -154,6 +154,7 @@ inline void findTokens(WindowScan& scan) {
   for (uint32_t done = 0; done < restBytes + needsNewline; done += 64) {
     scan.tokenCount += scanBlock(scan, rest + done, at + done, carry, high);
   }
+  assert(scan.windowBytes <= WINDOW_BYTES && scan.tokenCount <= WINDOW_BYTES + 1);
   if (high.any() && !simdjson::validate_utf8(reinterpret_cast<const char*>(scan.window), scan.windowBytes)) {
     doubtUtf8(scan, 0, scan.windowBytes);
     sortDoubts(scan.state);

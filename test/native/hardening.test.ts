@@ -1,0 +1,76 @@
+/** The addon of a release is hardened, and our own C++ has no warning: what a developer's and a user's build ask of the compiler. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const ADDON = join(ROOT, 'build', 'millrace.node');
+const canRead = existsSync(ADDON) && spawnSync('readelf', ['--version']).status === 0;
+const why = canRead ? '' : ' (not run: no addon, or no readelf)';
+const readelf = (...flags: string[]) => execFileSync('readelf', [...flags, ADDON], { encoding: 'utf8' });
+
+describe.skipIf(!canRead)(`the addon of a release${why}`, () => {
+  it('is bound as a whole when it is loaded, and its tables are read-only from then on', () => {
+    expect(readelf('-lW')).toContain('GNU_RELRO');
+    expect(readelf('-dW')).toMatch(/\(FLAGS\)\s+BIND_NOW/);
+  });
+
+  it('has no stack that code could run from', () => {
+    expect(readelf('-lW')).toMatch(/GNU_STACK(\s+0x0+)+\s+RW\s/);
+  });
+
+  it('guards its stack frames and its copies of unknown length', () => {
+    const symbols = readelf('-sW', '--dyn-syms');
+    expect(symbols).toContain('__stack_chk_fail');
+    expect(symbols).toContain('__memcpy_chk');
+  });
+});
+
+const hasCompiler = spawnSync(process.env.CXX ?? 'c++', ['--version']).status === 0;
+const whyNot = hasCompiler ? '' : ' (not run: no C++ compiler)';
+
+describe.skipIf(!hasCompiler)(`a build with a warning in our own files${whyNot}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-warning-'));
+  const native = join(folder, 'src', 'native');
+  beforeAll(() => {
+    cpSync(join(ROOT, 'src', 'native', 'build.mjs'), join(native, 'build.mjs'));
+    cpSync(join(ROOT, 'src', 'native', 'args.h'), join(native, 'args.h'));
+    const headers = join('node_modules', 'node-api-headers');
+    const simdjson = join(folder, 'node_modules', '@nozbe', 'simdjson');
+    mkdirSync(join(simdjson, 'src'), { recursive: true });
+    symlinkSync(join(ROOT, headers), join(folder, headers));
+    // Empty: it is not ours, and takes long.
+    writeFileSync(join(simdjson, 'package.json'), '{}');
+    writeFileSync(join(simdjson, 'src', 'simdjson.cpp'), '');
+    const source = '#include "args.h"\nNAPI_MODULE_INIT() { int unused; (void)env; return exports; }\n';
+    writeFileSync(join(native, 'addon.cc'), source);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const build = (...flags: string[]) => {
+    return spawnSync(process.execPath, [join(native, 'build.mjs'), ...flags], { encoding: 'utf8' });
+  };
+
+  it('fails for a developer, who is told where it is', () => {
+    const { status, stderr } = build('--strict', '--verbose');
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/addon\.cc:2.*unused.*\[-Werror/)]);
+  });
+
+  it('does not fail an installation', () => {
+    expect(build()).toMatchObject({ status: 0, stderr: '' });
+    expect(readdirSync(join(folder, 'build'))).toContain('millrace.node');
+    expect(readFileSync(join(folder, 'build', 'flags.txt'), 'utf8')).toContain(' -w ');
+  });
+});
