@@ -4,9 +4,9 @@
  * Gives  clients, the stream's facts, the run's identity, its journal and its dead letters.
  * Owns   the identity of a run: what has to be the same for a journal to be resumed.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { untilNamed } from './aws/await-name.ts';
@@ -14,6 +14,7 @@ import type { KinesisService } from './aws/kinesis-call.ts';
 import { createKinesisClient, resolveService } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
 import type { AwsTarget } from './aws/target.ts';
+import { assertDistinct, journalFiles, letterFiles, type NamedFile } from './distinct-files.ts';
 import { untilEnded } from './ending.ts';
 import { OptionsError } from './errors.ts';
 import { DeadLetters } from './journal/dead-letters.ts';
@@ -121,24 +122,43 @@ async function open(
   const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
   const run = runName(stream.name, identity);
   const base = { ...asked, rules, run };
-  if (options.dryRun || options.letters !== null) {
-    const path = options.deadLetter;
-    const deadLetters = path === null ? null : await DeadLetters.open({ path, resume: null });
-    return {
-      ...base,
-      journal: null,
-      deadLetters,
-      deadLetterPath: path,
-      digestKey: randomBytes(DIGEST_KEY_BYTES),
-    };
+  const paths = pathsOf(options, run);
+  assertDistinct(filesOf(options, paths));
+  if (paths.journal === null) {
+    const { deadLetter: path } = paths;
+    const owner = { id: randomBytes(8).toString('hex'), run, journal: null };
+    const deadLetters = path === null ? null : await DeadLetters.open({ path, owner, resume: null });
+    noticeAside(deadLetters, notices);
+    const digestKey = randomBytes(DIGEST_KEY_BYTES);
+    return { ...base, journal: null, deadLetters, deadLetterPath: path, digestKey };
   }
-  const path = options.journal ?? join('.millrace', `${run}.journal`);
+  const { journal: path, deadLetter: deadLetterPath } = paths;
   const digestKey = randomBytes(DIGEST_KEY_BYTES).toString('hex');
   const { restart, requestPayer } = options;
   const journal = await Journal.open({ path, run, identity, stream, digestKey, restart, requestPayer });
-  const deadLetterPath = options.deadLetter ?? join(dirname(path), `${run}.dead-letters.jsonl`);
-  const deadLetters = await openDeadLetters(journal, deadLetterPath, notices);
+  const deadLetters = await openDeadLetters(journal, run, deadLetterPath, notices);
   return { ...base, journal, deadLetters, deadLetterPath, digestKey: Buffer.from(journal.digestKey, 'hex') };
+}
+
+/** Where a run keeps what it has to remember. */
+type Paths =
+  | { readonly journal: null; readonly deadLetter: string | null }
+  | { readonly journal: string; readonly deadLetter: string };
+
+function pathsOf(options: BackfillOptions, run: string): Paths {
+  if (options.dryRun || options.letters !== null) return { journal: null, deadLetter: options.deadLetter };
+  const journal = options.journal ?? join('.millrace', `${run}.journal`);
+  return { journal, deadLetter: options.deadLetter ?? join(dirname(journal), `${run}.dead-letters.jsonl`) };
+}
+
+/** All files of a run, read and written. */
+function filesOf({ letters, schema }: BackfillOptions, { journal, deadLetter }: Paths): NamedFile[] {
+  return [
+    ...(letters === null ? [] : [{ name: 'the dead letters to send', path: letters }]),
+    ...(schema === null ? [] : [{ name: '--schema', path: schema }]),
+    ...(journal === null ? [] : journalFiles(journal)),
+    ...(deadLetter === null ? [] : letterFiles(deadLetter)),
+  ];
 }
 
 /** The SOURCEs that are listed: beside an inventory they only choose among its objects. */
@@ -186,21 +206,35 @@ function identityOf(options: BackfillOptions, streamArn: string, rules: RecordRu
   };
 }
 
-async function openDeadLetters(journal: Journal, path: string, notices: string[]): Promise<DeadLetters> {
+async function openDeadLetters(
+  journal: Journal,
+  run: string,
+  path: string,
+  notices: string[],
+): Promise<DeadLetters> {
   try {
-    const { tally, objectsFailed } = journal.before;
-    void objectsFailed;
     const covers = journal.state.covers.bind(journal.state);
-    const resume = journal.resumed ? { covers, count: tally.rejected } : null;
-    const deadLetters = await DeadLetters.open({ path, resume });
-    if (deadLetters.setAside !== null)
-      notices.push(`a dead-letter file of another run was moved to ${deadLetters.setAside}`);
+    const resume = journal.resumed ? { covers, count: journal.before.tally.rejected } : null;
+    // A journal's key is its own; its hash names the run without giving the key away.
+    const id = createHash('sha256').update(journal.digestKey).digest('hex').slice(0, 16);
+    const owner = { id, run, journal: resolve(journal.path) };
+    const deadLetters = await DeadLetters.open({ path, owner, resume });
+    noticeAside(deadLetters, notices);
     journal.beforeCommit = () => deadLetters.flush();
     return deadLetters;
   } catch (error) {
     await journal.close(null);
     throw error;
   }
+}
+
+function noticeAside(letters: DeadLetters | null, notices: string[]): void {
+  if (letters === null || letters.setAside === null) return;
+  notices.push(
+    letters.removed === 0
+      ? `earlier letters were moved from ${letters.path} to ${letters.setAside}`
+      : `${letters.path} does not say whose letters it holds: ${letters.removed} that this run's journal does not know were taken out, and all are kept in ${letters.setAside}`,
+  );
 }
 
 function checkTraits(options: BackfillOptions, stream: StreamFacts): void {

@@ -4,24 +4,31 @@
  * Gives  the whole manifest under its name, or none: what stood there before stays until then.
  * Owns   a new file beside it, which follows no link and is the user's alone, and 64 KiB of lines that are not written yet.
  */
-import { closeSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { restoreManifestLine } from './source/restore-manifest.ts';
+import { closeSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { MillraceError } from './errors.ts';
+import { beginningOf, openOwnFile } from './own-file.ts';
+import { isRestoreManifest, restoreManifestLine } from './source/restore-manifest.ts';
 
 const PENDING_CHARS_MAX = 64 * 1024;
+/** So much of a file says whether it is such a list. */
+const BEGINNING_BYTES = 4096;
 
 export class RestoreFile {
   readonly path: string;
   readonly #draft: string;
   #file: number | null = null;
   #pending = '';
+  #isChecked = false;
 
   constructor(path: string) {
     this.path = path;
     this.#draft = `${path}.new`;
   }
 
-  /** @throws The file system's errors, here as in `finish`. */
+  /** @throws The file system's errors, here as in `finish`. @throws {MillraceError} When a file of others has one of its names. */
   add(object: { readonly bucket: string; readonly key: string }): void {
+    if (!this.#isChecked) for (const path of [this.path, this.#draft]) assertReplaceable(path);
+    this.#isChecked = true;
     this.#pending += restoreManifestLine(object);
     if (this.#pending.length >= PENDING_CHARS_MAX) this.#write();
   }
@@ -43,7 +50,7 @@ export class RestoreFile {
   #write(): void {
     if (this.#file === null) {
       rmSync(this.#draft, { force: true });
-      this.#file = openSync(this.#draft, 'wx', 0o600);
+      this.#file = openOwnFile(this.#draft, 'replace');
     }
     writeFileSync(this.#file, this.#pending);
     this.#pending = '';
@@ -53,4 +60,16 @@ export class RestoreFile {
     if (this.#file !== null) closeSync(this.#file);
     this.#file = null;
   }
+}
+
+/** A link is no file of anybody: it is replaced and not followed. */
+function assertReplaceable(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isSymbolicLink()) return;
+  if (stats.isFile() && isRestoreManifest(beginningOf(path, BEGINNING_BYTES))) return;
+  const advice = 'move it, or give another --journal';
+  throw new MillraceError(
+    'MILLRACE_JOURNAL',
+    `Cannot list the archived objects in ${path}: a file that is no such list stands there; ${advice}`,
+  );
 }

@@ -35,12 +35,12 @@ it('keeps no more than its buffer in memory: most lines are on the disk before t
 });
 
 it('leaves what was there until the listing is complete, and no draft', () => {
-  writeFileSync(path, 'before\n');
-  writeFileSync(`${path}.new`, 'of a run that was killed');
+  writeFileSync(path, 'bucket,before\n');
+  writeFileSync(`${path}.new`, 'bucket,of-a-run-that-was-killed\nbucket,and-a-li');
   const file = new RestoreFile(path);
   for (let i = 0; i < 5_000; i++) file.add({ bucket: 'b', key: `a key that fills the buffer ${i}` });
   file.discard();
-  expect([readFileSync(path, 'utf8'), readdirSync(folder)]).toEqual(['before\n', ['run.restore.csv']]);
+  expect([readFileSync(path, 'utf8'), readdirSync(folder)]).toEqual(['bucket,before\n', ['run.restore.csv']]);
   const next = new RestoreFile(path);
   next.add({ bucket: 'b', key: 'k' });
   next.finish();
@@ -58,5 +58,14 @@ it('follows no link, neither of its name nor of its draft', () => {
   file.finish();
   expect([readFileSync(elsewhere, 'utf8'), lstatSync(path).isFile(), existsSync(`${path}.new`)]).toEqual([
     ...['mine', true, false],
+  ]);
+});
+
+it.each(['', '.new'])('replaces no file of somebody else in its place%s', (ending) => {
+  writeFileSync(path + ending, 'name,age of the children\nAda,7\n');
+  const file = new RestoreFile(path);
+  expect(() => file.add({ bucket: 'b', key: 'k' })).toThrow(/a file that is no such list stands there/);
+  expect([readdirSync(folder), readFileSync(path + ending, 'utf8')]).toEqual([
+    ...[[`run.restore.csv${ending}`], 'name,age of the children\nAda,7\n'],
   ]);
 });

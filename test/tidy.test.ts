@@ -41,6 +41,10 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/package-root.ts': 'test/commands',
   'src/letter-source.ts': 'test/commands',
   'src/verify-run.ts': 'test/commands',
+  'src/native/file-lock.ts': 'test/journal/lock.test.ts',
+  'src/journal/lock-holder.ts': 'test/journal/lock.test.ts',
+  'src/journal/letter-owner.ts': 'test/journal/dead-letters.test.ts',
+  'src/journal/take-out.ts': 'test/journal/dead-letters.test.ts',
   'src/scan/schema-keywords.ts': 'test/scan/schema.test.ts',
   'src/threads/': 'test/commands',
   'src/aws/kinesis-client.ts': 'test/commands',
@@ -71,6 +75,14 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/verify/': 'test/verify',
   'workers/': 'test/commands',
 };
+
+/** Files that may open or write files by themselves, each with its reason. */
+const WRITERS = [
+  'src/own-file.ts',
+  'src/journal/files.ts', // with the flags of own-file.ts
+  'src/restore-file.ts', // into what own-file.ts has opened
+  'src/fault-points.ts', // tests alone ask for it
+];
 
 describe('names', () => {
   it('has no drawers: a shared function belongs to the noun it serves', () => {
@@ -111,6 +123,13 @@ describe('tests', () => {
 });
 
 describe('files', () => {
+  it('that are written are opened by src/own-file.ts, with its care', () => {
+    const names = 'open|openSync|createWriteStream|(write|append|copy)File(Sync)?';
+    const pattern = new RegExp(`import \\{[^}]*\\b(${names})\\b[^}]*\\} from 'node:fs(/promises)?'`);
+    const writers = sources.filter((path) => pattern.test(read(path)) && !path.startsWith('src/local/'));
+    expect(writers.toSorted()).toEqual(WRITERS.toSorted());
+  });
+
   it('say in their first lines what they are', () => {
     const needed = sources.filter((path) => !path.startsWith('src/commands/'));
     expect(needed.filter((path) => !read(path).startsWith('/**'))).toEqual([]);
@@ -141,7 +160,7 @@ describe('files', () => {
 
 /** What every stage may use besides itself. */
 const FLOOR =
-  /^src\/((ring|native|aws)\/|(limits|errors|printable|quantity|random|fault-points|package-root)\.ts$)/;
+  /^src\/((ring|native|aws)\/|(limits|errors|printable|quantity|random|fault-points|own-file|package-root)\.ts$)/;
 /** Doors between stages, each with its reason. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   // The sides of verify read streams, and digests count frames as the codec writes them.

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Flags } from '@oclif/core';
+import { assertDistinct, type NamedFile } from '../distinct-files.ts';
 import { OptionsError } from '../errors.ts';
 import type { FlagSpec, RawFlags } from '../options.ts';
 import { expectJson } from './outlet.ts';
@@ -23,11 +24,13 @@ export function oclifFlags(specs: Readonly<Record<string, FlagSpec>>) {
 /**
  * What the user asked for: words, and flags over the values of the `--config` file. oclif's own parser would stop at the first
  * mistake; here everything typed is kept, and options.ts names all problems at once.
- * @throws {OptionsError} When the file cannot be read as a table of flags.
+ * @param fileWord What the first word is, if it names a file.
+ * @throws {OptionsError} When the file cannot be read as a table of flags, or two files are one.
  */
 export async function readArguments(
   argv: string[],
   specs: Readonly<Record<string, FlagSpec>>,
+  fileWord?: string,
 ): Promise<{ words: string[]; raw: RawFlags }> {
   const options = Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [
@@ -48,7 +51,18 @@ export async function readArguments(
   const fromFile = typeof values.config === 'string' ? await readConfigFile(values.config) : {};
   const raw: RawFlags = { ...fromFile, ...values };
   expectJson(raw.json === true);
+  const [word] = positionals;
+  const words = fileWord === undefined || word === undefined ? [] : [{ name: fileWord, path: word }];
+  assertDistinct([...words, ...namedFiles(specs, raw)]);
   return { words: positionals, raw };
+}
+
+/** The files that flags name. What stands beside them, and what has a name by default, is looked at when the run begins. */
+function namedFiles(specs: Readonly<Record<string, FlagSpec>>, raw: RawFlags): NamedFile[] {
+  return Object.entries(specs).flatMap(([name, { value }]) => {
+    const path = raw[name];
+    return value === 'FILE' && typeof path === 'string' && path !== '' ? [{ name: `--${name}`, path }] : [];
+  });
 }
 
 async function readConfigFile(path: string): Promise<RawFlags> {

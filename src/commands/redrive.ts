@@ -11,7 +11,7 @@ export default class Redrive extends Command {
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {
-    const { words, raw } = await readArguments(this.argv, FLAGS);
+    const { words, raw } = await readArguments(this.argv, FLAGS, 'DEADLETTER');
     await runToReport(parseRedriveOptions(words, raw), raw, 'the same command begins again');
   }
 }

@@ -8,8 +8,8 @@
  * Works line by line in two readings, so that its memory is that of the state, not of the file.
  */
 import { faultPoint } from '../fault-points.ts';
-import { encodeEntry, type JournalEntry, type PinnedObject } from './entries.ts';
-import { type Files, type OpenedFile, writeAll } from './files.ts';
+import { encodeEntry, HEADER_START, type JournalEntry, type PinnedObject } from './entries.ts';
+import { type Files, type OpenedFile, removeDraft, writeAll } from './files.ts';
 import { readJournal } from './read.ts';
 import { JournalState, type PartialObject } from './state.ts';
 import { type Tally, tally } from './tally.ts';
@@ -49,7 +49,7 @@ export async function compactJournal(
   let file: OpenedFile | null = null;
   let renamed = false;
   try {
-    await files.remove(draft);
+    await removeDraft(files, draft, HEADER_START);
     file = await files.open(draft, 'create');
     const written = await rewrite(old, file, state);
     await file.datasync();
@@ -62,7 +62,7 @@ export async function compactJournal(
     // A full disk must not keep a run from going on: the old journal is as good as before, only longer.
     await file?.close().catch(() => undefined);
     if (renamed) throw error; // the old file has lost its name: it must not be written to
-    await files.remove(draft).catch(() => undefined);
+    if (file !== null) await files.remove(draft).catch(() => undefined);
     return null;
   }
 }

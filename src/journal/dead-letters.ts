@@ -7,13 +7,16 @@
  *
  * Letters are appended at once, whatever becomes of their unit: nothing is held back and memory stays flat even if every line
  * of a huge unit is bad. When a process dies, the file may hold letters of units that are not journaled as done. Those units
- * are done again and give the same letters again; so at resume every letter that the journal does not cover is taken out: by a
- * cut, if they are all at the end, else by writing a new file beside it and renaming it. Since units end in any order, that is
- * decided letter by letter, from its bucket, key, ETag and offset.
+ * are done again and give the same letters again; so at resume every letter that the journal does not cover is taken out
+ * (take-out.ts). That must never hit letters of another run: a file belongs to one run (letter-owner.ts), and to one process while
+ * it works (`<file>.lock`).
  */
 import { MillraceError, type RejectCode } from '../errors.ts';
 import { faultPoint } from '../fault-points.ts';
-import { type Files, type OpenedFile, readLines, realFiles, reasonOf, writeAll } from './files.ts';
+import { type Files, type OpenedFile, realFiles, writeAll } from './files.ts';
+import { isForgotten, type LetterOwner, readOwner, refuseLettersOf, writeOwner } from './letter-owner.ts';
+import { type Lock, takeLock } from './lock.ts';
+import { lettersFailure, type Opened, setLettersAside, takeOut } from './take-out.ts';
 
 export interface DeadLetter {
   readonly bucket: string;
@@ -37,7 +40,8 @@ export type LetterPlace = Pick<DeadLetter, 'bucket' | 'key' | 'etag' | 'offset'>
 export interface DeadLettersOptions {
   /** Its folder is made if it is absent. A device or a pipe is written to and otherwise left alone. */
   readonly path: string;
-  /** Null for a run from its beginning: a file that is already there is set aside as `<path>.<n>`, for it belongs to another run. */
+  readonly owner: LetterOwner;
+  /** Null for a run from its beginning: letters of a run that nobody can go on with are set aside as `<path>.<n>`. */
   readonly resume: {
     /** `state.covers` of the journal. */
     readonly covers: (place: LetterPlace) => boolean;
@@ -49,16 +53,20 @@ export interface DeadLettersOptions {
   /** Default 1 MiB. */
   readonly bufferBytesMax?: number;
   readonly files?: Files;
+  readonly lock?: typeof takeLock;
 }
 
 export class DeadLetters {
   readonly path: string;
-  /** Where a foreign file of the same name was moved, or null. */
+  /** Where earlier letters of the same name were moved or copied, or null. */
   readonly setAside: string | null;
   /** Letters that were taken out at resume, because their units are done again. */
   readonly removed: number;
   #count: number;
   readonly #file: OpenedFile;
+  readonly #lock: Lock | null;
+  /** Writes down whose letters these are, once, before the first of them. */
+  #claim: (() => Promise<void>) | null;
   readonly #payload: boolean;
   readonly #bufferBytesMax: number;
   #waiting: string[] = [];
@@ -68,12 +76,14 @@ export class DeadLetters {
   #last: Promise<void> = Promise.resolve();
   #phase: 'open' | 'closed' = 'open';
 
-  private constructor(file: OpenedFile, options: DeadLettersOptions, opened: Opened) {
+  private constructor(options: DeadLettersOptions, { file, lock, opened, claim }: Parts) {
     this.path = options.path;
     this.setAside = opened.setAside;
     this.removed = opened.removed;
     this.#count = opened.kept;
     this.#file = file;
+    this.#lock = lock;
+    this.#claim = claim;
     this.#payload = options.payload ?? true;
     this.#bufferBytesMax = options.bufferBytesMax ?? 1 << 20;
   }
@@ -84,25 +94,21 @@ export class DeadLetters {
    */
   static async open(options: DeadLettersOptions): Promise<DeadLetters> {
     const files = options.files ?? realFiles;
-    let file: OpenedFile | null = null;
+    let lock: Lock | null = null;
     try {
       await files.makeFolderOf(options.path);
-      file = await files.open(options.path, 'append');
-      let opened: Opened = { kept: options.resume?.count ?? 0, removed: 0, setAside: null };
-      if (file.isRegular && options.resume !== null) {
-        opened = await takeOut(files, options.path, file, options.resume);
-      } else if (file.isRegular && (await file.sizeBytes()) > 0) {
-        opened = { kept: 0, removed: 0, setAside: await setAside(files, options.path) };
+      const file = await files.open(options.path, 'append');
+      if (!file.isRegular) {
+        const opened = { kept: options.resume?.count ?? 0, removed: 0, setAside: null };
+        return new DeadLetters(options, { file, lock: null, opened, claim: null });
       }
-      if (opened.replaced === true || opened.setAside !== null) {
-        await file.close();
-        file = await files.open(options.path, 'append');
-      }
-      if (file.isRegular) await files.syncFolderOf(options.path);
-      return new DeadLetters(file, options, opened);
+      // Whoever held the lock may have put another file in the place of this one.
+      await file.close();
+      lock = await (options.lock ?? takeLock)(options.path, LOCKED);
+      return new DeadLetters(options, { ...(await openOwn(files, options)), lock });
     } catch (error) {
-      await file?.close().catch(() => undefined);
-      throw error instanceof MillraceError ? error : failure(options.path, error);
+      await lock?.release().catch(() => undefined);
+      throw error instanceof MillraceError ? error : lettersFailure(options.path, error);
     }
   }
 
@@ -143,6 +149,7 @@ export class DeadLetters {
     } finally {
       this.#phase = 'closed';
       await this.#file.close().catch(() => undefined);
+      await this.#lock?.release().catch(() => undefined);
     }
   }
 
@@ -161,6 +168,8 @@ export class DeadLetters {
         this.#waiting = [];
         this.#waitingBytes = 0;
         this.#unsynced = true;
+        await this.#claim?.();
+        this.#claim = null;
         faultPoint('dead-letters.before-write');
         await writeAll(this.#file, bytes);
       }
@@ -170,7 +179,7 @@ export class DeadLetters {
         this.#unsynced = false;
       }
     } catch (error) {
-      this.#failure = failure(this.path, error);
+      this.#failure = lettersFailure(this.path, error);
       throw this.#failure;
     }
   }
@@ -184,131 +193,39 @@ export class DeadLetters {
   }
 }
 
-interface Opened {
-  readonly kept: number;
-  readonly removed: number;
-  readonly setAside: string | null;
-  /** The path now names another file than the one that was opened. */
-  readonly replaced?: boolean;
+interface Parts {
+  readonly file: OpenedFile;
+  readonly lock: Lock | null;
+  readonly opened: Opened;
+  readonly claim: (() => Promise<void>) | null;
 }
 
-async function setAside(files: Files, path: string): Promise<string> {
-  for (let number = 1; ; number += 1) {
-    const aside = `${path}.${number}`;
-    if ((await files.sizeBytes(aside)) !== null) continue;
-    await files.rename(path, aside);
-    return aside;
-  }
-}
+const LOCKED = { code: 'MILLRACE_DEAD_LETTER', what: 'dead-letter file' } as const;
 
-/** Leaves only the letters that the journal covers. */
-async function takeOut(
-  files: Files,
-  path: string,
-  file: OpenedFile,
-  resume: NonNullable<DeadLettersOptions['resume']>,
-): Promise<Opened> {
-  let kept = 0;
-  let removed = 0;
-  let keptBytes = 0;
-  let isPrefix = true;
-  const read = await readLines(file, (line, lineNumber, offset) => {
-    if (!isCoveredLine(line, path, lineNumber, resume.covers)) {
-      removed += 1;
-      return true;
+/** Opens the locked file, as far as it is this run's. */
+async function openOwn(files: Files, options: DeadLettersOptions): Promise<Omit<Parts, 'lock'>> {
+  const { path, owner, resume } = options;
+  let file = await files.open(path, 'append');
+  try {
+    const before = await readOwner(files, path);
+    const isOwn = before?.id === owner.id;
+    const isEmpty = (await file.sizeBytes()) === 0;
+    if (!isEmpty && before !== null && !isOwn && (resume !== null || !isForgotten(before, owner)))
+      refuseLettersOf(before, path);
+    let opened: Opened = { kept: 0, removed: 0, setAside: null };
+    if (resume !== null) opened = await takeOut(files, path, file, resume, isOwn);
+    else if (!isEmpty) opened = await setLettersAside(files, path, file);
+    if (opened.replaced === true || (resume === null && opened.setAside !== null)) {
+      await file.close();
+      file = await files.open(path, 'append');
     }
-    if (offset !== keptBytes) isPrefix = false;
-    kept += 1;
-    keptBytes += line.byteLength + 1;
-    return true;
-  });
-  if (kept < resume.count) {
-    throw new MillraceError(
-      'MILLRACE_DEAD_LETTER',
-      `Cannot go on with the dead-letter file ${path}: the journal counts ${resume.count} rejects, the file holds ${kept} of them. Put the run's own file back, or give --restart`,
-    );
-  }
-  if (removed === 0 && read.tailBytes === 0) return { kept, removed, setAside: null };
-  if (isPrefix) {
-    await file.truncate(keptBytes);
-    await file.datasync();
-    return { kept, removed, setAside: null };
-  }
-  await rewriteCovered(files, path, file, resume.covers);
-  return { kept, removed, setAside: null, replaced: true };
-}
-
-/** @throws {MillraceError} When the line is no letter at all and not what a torn write leaves: then the file is someone else's. */
-function isCoveredLine(
-  line: Buffer,
-  path: string,
-  lineNumber: number,
-  covers: (place: LetterPlace) => boolean,
-): boolean {
-  let letter: Partial<Record<keyof DeadLetter, unknown>>;
-  try {
-    letter = JSON.parse(line.toString('utf8'));
-  } catch {
-    // After a loss of power, bytes that were never synced may be zeros or missing; their unit is not journaled.
-    letter = {};
-    if (line.includes(0) || line.includes('{"bucket":')) return false;
-  }
-  const { bucket, key, etag, offset } = letter ?? {};
-  const isPlaced = offset === null || Number.isSafeInteger(offset);
-  if (typeof bucket !== 'string' || typeof key !== 'string' || typeof etag !== 'string' || !isPlaced) {
-    throw new MillraceError(
-      'MILLRACE_DEAD_LETTER',
-      `Cannot go on with the dead-letter file ${path}: line ${lineNumber} is not a dead letter. Give another --dead-letter, or put the run's own file back`,
-    );
-  }
-  return covers({ bucket, key, etag, offset: offset as number | null });
-}
-
-async function rewriteCovered(
-  files: Files,
-  path: string,
-  file: OpenedFile,
-  covers: (place: LetterPlace) => boolean,
-): Promise<void> {
-  const draft = `${path}.new`;
-  await files.remove(draft);
-  const fresh = await files.open(draft, 'create');
-  try {
-    let waiting: Buffer[] = [];
-    const flush = async (): Promise<void> => {
-      const bytes = Buffer.concat(waiting);
-      waiting = [];
-      await writeAll(fresh, bytes);
-    };
-    const source = {
-      read: async (into: Uint8Array, position: number): Promise<number> => {
-        await flush();
-        return file.read(into, position);
-      },
-    };
-    await readLines(source, (line, lineNumber) => {
-      if (isCoveredLine(line, path, lineNumber, covers)) waiting.push(Buffer.concat([line, NEWLINE]));
-      return true;
-    });
-    await flush();
-    await fresh.datasync();
-    faultPoint('dead-letters.before-rename');
-    await files.rename(draft, path);
     await files.syncFolderOf(path);
+    const claim = () => writeOwner(files, path, owner);
+    // Letters that stay have an owner from now on; an empty file gets one with its first letter.
+    if (!isOwn && opened.kept > 0) await claim();
+    return { file, opened, claim: isOwn || opened.kept > 0 ? null : claim };
   } catch (error) {
-    await files.remove(draft).catch(() => undefined);
+    await file.close().catch(() => undefined);
     throw error;
-  } finally {
-    await fresh.close().catch(() => undefined);
   }
-}
-
-const NEWLINE = Buffer.from('\n');
-
-function failure(path: string, error: unknown): MillraceError {
-  return new MillraceError(
-    'MILLRACE_DEAD_LETTER',
-    `Cannot write the dead-letter file ${path}: ${reasonOf(error)}. Nothing is lost; cure that and repeat the command to go on`,
-    { cause: error, exitCode: 3 },
-  );
 }

@@ -18,6 +18,8 @@ import { type Tally, tallyFromJson, tallyToJson } from './tally.ts';
 
 /** Written by this program. Format 1 had no `left`, `object-failed`, `pulse` and `format`, and is read and continued. */
 export const JOURNAL_VERSION = 2;
+/** How every journal begins. */
+export const HEADER_START = '{"kind":"run",';
 
 /** An object as it is pinned for the whole run. */
 export interface PinnedObject {

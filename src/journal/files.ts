@@ -5,8 +5,9 @@
  * Owns   nothing. Tests put another `Files` in its place, whose k-th call fails or whose unsynced bytes are lost.
  * Never  decides anything: what an error means is said by journal.ts and dead-letters.ts.
  */
-import { constants, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { OWN_FILE_FLAGS, OWN_FILE_MODE } from '../own-file.ts';
 
 /** A file opened for appending or reading. */
 export interface OpenedFile {
@@ -32,7 +33,7 @@ export type OpenMode = 'read' | 'append' | 'create';
 
 export interface Files {
   open(path: string, mode: OpenMode): Promise<OpenedFile>;
-  /** Size in bytes of a regular file, or null when nothing is there. */
+  /** Size in bytes, or null when nothing is there. Of a symbolic link it is the link's own. */
   sizeBytes(path: string): Promise<number | null>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; it is no error when nothing is there. */
@@ -42,13 +43,6 @@ export interface Files {
   /** Returns when the names in the folder that holds `path` are on the disk: a rename is durable only then. */
   syncFolderOf(path: string): Promise<void>;
 }
-
-const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-const FLAGS: Record<OpenMode, number> = {
-  read: O_RDONLY | O_NOFOLLOW,
-  append: O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW,
-  create: O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW,
-};
 
 function opened(handle: FileHandle, isRegular: boolean): OpenedFile {
   return {
@@ -66,7 +60,7 @@ function opened(handle: FileHandle, isRegular: boolean): OpenedFile {
 /** The file system of this machine. */
 export const realFiles: Files = {
   open: async (path, mode) => {
-    const handle = await open(path, FLAGS[mode], 0o600);
+    const handle = await open(path, OWN_FILE_FLAGS[mode], OWN_FILE_MODE);
     try {
       return opened(handle, (await handle.stat()).isFile());
     } catch (error) {
@@ -76,7 +70,7 @@ export const realFiles: Files = {
   },
   sizeBytes: async (path) => {
     try {
-      return (await stat(path)).size;
+      return (await lstat(path)).size;
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return null;
       throw error;
@@ -88,7 +82,7 @@ export const realFiles: Files = {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   },
   syncFolderOf: async (path) => {
-    const handle = await open(dirname(path), O_RDONLY);
+    const handle = await open(dirname(path), 'r');
     try {
       await handle.sync();
     } finally {
@@ -96,6 +90,32 @@ export const realFiles: Files = {
     }
   },
 };
+
+/**
+ * Removes the draft that a killed process left: a file that begins as ours do, as far as it was written.
+ * @throws {Error} EEXIST, when a file of others has that name.
+ */
+export async function removeDraft(files: Files, path: string, start: string): Promise<void> {
+  if ((await files.sizeBytes(path)) === null) return;
+  const file = await files.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(start.length);
+    const count = file.isRegular ? await file.read(bytes, 0) : 0;
+    // Bytes that a loss of power took may be zeros.
+    const isOurs =
+      file.isRegular &&
+      Buffer.from(start)
+        .subarray(0, count)
+        .every((byte, i) => bytes[i] === byte || bytes[i] === 0);
+    if (!isOurs)
+      throw Object.assign(new Error(`${path} is in the way and is no file of Millrace: move it`), {
+        code: 'EEXIST',
+      });
+  } finally {
+    await file.close();
+  }
+  await files.remove(path);
+}
 
 /** Writes all bytes, however often the system takes only a part. @throws {Error} When a write takes nothing at all. */
 export async function writeAll(file: OpenedFile, bytes: Uint8Array): Promise<void> {

@@ -15,13 +15,14 @@ import { faultPoint } from '../fault-points.ts';
 import { compactJournal, isWorthCompacting } from './compact.ts';
 import {
   encodeEntry,
+  HEADER_START,
   JOURNAL_VERSION,
   type JournalEntry,
   type ObjectEntry,
   type PinnedObject,
   type RunEntry,
 } from './entries.ts';
-import { errnoOf, type Files, type OpenedFile, realFiles, reasonOf, writeAll } from './files.ts';
+import { errnoOf, type Files, type OpenedFile, realFiles, reasonOf, removeDraft, writeAll } from './files.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { readJournal } from './read.ts';
 import { type Identity, identityDifferences } from './run-name.ts';
@@ -50,7 +51,6 @@ export interface JournalOptions {
 }
 
 const COMPACT_BYTES_MIN = 16 << 20;
-const HEADER_START = '{"kind":"run",';
 
 export class Journal {
   readonly path: string;
@@ -253,7 +253,7 @@ async function create(files: Files, options: JournalOptions, replaces: boolean):
   const atMs = (options.nowMs ?? Date.now)();
   const bytes = Buffer.from(encodeEntry(header, atMs, 0));
   const draft = `${options.path}.new`;
-  await files.remove(draft);
+  await removeDraft(files, draft, HEADER_START);
   const file = await files.open(draft, 'create');
   try {
     await writeAll(file, bytes);

@@ -1,22 +1,34 @@
 /**
- * Lock: one process per journal.
- * Takes  the journal's path.
+ * Lock: one process per journal, and per dead-letter file.
+ * Takes  the file's path.
  * Gives  a lock, or an error that names the process that holds it.
- * Owns   the file `<journal>.lock`: one JSON object that names the holder by host, boot, process id and the process's start.
- * Never  waits.
+ * Owns   the file `<path>.lock`: one JSON object that names the holder (lock-holder.ts).
+ * Never  waits for a holder to end.
  *
- * The file appears complete, by a hard link from a private file: nobody ever reads half a lock. A holder is dead if it ran on
- * this host and its boot is over, its id is free, or its id has another start time (the id was used again). A holder on another
- * host cannot be judged and counts as alive. A dead holder's lock is renamed away; of two processes that try, one finds that it
- * moved a lock that it had not judged, and puts it back. `isHeld` is asked before each commit, so that a lock taken away, by
- * hand or in that narrow moment, stops its process rather than letting two write.
+ * The file appears complete, by a hard link from a private file that is locked already (flock): nobody ever reads half a lock, and the
+ * kernel gives it back when its process ends, in whatever namespace that ran and however it died. Where there is no addon, or the
+ * file system has no such locks, the holder is judged from what the file says, and what cannot be known counts as alive. A dead holder's
+ * lock is taken away under its own flock, or, without one, by renaming: of two processes that try, one finds that it moved a
+ * lock that it had not judged, and puts it back. `isHeld` is asked before each commit, so that a lock taken away, by hand or in that
+ * narrow moment, stops its process rather than letting two write.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { closeSync, fstatSync, lstatSync, rmSync, writeSync } from 'node:fs';
+import { link, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { MillraceError } from '../errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ErrorCode, MillraceError } from '../errors.ts';
+import { type FileLockAnswer, lockFile } from '../native/file-lock.ts';
+import { openOwnFile } from '../own-file.ts';
 import { errnoOf, reasonOf } from './files.ts';
+import {
+  canBeAlive,
+  isInOwnNamespace,
+  isOfThisKernel,
+  type LockHolder,
+  ownHolder,
+  parseHolder,
+} from './lock-holder.ts';
 
 export interface Lock {
   /** Whether the lock file is still this process's own. */
@@ -25,62 +37,62 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-export interface LockHolder {
-  readonly host: string;
-  readonly boot: string;
-  readonly pid: number;
-  /** Clock ticks from boot to the start of the process, or null where the system does not say. */
-  readonly start: string | null;
-  readonly token: string;
+/** What is locked, for messages. */
+export interface Locked {
+  readonly code: ErrorCode;
+  readonly what: string;
 }
 
-/** @throws {MillraceError} MILLRACE_JOURNAL, exit 2, when another process holds it or it cannot be written. */
-export async function takeLock(journalPath: string): Promise<Lock> {
-  const path = lockPathOf(journalPath);
+const JOURNAL: Locked = { code: 'MILLRACE_JOURNAL', what: 'journal' };
+const ATTEMPTS = 10;
+/** Others that look at a dead holder's lock, or take it away, have a hand on it for so long. */
+const GLANCE_MS = 10;
+
+/** @throws {MillraceError} Exit 2, when another process holds it or it cannot be written. */
+export async function takeLock(lockedPath: string, locked = JOURNAL): Promise<Lock> {
+  const path = lockPathOf(lockedPath);
   const token = randomBytes(8).toString('hex');
-  const own = JSON.stringify({
-    host: hostname(),
-    boot: bootId(),
-    pid: process.pid,
-    start: startOf(process.pid),
-    token,
-  });
   const draft = `${path}.${token}`;
+  let file: number | null = null;
   try {
-    await writeFile(draft, own, { flag: 'wx', mode: 0o600 });
-    for (let attempt = 0; attempt < 10; attempt += 1) {
-      if (await place(draft, path, own)) return heldLock(path, own);
-      const text = await textOf(path);
-      if (text === null) continue; // its holder has just given it back
-      const holder = parseHolder(text);
-      if (holder === null || isAlive(holder)) throw heldError(journalPath, path, holder);
-      await moveDeadLock(path, text, `${draft}.dead`);
+    file = openOwnFile(draft, 'replace');
+    const own = JSON.stringify(ownHolder(token, lockFile(file) === 'taken'));
+    writeSync(file, own);
+    let holder: LockHolder | null = null;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const placed = await place(draft, file, path, own);
+      if (placed !== null) {
+        file = null;
+        return heldLock(path, own, placed);
+      }
+      const found = await judge(path);
+      if (found === 'gone') continue;
+      holder = found.holder;
+      if (found.isAlive) throw heldError(lockedPath, locked, holder);
+      if (!(await takeAway(path, found.text, `${draft}.dead`))) await sleep(GLANCE_MS);
     }
-    throw heldError(journalPath, path, null);
+    throw heldError(lockedPath, locked, holder);
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    throw new MillraceError(
-      'MILLRACE_JOURNAL',
-      `Cannot lock the journal ${journalPath}: ${reasonOf(error)}`,
-      { cause: error },
-    );
+    const why = `Cannot lock the ${locked.what} ${lockedPath}: ${reasonOf(error)}`;
+    throw new MillraceError(locked.code, why, { cause: error });
   } finally {
+    if (file !== null) closeSync(file);
     await rm(draft, { force: true });
   }
 }
 
 /** Who holds a journal now, or null: nobody, or a process that has died. */
 export async function lockHolder(journalPath: string): Promise<LockHolder | null> {
-  const text = await textOf(lockPathOf(journalPath));
-  const holder = text === null ? null : parseHolder(text);
-  return holder !== null && isAlive(holder) ? holder : null;
+  const found = await judge(lockPathOf(journalPath));
+  return found !== 'gone' && found.isAlive ? found.holder : null;
 }
 
-export function lockPathOf(journalPath: string): string {
-  return `${journalPath}.lock`;
+export function lockPathOf(lockedPath: string): string {
+  return `${lockedPath}.lock`;
 }
 
-function heldLock(path: string, own: string): Lock {
+function heldLock(path: string, own: string, file: number): Lock {
   let released = false;
   return {
     isHeld: async () => !released && (await textOf(path)) === own,
@@ -88,36 +100,95 @@ function heldLock(path: string, own: string): Lock {
       if (released) return;
       released = true;
       if ((await textOf(path)) === own) await rm(path, { force: true });
+      closeSync(file);
     },
   };
 }
 
-/** @returns Whether the lock is now ours. */
-async function place(draft: string, path: string, own: string): Promise<boolean> {
+/** @returns The opened lock file if the lock is now ours, else null. */
+async function place(draft: string, file: number, path: string, own: string): Promise<number | null> {
   try {
     await link(draft, path);
-    return true;
+    return file;
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
+    if (errnoOf(error) === 'EEXIST') return null;
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errnoOf(error))) throw error;
   }
   try {
     // A file system without hard links: for a moment the file may be empty, and then it counts as held.
-    await writeFile(path, own, { flag: 'wx', mode: 0o600 });
-    return true;
+    const placed = openOwnFile(path, 'replace');
+    lockFile(placed);
+    writeSync(placed, own);
+    closeSync(file);
+    return placed;
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
+    if (errnoOf(error) === 'EEXIST') return null;
     throw error;
   }
 }
 
-async function moveDeadLock(path: string, judged: string, aside: string): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
-    throw error;
+interface Judged {
+  readonly text: string;
+  /** Null: the file names nobody. */
+  readonly holder: LockHolder | null;
+  readonly isAlive: boolean;
+}
+
+/** Looks at a lock. The kernel's word counts where the holder's lock was the kernel's, and what it wrote is information. */
+async function judge(path: string): Promise<Judged | 'gone'> {
+  for (let attempt = 1; ; attempt += 1) {
+    const text = await textOf(path);
+    if (text === null) return 'gone';
+    const holder = parseHolder(text);
+    if (holder === null) return { text, holder, isAlive: true };
+    const answer = holder.isKernels === true ? askKernel(path) : 'unknown';
+    // Others may look at it in the same moment: whoever is alive holds it on.
+    if (answer === 'held' && attempt < ATTEMPTS) await sleep(GLANCE_MS);
+    else if (answer === 'held') return { text, holder, isAlive: true };
+    else if (answer === 'taken' && isOfThisKernel(holder)) return { text, holder, isAlive: false };
+    else return { text, holder, isAlive: canBeAlive(holder) };
   }
+}
+
+function askKernel(path: string): FileLockAnswer {
+  let file: number;
+  try {
+    file = openOwnFile(path, 'read');
+  } catch {
+    return 'unknown';
+  }
+  try {
+    return lockFile(file, true);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Takes a dead holder's lock away. @returns False when somebody else has a hand on it. */
+async function takeAway(path: string, judged: string, aside: string): Promise<boolean> {
+  let file: number | null = null;
+  try {
+    file = openOwnFile(path, 'read');
+    const answer = lockFile(file);
+    if (answer === 'held') return false;
+    if (answer === 'unknown') await moveAway(path, judged, aside);
+    else if ((await textOf(path)) === judged && isSameFile(path, file)) rmSync(path, { force: true });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return true;
+    throw error;
+  } finally {
+    if (file !== null) closeSync(file);
+  }
+}
+
+function isSameFile(path: string, file: number): boolean {
+  const [named, opened] = [lstatSync(path), fstatSync(file)];
+  return named.ino === opened.ino && named.dev === opened.dev;
+}
+
+async function moveAway(path: string, judged: string, aside: string): Promise<void> {
+  await rename(path, aside);
   if ((await textOf(aside)) !== judged) await link(aside, path).catch(() => undefined);
   await rm(aside, { force: true });
 }
@@ -131,55 +202,17 @@ async function textOf(path: string): Promise<string | null> {
   }
 }
 
-function parseHolder(text: string): LockHolder | null {
-  try {
-    const holder = JSON.parse(text) as LockHolder;
-    return typeof holder.host === 'string' && Number.isSafeInteger(holder.pid) && holder.pid > 0
-      ? holder
-      : null;
-  } catch {
-    return null;
-  }
-}
-
-function isAlive(holder: LockHolder): boolean {
-  if (holder.host !== hostname()) return true;
-  if (holder.boot !== bootId()) return false;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    if (errnoOf(error) === 'ESRCH') return false;
-  }
-  const start = startOf(holder.pid);
-  return holder.start === null || start === null || start === holder.start;
-}
-
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return '';
-  }
-}
-
-/** Field 22 of /proc/<pid>/stat. A zombie has died: only its exit code is still to be fetched. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'zombie' : (fields[19] ?? null);
-  } catch {
-    return null;
-  }
-}
-
-function heldError(journalPath: string, path: string, holder: LockHolder | null): MillraceError {
-  const here = holder?.host === hostname();
-  const who =
-    holder === null ? 'another process' : `process ${holder.pid}${here ? '' : ` on host ${holder.host}`}`;
-  const cure = here ? 'Wait for it or stop it' : `If that process is gone, remove ${path}`;
-  return new MillraceError(
-    'MILLRACE_JOURNAL',
-    `Cannot use the journal ${journalPath}: ${who} is working with it. ${cure}`,
-  );
+function heldError(lockedPath: string, { code, what }: Locked, holder: LockHolder | null): MillraceError {
+  const isHere = holder !== null && isInOwnNamespace(holder);
+  const where =
+    holder === null || isHere
+      ? ''
+      : holder.host === hostname()
+        ? ' of another container or PID namespace'
+        : ` on host ${holder.host}`;
+  const who = holder === null ? 'another process' : `process ${holder.pid}${where}`;
+  const cure = isHere
+    ? 'Wait for it or stop it'
+    : `If that process is gone, remove ${lockPathOf(lockedPath)}`;
+  return new MillraceError(code, `Cannot use the ${what} ${lockedPath}: ${who} is working with it. ${cure}`);
 }

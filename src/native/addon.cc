@@ -5,6 +5,7 @@
 namespace millrace {
 void registerCopy(napi_env env, napi_value exports);          // copy.cc
 void registerCrc(napi_env env, napi_value exports);           // crc.cc
+void registerFileLock(napi_env env, napi_value exports);      // file-lock.cc
 void registerGetRecords(napi_env env, napi_value exports);    // get-records.cc
 void registerInflate(napi_env env, napi_value exports);       // inflate.cc
 void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.cc
@@ -13,6 +14,7 @@ void registerSha256(napi_env env, napi_value exports);        // sha256-pair.cc
 napi_value initAddon(napi_env env, napi_value exports) {
   registerCopy(env, exports);
   registerCrc(env, exports);
+  registerFileLock(env, exports);
   registerGetRecords(env, exports);
   registerInflate(env, exports);
   registerRecordDigest(env, exports);

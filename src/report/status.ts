@@ -7,7 +7,8 @@
  */
 import { MillraceError } from '../errors.ts';
 import { type Files, type OpenedFile, realFiles, reasonOf } from '../journal/files.ts';
-import { type LockHolder, lockHolder } from '../journal/lock.ts';
+import { lockHolder } from '../journal/lock.ts';
+import type { LockHolder } from '../journal/lock-holder.ts';
 import { readJournal } from '../journal/read.ts';
 import { JournalState } from '../journal/state.ts';
 

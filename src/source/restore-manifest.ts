@@ -13,3 +13,17 @@ export function restoreManifestLine(object: Pick<SourceObject, 'bucket' | 'key'>
     .replaceAll('%2F', '/');
   return `${object.bucket},${key}\n`;
 }
+
+/** Whether a file that begins so can be one of these: empty, or lines of a bucket and an escaped key. The last one may be cut. */
+export function isRestoreManifest(beginning: Buffer | null): boolean {
+  const lines = (beginning ?? Buffer.alloc(0)).toString('latin1').split('\n');
+  return lines.slice(0, -1).every(isLine) && (lines.length > 1 || isBegunLine(lines[0]!));
+}
+
+function isLine(line: string): boolean {
+  return /^[A-Za-z0-9.:/_-]{3,},[A-Za-z0-9%/._~-]+$/.test(line);
+}
+
+function isBegunLine(text: string): boolean {
+  return text === '' || /^[A-Za-z0-9.:/_-]+,[A-Za-z0-9%/._~-]*$/.test(text);
+}

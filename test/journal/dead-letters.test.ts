@@ -1,11 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MillraceError } from '../../src/errors.ts';
 import { type DeadLetter, DeadLetters, type LetterPlace } from '../../src/journal/dead-letters.ts';
+import { ownerPathOf, writeOwner } from '../../src/journal/letter-owner.ts';
 import { MemoryDisk } from './memory-disk.ts';
-import { LETTERS, letterNames } from './small-run.ts';
+import { LETTERS, letterNames, noLock, OWNER } from './small-run.ts';
 
 const letter = (key: string, offset: number | null, more: Partial<DeadLetter> = {}): DeadLetter => ({
   bucket: 'b',
@@ -37,7 +46,7 @@ describe('the dead-letter file on a real disk', () => {
 
   it('holds coordinates, code, message and raw bytes of a line, in mode 0600, and no data for an object', async () => {
     const path = join(folder, 'deep', 'dead.jsonl');
-    const letters = await DeadLetters.open({ path, resume: null });
+    const letters = await DeadLetters.open({ path, owner: OWNER, resume: null });
     await letters.add(letter('../k\n\u001b[31m', 7));
     await letters.add(letter('k', null, { code: 'OBJECT_CHANGED' }));
     await letters.close();
@@ -71,7 +80,7 @@ describe('the dead-letter file on a real disk', () => {
 
   it('leaves the payload out when asked', async () => {
     const path = join(folder, 'dead.jsonl');
-    const letters = await DeadLetters.open({ path, resume: null, payload: false });
+    const letters = await DeadLetters.open({ path, owner: OWNER, resume: null, payload: false });
     await letters.add(letter('k', 7));
     await letters.close();
     expect(JSON.parse(readFileSync(path, 'utf8'))).not.toHaveProperty('data');
@@ -80,26 +89,88 @@ describe('the dead-letter file on a real disk', () => {
   it('does not follow a symbolic link', async () => {
     writeFileSync(join(folder, 'victim'), 'precious');
     symlinkSync(join(folder, 'victim'), join(folder, 'dead.jsonl'));
-    const error = await failureOf(DeadLetters.open({ path: join(folder, 'dead.jsonl'), resume: null }));
+    const error = await failureOf(
+      DeadLetters.open({ path: join(folder, 'dead.jsonl'), owner: OWNER, resume: null }),
+    );
     expect([error.code, error.message.includes('symbolic link')]).toEqual(['MILLRACE_DEAD_LETTER', true]);
     expect(readFileSync(join(folder, 'victim'), 'utf8')).toBe('precious');
   });
 
-  it('sets a file of the same name aside when the run is new', async () => {
+  it('sets letters of a run that nobody can go on with aside, and keeps all of them', async () => {
     const path = join(folder, 'dead.jsonl');
-    writeFileSync(path, 'old 1');
-    expect((await DeadLetters.open({ path, resume: null })).setAside).toBe(`${path}.1`);
-    writeFileSync(path, 'old 2');
-    expect((await DeadLetters.open({ path, resume: null })).setAside).toBe(`${path}.2`);
-    expect([
-      readFileSync(path, 'utf8'),
-      readFileSync(`${path}.1`, 'utf8'),
-      readFileSync(`${path}.2`, 'utf8'),
-    ]).toEqual(['', 'old 1', 'old 2']);
+    writeFileSync(path, fileOf(1)); // of an older version, which wrote down no owner
+    const first = await DeadLetters.open({ path, owner: OWNER, resume: null });
+    expect(first.setAside).toBe(`${path}.1`);
+    await first.add(letter('k', 3));
+    await first.close();
+    const second = await DeadLetters.open({ path, owner: { ...OWNER, id: 'restarted' }, resume: null });
+    expect(second.setAside).toBe(`${path}.2`);
+    await second.close();
+    expect([path, `${path}.1`, `${path}.2`].map((name) => letterNames(readFileSync(name)))).toEqual([
+      ...[[], ['k:1'], ['k:3']],
+    ]);
+  });
+
+  it.each([
+    { name: 'a text', content: 'my thesis\n' },
+    { name: 'a text of one unfinished line', content: 'my thesis' },
+    { name: 'JSON lines of others', content: '{"a":1}\n' },
+  ])('never moves $name out of its way', async ({ content }) => {
+    const path = join(folder, 'dead.jsonl');
+    writeFileSync(path, content);
+    const error = await failureOf(DeadLetters.open({ path, owner: OWNER, resume: null }));
+    expect([error.exitCode, error.message]).toEqual([2, expect.stringContaining('is not a dead letter')]);
+    expect([readdirSync(folder), readFileSync(path, 'utf8')]).toEqual([['dead.jsonl'], content]);
+  });
+
+  it('removes no draft and no note of others beside it', async () => {
+    const path = join(folder, 'dead.jsonl');
+    writeFileSync(`${path}.run`, 'my notes');
+    const error = await failureOf(DeadLetters.open({ path, owner: OWNER, resume: null }));
+    expect([error.exitCode, error.message]).toEqual([2, expect.stringContaining(`${path}.run`)]);
+    rmSync(`${path}.run`);
+    writeFileSync(path, fileOf(1, 0));
+    writeFileSync(`${path}.new`, 'my draft');
+    const resume = { covers: coversEven, count: 1 };
+    const other = await failureOf(DeadLetters.open({ path, owner: OWNER, resume }));
+    expect([other.code, other.message]).toEqual([
+      'MILLRACE_DEAD_LETTER',
+      expect.stringContaining('in the way'),
+    ]);
+    expect([readFileSync(`${path}.new`, 'utf8'), readFileSync(path, 'utf8')]).toEqual([
+      'my draft',
+      fileOf(1, 0),
+    ]);
+  });
+
+  it('is refused to a second process while the first one works, and then to every other run', async () => {
+    const path = join(folder, 'dead.jsonl');
+    const other = { id: 'other', run: 'b-1', journal: '/run/b.journal' };
+    const letters = await DeadLetters.open({ path, owner: OWNER, resume: null });
+    const locked = await failureOf(DeadLetters.open({ path, owner: other, resume: null }));
+    expect([locked.code, locked.exitCode, locked.message]).toEqual([
+      ...['MILLRACE_DEAD_LETTER', 2, expect.stringContaining(`process ${process.pid} is working with it`)],
+    ]);
+    await letters.add(letter('k', 2));
+    await letters.close();
+    const before = readFileSync(path, 'utf8');
+    for (const resume of [null, { covers: () => false, count: 0 }]) {
+      const error = await failureOf(DeadLetters.open({ path, owner: other, resume }));
+      expect([error.code, error.exitCode, error.message]).toEqual([
+        ...[
+          'MILLRACE_DEAD_LETTER',
+          2,
+          expect.stringContaining(`the run ${OWNER.run} (journal ${OWNER.journal})`),
+        ],
+      ]);
+    }
+    expect([readFileSync(path, 'utf8'), readdirSync(folder).sort()]).toEqual([
+      ...[before, ['dead.jsonl', 'dead.jsonl.run']],
+    ]);
   });
 
   it('ends with exit 3 on a full device, and may be a device that keeps nothing', async () => {
-    const full = await DeadLetters.open({ path: '/dev/full', resume: null });
+    const full = await DeadLetters.open({ path: '/dev/full', owner: OWNER, resume: null });
     await full.add(letter('k', 1));
     const error = await failureOf(full.flush());
     expect([error.code, error.exitCode, error.message.includes('the disk is full (ENOSPC)')]).toEqual([
@@ -109,7 +180,11 @@ describe('the dead-letter file on a real disk', () => {
     ]);
     expect(() => full.add(letter('k', 2))).toThrow(error);
     await full.close();
-    const none = await DeadLetters.open({ path: '/dev/null', resume: { covers: () => true, count: 5 } });
+    const none = await DeadLetters.open({
+      path: '/dev/null',
+      owner: OWNER,
+      resume: { covers: () => true, count: 5 },
+    });
     await none.add(letter('k', 1));
     await none.close();
     expect(none.count).toBe(6);
@@ -153,16 +228,42 @@ describe('at resume', () => {
   ])('takes out $name', async ({ content, count, left, removed }) => {
     const disk = new MemoryDisk();
     disk.put(LETTERS, content);
+    await writeOwner(disk, LETTERS, OWNER);
     const letters = await DeadLetters.open({
       path: LETTERS,
       files: disk,
+      owner: OWNER,
+      lock: noLock,
       resume: { covers: coversEven, count },
     });
     expect([letters.count, letters.removed]).toEqual([left.length, removed]);
     await letters.add(letter('k', 99));
     await letters.close();
     expect(letterNames(disk.content(LETTERS))).toEqual([...left, 99].map((offset) => `k:${offset}`).sort());
-    expect(disk.paths).toEqual([LETTERS]);
+    expect(disk.paths).toEqual([LETTERS, ownerPathOf(LETTERS)]);
+  });
+
+  it('keeps letters that the journal does not know, where the file says nothing about its run: two runs of an older version shared it', async () => {
+    const disk = new MemoryDisk();
+    const content = fileOf(0, 1, 2, 3);
+    disk.put(LETTERS, content);
+    const options = { path: LETTERS, files: disk, lock: noLock };
+    const resume = { covers: coversEven, count: 2 };
+    const letters = await DeadLetters.open({ ...options, owner: OWNER, resume });
+    expect([letters.count, letters.removed, letters.setAside]).toEqual([2, 2, `${LETTERS}.1`]);
+    await letters.close();
+    expect(disk.content(`${LETTERS}.1`)!.toString()).toBe(content);
+    // The other run is told, and finds its own letters in the copy.
+    const other = { id: 'other', run: 'b-1', journal: '/run/b.journal' };
+    const odd = { covers: (place: LetterPlace) => !coversEven(place), count: 2 };
+    const error = await failureOf(DeadLetters.open({ ...options, owner: other, resume: odd }));
+    expect(error.message).toContain(`the run ${OWNER.run}`);
+    const found = await DeadLetters.open({ ...options, path: `${LETTERS}.1`, owner: other, resume: odd });
+    expect(found.count).toBe(2);
+    // From now on it is known whose they are, and what is done again goes without a copy.
+    disk.put(LETTERS, fileOf(0, 2, 5));
+    const again = await DeadLetters.open({ ...options, owner: OWNER, resume });
+    expect([again.count, again.removed, again.setAside]).toEqual([2, 1, null]);
   });
 
   it.each([
@@ -185,7 +286,13 @@ describe('at resume', () => {
     const disk = new MemoryDisk();
     if (content !== null) disk.put(LETTERS, content);
     const error = await failureOf(
-      DeadLetters.open({ path: LETTERS, files: disk, resume: { covers: coversEven, count } }),
+      DeadLetters.open({
+        path: LETTERS,
+        files: disk,
+        owner: OWNER,
+        lock: noLock,
+        resume: { covers: coversEven, count },
+      }),
     );
     expect([error.code, error.exitCode, says.test(error.message)]).toEqual(['MILLRACE_DEAD_LETTER', 2, true]);
     expect(disk.content(LETTERS)!.toString()).toBe(content ?? '');
@@ -198,6 +305,8 @@ it('asks its giver to wait as soon as more than the buffer holds, and not before
   const letters = await DeadLetters.open({
     path: LETTERS,
     files: disk,
+    owner: OWNER,
+    lock: noLock,
     resume: null,
     payload: false,
     bufferBytesMax: 2 * bytes,
@@ -212,7 +321,13 @@ it('asks its giver to wait as soon as more than the buffer holds, and not before
 
 it('costs no call when there is nothing to flush', async () => {
   const disk = new MemoryDisk();
-  const letters = await DeadLetters.open({ path: LETTERS, files: disk, resume: null });
+  const letters = await DeadLetters.open({
+    path: LETTERS,
+    files: disk,
+    owner: OWNER,
+    lock: noLock,
+    resume: null,
+  });
   const before = disk.calls;
   await letters.flush();
   expect(disk.calls).toBe(before);

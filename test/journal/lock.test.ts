@@ -1,6 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -71,6 +79,7 @@ it("goes to exactly one of eight who find a dead process's lock at once", async 
 const live = {
   host: hostname(),
   boot: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+  pidNamespace: readlinkSync('/proc/self/ns/pid'),
   pid: process.pid,
   start: null,
   token: 'x',
@@ -89,6 +98,26 @@ it.each([
     lock: JSON.stringify({ ...live, host: 'elsewhere', pid: 2 ** 22 + 1 }),
     taken: false,
   },
+  {
+    name: 'a process in another PID namespace, where ids are others',
+    lock: JSON.stringify({ ...live, pidNamespace: 'pid:[1]', pid: 2 ** 22 + 1 }),
+    taken: false,
+  },
+  {
+    name: 'an older version, which did not say its namespace',
+    lock: JSON.stringify({ ...live, pidNamespace: undefined, pid: 2 ** 22 + 1 }),
+    taken: false,
+  },
+  {
+    name: 'a process in any namespace whose lock the kernel has taken back',
+    lock: JSON.stringify({ ...live, pidNamespace: 'pid:[1]', host: 'a container', isKernels: true }),
+    taken: true,
+  },
+  {
+    name: 'a process on another machine, whatever the kernel here knows',
+    lock: JSON.stringify({ ...live, boot: 'theirs', host: 'elsewhere', isKernels: true }),
+    taken: false,
+  },
   { name: 'nobody knows whom: an empty file', lock: '', taken: false },
   { name: 'nobody knows whom: not a lock', lock: '{"pid":-1}', taken: false },
 ])('judges the lock of $name', async ({ lock, taken }) => {
@@ -102,6 +131,66 @@ it.each([
   );
   expect(outcome).toBe(taken);
   expect(readFileSync(lockPathOf(path), 'utf8') === lock).toBe(!taken);
+});
+
+it('is held as long as its process lives, whatever its file says of the process', async () => {
+  const lock = await takeLock(path);
+  const text = readFileSync(lockPathOf(path), 'utf8');
+  expect(JSON.parse(text)).toMatchObject({ pid: process.pid, isKernels: true });
+  // What a process in another container writes: an id that is free here.
+  const elsewhere = { ...JSON.parse(text), pid: 2 ** 22 + 1, start: '1' };
+  writeFileSync(lockPathOf(path), JSON.stringify(elsewhere));
+  expect(await lockHolder(path)).toEqual(elsewhere);
+  await expect(takeLock(path)).rejects.toThrow(`process ${2 ** 22 + 1} is working with it`);
+  expect(JSON.parse(readFileSync(lockPathOf(path), 'utf8'))).toEqual(elsewhere);
+  rmSync(lockPathOf(path));
+  await lock.release();
+});
+
+const canUnshare = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
+it.skipIf(!canUnshare).each([
+  { with: 'the addon', env: {} },
+  { with: 'the portable lock', env: { MILLRACE_SCANNER: 'portable' } },
+])('is not stolen from a process in another PID namespace, with $with', async ({ env }) => {
+  const settings = { env: { ...process.env, ...env } };
+  const inside = spawn('unshare', ['--pid', '--fork', '--kill-child', process.execPath, ...childArgs, path], {
+    ...settings,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [text] = await once(inside.stdout!, 'data');
+  expect(String(text)).toBe('held\n');
+  const before = readFileSync(lockPathOf(path), 'utf8');
+  const second = spawnSync(process.execPath, [...childArgs, path], { encoding: 'utf8', ...settings });
+  expect([second.status, second.stdout]).toEqual([2, expect.stringContaining('is working with it')]);
+  expect(readFileSync(lockPathOf(path), 'utf8')).toBe(before);
+  const exited = once(inside, 'exit');
+  inside.kill('SIGKILL');
+  await exited;
+});
+
+it.each([
+  { with: 'the addon', env: {} },
+  { with: 'the portable lock', env: { MILLRACE_SCANNER: 'portable' } },
+])('is free at once when its process was killed, with $with', async ({ env }) => {
+  const settings = { env: { ...process.env, ...env } };
+  const child = spawn(process.execPath, [...childArgs, path], {
+    ...settings,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(child.stdout!, 'data');
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+  expect(existsSync(lockPathOf(path))).toBe(true);
+  const next = spawn(process.execPath, [...childArgs, path], {
+    ...settings,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [text] = await once(next.stdout!, 'data');
+  expect(String(text)).toBe('held\n');
+  const ended = once(next, 'exit');
+  next.kill('SIGKILL');
+  await ended;
 });
 
 it('says so when it was taken away by hand', async () => {

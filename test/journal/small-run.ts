@@ -9,6 +9,7 @@ import { DeadLetters } from '../../src/journal/dead-letters.ts';
 import type { PinnedObject } from '../../src/journal/entries.ts';
 import type { Files } from '../../src/journal/files.ts';
 import { Journal } from '../../src/journal/journal.ts';
+import type { LetterOwner } from '../../src/journal/letter-owner.ts';
 import type { Lock } from '../../src/journal/lock.ts';
 import { workOf } from '../../src/journal/state.ts';
 import { addTally, type Tally, tally } from '../../src/journal/tally.ts';
@@ -71,6 +72,9 @@ export interface Outcome {
   readonly resumed: boolean;
 }
 
+/** Whose letters they are. */
+export const OWNER: LetterOwner = { id: '0011223344556677', run: 'a-12345678', journal: JOURNAL };
+
 export const noLock = async (): Promise<Lock> => ({ isHeld: async () => true, release: async () => {} });
 
 /** Works until all is done or the disk fails. @param stopAfter Units after which the process vanishes without a word. */
@@ -98,6 +102,8 @@ export async function smallRun(
     const letters = await DeadLetters.open({
       path: LETTERS,
       files,
+      lock: noLock,
+      owner: OWNER,
       bufferBytesMax: 200,
       resume: journal.resumed ? { covers, count: journal.before.tally.rejected } : null,
     });

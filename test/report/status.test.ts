@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Journal } from '../../src/journal/journal.ts';
-import type { LockHolder } from '../../src/journal/lock.ts';
+import type { LockHolder } from '../../src/journal/lock-holder.ts';
 import { tally } from '../../src/journal/tally.ts';
 import { readStatus } from '../../src/report/status.ts';
 import { MemoryDisk } from '../journal/memory-disk.ts';
