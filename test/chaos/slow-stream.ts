@@ -20,9 +20,11 @@ export type SlowKind = (typeof SLOW_KINDS)[number];
 export type SlowEnd = 'SIGKILL' | 'SIGTERM';
 
 const SHARDS = 4;
-/** A process lives so long, counted from its first request. */
+/** The first request of a process only asks whether CBOR is understood; from the second on records are sent. */
+const FIRST_PUTS = 2;
+/** A process lives so long, counted from its first request with records. */
 const LIFE_MS = { min: 500, max: 3_000 };
-/** A life from its first request to its end of more than this has moved the journal. */
+/** A life of more than this has moved the journal. */
 const MOVING_MS = 2_000;
 /** Ten seconds of what the stream takes: more is never repeated. */
 const REPEATED_MAX = 10 * SHARDS * 1_000;
@@ -63,7 +65,7 @@ export async function slowRun(seed: number, kind: SlowKind, end: SlowEnd, endsMa
   try {
     while (last === null) {
       const atMs = LIFE_MS.min + random() * (LIFE_MS.max - LIFE_MS.min);
-      const signals = ends < endsMax ? [{ signal: end, atMs, afterPuts: 1 }] : [];
+      const signals = ends < endsMax ? [{ signal: end, atMs, afterPuts: FIRST_PUTS }] : [];
       const ended = await runOnce(world, flags, { signals, timeoutMs: 180_000 });
       outputs.push(ended.stdout, ended.stderr);
       if (ended.timedOut) {
