@@ -471,21 +471,18 @@ class Run {
       prepared: this.#prepared,
       counts: this.#accounting.counts,
       doneBytes: this.#accounting.doneBytes,
+      doneBytesBefore: this.#accounting.doneBytesBefore,
+      shardCount: this.#shardCount,
       reading: this.#reading,
       stats: this.#publishing.stats,
       limitWatch: this.#limitWatch,
       receipts: this.#publishing.receipts,
       ending: this.#ending,
       elapsedMs: performance.now() - this.#startedAtMs,
-      cpuMs: cpuMs(this.#cpuAtStart),
+      cpuAtStart: this.#cpuAtStart,
       rssMaxBytes: Math.max(this.#rssMaxBytes, process.memoryUsage.rss()),
     };
   }
-}
-
-function cpuMs(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since);
-  return Math.round((user + system) / 1000);
 }
 
 function sleep(durationMs: number): Promise<void> {

@@ -19,7 +19,7 @@ import { untilEnded } from './ending.ts';
 import { OptionsError } from './errors.ts';
 import { DeadLetters } from './journal/dead-letters.ts';
 import { Journal } from './journal/journal.ts';
-import { runName } from './journal/run-name.ts';
+import { RUNS_FOLDER, runName } from './journal/run-name.ts';
 import { checkLetters } from './letter-source.ts';
 import type { BackfillOptions, RecordOptions } from './options.ts';
 import type { Wire } from './publish/codec.ts';
@@ -147,7 +147,7 @@ type Paths =
 
 function pathsOf(options: BackfillOptions, run: string): Paths {
   if (options.dryRun || options.letters !== null) return { journal: null, deadLetter: options.deadLetter };
-  const journal = options.journal ?? join('.millrace', `${run}.journal`);
+  const journal = options.journal ?? join(RUNS_FOLDER, `${run}.journal`);
   return { journal, deadLetter: options.deadLetter ?? join(dirname(journal), `${run}.dead-letters.jsonl`) };
 }
 

@@ -3,7 +3,8 @@
  * Takes  the engine's parts as they are now. Gives plain data.
  * Owns   what counts for the whole run (lines, rejects, delivered before) and what for this process (requests, bytes, time).
  */
-import type { Counts } from './accounting/accounting.ts';
+import type { Counts } from './accounting/counts.ts';
+import { type Capacity, streamCapacity } from './accounting/window.ts';
 import type { MillraceError } from './errors.ts';
 import type { LimitWatch } from './limit-watch.ts';
 import type { BackfillOptions } from './options.ts';
@@ -19,12 +20,30 @@ import { scannerReason } from './scan/open.ts';
 /** How far a run is. Sums of this process, unless they say otherwise. */
 export interface Progress {
   readonly objects: { readonly listed: number; readonly settled: number; readonly isListingDone: boolean };
-  /** Stored bytes. */
-  readonly bytes: { readonly listed: number; readonly downloaded: number; readonly settled: number };
+  /**
+   * Stored bytes. `settled` are those whose lines are acknowledged, dead-lettered, filtered or blank, in all processes of the run;
+   * `settledBefore` those of them that earlier processes had done, as far as this one has come upon them.
+   */
+  readonly bytes: {
+    readonly listed: number;
+    readonly downloaded: number;
+    readonly settled: number;
+    readonly settledBefore: number;
+  };
+  /** Acknowledged. */
   readonly records: number;
   readonly publishedBytes: number;
   readonly rejected: number;
   readonly throttled: number;
+  readonly shards: {
+    readonly open: number;
+    /** With a batch that is ready and that the shard's pace, a backoff or `--rate` does not let go. */
+    readonly held: number;
+    /** What one of them takes in a second, for this run; Infinity where nothing bounds it, null where nobody knows. */
+    readonly pace: Capacity | null;
+  };
+  /** Of `--rate`, or null. */
+  readonly ratePace: Capacity | null;
   readonly elapsedMs: number;
 }
 
@@ -38,12 +57,15 @@ export interface RunFacts {
   /** Of those publishers that have ended. */
   readonly receipts: readonly PublishReceipt[];
   readonly limitWatch: LimitWatch;
+  /** Of `doneBytes`: what earlier processes had done. */
+  readonly doneBytesBefore: number;
+  readonly shardCount: number;
   readonly reading: Pick<Reading, 'listTally' | 'isListingDone' | 'stats' | 'changedCount'>;
   readonly stats: SharedArrayBuffer;
   /** Why the run ended early, or null. */
   readonly ending: MillraceError | null;
   readonly elapsedMs: number;
-  readonly cpuMs: number;
+  readonly cpuAtStart: NodeJS.CpuUsage;
   readonly rssMaxBytes: number;
 }
 
@@ -59,7 +81,9 @@ export function statusOf(facts: RunFacts): BackfillReport['status'] {
   return rejectedOf(facts) + facts.reading.listTally.archived > 0 ? 'delivered-with-rejects' : 'delivered';
 }
 
-export function progressOf({ counts, doneBytes, reading, options, stats, elapsedMs }: RunFacts): Progress {
+export function progressOf(facts: RunFacts): Progress {
+  const { counts, doneBytes, doneBytesBefore, reading, options, stats, elapsedMs } = facts;
+  const { traits } = facts.prepared.stream;
   return {
     objects: {
       listed: reading.listTally.listed,
@@ -70,11 +94,18 @@ export function progressOf({ counts, doneBytes, reading, options, stats, elapsed
       listed: reading.listTally.listedBytes,
       downloaded: reading.stats.bytes,
       settled: doneBytes,
+      settledBefore: doneBytesBefore,
     },
     records: options.dryRun ? counts.tally.records : sumStat(stats, STAT.RECORDS),
     publishedBytes: sumStat(stats, STAT.BYTES),
     rejected: counts.tally.rejected,
     throttled: sumStat(stats, STAT.THROTTLED),
+    shards: {
+      open: facts.shardCount,
+      held: sumStat(stats, STAT.HELD_SHARDS),
+      pace: traits.isOnDemand ? null : streamCapacity({ ...options, rate: null }, traits, 1),
+    },
+    ratePace: options.rate,
     elapsedMs,
   };
 }
@@ -116,7 +147,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
       facts.receipts.map(({ skew }) => skew),
     ),
     durationMs: Math.round(facts.elapsedMs),
-    cpuMs: facts.cpuMs,
+    cpuMs: cpuMs(facts.cpuAtStart),
     // A machine that is slow, or tells nothing, may have left no sample.
     rssMaxBytes: facts.rssMaxBytes || peakMemoryBytes(),
     scanner: scannerReason() === null ? 'native' : 'portable',
@@ -165,4 +196,9 @@ function codesOf({ counts, prepared }: RunFacts): Record<string, number> {
   const codes: Record<string, number> = { ...prepared.journal?.before.tally.codes };
   for (const [code, count] of Object.entries(counts.tally.codes)) codes[code] = (codes[code] ?? 0) + count;
   return codes;
+}
+
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return Math.round((user + system) / 1000);
 }

@@ -26,6 +26,8 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/commands/': 'test/commands',
   'src/bench.ts': 'test/commands/bench.test.ts',
   'src/demo.ts': 'test/commands',
+  'src/accounting/counts.ts': 'test/accounting/accounting.test.ts',
+  'src/report/journal-pace.ts': 'test/report/status.test.ts',
   'src/accounting/object-account.ts': 'test/accounting/accounting.test.ts',
   'src/accounting/settling.ts': 'test/chaos',
   'src/engine.ts': 'test/commands',

@@ -17,6 +17,7 @@ import { SLICE_MASK, SliceOwner } from '../ring/slices.ts';
 import type { Damage } from '../source/damage.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
 import type { Delivered, RejectedLine, SliceReceipt } from '../threads/parse-setup.ts';
+import { type Counts, newCounts } from './counts.ts';
 import { countReject, ObjectAccount } from './object-account.ts';
 
 /** Where the accounts are kept for the next process of the run; a dry run keeps none. */
@@ -36,22 +37,6 @@ export interface AccountingOptions {
   readonly isDryRun: boolean;
 }
 
-/** Sums of this process. */
-export interface Counts {
-  objectsDone: number;
-  objectsFailed: number;
-  /** Of those that are done: how many had the checksum that S3 holds, and how many others this process has read from S3. */
-  objectsProven: number;
-  objectsUnproven: number;
-  objectsSkipped: number;
-  /** Stored bytes of objects that this process closed or skipped. */
-  objectBytesDone: number;
-  /** Bytes of the (decompressed) source in slices that are settled, and the records in them. */
-  settledBytes: number;
-  settledRecords: number;
-  readonly tally: Tally;
-}
-
 interface OpenSlice {
   readonly receipt: SliceReceipt;
   readonly account: ObjectAccount;
@@ -65,17 +50,8 @@ const NOTHING: Delivered = { done: [], left: [] };
 
 export class Accounting {
   readonly slices: SliceOwner;
-  readonly counts: Counts = {
-    objectsDone: 0,
-    objectsFailed: 0,
-    objectsProven: 0,
-    objectsUnproven: 0,
-    objectsSkipped: 0,
-    objectBytesDone: 0,
-    settledBytes: 0,
-    settledRecords: 0,
-    tally: newTally(),
-  };
+  /** Sums of this process. */
+  readonly counts: Counts = newCounts();
   /** Settled bytes that no entry tells of yet. */
   unwrittenBytes = 0;
   readonly #options: AccountingOptions;
@@ -120,6 +96,13 @@ export class Accounting {
       if (account.format !== 'plain' || receipt.records === 0) continue;
       bytes += (this.#acknowledged(receipt.slice) / receipt.records) * (receipt.end - receipt.start);
     }
+    return bytes;
+  }
+
+  /** Of `doneBytes`: what earlier processes had done, as far as this one has come upon it. */
+  get doneBytesBefore(): number {
+    let bytes = this.counts.objectBytesBefore;
+    for (const account of this.#objects.values()) bytes += account.doneBytesBefore;
     return bytes;
   }
 
@@ -244,6 +227,7 @@ export class Accounting {
     this.#earlier.delete(nameOf(object));
     this.counts.objectsSkipped++;
     this.counts.objectBytesDone += object.size;
+    this.counts.objectBytesBefore += object.size;
   }
 
   /** Looks which slices are settled now. @returns Whether any was. */
@@ -345,6 +329,7 @@ export class Accounting {
     if (account.isLate) return;
     this.#unwritten.add(account);
     this.counts.objectBytesDone += account.object.size;
+    this.counts.objectBytesBefore += account.doneBytesBefore;
     if (hasFailed) this.counts.objectsFailed++;
     else this.#countDone(account.object);
     for (const resolve of this.#waiting.splice(0)) resolve();

@@ -40,6 +40,8 @@ export class ObjectAccount {
   #settledBytes: number;
   /** Furthest byte of the (decompressed) object that a settled or an open slice has reached. */
   #reachedBytes = 0;
+  /** Of `doneBytes`: what earlier processes had done. Of a compressed object it is known when a new line of it is reached. */
+  #doneBytesBefore = 0;
   /** Stored bytes that parsers have dealt with. */
   #storedBytes = 0;
   #parts: Part[] = [];
@@ -51,6 +53,7 @@ export class ObjectAccount {
     this.format = earlier?.format ?? null;
     this.tally = newTally(earlier?.tally);
     this.#settledBytes = this.delivered.done.reduce((sum, [start, end]) => sum + (end - start), 0);
+    if (this.format === 'plain') this.#doneBytesBefore = this.#settledBytes;
   }
 
   /** A range is settled. */
@@ -62,7 +65,9 @@ export class ObjectAccount {
 
   /** A slice was found up to there. */
   reach(end: number): void {
+    const isFirst = this.#reachedBytes === 0;
     this.#reachedBytes = Math.max(this.#reachedBytes, end);
+    if (isFirst && this.format !== 'plain') this.#doneBytesBefore = this.doneBytes;
   }
 
   /** A piece of so many stored bytes is dealt with. */
@@ -86,6 +91,10 @@ export class ObjectAccount {
     if (this.format === 'plain') return this.#settledBytes;
     if (this.#reachedBytes === 0) return 0;
     return this.#storedBytes * Math.min(1, this.#settledBytes / this.#reachedBytes);
+  }
+
+  get doneBytesBefore(): number {
+    return this.#doneBytesBefore;
   }
 
   /** Whether anything is settled that `takeParts` has not given yet. */

@@ -40,7 +40,8 @@ const LOOK_MS = 5;
 const LOOK_SHARE = 100;
 const LOOK_MS_MAX = 50;
 const WINDOW_MS = 100;
-const PULSE_MS = 1_000;
+/** With the commit that follows at once, also on a slow disk, what is told from outside is not older than a second. */
+const PULSE_MS = 500;
 /** Settled bytes that are committed at once, whatever their age; less where the window is small. */
 const COMMIT_BYTES = 8 * 1024 * 1024;
 const COMMIT_WINDOW_SHARE = 0.25;
@@ -48,6 +49,8 @@ const COMMIT_WINDOW_SHARE = 0.25;
 export class Settling {
   readonly #options: SettlingOptions;
   readonly #policy: WindowPolicy;
+  /** What earlier processes have seen acknowledged. */
+  readonly #before: { readonly records: number; readonly bytes: number };
   #window: WindowState;
   #timer: NodeJS.Timeout | null = null;
   #windowAtMs = 0;
@@ -59,6 +62,8 @@ export class Settling {
   constructor(options: SettlingOptions) {
     this.#options = options;
     this.#policy = new WindowPolicy(options);
+    const { records = 0, bytes = 0 } = options.journal?.state.acknowledged ?? {};
+    this.#before = { records, bytes };
     this.#pulseAtMs = options.nowMs();
     this.#window = this.#updateWindow(options.nowMs());
   }
@@ -81,10 +86,11 @@ export class Settling {
 
   /** After `stop`: writes entries of everything that is settled, and of what is left of the rest. The journal's end commits them. */
   writeRest(left: ReadonlyMap<number, LeftRecords>): void {
-    const { accounting } = this.#options;
+    const { accounting, journal } = this.#options;
     accounting.settle();
     accounting.writeEntries();
     accounting.leave(left);
+    if (journal !== null) this.#pulse(journal, this.#options.nowMs());
   }
 
   #turn(): void {
@@ -110,12 +116,14 @@ export class Settling {
       accounting.release(accounting.writeEntries());
       return;
     }
-    if (nowMs - this.#pulseAtMs >= PULSE_MS) this.#pulse(journal, nowMs);
+    // A pulse is committed at once, so that its time is the entry's.
+    const isPulseDue = nowMs - this.#pulseAtMs >= PULSE_MS && this.#committing === null;
+    if (isPulseDue) this.#pulse(journal, nowMs);
     if (accounting.hasUnwritten || journal.hasPending) this.#waitingSinceMs ??= nowMs;
     if (this.#waitingSinceMs === null || this.#committing !== null) return;
     const bytesMin = Math.min(COMMIT_BYTES, this.#window.windowBytes * COMMIT_WINDOW_SHARE);
     const isDue = nowMs - this.#waitingSinceMs >= this.#window.commitMs;
-    if (isDue || accounting.unwrittenBytes >= bytesMin) this.#commit(journal);
+    if (isPulseDue || isDue || accounting.unwrittenBytes >= bytesMin) this.#commit(journal);
   }
 
   /** The window gets room when the journal has what is settled, not before: so a kill never repeats more than the window. */
@@ -132,11 +140,15 @@ export class Settling {
       });
   }
 
-  /** What is acknowledged, for those who look from outside. It waits for the next commit. */
+  /** What is acknowledged, for those who look from outside. */
   #pulse(journal: Journal, nowMs: number): void {
     this.#pulseAtMs = nowMs;
     const { records, bytes } = this.#options.counts();
-    journal.append({ kind: 'pulse', records, bytes, done: Math.floor(this.#options.accounting.doneBytes) });
+    const { doneBytes, doneBytesBefore } = this.#options.accounting;
+    const before = { ...this.#before, done: Math.floor(doneBytesBefore) };
+    const hasBefore = before.records + before.done > 0;
+    const pulse = { kind: 'pulse', records, bytes, done: Math.floor(doneBytes) } as const;
+    journal.append(hasBefore ? { ...pulse, before } : pulse);
   }
 
   #updateWindow(nowMs: number): WindowState {

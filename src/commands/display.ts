@@ -1,11 +1,12 @@
 /** Display: which progress display a command shows, from its raw flags. Functions need no `this`; --quiet silences notices, too. */
 import type { RawFlags } from '../options.ts';
-import { backfillTeller, createProgress, type Teller } from '../report/progress.ts';
+import { backfillTeller } from '../report/backfill-progress.ts';
+import { createProgress, type Teller } from '../report/progress.ts';
 import { verifyTeller } from '../report/verify-progress.ts';
 
 /** Of what carries records: `backfill`, `redrive`. */
 export function openDisplay(raw: RawFlags) {
-  return open(raw, backfillTeller());
+  return open(raw, backfillTeller(raw['dry-run'] === true));
 }
 
 export function openVerifyDisplay(raw: RawFlags) {

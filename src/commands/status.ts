@@ -1,13 +1,19 @@
 import { Command } from '@oclif/core';
 import { OptionsError } from '../errors.ts';
+import { RUNS_FOLDER } from '../journal/run-name.ts';
 import { COMMON_FLAGS, type FlagSpec } from '../options.ts';
-import { formatStatus } from '../report/format-status.ts';
+import { formatRuns, formatStatus } from '../report/format-status.ts';
+import { readRuns } from '../report/runs.ts';
 import { readStatus } from '../report/status.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { printReport } from './outlet.ts';
 
 const FLAGS: Readonly<Record<string, FlagSpec>> = {
-  journal: { kind: 'text', value: 'FILE', help: 'the journal of the run (required)' },
+  journal: {
+    kind: 'text',
+    value: 'FILE',
+    help: 'the journal of a run; without it all runs of .millrace are listed',
+  },
   json: COMMON_FLAGS.json!,
 };
 
@@ -17,7 +23,12 @@ export default class Status extends Command {
 
   async run(): Promise<void> {
     const { raw } = await readArguments(this.argv, FLAGS);
-    if (typeof raw.journal !== 'string')
+    if (raw.journal === undefined) {
+      const runs = await readRuns(RUNS_FOLDER);
+      const text = raw.json === true ? JSON.stringify({ runs }) : formatRuns(runs, RUNS_FOLDER);
+      return await printReport(text, 0);
+    }
+    if (typeof raw.journal !== 'string' || raw.journal === '')
       throw new OptionsError(['Expected --journal to name a journal, but received nothing.']);
     const status = await readStatus(raw.journal);
     await printReport(raw.json === true ? JSON.stringify(status) : formatStatus(status), 0);

@@ -124,6 +124,10 @@ async function rewrite(
   for (const object of state.partials) emitPartial(object, state.updatedAtMs, emit);
   const { ambiguous, resent } = state.again;
   if (ambiguous + resent > 0) emit({ kind: 'again', ambiguous, resent }, state.updatedAtMs);
+  if (state.pulse !== null) {
+    const { atMs, ...pulse } = state.pulse;
+    emit(pulse, atMs);
+  }
   await flush();
   return { fileBytes, state: fresh };
 }

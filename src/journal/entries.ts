@@ -139,6 +139,11 @@ export interface PulseEntry {
   readonly bytes: number;
   /** Stored bytes of the source that are dealt with, by all processes. */
   readonly done: number;
+  /**
+   * Of earlier processes: what they had seen acknowledged, records that were sent again after a kill included, and their part of
+   * `done`. Missing where it is nothing.
+   */
+  readonly before?: { readonly records: number; readonly bytes: number; readonly done: number };
 }
 /** A process closed the journal in good order. */
 export interface EndEntry {
@@ -251,7 +256,15 @@ const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
   ['segment', { id: isCount, start: isCount, end: isCount, tally: isRecord }],
   ['left', { id: isCount, start: isCount, end: isCount, gaps: isCounts, tally: isRecord }],
   ['object-failed', { id: isCount, failed: isText }],
-  ['pulse', { records: isCount, bytes: isCount, done: isCount }],
+  [
+    'pulse',
+    {
+      records: isCount,
+      bytes: isCount,
+      done: isCount,
+      before: optional(fits({ records: isCount, bytes: isCount, done: isCount })),
+    },
+  ],
   ['progress', { id: isCount, offset: isCount, tally: isRecord }],
   [
     'object-done',

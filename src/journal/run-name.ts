@@ -9,6 +9,9 @@ import { hash } from 'node:crypto';
 
 export type Identity = Readonly<Record<string, unknown>>;
 
+/** Where journals lie that no flag names: in the folder that the command is given in. */
+export const RUNS_FOLDER = '.millrace';
+
 /** @param stream Name or ARN; what a file name cannot hold becomes `_`. */
 export function runName(stream: string, identity: Identity): string {
   const name = stream.slice(stream.lastIndexOf('/') + 1).replaceAll(/[^A-Za-z0-9_.-]/g, '_');

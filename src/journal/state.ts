@@ -97,7 +97,7 @@ export class JournalState {
   createdAtMs = 0;
   startedAtMs = 0;
   updatedAtMs = 0;
-  /** What the last process has seen acknowledged, or null. */
+  /** What the last process that wrote any has seen acknowledged, or null. */
   pulse: (PulseEntry & { readonly atMs: number }) | null = null;
   /** How the last process closed the journal, or null if it did not, or has not yet. */
   ended: { status: string; complete: boolean } | null = null;
@@ -126,6 +126,16 @@ export class JournalState {
   totalsNow(): Totals {
     const { failedByCode } = this.#totals;
     return { ...this.#totals, failedByCode: { ...failedByCode }, tally: tally(this.#totals.tally) };
+  }
+  /** What all processes have seen acknowledged, records that were sent again after a kill included: at least so much, at that time. */
+  get acknowledged(): { readonly records: number; readonly bytes: number; readonly atMs: number } {
+    const { tally } = this.#totals;
+    const { records = 0, bytes = 0, before, atMs = 0 } = this.pulse ?? {};
+    const pulsed = { records: records + (before?.records ?? 0), bytes: bytes + (before?.bytes ?? 0) };
+    // What is journaled was acknowledged, and may be younger than the pulse, or older than pulses.
+    if (tally.records > pulsed.records)
+      return { records: tally.records, bytes: Math.max(tally.bytes, pulsed.bytes), atMs: this.updatedAtMs };
+    return { ...pulsed, atMs: this.pulse === null ? this.updatedAtMs : atMs };
   }
   get nextId(): number {
     return this.#nextId;
@@ -183,7 +193,6 @@ export class JournalState {
         this.startedAtMs = atMs;
         this.ended = null;
         this.requestPayer ||= entry.requestPayer ?? false;
-        this.pulse = null;
         this.#tryAgain();
         break;
       case 'format':

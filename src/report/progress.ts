@@ -1,29 +1,18 @@
 /**
  * Progress: what a run shows while it works, on stderr.
  * Takes  views of the work, about four times a second; a teller, which knows what to say of them.
- * Gives  a live bar on a terminal, one line every few seconds elsewhere, nothing when quiet.
- * Owns   the displays, and the teller of backfills. Never writes to stdout.
+ * Gives  one live line on a terminal, with a bar where there is room; a line with its time every few seconds elsewhere; nothing when quiet.
+ * Owns   the displays. Never writes to stdout.
  */
-import { Presets, SingleBar } from 'cli-progress';
+import { type Options, type Params, Presets, SingleBar } from 'cli-progress';
 import { printableLines } from '../printable.ts';
-import { formatBytes, formatCount, formatDuration } from '../quantity.ts';
-import { Rate } from './rate.ts';
-
-/** What is shown of a backfill. Sums since the process began. */
-export interface ProgressView {
-  readonly objects: { readonly listed: number; readonly settled: number; readonly isListingDone: boolean };
-  readonly bytes: { readonly listed: number; readonly downloaded: number; readonly settled: number };
-  readonly records: number;
-  readonly publishedBytes: number;
-  readonly rejected: number;
-  readonly elapsedMs: number;
-}
 
 /** What a display says of a view. */
 export interface Told {
   /** Of the work that is done, 0 to 1. */
   readonly share: number;
-  readonly text: string;
+  /** The most important first: what a narrow terminal has no room for is left out from the end. */
+  readonly parts: readonly string[];
 }
 
 /** Says what to show of views that come one after the other. */
@@ -37,36 +26,45 @@ export interface ProgressDisplay<View> {
 }
 
 const LINE_INTERVAL_MS = 5_000;
-const BAR_FORMAT = '{bar} {percentage}% | {text}';
+/** A terminal of so many columns has room for the bar beside all that is said. */
+const BAR_COLUMNS_MIN = 120;
+const BAR_COLUMNS = 20;
+/** Where a terminal does not say. */
+const COLUMNS = 80;
 /** Steps of the bar. */
 const BAR_TOTAL = 10_000;
+const SEPARATOR = ' | ';
 
 /** @param kind `bar` on a terminal, `lines` elsewhere, `none` with --quiet. */
 export function createProgress<View extends { readonly elapsedMs: number }>(
   kind: 'bar' | 'lines' | 'none',
   tell: Teller<View>,
   stream: NodeJS.WriteStream = process.stderr,
+  nowMs: () => number = Date.now,
 ): ProgressDisplay<View> {
   if (kind === 'none') return { update() {}, notice() {}, stop() {} };
-  return kind === 'bar' ? new BarDisplay(tell, stream) : new LineDisplay(tell, stream);
+  return kind === 'bar' ? new BarDisplay(tell, stream) : new LineDisplay(tell, stream, nowMs);
 }
 
 class LineDisplay<View extends { readonly elapsedMs: number }> implements ProgressDisplay<View> {
   readonly #tell: Teller<View>;
   readonly #stream: NodeJS.WriteStream;
+  readonly #nowMs: () => number;
   #shownAtMs = 0;
 
-  constructor(tell: Teller<View>, stream: NodeJS.WriteStream) {
+  constructor(tell: Teller<View>, stream: NodeJS.WriteStream, nowMs: () => number) {
     this.#tell = tell;
     this.#stream = stream;
+    this.#nowMs = nowMs;
   }
 
   update(view: View): void {
     // The teller sees every view: its rates need them.
-    const { text } = this.#tell(view);
+    const { parts } = this.#tell(view);
     if (view.elapsedMs - this.#shownAtMs < LINE_INTERVAL_MS) return;
     this.#shownAtMs = view.elapsedMs;
-    this.#stream.write(`millrace: ${text}\n`);
+    const time = new Date(this.#nowMs()).toISOString().replace(/\.\d+Z$/, 'Z');
+    this.#stream.write(`millrace: ${time} ${parts.join(SEPARATOR)}\n`);
   }
 
   notice(text: string): void {
@@ -87,10 +85,10 @@ class BarDisplay<View> implements ProgressDisplay<View> {
     this.#stream = stream;
     const options = {
       stream,
-      format: BAR_FORMAT,
+      format: barLine,
       hideCursor: true,
       clearOnComplete: true,
-      barsize: 20,
+      barsize: BAR_COLUMNS,
       fps: 4,
       linewrap: false,
     };
@@ -98,10 +96,12 @@ class BarDisplay<View> implements ProgressDisplay<View> {
   }
 
   update(view: View): void {
-    const { share, text } = this.#tell(view);
-    if (!this.#isStarted) this.#bar.start(BAR_TOTAL, 0, { text });
+    const { share, parts } = this.#tell(view);
+    const payload = { parts, columns: this.#stream.columns ?? COLUMNS };
+    const value = Math.floor(share * BAR_TOTAL);
+    if (this.#isStarted) this.#bar.update(value, payload);
+    else this.#bar.start(BAR_TOTAL, value, payload);
     this.#isStarted = true;
-    this.#bar.update(Math.floor(share * BAR_TOTAL), { text });
   }
 
   notice(text: string): void {
@@ -116,30 +116,22 @@ class BarDisplay<View> implements ProgressDisplay<View> {
   }
 }
 
-/** What is said of a backfill. */
-export function backfillTeller(): Teller<ProgressView> {
-  const rate = new Rate();
-  return (view) => {
-    const { objects, bytes, records, rejected, elapsedMs } = view;
-    const done = doneBytes(view);
-    const [recordRate, publishedRate, byteRate] = rate.add(elapsedMs, records, view.publishedBytes, done);
-    const parts = [
-      `${formatCount(recordRate!)} records/s`,
-      `${formatBytes(publishedRate!)}/s`,
-      `${formatCount(objects.settled)}/${formatCount(objects.listed)}${objects.isListingDone ? '' : '+'} objects`,
-      `${formatCount(records)} records`,
-    ];
-    if (rejected > 0) parts.push(`${formatCount(rejected)} rejected`);
-    if (objects.isListingDone && byteRate! > 0)
-      parts.push(`ETA ${formatDuration(((bytes.listed - done) / byteRate!) * 1000)}`);
-    return { share: Math.min(1, done / Math.max(1, bytes.listed)), text: parts.join(', ') };
-  };
+/** The bar, if the terminal is wide, and as many of the parts as there is room for. */
+function barLine(
+  { barCompleteString = '', barIncompleteString = '' }: Options,
+  { progress }: Params,
+  { parts, columns }: { readonly parts: readonly string[]; readonly columns: number },
+): string {
+  const done = Math.round(progress * BAR_COLUMNS);
+  const bar = `${barCompleteString.slice(0, done)}${barIncompleteString.slice(0, BAR_COLUMNS - done)} `;
+  return columns >= BAR_COLUMNS_MIN ? bar + lineOf(parts, columns - bar.length) : lineOf(parts, columns);
 }
 
-/**
- * Objects that are settled count whole; those on their way by what has been downloaded of them in this process, which is more than
- * there is where something had to be downloaded again.
- */
-function doneBytes({ bytes }: ProgressView): number {
-  return Math.min(bytes.listed, Math.max(bytes.settled, bytes.downloaded));
+function lineOf(parts: readonly string[], columns: number): string {
+  let line = parts[0]!;
+  for (const part of parts.slice(1)) {
+    if (line.length + SEPARATOR.length + part.length > columns) break;
+    line += SEPARATOR + part;
+  }
+  return line;
 }

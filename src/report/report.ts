@@ -134,6 +134,8 @@ export function formatReport(report: BackfillReport): string {
   ];
   for (const [code, count] of Object.entries(lines.rejectedByCode))
     rows.push(['rejected', `${formatCount(count)} ${code}`]);
+  const isEarly = report.status === 'interrupted' || report.status === 'failed';
+  if (isEarly && report.journal !== null) rows.push(['repeats', repeatsOf(records.repeatable)]);
   if (report.deadLetter !== null) rows.push(['dead letters', report.deadLetter]);
   if (report.journal !== null) rows.push(['journal', report.journal]);
   const text = rows.map(([name, value]) => `  ${name.padEnd(13)}${printable(value)}`);
@@ -155,6 +157,12 @@ const HEADLINES: Readonly<Record<BackfillReport['status'], string>> = {
   interrupted: 'Interrupted; the same command resumes it',
   'dry-run': 'Dry run: nothing was sent',
 };
+
+/** What the next process of the run sends again though it was acknowledged, or may have been. */
+function repeatsOf(repeatable: number): string {
+  if (repeatable === 0) return 'nothing: the same command goes on where this one stopped';
+  return `at most ${formatCount(repeatable)} records, which the same command sends again`;
+}
 
 /** `a, 3 done, 1 failed`: counts of zero are left out. */
 function joined(counts: readonly (readonly [number, string])[], first: string): string {

@@ -2,7 +2,7 @@
  * Status: how far a run is, told from its journal alone.
  * Takes  the path of a journal, while a process writes to it or long after.
  * Gives  a plain object for `millrace status`: done, left, rate, dead letters, time to go.
- * Owns   the reckoning of the rate: over the last minute of the last process, so that pauses between processes do not count.
+ * Owns   the reckoning of what is left and how long it takes.
  * Never  takes the lock, writes, or remembers settled objects: it needs no memory to speak of.
  */
 import { MillraceError } from '../errors.ts';
@@ -11,6 +11,7 @@ import { lockHolder } from '../journal/lock.ts';
 import type { LockHolder } from '../journal/lock-holder.ts';
 import { readJournal } from '../journal/read.ts';
 import { JournalState } from '../journal/state.ts';
+import { JournalPace } from './journal-pace.ts';
 
 /** What `millrace status --json` prints. Times are ISO 8601 in UTC; null means that it cannot be known (yet). */
 export interface RunStatus {
@@ -42,9 +43,20 @@ export interface RunStatus {
     readonly rejectedByCode: Record<string, number>;
   };
   readonly records: { readonly delivered: number; readonly ambiguous: number; readonly resent: number };
-  readonly bytes: { readonly listed: number | null; readonly settled: number; readonly published: number };
+  /**
+   * What the stream has acknowledged to all processes, as they said twice a second: at least so much, at that time. What was sent
+   * again after a kill counts each time. It promises nothing: what is journaled as safe are `records.delivered`.
+   */
+  readonly acknowledged: { readonly records: number; readonly bytes: number; readonly at: string };
+  readonly bytes: {
+    readonly listed: number | null;
+    /** Stored bytes whose lines are acknowledged or dead-lettered, those of unfinished objects included. */
+    readonly done: number;
+    readonly settled: number;
+    readonly published: number;
+  };
   readonly deadLetters: number;
-  /** Per second over the last minute of the last process. */
+  /** What was acknowledged in a second, over the last minute of the last process. */
   readonly rate: { readonly records: number; readonly bytes: number } | null;
   /** Objects and stored bytes that are not settled yet, of those listed. Null until the listing is complete. */
   readonly left: { readonly objects: number; readonly bytes: number } | null;
@@ -58,38 +70,23 @@ export interface StatusOptions {
   readonly holder?: (journalPath: string) => Promise<LockHolder | null>;
 }
 
-const WINDOW_MS = 60_000;
-const SAMPLE_MS = 1000;
-
-interface Sample {
-  readonly atMs: number;
-  readonly records: number;
-  readonly bytes: number;
-  /** Stored bytes that are done, parts of unfinished plain objects included. */
-  readonly doneBytes: number;
-}
-
 /** @throws {MillraceError} MILLRACE_JOURNAL, exit 2, when there is no readable journal at `path`. */
 export async function readStatus(path: string, options: StatusOptions = {}): Promise<RunStatus> {
   const holder = await (options.holder ?? lockHolder)(path);
   const state = new JournalState({ rememberSettled: false });
-  const samples: Sample[] = [];
-  const parts = new DoneParts();
+  const pace = new JournalPace();
   let file: OpenedFile | null = null;
   try {
     file = await (options.files ?? realFiles).open(path, 'read');
     const verdict = await readJournal(file, (entry, atMs) => {
       if (state.header === null && entry.kind !== 'run') throw new Error('the first line is not a header');
-      if (entry.kind === 'start') samples.length = 0;
-      parts.before(entry, state);
       state.apply(entry, atMs);
-      parts.after(entry, state);
-      keepSample(samples, atMs, state, parts.bytes);
+      pace.take(entry, atMs, state);
     });
     if (state.header === null) throw unreadable(path, 'it is not a journal of Millrace');
     if (verdict.damage !== null)
       throw unreadable(path, `line ${verdict.damage.line} is damaged (${verdict.damage.reason})`);
-    return describe(path, state, samples, holder, verdict.tornBytes);
+    return describe(path, state, pace, holder, verdict.tornBytes);
   } catch (error) {
     throw error instanceof MillraceError ? error : unreadable(path, reasonOf(error), error);
   } finally {
@@ -97,63 +94,19 @@ export async function readStatus(path: string, options: StatusOptions = {}): Pro
   }
 }
 
-/** Follows how many stored bytes are done, so that one huge plain object has a rate before it ends. */
-class DoneParts {
-  bytes = 0;
-  readonly #perObject = new Map<number, number>();
-  before(entry: Parameters<JournalState['apply']>[0], state: JournalState): void {
-    if (entry.kind !== 'object-done') return;
-    const begun = entry.id === undefined ? undefined : state.partial(entry.id);
-    this.bytes += begun?.size ?? entry.object?.size ?? 0;
-    if (entry.id === undefined) return;
-    this.bytes -= this.#perObject.get(entry.id) ?? 0;
-    this.#perObject.delete(entry.id);
-  }
-  after(entry: Parameters<JournalState['apply']>[0], state: JournalState): void {
-    if (entry.kind !== 'segment') return;
-    // A compressed object's progress counts decompressed bytes: how much of the stored ones that is cannot be known.
-    const size = state.partial(entry.id)!.size;
-    const part = Math.max(0, Math.min(entry.end, size) - Math.min(entry.start, size));
-    this.bytes += part;
-    this.#perObject.set(entry.id, (this.#perObject.get(entry.id) ?? 0) + part);
-  }
-}
-
-/** At most one sample a second, none older than the window but the last one before it. */
-function keepSample(samples: Sample[], atMs: number, state: JournalState, doneBytes: number): void {
-  const { records, bytes } = state.totals.tally;
-  const sample = { atMs, records, bytes, doneBytes };
-  const last = samples.at(-1);
-  const before = samples.at(-2);
-  if (last !== undefined && before !== undefined && atMs - before.atMs < SAMPLE_MS)
-    samples[samples.length - 1] = sample;
-  else samples.push(sample);
-  while (samples.length > 2 && samples[1]!.atMs <= atMs - WINDOW_MS) samples.shift();
-}
-
 function describe(
   path: string,
   state: JournalState,
-  samples: readonly Sample[],
+  pace: JournalPace,
   holder: LockHolder | null,
   tornBytes: number,
 ): RunStatus {
-  const { tally, objectsDone, objectsFailed, objectBytesDone } = state.totals;
-  const [first, last] = [samples[0], samples.at(-1)];
-  const seconds = first === undefined || last === undefined ? 0 : (last.atMs - first.atMs) / 1000;
-  const rate =
-    seconds <= 0
-      ? null
-      : {
-          records: (last!.records - first!.records) / seconds,
-          bytes: (last!.bytes - first!.bytes) / seconds,
-        };
+  const { tally, objectsDone, objectsFailed, objectBytesDone, failedByCode } = state.totals;
   const isFinished = state.ended?.complete === true;
-  const left = leftOf(state);
-  const doneBytesPerSecond = seconds <= 0 ? 0 : (last!.doneBytes - first!.doneBytes) / seconds;
-  const bytesLeft =
-    left === null ? null : Math.max(0, state.listed!.bytes - (last?.doneBytes ?? objectBytesDone));
-  const canReckon = bytesLeft !== null && (bytesLeft === 0 || doneBytesPerSecond > 0);
+  const { rate, doneBytes } = pace;
+  // Objects that are tried again have their dead letters, too.
+  const failed = Object.values(failedByCode).reduce((sum, count) => sum + count, 0);
+  const { records, bytes, atMs } = state.acknowledged;
   return {
     run: state.header!.run,
     journal: path,
@@ -174,21 +127,37 @@ function describe(
     lines: {
       read: tally.lines,
       blank: tally.blank,
-      rejected: tally.rejected,
-      rejectedByCode: { ...tally.codes },
+      rejected: tally.rejected + failed,
+      rejectedByCode: sumOf(tally.codes, failedByCode),
     },
     records: { delivered: tally.records, ...state.again },
-    bytes: { listed: state.listed?.bytes ?? null, settled: objectBytesDone, published: tally.bytes },
-    deadLetters: tally.rejected,
-    rate,
-    left,
-    etaMs: isFinished
-      ? 0
-      : canReckon
-        ? Math.round((bytesLeft / Math.max(doneBytesPerSecond, 1)) * 1000)
-        : null,
+    acknowledged: { records, bytes, at: new Date(atMs).toISOString() },
+    bytes: {
+      listed: state.listed?.bytes ?? null,
+      done: doneBytes,
+      settled: objectBytesDone,
+      published: tally.bytes,
+    },
+    deadLetters: tally.rejected + failed,
+    rate: rate === null ? null : { records: rate.records, bytes: rate.bytes },
+    left: leftOf(state),
+    etaMs: isFinished ? 0 : msToGo(state, doneBytes, rate?.done ?? 0),
     tornBytes,
   };
+}
+
+function msToGo({ listed }: JournalState, doneBytes: number, bytesPerSecond: number): number | null {
+  if (listed === null || !listed.complete) return null;
+  const leftBytes = Math.max(0, listed.bytes - doneBytes);
+  if (leftBytes === 0) return 0;
+  return bytesPerSecond > 0 ? Math.round((leftBytes / bytesPerSecond) * 1000) : null;
+}
+
+function sumOf(...counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [code, count] of counts.flatMap((one) => Object.entries(one)))
+    sum[code] = (sum[code] ?? 0) + count;
+  return sum;
 }
 
 function leftOf(state: JournalState): RunStatus['left'] {

@@ -41,16 +41,19 @@ export function verifyTeller(): Teller<VerifyProgressView> {
     const shares = sharesOf(view);
     const [sourceRate, streamRate] = rate.add(elapsedMs, source.records, stream.records);
     const growths = shareRate.add(elapsedMs, ...shares);
-    const parts: string[] = [];
+    const share = shares.reduce((sum, one) => sum + one, 0) / shares.length;
+    // Both sides are read at once, so the slower one counts.
+    const leftMs = Math.max(...shares.map((one, i) => msToGo(one, growths[i]!)));
+    const parts = [
+      `${Math.floor(share * 100)} %`,
+      `ETA ${Number.isFinite(leftMs) ? formatDuration(leftMs) : '-'}`,
+    ];
     if (phase.name === 'locate') parts.push(describePhase(phase));
     if (phase.name === 'digest' || phase.step !== 'stream')
       parts.push(`source ${formatCount(source.records)} records, ${formatCount(sourceRate!)}/s`);
     if (phase.name === 'digest' || phase.step === 'stream')
       parts.push(`stream ${formatCount(stream.records)} records, ${formatCount(streamRate!)}/s`);
-    // Both sides are read at once, so the slower one counts.
-    const leftMs = Math.max(...shares.map((one, i) => msToGo(one, growths[i]!)));
-    if (Number.isFinite(leftMs)) parts.push(`ETA ${formatDuration(leftMs)}`);
-    return { share: shares.reduce((sum, one) => sum + one, 0) / shares.length, text: parts.join(', ') };
+    return { share, parts };
   };
 }
 

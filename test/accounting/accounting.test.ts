@@ -4,6 +4,7 @@ import { Accounting } from '../../src/accounting/accounting.ts';
 import type { DeadLetter } from '../../src/journal/dead-letters.ts';
 import type { JournalEntry } from '../../src/journal/entries.ts';
 import { JournalState } from '../../src/journal/state.ts';
+import { tally } from '../../src/journal/tally.ts';
 import type { Format, Segment, SourceObject } from '../../src/source/object.ts';
 import type { SliceReceipt } from '../../src/threads/parse-setup.ts';
 
@@ -364,4 +365,45 @@ it('tells how much of the source is dealt with, records of open slices in propor
   acknowledge(accounting, two, 5);
   accounting.settle();
   expect(accounting.doneBytes).toBe(60);
+});
+
+describe('what earlier processes have dealt with', () => {
+  const earlier = { bucket: 'b', key: 'k', etag: '"1"', size: 100, id: 0, left: [], failed: null };
+
+  it('is told apart, of plain objects from their beginning on', () => {
+    const accounting = open({ hasJournal: false });
+    accounting.resume(object, { ...earlier, format: 'plain', tally: tally(), done: [[0, 40]] });
+    accounting.beginSegment(segmentOf(40, 100));
+    expect([accounting.doneBytes, accounting.doneBytesBefore]).toEqual([40, 40]);
+    const one = receipt(40, 100);
+    accounting.addSlice(object, one);
+    acknowledge(accounting, one, 5);
+    expect([accounting.doneBytes, accounting.doneBytesBefore]).toEqual([70, 40]);
+    acknowledge(accounting, one, 5);
+    accounting.settle();
+    accounting.endSegment(segmentOf(40, 100));
+    expect([accounting.openObjects, accounting.doneBytes, accounting.doneBytesBefore]).toEqual([0, 100, 40]);
+  });
+
+  it('is told apart in compressed objects, by stored bytes, when the first new line is reached', () => {
+    const accounting = open({ hasJournal: false });
+    accounting.resume(object, { ...earlier, format: 'gzip', tally: tally(), done: [[0, 1000]] });
+    accounting.beginSegment(segmentOf(0, 100, 'gzip'));
+    for (const _ of [1, 2]) {
+      accounting.beginPiece(object);
+      accounting.endPiece(object, 25, false);
+    }
+    const one = receipt(1000, 1250);
+    accounting.addSlice(object, one);
+    expect([accounting.doneBytes, accounting.doneBytesBefore]).toEqual([40, 40]);
+    acknowledge(accounting, one, 10);
+    accounting.settle();
+    expect([accounting.doneBytes, accounting.doneBytesBefore]).toEqual([50, 40]);
+  });
+
+  it('counts objects that are left alone whole', () => {
+    const accounting = open({ hasJournal: false });
+    accounting.skipObject(object);
+    expect([accounting.doneBytes, accounting.doneBytesBefore]).toEqual([100, 100]);
+  });
 });

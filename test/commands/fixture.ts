@@ -3,7 +3,8 @@
  * Takes  objects, the shape of the stream, and flags.
  * Gives  how the process ended, what it printed, and what the stream holds, record by record.
  * Owns   two servers on loopback in the test's own process, one folder, and every child that it starts.
- * Never  paces: the stream is on-demand, so that a test's time is the engine's. Never judges: that is each test's business.
+ * Never  paces unless it is told to: the stream is on-demand, so that a test's time is the engine's. Never judges: that is each
+ *        test's business.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -120,6 +121,8 @@ export interface WorldOptions {
   /** Default 8. */
   readonly shards?: number;
   readonly kinesis?: LocalKinesisOptions;
+  /** The stream is a provisioned one and keeps the limits of its shards. Default false. */
+  readonly isProvisioned?: boolean;
 }
 
 /** The services of one test, and the folder that its processes share. */
@@ -135,12 +138,13 @@ export class World {
     this.s3 = s3;
   }
 
-  static async open({ objects = [], shards = 8, kinesis = {} }: WorldOptions): Promise<World> {
+  static async open({ objects = [], shards = 8, kinesis = {}, isProvisioned }: WorldOptions): Promise<World> {
+    const limits = isProvisioned ? 'real' : 'off';
     const [stream, store] = await Promise.all([
-      startLocalKinesis({ streams: { [STREAM]: shards }, retainBytes: 256 << 20, ...kinesis }),
+      startLocalKinesis({ streams: { [STREAM]: shards }, retainBytes: 256 << 20, limits, ...kinesis }),
       startFastS3({ buckets: { [BUCKET]: objects } }),
     ]);
-    const StreamModeDetails = { StreamMode: 'ON_DEMAND' };
+    const StreamModeDetails = { StreamMode: isProvisioned ? 'PROVISIONED' : 'ON_DEMAND' };
     await active(stream);
     stream.call('UpdateStreamMode', { StreamARN: stream.streamArn(STREAM), StreamModeDetails });
     await active(stream);

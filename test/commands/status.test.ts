@@ -4,7 +4,7 @@ import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
 import type { RunStatus } from '../../src/report/status.ts';
 import { undocumentedFields } from './documented.ts';
-import { runCommand, World } from './fixture.ts';
+import { BUCKET, runCommand, STREAM, World } from './fixture.ts';
 
 const LINE_COUNT = 40_000;
 const BAD = '{"bad":\n';
@@ -82,7 +82,7 @@ it('tells how far a run is while it goes on, when it was killed, when it was sto
   expectSound(stopped, { state: 'stopped', status: 'interrupted', pid: null, processes: 2, tornBytes: 0 });
   expect(stopped.etaMs === null || stopped.etaMs > 0).toBe(true);
   expect(await status()).toMatch(
-    /^Run \S+: stopped\n +journal +\S+run\.journal\n +objects +0 done, 1 begun, /,
+    /^Run \S+: stopped, \d+ % done\n +journal +\S+run\.journal\n +objects +0 done, 1 begun, /,
   );
 
   world.s3.setFaults([]);
@@ -105,10 +105,107 @@ it('tells how far a run is while it goes on, when it was killed, when it was sto
   });
 });
 
+const SECOND_MS = 1000;
+const LOOK_MS = 10;
+
+const heldRecords = () =>
+  Object.values(world.kinesis.stats().streams[STREAM]!.shards).reduce((sum, { records }) => sum + records, 0);
+
+/** Of a stream that is the limit: what it holds, and when it did. */
+class Held {
+  readonly #seen: { readonly atMs: number; readonly records: number }[] = [];
+  readonly #timer = setInterval(() => this.now, LOOK_MS);
+
+  get now(): number {
+    const records = heldRecords();
+    this.#seen.push({ atMs: performance.now(), records });
+    return records;
+  }
+
+  /** What it held a second before that time at least; earlier by as long as this machine stood still since then. */
+  aSecondBefore(atMs: number): number {
+    const since = this.#seen.filter((one) => one.atMs >= atMs - 2 * SECOND_MS);
+    const standstillMs = Math.max(
+      0,
+      ...since.slice(1).map((one, i) => one.atMs - since[i]!.atMs - 2 * LOOK_MS),
+    );
+    return this.#seen.findLast((one) => one.atMs <= atMs - SECOND_MS - standstillMs)?.records ?? 0;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+it('says within a second what a slow stream holds, ten times in a run, and exactly that when the run is stopped', async () => {
+  world = await World.open({ objects: [{ key: 'a.jsonl', body: BODY }], shards: 2, isProvisioned: true });
+  const held = new Held();
+  let isAsked = false;
+  const run = world.backfill([], { interrupt: { when: () => isAsked, signals: ['SIGTERM'] } });
+  let isOver = false;
+  void run.then(() => (isOver = true));
+  try {
+    await until(() => isOver || held.now > 0);
+    for (let n = 0; n < 10; n++) {
+      const begunMs = performance.now();
+      const asked = await statusJson();
+      const label = `${n}: ${JSON.stringify(asked.acknowledged)}`;
+      expect(asked.state, label).toBe('running');
+      expect(asked.acknowledged.records, label).toBeGreaterThanOrEqual(held.aSecondBefore(begunMs));
+      expect(asked.acknowledged.records, label).toBeLessThanOrEqual(held.now);
+      // Lines of one length: stored bytes are done as records are.
+      const doneRecords = (asked.bytes.done / BODY.length) * LINE_COUNT;
+      expect(Math.abs(doneRecords - asked.acknowledged.records), label).toBeLessThan(LINE_COUNT / 100);
+      // So many more that ten questions take longer than the first line of progress.
+      const next = held.now + 1200;
+      await until(() => isOver || held.now >= next);
+    }
+  } finally {
+    isAsked = true;
+    held.stop();
+    await run;
+  }
+  const { exitCode, stderr, stdout } = await run;
+  expect(exitCode, stderr).toBe(143);
+  const stopped = await statusJson();
+  expect(stopped.acknowledged.records).toBe(heldRecords());
+  expect(stopped.records.delivered).toBe(stopped.acknowledged.records);
+  expect(stdout).toContain('repeats      nothing');
+
+  const [line] = stderr.split('\n').filter((one) => /^millrace: \d{4}-/.test(one));
+  const [, percent, sent] = /Z (\d+) % \| ETA \d+ s \| ([\d,]+) sent \| [\d,]+\/s \| /.exec(line!)!;
+  const sentCount = Number(sent!.replaceAll(',', ''));
+  expect(sentCount).toBeLessThan(LINE_COUNT / 2);
+  expect(Math.abs(Number(percent) - (100 * sentCount) / LINE_COUNT)).toBeLessThan(2);
+  expect(line).toContain('1 rejected | held by the stream: 2 of 2 shards at 1,000 records/s');
+});
+
+it('lists the runs of the folder that the command is given in, where no journal is named', async () => {
+  world = await World.open({ objects: [{ key: 'a.jsonl', body: BODY }] });
+  const none = await runCommand(['status'], { cwd: world.folder });
+  expect([none.exitCode, none.stdout]).toEqual([
+    0,
+    'No runs in .millrace; --journal names the journal of one elsewhere\n',
+  ]);
+  const endpoints = world.flags.slice(world.flags.indexOf('--s3-endpoint-url'));
+  const words = ['backfill', `s3://${BUCKET}/`, '--stream', STREAM, ...endpoints, '--quiet', '--json'];
+  const ran = await runCommand(words, { cwd: world.folder });
+  expect(ran.exitCode, ran.stderr).toBe(1);
+  const { run } = JSON.parse(ran.stdout);
+  const listed = await runCommand(['status'], { cwd: world.folder });
+  expect([listed.exitCode, listed.stderr]).toEqual([0, '']);
+  expect(listed.stdout).toMatch(
+    new RegExp(`^${run}  finished  100 % \\| 40,000 acknowledged \\| 1 dead letters \\| `),
+  );
+  const { runs } = JSON.parse((await runCommand(['status', '--json'], { cwd: world.folder })).stdout);
+  expect(runs).toMatchObject([{ run, state: 'finished', acknowledged: { records: LINE_COUNT } }]);
+  expect(undocumentedFields({ runs })).toEqual([]);
+});
+
 it.each([
   {
-    name: 'no journal is named',
-    args: [],
+    name: 'the name of the journal is empty',
+    args: ['--journal='],
     says: 'Expected --journal to name a journal, but received nothing',
   },
   { name: 'there is none', args: ['--journal', '/nowhere/a.journal'], says: 'no such file' },

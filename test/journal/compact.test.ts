@@ -88,3 +88,25 @@ it('keeps what was sent again, as one line', async () => {
   const text = Buffer.from(disk.content(JOURNAL)!).toString();
   expect(text.split('"kind":"again"')).toHaveLength(2);
 });
+
+it('keeps what was acknowledged, and forgets the pulses before the last', async () => {
+  const disk = await longJournal();
+  const journal = await open(disk);
+  for (let n = 1; n <= 1000; n += 1)
+    journal.append({
+      kind: 'pulse',
+      records: n,
+      bytes: n,
+      done: n,
+      before: { records: 950, bytes: 0, done: 0 },
+    });
+  await journal.close(null);
+  const again = await open(disk, 1);
+  expect(
+    disk
+      .content(JOURNAL)!
+      .toString()
+      .match(/"kind":"pulse"/g),
+  ).toHaveLength(1);
+  expect(again.state.acknowledged).toMatchObject({ records: 1950, bytes: 1000 });
+});

@@ -16,3 +16,9 @@ it('forgets when it is told to: sums may begin anew', () => {
   expect(rate.add(1000, 10)).toEqual([0]);
   expect(rate.add(2000, 20)).toEqual([10]);
 });
+
+it('gives the growth over a window of another length', () => {
+  const rate = new Rate(60_000);
+  for (let atMs = 0; atMs <= 100_000; atMs += 1000) rate.add(atMs, atMs < 50_000 ? 0 : atMs - 50_000);
+  expect(rate.add(101_000, 51_000)).toEqual([51_000 / 61]);
+});

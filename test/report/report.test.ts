@@ -139,3 +139,20 @@ it('ends with what held the run back and what helps, where it was long enough to
   ).toBe('Held back by the stream (87 % of the time), what helps: more shards.');
   expect(formatReport(EMPTY)).not.toContain('Held back');
 });
+
+it.each(['interrupted', 'failed'] as const)(
+  'a run that %s says how many records are sent again when it is resumed',
+  (status) => {
+    const records = (repeatable: number) => ({ ...EMPTY.records, delivered: 10, repeatable });
+    const journal = 'a.journal';
+    expect(rows({ status, journal, records: records(0) }, 'repeats')).toEqual([
+      'nothing: the same command goes on where this one stopped',
+    ]);
+    expect(rows({ status, journal, records: records(1234) }, 'repeats')).toEqual([
+      'at most 1,234 records, which the same command sends again',
+    ]);
+    // A redrive has no journal, and a run that is whole nothing to resume.
+    expect(rows({ status, journal: null, records: records(5) }, 'repeats')).toEqual([]);
+    expect(rows({ status: 'delivered', journal }, 'repeats')).toEqual([]);
+  },
+);

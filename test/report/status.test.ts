@@ -56,7 +56,8 @@ describe('the status of a run', () => {
       objects: { listed: 2, done: 1, failed: 0, begun: 1 },
       lines: { read: 121, blank: 0, rejected: 11, rejectedByCode: { SCHEMA: 11 } },
       records: { delivered: 110, ambiguous: 0, resent: 0 },
-      bytes: { listed: 2000, settled: 1000, published: 1500 },
+      acknowledged: { records: 110, bytes: 1500, at: '2026-01-02T03:04:25.000Z' },
+      bytes: { listed: 2000, done: 1500, settled: 1000, published: 1500 },
       deadLetters: 11,
       rate: { records: 5.5, bytes: 75 },
       left: { objects: 1, bytes: 1000 },
@@ -141,6 +142,25 @@ describe('the status of a run', () => {
     });
   });
 
+  it('counts objects that are tried again among the dead letters, until the next process tries them', async () => {
+    const disk = new MemoryDisk();
+    const journal = await begin(disk, { ms: T0 });
+    journal.append({ kind: 'listed', objects: 2, bytes: 2000, complete: true });
+    const id = journal.pin({ bucket: 'b', key: 'a', etag: '', size: 1000, format: 'plain' });
+    await deliver(journal, id, 0, 400);
+    journal.append({ kind: 'object-failed', id, failed: 'OBJECT_UNREADABLE' });
+    await journal.close({ status: 'delivered-with-rejects', complete: true });
+    expect(await readStatus(JOURNAL, { files: disk, holder: nobody })).toMatchObject({
+      ...{ objects: { failed: 1 }, deadLetters: 2, bytes: { done: 1000 } },
+      lines: { read: 11, rejected: 2, rejectedByCode: { SCHEMA: 1, OBJECT_UNREADABLE: 1 } },
+    });
+    await begin(disk, { ms: T0 + 1000 });
+    expect(await readStatus(JOURNAL, { files: disk, holder: somebody })).toMatchObject({
+      ...{ objects: { failed: 0 }, deadLetters: 1, bytes: { done: 400 } },
+      lines: { rejected: 1, rejectedByCode: { SCHEMA: 1 } },
+    });
+  });
+
   it('says nothing of what is left before the listing is complete', async () => {
     const disk = new MemoryDisk();
     const journal = await begin(disk, { ms: T0 });
@@ -213,5 +233,95 @@ describe('the status of a run', () => {
       exitCode: 2,
       message: expect.stringMatching(says),
     });
+  });
+});
+
+describe('what was acknowledged', () => {
+  /** A process that has `records` of 10 bytes acknowledged, of 20 stored ones each, and dies. */
+  const pulse = (records: number, before?: { records: number; bytes: number; done: number }) =>
+    ({
+      kind: 'pulse',
+      records,
+      bytes: 10 * records,
+      done: 20 * records + (before?.done ?? 0),
+      ...(before && { before }),
+    }) as const;
+
+  it('is told by pulses, with rate and time to go, though nothing is journaled as safe', async () => {
+    const disk = new MemoryDisk();
+    const clock = { ms: T0 };
+    const journal = await begin(disk, clock);
+    journal.append({ kind: 'listed', objects: 1, bytes: 20_000, complete: true });
+    for (let n = 1; n <= 90; n += 1) {
+      clock.ms += 1000;
+      // 2 records a second for half a minute, then 4.
+      journal.append(pulse(n <= 30 ? 2 * n : 60 + 4 * (n - 30)));
+      await journal.commit();
+    }
+    expect(await readStatus(JOURNAL, { files: disk, holder: somebody })).toMatchObject({
+      ...{ records: { delivered: 0 }, objects: { done: 0 } },
+      acknowledged: { records: 300, bytes: 3000, at: '2026-01-02T03:05:35.000Z' },
+      bytes: { done: 6000, settled: 0, published: 0 },
+      ...{ rate: { records: 4, bytes: 40 }, left: { objects: 1, bytes: 20_000 } },
+      etaMs: ((20_000 - 6000) / 80) * 1000,
+    });
+  });
+
+  it('adds up over processes, what was sent again included; the pace is that of the last one alone', async () => {
+    const disk = new MemoryDisk();
+    const clock = { ms: T0 };
+    const first = await begin(disk, clock);
+    const id = first.pin({ bucket: 'b', key: 'a', etag: '', size: 20_000, format: 'plain' });
+    await deliver(first, id, 0, 200);
+    clock.ms += 1000;
+    first.append(pulse(500));
+    await first.commit();
+    const left = disk.after('kill', Math.random);
+    clock.ms += 3_600_000;
+    const second = await begin(left, clock);
+    expect(await readStatus(JOURNAL, { files: left, holder: somebody })).toMatchObject({
+      ...{ acknowledged: { records: 500, bytes: 5000 }, records: { delivered: 10 } },
+      ...{ bytes: { done: 200 }, rate: null, etaMs: null },
+    });
+    const { records, bytes } = second.state.acknowledged;
+    second.append({ kind: 'listed', objects: 1, bytes: 20_000, complete: true });
+    clock.ms += 2000;
+    second.append(pulse(100, { records, bytes, done: 200 }));
+    await second.commit();
+    expect(await readStatus(JOURNAL, { files: left, holder: somebody })).toMatchObject({
+      ...{ acknowledged: { records: 600, bytes: 6000 }, bytes: { done: 2200 } },
+      ...{ rate: { records: 50, bytes: 500 }, etaMs: (17_800 / 1000) * 1000 },
+    });
+  });
+
+  it('is what is journaled as safe where a journal has no pulses', async () => {
+    const disk = new MemoryDisk();
+    const journal = await begin(disk, { ms: T0 });
+    await deliver(journal, journal.pin({ bucket: 'b', key: 'a', etag: '', size: 300 }), 0, 100);
+    const { acknowledged } = await readStatus(JOURNAL, { files: disk, holder: nobody });
+    expect(acknowledged).toEqual({ records: 10, bytes: 100, at: '2026-01-02T03:04:05.000Z' });
+  });
+
+  it('gives no time to go where nothing was acknowledged for a minute', async () => {
+    const disk = new MemoryDisk();
+    const clock = { ms: T0 };
+    const journal = await begin(disk, clock);
+    journal.append({ kind: 'listed', objects: 1, bytes: 20_000, complete: true });
+    for (let n = 0; n <= 70; n += 1) {
+      clock.ms += 1000;
+      journal.append(pulse(100));
+      await journal.commit();
+    }
+    const { rate, etaMs } = await readStatus(JOURNAL, { files: disk, holder: somebody });
+    expect([rate, etaMs]).toEqual([{ records: 0, bytes: 0 }, null]);
+  });
+
+  it('counts no decompressed bytes of a compressed object as stored ones', async () => {
+    const disk = new MemoryDisk();
+    const journal = await begin(disk, { ms: T0 });
+    const id = journal.pin({ bucket: 'b', key: 'a.gz', etag: '', size: 1000, format: 'gzip' });
+    await deliver(journal, id, 0, 900);
+    const { bytes } = await readStatus(JOURNAL, { files: disk, holder: nobody });
+    expect(bytes).toMatchObject({ done: 0, settled: 0 });
   });
 });
