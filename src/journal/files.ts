@@ -5,7 +5,7 @@
  * Owns   nothing. Tests put another `Files` in its place, whose k-th call fails or whose unsynced bytes are lost.
  * Never  decides anything: what an error means is said by journal.ts and dead-letters.ts.
  */
-import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OWN_FILE_FLAGS, OWN_FILE_MODE } from '../own-file.ts';
 
@@ -42,6 +42,8 @@ export interface Files {
   makeFolderOf(path: string): Promise<void>;
   /** Returns when the names in the folder that holds `path` are on the disk: a rename is durable only then. */
   syncFolderOf(path: string): Promise<void>;
+  /** Bytes that may still be written to the disk that holds `path`, as far as the system tells. */
+  freeBytesAt(path: string): Promise<number>;
 }
 
 function opened(handle: FileHandle, isRegular: boolean): OpenedFile {
@@ -88,6 +90,10 @@ export const realFiles: Files = {
     } finally {
       await handle.close();
     }
+  },
+  freeBytesAt: async (path) => {
+    const { bavail, bsize } = await statfs(dirname(path));
+    return bavail * bsize;
   },
 };
 
@@ -138,23 +144,36 @@ export interface LinesRead {
   readonly tailBytes: number;
 }
 
+/** A part of a file that begins and ends with a whole line. */
+export interface ReadRange {
+  readonly startBytes: number;
+  readonly endBytes: number;
+  /** Read at once. */
+  readonly stepBytes: number;
+}
+
+const WHOLE: ReadRange = { startBytes: 0, endBytes: Number.POSITIVE_INFINITY, stepBytes: LINE_CHUNK_BYTES };
+
 /**
  * Calls `onLine` for each line that ends with `\n`, in order, without its newline.
- * Memory: one chunk of 1 MiB plus the longest line.
+ * Memory: one step (1 MiB, unless `range` says otherwise) plus the longest line.
  * @param onLine Gets the line (valid only during the call), its 1-based number and its byte offset. Return false to stop.
  */
 export async function readLines(
   file: Pick<OpenedFile, 'read'>,
   onLine: (line: Buffer, lineNumber: number, offsetBytes: number) => boolean | undefined,
+  { startBytes, endBytes, stepBytes }: ReadRange = WHOLE,
 ): Promise<LinesRead> {
-  const chunk = Buffer.allocUnsafe(LINE_CHUNK_BYTES);
+  const chunk = Buffer.allocUnsafe(stepBytes);
   let held: Buffer[] = [];
   let heldBytes = 0;
-  let position = 0;
+  let position = startBytes;
   let lines = 0;
-  let wholeBytes = 0;
+  let wholeBytes = startBytes;
   for (;;) {
-    const count = await file.read(chunk, position);
+    const rest = endBytes - position;
+    const count =
+      rest > 0 ? await file.read(rest < stepBytes ? chunk.subarray(0, rest) : chunk, position) : 0;
     if (count === 0) return { lines, wholeBytes, tailBytes: position - wholeBytes };
     let start = 0;
     for (;;) {

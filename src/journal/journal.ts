@@ -12,7 +12,8 @@
 import { describeSuccessor, isSameStream, type StreamBirth } from '../aws/stream-birth.ts';
 import { MillraceError } from '../errors.ts';
 import { faultPoint } from '../fault-points.ts';
-import { compactJournal, isWorthCompacting } from './compact.ts';
+import { compactAtOpening, draftOf, isWorthCompacting } from './compact.ts';
+import { Compacting } from './compacting.ts';
 import {
   encodeEntry,
   HEADER_START,
@@ -43,14 +44,15 @@ export interface JournalOptions {
   readonly restart?: boolean;
   /** Kept for `verify`. Default false. */
   readonly requestPayer?: boolean;
-  /** A journal of at least so many bytes is rewritten at opening if half of it can go. Default 16 MiB. */
+  /** A journal of at least so many bytes is compacted if half of it can go, at opening and while it is written to. Default 16 MiB. */
   readonly compactBytesMin?: number;
   readonly files?: Files;
   readonly nowMs?: () => number;
   readonly lock?: (journalPath: string) => Promise<Lock>;
 }
 
-const COMPACT_BYTES_MIN = 16 << 20;
+/** Tests make it small. */
+const COMPACT_BYTES_MIN = Number(process.env.MILLRACE_COMPACT_BYTES ?? 16 << 20);
 
 export class Journal {
   readonly path: string;
@@ -63,11 +65,14 @@ export class Journal {
   readonly before: Totals;
   /** Follows every entry appended; `state.totals` are those of the whole run. */
   readonly state: JournalState;
-  readonly #file: OpenedFile;
+  #file: OpenedFile;
   readonly #lock: Lock;
   readonly #nowMs: () => number;
+  readonly #compacting: Compacting;
   #phase: 'open' | 'closed' | 'failed' = 'open';
   #failure: MillraceError | null = null;
+  /** Whether anybody has been told of the failure. */
+  #isFailureTold = false;
   #fileBytes: number;
   #pending: JournalEntry[] = [];
   #running: Promise<void> | null = null;
@@ -75,7 +80,7 @@ export class Journal {
   #beforeCommit: (() => Promise<void>) | null = null;
   #nextId: number;
 
-  private constructor(opened: Opened, options: JournalOptions, lock: Lock) {
+  private constructor(opened: Opened, options: JournalOptions & { readonly files: Files }, lock: Lock) {
     this.path = options.path;
     this.digestKey = opened.state.header!.digestKey;
     this.resumed = opened.resumed;
@@ -87,6 +92,7 @@ export class Journal {
     this.#lock = lock;
     this.#nowMs = options.nowMs ?? Date.now;
     this.#nextId = opened.state.nextId;
+    this.#compacting = this.#createCompacting(options, opened.compactedBytes);
   }
 
   /**
@@ -105,7 +111,7 @@ export class Journal {
       const opened =
         exists && !options.restart ? await resume(files, options) : await create(files, options, exists);
       file = opened.file;
-      const journal = new Journal(opened, options, lock);
+      const journal = new Journal(opened, { ...options, files }, lock);
       if (journal.state.header!.version < JOURNAL_VERSION && !journal.state.isContinued)
         journal.append({ kind: 'format', version: JOURNAL_VERSION });
       const { stream, requestPayer } = options;
@@ -159,12 +165,7 @@ export class Journal {
    * @throws {MillraceError} MILLRACE_JOURNAL (or what `beforeCommit` threw), exit 3. From then on the journal is failed.
    */
   commit(): Promise<void> {
-    if (this.#running === null) {
-      this.#running = this.#commitOnce().finally(() => {
-        this.#running = null;
-      });
-      return this.#running;
-    }
+    if (this.#running === null) return this.#run(() => this.#commitOnce());
     this.#next ??= this.#running
       .catch(() => undefined)
       .then(() => {
@@ -182,7 +183,8 @@ export class Journal {
   async close(end: { status: string; complete: boolean } | null): Promise<void> {
     if (this.#phase === 'closed') return;
     try {
-      if (this.#phase === 'open') {
+      await this.#compacting.stop();
+      if (this.#phase === 'open' || !this.#isFailureTold) {
         if (end !== null) this.append({ kind: 'end', ...end });
         await this.commit();
       }
@@ -191,6 +193,44 @@ export class Journal {
       await this.#file.close().catch(() => undefined);
       await this.#lock.release().catch(() => undefined);
     }
+  }
+
+  /** One at a time works on the file; who comes first goes first. */
+  #run(work: () => Promise<void>): Promise<void> {
+    const before = this.#running;
+    const running = (before === null ? work() : before.catch(() => undefined).then(work)).finally(() => {
+      if (this.#running === running) this.#running = null;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  #createCompacting(options: JournalOptions & { readonly files: Files }, freshBytes: number): Compacting {
+    const { path, files, compactBytesMin: bytesMin = COMPACT_BYTES_MIN } = options;
+    const journal = this;
+    return new Compacting(
+      { files, path, bytesMin, nowMs: this.#nowMs, freshBytes },
+      {
+        state: this.state,
+        get file() {
+          return journal.#file;
+        },
+        get fileBytes() {
+          return journal.#fileBytes;
+        },
+        isHeld: () => this.#lock.isHeld(),
+        alone: (work) =>
+          this.#run(() => {
+            this.#assertUsable();
+            return work();
+          }),
+        replaceFile: (file, fileBytes) => {
+          this.#file = file;
+          this.#fileBytes = fileBytes;
+        },
+        fail: (error) => this.#fail(error),
+      },
+    );
   }
 
   async #commitOnce(): Promise<void> {
@@ -212,21 +252,29 @@ export class Journal {
       faultPoint('journal.after-sync');
       this.#fileBytes += bytes.byteLength;
     } catch (error) {
-      this.#phase = 'failed';
-      this.#failure =
-        error instanceof MillraceError
-          ? error
-          : new MillraceError(
-              'MILLRACE_JOURNAL',
-              `Cannot write the journal ${this.path}: ${reasonOf(error)}. What it held before is intact; free the disk and repeat the command to go on`,
-              { cause: error, exitCode: 3 },
-            );
-      throw this.#failure;
+      this.#fail(error);
+      this.#assertUsable();
     }
+    this.#compacting.look();
+  }
+
+  #fail(error: unknown): void {
+    this.#phase = 'failed';
+    this.#failure ??=
+      error instanceof MillraceError
+        ? error
+        : new MillraceError(
+            'MILLRACE_JOURNAL',
+            `Cannot write the journal ${this.path}: ${reasonOf(error)}. What it held before is intact; free the disk and repeat the command to go on`,
+            { cause: error, exitCode: 3 },
+          );
   }
 
   #assertUsable(): void {
-    if (this.#failure !== null) throw this.#failure;
+    if (this.#failure !== null) {
+      this.#isFailureTold = true;
+      throw this.#failure;
+    }
     if (this.#phase !== 'open')
       throw new MillraceError('MILLRACE_JOURNAL', `The journal ${this.path} is closed`, { exitCode: 3 });
   }
@@ -238,6 +286,8 @@ interface Opened {
   readonly fileBytes: number;
   readonly tornBytes: number;
   readonly resumed: boolean;
+  /** What it has after it was compacted; 0 if it was not. */
+  readonly compactedBytes: number;
 }
 
 /** A new journal appears under its name complete, or not at all. */
@@ -252,7 +302,7 @@ async function create(files: Files, options: JournalOptions, replaces: boolean):
   };
   const atMs = (options.nowMs ?? Date.now)();
   const bytes = Buffer.from(encodeEntry(header, atMs, 0));
-  const draft = `${options.path}.new`;
+  const draft = draftOf(options.path);
   await removeDraft(files, draft, HEADER_START);
   const file = await files.open(draft, 'create');
   try {
@@ -268,7 +318,7 @@ async function create(files: Files, options: JournalOptions, replaces: boolean):
   }
   const state = new JournalState();
   state.apply(header, atMs);
-  return { file, state, fileBytes: bytes.byteLength, tornBytes: 0, resumed: false };
+  return { file, state, fileBytes: bytes.byteLength, tornBytes: 0, resumed: false, compactedBytes: 0 };
 }
 
 async function resume(files: Files, options: JournalOptions): Promise<Opened> {
@@ -280,7 +330,7 @@ async function resume(files: Files, options: JournalOptions): Promise<Opened> {
         options.path,
         'it is empty, and a journal never is. Remove it to start from the beginning',
       );
-    let state = new JournalState();
+    const state = new JournalState();
     const verdict = await readJournal(file, (entry, atMs) => {
       state.apply(entry, atMs);
       if (state.header === null) throw new Error('the first line is not a header');
@@ -301,15 +351,17 @@ async function resume(files: Files, options: JournalOptions): Promise<Opened> {
       await file.truncate(fileBytes);
       await file.datasync();
     }
-    if (isWorthCompacting(state, fileBytes, options.compactBytesMin ?? COMPACT_BYTES_MIN)) {
-      const compacted = await compactJournal(files, options.path, file, state);
-      if (compacted !== null) {
-        await file.close();
-        ({ file, fileBytes } = compacted);
-        state = compacted.state;
-      }
+    // A killed process may have left one.
+    await removeDraft(files, draftOf(options.path), HEADER_START).catch(() => undefined);
+    const isLong = isWorthCompacting(state, fileBytes, options.compactBytesMin ?? COMPACT_BYTES_MIN);
+    const copy = isLong ? await compactAtOpening(files, options.path, file, fileBytes) : null;
+    if (copy !== null) {
+      await file.close();
+      file = copy.file;
+      fileBytes = copy.sizeBytes;
     }
-    return { file, state, fileBytes, tornBytes: verdict.tornBytes, resumed: true };
+    const { tornBytes } = verdict;
+    return { file, state, fileBytes, tornBytes, resumed: true, compactedBytes: copy?.sizeBytes ?? 0 };
   } catch (error) {
     await file.close().catch(() => undefined);
     throw error;

@@ -6,7 +6,7 @@
  * Never  changes the file, and never gives an entry that lies behind a damage.
  */
 import { decodeLine, type JournalEntry } from './entries.ts';
-import { type OpenedFile, readLines } from './files.ts';
+import { type OpenedFile, type ReadRange, readLines } from './files.ts';
 
 export interface JournalVerdict {
   /** Bytes of the sound lines at the file's beginning. */
@@ -18,17 +18,21 @@ export interface JournalVerdict {
   readonly lines: number;
 }
 
-/** @param onEntry Throwing makes its line a damaged one, with the error's message as the reason. */
+/**
+ * @param onEntry Throwing makes its line a damaged one, with the error's message as the reason.
+ * @param range Begins where a write began. Default: the whole file.
+ */
 export async function readJournal(
   file: Pick<OpenedFile, 'read'>,
   onEntry: (entry: JournalEntry, atMs: number, lineBytes: number) => void,
+  range?: ReadRange,
 ): Promise<JournalVerdict> {
-  let soundBytes = 0;
+  let soundBytes = range?.startBytes ?? 0;
   let soundLines = 0;
-  let writeFrom = 0;
+  let writeFrom = soundBytes;
   let bad: { line: number; reason: string; offset: number } | null = null;
   let damage: JournalVerdict['damage'] = null;
-  const read = await readLines(file, (line, lineNumber, offset) => {
+  const judge = (line: Buffer, lineNumber: number, offset: number): boolean => {
     const decoded = decodeLine(line);
     if (bad !== null) {
       const isWitness = typeof decoded !== 'string' && decoded.from > bad.offset && decoded.from <= offset;
@@ -58,6 +62,7 @@ export async function readJournal(
       bad = { line: lineNumber, reason, offset };
     }
     return true;
-  });
+  };
+  const read = await readLines(file, judge, range);
   return { soundBytes, tornBytes: read.wholeBytes + read.tailBytes - soundBytes, damage, lines: soundLines };
 }

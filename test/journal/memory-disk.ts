@@ -20,6 +20,7 @@ export class MemoryDisk implements Files {
   calls = 0;
   /** Whether the planned failure has happened. */
   fired = false;
+  freeBytes = Number.POSITIVE_INFINITY;
   #seen = new Map<string, Inode>();
   #plate = new Map<string, Inode>();
   #plan: { call: number; failure: Failure; lasting: boolean } | null = null;
@@ -64,6 +65,9 @@ export class MemoryDisk implements Files {
       this.#seen.set(path, inode);
     } else if (mode === 'create') throw systemError('EEXIST');
     return this.#opened(inode);
+  }
+  async freeBytesAt(): Promise<number> {
+    return this.freeBytes;
   }
   async sizeBytes(path: string): Promise<number | null> {
     return this.#seen.get(path)?.seen.byteLength ?? null;
