@@ -84,7 +84,7 @@ export interface SegmentEntry {
   readonly tally: Tally;
 }
 /**
- * The same but for the records whose first data bytes are at `offsets`, ascending: an orderly stop has left them to the next process.
+ * The same but for the records of the lines at `offsets`, ascending: an orderly stop has left them to the next process.
  * `tally` does not count them. In a line they stand as `gaps`: from `start` to the first, then from each to the next.
  */
 export interface LeftEntry {

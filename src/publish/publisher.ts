@@ -1,7 +1,7 @@
 /**
  * Publisher: the room before the network. It owns a range of hash keys and brings its records to their shards.
  * Takes  frames from its lanes, one lane a parser.
- * Gives  acknowledged counts per accounting unit, in shared memory; refused records and events as notices.
+ * Gives  acknowledged counts per slice, in shared memory; refused records and events as notices.
  * Owns   the loop: when lanes are drained, which shard sends next, and when the run's publishing ends.
  * Never  reads objects, writes files or blocks its thread: it waits for its doorbell, its sockets and its timers at once.
  */

@@ -29,7 +29,7 @@ export interface LaneRecord {
   readonly dataStart: number;
   readonly dataEnd: number;
   readonly appendNewline: boolean;
-  /** Accounting unit, u32. */
+  /** Slice of the record (slices.ts), u32. */
   readonly unit: number;
   /** Byte offset of the line's first data byte in its object, below 2^53. */
   readonly lineOffset: number;
