@@ -61,6 +61,8 @@ export const ENGINE = {
   segmentLookaheadBytes: 64 * KIB,
   /** ListObjectsV2 requests at once, of sub-prefixes: a page holds 1,000 keys and takes tens of milliseconds. */
   listRequestsMax: 16,
+  /** Objects that are listed and not yet begun, some hundred bytes each: a run knows all of its work when its listing is so near to its end. */
+  objectsAheadMax: 20_000,
   /**
    * JavaScript heap of one thread, old generation. Records lie in shared memory, so a thread needs some tens of MiB; only
    * `JSON.parse` of a 10 MiB line of empty objects, for the portable scanner or a schema, takes 230. A thread that reaches the

@@ -28,6 +28,7 @@ import { listObjects } from './source/list.ts';
 import { newListTally } from './source/list-tally.ts';
 import type { SourceObject } from './source/object.ts';
 import type { ObjectResume } from './source/plan.ts';
+import { runAhead } from './source/prefetch.ts';
 import { RETRY_POLICY_DEFAULT, systemClock } from './source/retry.ts';
 import type { ParseMessage, ParseSetup, ParseTask, RejectedLine } from './threads/parse-setup.ts';
 
@@ -167,7 +168,11 @@ export class Reading {
   /** The objects that this process has to look at, held back while too many are on their way. */
   async *#objects(): AsyncGenerator<SourceObject> {
     const { accounting } = this.#given;
-    for await (const object of this.#list()) {
+    const onListed = () => {
+      this.isListingDone = true;
+      this.#given.onListed();
+    };
+    for await (const object of runAhead(this.#list(), ENGINE.objectsAheadMax, onListed)) {
       await accounting.room();
       const lookup = await this.#lookup(object);
       if (lookup === null) continue;
@@ -182,8 +187,6 @@ export class Reading {
       if (lookup.kind === 'partial') accounting.resume(object, lookup.object);
       yield object;
     }
-    this.isListingDone = true;
-    this.#given.onListed();
   }
 
   /**

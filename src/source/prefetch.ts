@@ -34,6 +34,72 @@ export async function* mapAhead<T, R>(
   for (const result of waiting) yield await result;
 }
 
+/**
+ * Pulls items as fast as they come, up to `countMax` that nobody has taken, so that their sum is soon known. An error is thrown in its
+ * place, after the items before it.
+ * @param onEnd Called when the last item has been pulled, taken or not.
+ */
+export async function* runAhead<T>(
+  items: AsyncIterable<T>,
+  countMax: number,
+  onEnd: () => void,
+): AsyncGenerator<T> {
+  const iterator = items[Symbol.asyncIterator]();
+  const turn = new Turn();
+  let pulled: T[] = [];
+  let given: T[] = [];
+  let failure: { readonly error: unknown } | null = null;
+  let isOver = false;
+  let isLeft = false;
+  const pull = async () => {
+    for (let next = await iterator.next(); !next.done && !isLeft; next = await iterator.next()) {
+      pulled.push(next.value);
+      turn.wake();
+      while (pulled.length + given.length >= countMax && !isLeft) await turn.wait();
+    }
+    if (!isLeft) onEnd();
+  };
+  void pull()
+    .catch((error: unknown) => (failure = { error }))
+    .finally(() => {
+      isOver = true;
+      turn.wake();
+    });
+  try {
+    for (;;) {
+      // What is given waits in reverse: the end of an array is where taking costs nothing.
+      if (given.length === 0) [given, pulled] = [pulled.reverse(), given];
+      if (given.length > 0) yield given.pop()!;
+      else if (!isOver) await turn.wait();
+      else if (failure === null) return;
+      else throw (failure as { readonly error: unknown }).error;
+      turn.wake();
+    }
+  } finally {
+    isLeft = true;
+    turn.wake();
+    // Not awaited: it waits for the item that is being pulled.
+    void quiet(Promise.resolve(iterator.return?.()));
+  }
+}
+
+/** Two that wait for each other, never both. */
+class Turn {
+  #wake: (() => void) | null = null;
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  wake(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}
+
 /** Its rejection is seen when its turn comes; until then it must not count as unhandled. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});

@@ -105,6 +105,16 @@ it('tells how far a run is while it goes on, when it was killed, when it was sto
   });
 });
 
+/** More than a slow stream takes while it is asked about, in objects of which most are not begun for long. */
+const LINES = BODY.toString('latin1')
+  .split(/(?<=\n)/)
+  .slice(1, 1 + LINE_COUNT);
+const PIECES = Array.from({ length: 80 }, (_, n) => ({
+  key: `${String(n).padStart(2, '0')}.jsonl`,
+  body: Buffer.from(LINES.slice((n % 20) * 2000, ((n % 20) + 1) * 2000).join(''), 'latin1'),
+}));
+const PIECES_BYTES = PIECES.reduce((sum, { body }) => sum + body.length, 0);
+const PIECES_LINES = 4 * LINE_COUNT;
 const SECOND_MS = 1000;
 const LOOK_MS = 10;
 
@@ -138,10 +148,12 @@ class Held {
 }
 
 it('says within a second what a slow stream holds, ten times in a run, and exactly that when the run is stopped', async () => {
-  world = await World.open({ objects: [{ key: 'a.jsonl', body: BODY }], shards: 2, isProvisioned: true });
+  world = await World.open({ objects: PIECES, shards: 2, isProvisioned: true });
   const held = new Held();
   let isAsked = false;
-  const run = world.backfill([], { interrupt: { when: () => isAsked, signals: ['SIGTERM'] } });
+  const run = world.backfill(['--downloads', '2'], {
+    interrupt: { when: () => isAsked, signals: ['SIGTERM'] },
+  });
   let isOver = false;
   void run.then(() => (isOver = true));
   try {
@@ -154,8 +166,8 @@ it('says within a second what a slow stream holds, ten times in a run, and exact
       expect(asked.acknowledged.records, label).toBeGreaterThanOrEqual(held.aSecondBefore(begunMs));
       expect(asked.acknowledged.records, label).toBeLessThanOrEqual(held.now);
       // Lines of one length: stored bytes are done as records are.
-      const doneRecords = (asked.bytes.done / BODY.length) * LINE_COUNT;
-      expect(Math.abs(doneRecords - asked.acknowledged.records), label).toBeLessThan(LINE_COUNT / 100);
+      const doneRecords = (asked.bytes.done / PIECES_BYTES) * PIECES_LINES;
+      expect(Math.abs(doneRecords - asked.acknowledged.records), label).toBeLessThan(PIECES_LINES / 100);
       // So many more that ten questions take longer than the first line of progress.
       const next = held.now + 1200;
       await until(() => isOver || held.now >= next);
@@ -173,11 +185,11 @@ it('says within a second what a slow stream holds, ten times in a run, and exact
   expect(stdout).toContain('repeats      nothing');
 
   const [line] = stderr.split('\n').filter((one) => /^millrace: \d{4}-/.test(one));
-  const [, percent, sent] = /Z (\d+) % \| ETA \d+ s \| ([\d,]+) sent \| [\d,]+\/s \| /.exec(line!)!;
+  const [, percent, sent] = /Z (\d+) % \| ETA [\dm ]+s \| ([\d,]+) sent \| [\d,]+\/s \| /.exec(line!)!;
   const sentCount = Number(sent!.replaceAll(',', ''));
-  expect(sentCount).toBeLessThan(LINE_COUNT / 2);
-  expect(Math.abs(Number(percent) - (100 * sentCount) / LINE_COUNT)).toBeLessThan(2);
-  expect(line).toContain('1 rejected | held by the stream: 2 of 2 shards at 1,000 records/s');
+  expect(sentCount).toBeLessThan(PIECES_LINES / 2);
+  expect(Math.abs(Number(percent) - (100 * sentCount) / PIECES_LINES)).toBeLessThan(2);
+  expect(line).toMatch(/\/s \| held by the stream: [12] of 2 shards at 1,000 records\/s$/);
 });
 
 it('lists the runs of the folder that the command is given in, where no journal is named', async () => {
