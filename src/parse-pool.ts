@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { Accounting } from './accounting/accounting.ts';
+import type { SourceLines } from './accounting/source-lines.ts';
 import type { MillraceError } from './errors.ts';
 import { workerFailure } from './failures.ts';
 import { DamagedError } from './source/damage.ts';
@@ -29,6 +30,8 @@ import type {
 
 export interface ParsePoolOptions {
   readonly accounting: Accounting;
+  /** Told what the parser threads count, where they do. */
+  readonly sourceLines?: SourceLines | undefined;
   /** The run cannot go on. */
   readonly onFailure: (error: MillraceError) => void;
 }
@@ -43,6 +46,7 @@ interface Stream {
 export class ParsePool implements SourceSink {
   #pool: Piscina<ParseTask, void> | null = null;
   readonly #accounting: Accounting;
+  readonly #sourceLines: SourceLines | undefined;
   readonly #onFailure: (error: MillraceError) => void;
   /** Plain segments on their way, with the offset up to which pieces stand for them. */
   readonly #reached = new Map<Segment, number>();
@@ -57,6 +61,7 @@ export class ParsePool implements SourceSink {
 
   constructor(options: ParsePoolOptions) {
     this.#accounting = options.accounting;
+    this.#sourceLines = options.sourceLines;
     this.#onFailure = options.onFailure;
   }
 
@@ -118,6 +123,7 @@ export class ParsePool implements SourceSink {
     const end = Math.min(segment.end, line.objectOffset + line.length + 1);
     this.#reached.set(segment, end);
     this.#accounting.addOversize(segment.object, oversizeReject(line, -1), start, end);
+    this.#sourceLines?.addOversize(segment.object, line.objectOffset, line.length);
   }
 
   end(segment: Segment, error: MillraceError | null): void {
@@ -212,10 +218,14 @@ export class ParsePool implements SourceSink {
     this.#tasks.add(watched);
   }
 
-  #endPiece({ piece: number, error, state }: PieceEnd): void {
+  #endPiece({ piece: number, error, state, count }: PieceEnd): void {
     const piece = this.#pieces.get(number)!;
     this.#pieces.delete(number);
-    const { object } = piece.segment;
+    const { object, format } = piece.segment;
+    const { objectOffset, start, end } = piece;
+    if (count && format === 'plain')
+      this.#sourceLines?.addPlain(object, objectOffset, objectOffset + (end - start), count);
+    else if (count) this.#sourceLines?.addWhole(count);
     if (error !== null) {
       const message = `Cannot read ${formatS3Uri(object)} to its end: ${error.why}`;
       this.#accounting.failObject(object, 'OBJECT_UNREADABLE', message, error.damage);

@@ -26,6 +26,7 @@ import type { Wire } from './publish/codec.ts';
 import { negotiateWire } from './publish/negotiate-wire.ts';
 import type { ShardRange } from './publish/shard-map.ts';
 import { listOpenShards, probeStream, type StreamFacts } from './publish/stream-probe.ts';
+import { tracePath } from './redrive-trace.ts';
 import type { RecordRules } from './scan/scanner.ts';
 import { probeSources } from './source/list.ts';
 import { findTargets } from './targets.ts';
@@ -135,7 +136,9 @@ async function open(
   const { journal: path, deadLetter: deadLetterPath } = paths;
   const digestKey = randomBytes(DIGEST_KEY_BYTES).toString('hex');
   const { restart, requestPayer } = options;
-  const journal = await Journal.open({ path, run, identity, stream, digestKey, restart, requestPayer });
+  const deadLetter = resolve(deadLetterPath);
+  const kept = { identity, stream, digestKey, requestPayer, deadLetter };
+  const journal = await Journal.open({ path, run, restart, ...kept });
   const deadLetters = await openDeadLetters(journal, run, deadLetterPath, notices);
   return { ...base, journal, deadLetters, deadLetterPath, digestKey: Buffer.from(journal.digestKey, 'hex') };
 }
@@ -148,16 +151,28 @@ type Paths =
 function pathsOf(options: BackfillOptions, run: string): Paths {
   if (options.dryRun || options.letters !== null) return { journal: null, deadLetter: options.deadLetter };
   const journal = options.journal ?? join(RUNS_FOLDER, `${run}.journal`);
-  return { journal, deadLetter: options.deadLetter ?? join(dirname(journal), `${run}.dead-letters.jsonl`) };
+  return { journal, deadLetter: options.deadLetter ?? deadLettersBeside(journal, run) };
+}
+
+/** Where dead letters go that nobody has named a file for. */
+export function deadLettersBeside(journalPath: string, run: string): string {
+  return join(dirname(journalPath), `${run}.dead-letters.jsonl`);
 }
 
 /** All files of a run, read and written. */
 function filesOf({ letters, schema }: BackfillOptions, { journal, deadLetter }: Paths): NamedFile[] {
   return [
-    ...(letters === null ? [] : [{ name: 'the dead letters to send', path: letters }]),
+    ...(letters === null ? [] : lettersToSend(letters)),
     ...(schema === null ? [] : [{ name: '--schema', path: schema }]),
     ...(journal === null ? [] : journalFiles(journal)),
     ...(deadLetter === null ? [] : letterFiles(deadLetter)),
+  ];
+}
+
+function lettersToSend(path: string): NamedFile[] {
+  return [
+    { name: 'the dead letters to send', path },
+    { name: 'the trace of the redrive', path: tracePath(path) },
   ];
 }
 

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { Piscina } from 'piscina';
 import type { Accounting } from './accounting/accounting.ts';
+import type { SourceLines } from './accounting/source-lines.ts';
 import { versionName } from './aws/etag.ts';
 import type { Budget } from './budget.ts';
 import { MillraceError } from './errors.ts';
@@ -40,6 +41,8 @@ export interface ReadingOptions {
   readonly s3: S3Client;
   readonly budget: Budget;
   readonly accounting: Accounting;
+  /** Counts lines where the setup says so. */
+  readonly sourceLines?: SourceLines;
   /** A dead-letter file whose letters are read in place of the sources, or null. */
   readonly letters: string | null;
   /** What earlier processes of the run have done, or null. */
@@ -55,6 +58,10 @@ export interface ReadingOptions {
   readonly onFailure: (error: MillraceError) => void;
   /** An object that must be restored before it can be read. */
   readonly onArchived?: (object: SourceObject) => void;
+  /** An object that the filters leave out. */
+  readonly onFiltered?: (object: Pick<SourceObject, 'bucket' | 'key'>) => void;
+  /** An object that is going to be looked at. */
+  readonly onObject?: (object: SourceObject) => void;
   /** The listing is complete. */
   readonly onListed: () => void;
   /** Something that the user should know, one line. */
@@ -84,7 +91,8 @@ export class Reading {
     this.#getter = createObjectGetter(s3, { requesterPays, clock: systemClock, onUnversioned });
     const asking = { retry: RETRY_POLICY_DEFAULT, clock: systemClock, signal: this.#abort.signal };
     this.#heads = new Heads(s3, { requesterPays, ...asking });
-    this.#parsePool = new ParsePool({ accounting: given.accounting, onFailure: given.onFailure });
+    const { accounting, sourceLines, onFailure } = given;
+    this.#parsePool = new ParsePool({ accounting, sourceLines, onFailure });
     this.#source =
       given.letters === null ? this.#createDownloads() : new LetterSource(given.letters, this.#parsePool);
     this.#pool = new Piscina<ParseTask, void>({
@@ -174,6 +182,7 @@ export class Reading {
     };
     for await (const object of runAhead(this.#list(), ENGINE.objectsAheadMax, onListed)) {
       await accounting.room();
+      this.#given.onObject?.(object);
       const lookup = await this.#lookup(object);
       if (lookup === null) continue;
       if (lookup.kind === 'settled') {
@@ -224,6 +233,7 @@ export class Reading {
       // In order mode objects are carried in listing order.
       ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
       ...(this.#given.onArchived && { onArchived: this.#given.onArchived }),
+      ...(this.#given.onFiltered && { onFiltered: this.#given.onFiltered }),
       onUnreadable: (object, error) => this.#takeUnreadable(object, error),
       requesterPays: options.requestPayer,
       signal,

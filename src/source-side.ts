@@ -2,21 +2,25 @@
  * Source side: the records of the sources, as `verify` compares them.
  * Takes  sources and record options.
  * Gives  the digest of every valid record, taken in the parser threads; or every valid record as frames, each time it is asked.
+ *        Beside it, of the first reading: what was rejected, what was left out, and how many lines there are.
  * Owns   one reading at a time. The same rooms as in a backfill judge the lines, so what a backfill rejects is expected to be
  *        absent here, too.
  */
 
 import type { S3Client } from '@aws-sdk/client-s3';
 import { Accounting } from './accounting/accounting.ts';
+import { SourceLines } from './accounting/source-lines.ts';
 import { type Budget, planBudget } from './budget.ts';
 import type { MillraceError } from './errors.ts';
 import { hangFailure } from './failures.ts';
+import type { DeadLetter } from './journal/dead-letters.ts';
 import type { RecordOptions } from './options.ts';
 import { Reading, stdinLines } from './reading.ts';
 import { laneBytes } from './ring/layout.ts';
 import { createDoorbells } from './ring/wait.ts';
 import { scannerReason } from './scan/open.ts';
 import type { RecordRules } from './scan/scanner.ts';
+import type { SourceObject } from './source/object.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from './threads/heartbeat.ts';
 import { PARSE_SHARED, type RejectedLine } from './threads/parse-setup.ts';
 import { addBuckets } from './verify/buckets.ts';
@@ -29,10 +33,31 @@ export interface SourceSideOptions {
   readonly s3: S3Client;
   readonly rules: RecordRules;
   readonly schema: { readonly text: string; readonly name: string } | null;
-  /** Objects that could not be read to their end, after a scan. */
-  readonly onUnreadable: (count: number) => void;
+  /** Told of what the first reading finds. */
+  readonly observer: SourceObserver;
   /** Something that the user should know, one line; the same one may come with every scan. */
   readonly onNotice?: (text: string) => void;
+}
+
+export interface SourceObserver {
+  /** What a backfill would write a dead letter of. */
+  onLetter(letter: DeadLetter): void;
+  onArchived(object: SourceObject): void;
+  onFiltered(object: ObjectPlace): void;
+  /** An object that is going to be read. */
+  onObject(object: SourceObject): void;
+}
+
+/** Lines of the first reading, as two counters see them. */
+export interface SourceTally {
+  /** By line ends. */
+  readonly counted: number;
+  /** By the scanner. */
+  readonly records: number;
+  readonly blank: number;
+  readonly rejected: number;
+  /** Objects of which not every byte was counted. */
+  readonly uneven: readonly ObjectPlace[];
 }
 
 const LISTEN_INTERVAL_MS = 250;
@@ -44,7 +69,10 @@ export interface SourceProgress {
   readonly bytes: { readonly listed: number; readonly downloaded: number };
 }
 
-export function createSourceSide(given: SourceSideOptions): SourceSide & { progress(): SourceProgress } {
+/** @returns The side; `tally` is null before its digest. */
+export function createSourceSide(
+  given: SourceSideOptions,
+): SourceSide & { progress(): SourceProgress; tally(): SourceTally | null } {
   const { options, rules } = given;
   const budget = planBudget({
     memoryBytes: options.memoryBytes,
@@ -55,6 +83,7 @@ export function createSourceSide(given: SourceSideOptions): SourceSide & { progr
     isOrdered: false,
   });
   let last: Scan | null = null;
+  let tally: SourceTally | null = null;
   /** Of the SOURCE `-`: standard input gives them once, and every reading needs them. */
   let lines: readonly string[] | undefined;
   const run = async (purpose: Purpose, signal: AbortSignal) => {
@@ -65,6 +94,7 @@ export function createSourceSide(given: SourceSideOptions): SourceSide & { progr
     return scan;
   };
   return {
+    tally: () => tally,
     progress: () => last?.progress() ?? { records: 0, bytes: { listed: 0, downloaded: 0 } },
     async scan(onFrames, signal) {
       await run({ kind: 'frames', onFrames }, signal);
@@ -73,6 +103,7 @@ export function createSourceSide(given: SourceSideOptions): SourceSide & { progr
       const bytes = bucketTableBytes(spec.bucketBits);
       const tables = Array.from({ length: options.parsers }, () => new SharedArrayBuffer(bytes));
       const scan = await run({ kind: 'digest', spec, tables }, signal);
+      tally = scan.tally;
       const buckets = new Uint8Array(bytes);
       for (const table of tables) addBuckets(buckets, new Uint8Array(table));
       return { sums: scan.sums, buckets };
@@ -101,6 +132,8 @@ class Scan {
   readonly #given: SourceSideOptions;
   readonly #purpose: Purpose;
   readonly #accounting: Accounting;
+  readonly #sourceLines = new SourceLines();
+  #objectLetters = 0;
   readonly #shared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   readonly #heartbeats: SharedArrayBuffer;
   readonly #reading: Reading;
@@ -115,11 +148,11 @@ class Scan {
     this.#given = given;
     this.#purpose = purpose;
     const isDigest = purpose.kind === 'digest';
-    const { options, rules, schema, s3, sources } = given;
+    const { options, rules, schema, s3, sources, observer } = given;
     this.#accounting = new Accounting({
       journal: null,
       parserCount: options.parsers,
-      onLetter: () => {},
+      onLetter: (letter) => this.#takeLetter(letter),
       digestOf: () => ({ sumA: 0n, sumB: 0n }),
       // Nobody has to acknowledge a record: it is settled when it is scanned.
       isDryRun: true,
@@ -132,6 +165,7 @@ class Scan {
       s3,
       budget,
       accounting: this.#accounting,
+      sourceLines: this.#sourceLines,
       letters: null,
       journal: null,
       setup: {
@@ -147,6 +181,7 @@ class Scan {
         slices: this.#accounting.slices.memory,
         isOrdered: false,
         isCollecting: !isDigest,
+        isCounting: isDigest,
         ...(isDigest && { buckets: purpose.tables }),
         schema,
         isPortable: scannerReason() !== null,
@@ -158,6 +193,11 @@ class Scan {
       onFound: () => this.#accounting.release(this.#accounting.writeEntries()),
       onFailure: (error: MillraceError) => this.#failed.reject(error),
       onListed: () => {},
+      ...(isDigest && {
+        onArchived: (object) => observer.onArchived(object),
+        onFiltered: (object) => observer.onFiltered(object),
+        onObject: (object) => observer.onObject(object),
+      }),
       ...(given.onNotice && { onNotice: given.onNotice }),
     });
   }
@@ -166,6 +206,21 @@ class Scan {
   get sums(): SideDigest['sums'] {
     const { records: count, bytes, sumA, sumB } = this.#accounting.counts.tally;
     return { count, bytes, sumA, sumB };
+  }
+
+  get tally(): SourceTally {
+    const { records, blank, rejected } = this.#accounting.counts.tally;
+    const uneven: ObjectPlace[] = [];
+    for (const object of this.#sourceLines.uneven)
+      if (!this.#accounting.hasFailed(object)) uneven.push(object);
+    // Letters about whole objects are no lines.
+    return {
+      counted: this.#sourceLines.lines,
+      records,
+      blank,
+      rejected: rejected - this.#objectLetters,
+      uneven,
+    };
   }
 
   progress(): SourceProgress {
@@ -187,7 +242,6 @@ class Scan {
       this.#reading.abort(new Error('The scan has ended'));
       await this.#reading.close();
     }
-    this.#given.onUnreadable(this.#accounting.counts.objectsFailed);
   }
 
   /** Ends the scan when a parser hangs. */
@@ -202,6 +256,11 @@ class Scan {
   async #readAll(): Promise<void> {
     await this.#reading.download();
     await this.#reading.idle();
+  }
+
+  #takeLetter(letter: DeadLetter): void {
+    if (letter.offset === null) this.#objectLetters++;
+    if (this.#purpose.kind === 'digest') this.#given.observer.onLetter(letter);
   }
 
   #takeRejected(lines: readonly RejectedLine[]): void {

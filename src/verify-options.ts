@@ -20,6 +20,12 @@ import { parseTimeMs } from './quantity.ts';
 export const VERIFY_FLAGS: Readonly<Record<string, FlagSpec>> = {
   stream: { kind: 'text', value: 'NAME', help: 'stream name or ARN (required without --journal)' },
   journal: { kind: 'text', value: 'FILE', help: 'take sources, options and start positions from this run' },
+  'dead-letter': { kind: 'text', value: 'FILE', help: "dead letters of the run [the journal's]" },
+  redriven: {
+    kind: 'list',
+    value: 'FILE',
+    help: 'what `redrive` left beside a copy of the dead letters; repeatable',
+  },
   from: {
     kind: 'text',
     value: 'journal|trim-horizon|TIME',
@@ -44,6 +50,10 @@ export interface VerifyRunOptions extends RecordOptions {
   readonly wire: 'cbor' | 'json';
   readonly isStrict: boolean;
   readonly examplesMax: number;
+  /** Null: where the journal says. */
+  readonly deadLetter: string | null;
+  /** Traces beside those that lie where the dead letters do. */
+  readonly redriven: readonly string[];
   readonly aws: AwsOptions;
 }
 
@@ -75,6 +85,8 @@ export function parseVerifyOptions(
     untilMs: reader.timeMs('until'),
     wire: reader.choice('wire', ['cbor', 'json'], 'cbor'),
     isStrict: reader.switch('strict'),
+    deadLetter: reader.text('dead-letter'),
+    redriven: reader.list('redriven'),
     examplesMax: reader.integer('examples', 0, 10_000, 10),
     aws: readAws(reader),
   };

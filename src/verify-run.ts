@@ -7,23 +7,24 @@ import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { untilNamed } from './aws/await-name.ts';
 import { createKinesisClient } from './aws/kinesis-client.ts';
 import { createS3Client } from './aws/s3-client.ts';
-import { describeSuccessor, isSameStream, type StreamBirth } from './aws/stream-birth.ts';
+import { describeSuccessor, isSameStream } from './aws/stream-birth.ts';
 import { untilEnded } from './ending.ts';
 import { MillraceError } from './errors.ts';
-import { realFiles } from './journal/files.ts';
-import { readJournal } from './journal/read.ts';
-import { JournalState } from './journal/state.ts';
 import { listedSources, readSchema, recordRules } from './prepare.ts';
 import { probeStream, type StreamFacts } from './publish/stream-probe.ts';
 import type { VerifyProgressView } from './report/verify-progress.ts';
 import { probeSources } from './source/list.ts';
 import { createSourceSide, type SourceProgress } from './source-side.ts';
+import { SourceWitness } from './source-witness.ts';
 import { streamNameOf } from './stream/list-shards.ts';
 import type { StartPosition } from './stream/position.ts';
 import { findTargets } from './targets.ts';
+import { accountFor } from './verify/account.ts';
 import type { ComparePhase } from './verify/compare.ts';
 import type { VerifyReport } from './verify/report.ts';
 import { verify } from './verify/verify.ts';
+import type { RunFacts } from './verify-facts.ts';
+import { readRunLetters } from './verify-letters.ts';
 import type { VerifyRunOptions } from './verify-options.ts';
 
 export interface VerifyHooks {
@@ -36,49 +37,8 @@ export interface VerifyHooks {
 
 const PROGRESS_INTERVAL_MS = 250;
 
-/** What `verify` takes from a journal. */
-export interface RunFacts {
-  readonly identity: Readonly<Record<string, unknown>>;
-  /** The stream that the run put to. */
-  readonly stream: StreamBirth;
-  /** Before this time, in milliseconds since 1970, the run had put nothing. */
-  readonly startedAtMs: number;
-  /** Objects that the run could not read to their end. */
-  readonly objectsFailed: number;
-  /** Whether a process of the run paid for its requests: no matter of its identity. */
-  readonly requestPayer: boolean;
-}
-
 /** Clocks of this machine and the service may differ by as much. Foreign records from before the run do not disturb. */
 const CLOCK_SKEW_MS = 5 * 60_000;
-
-/** @throws {MillraceError} MILLRACE_JOURNAL when it cannot be read. */
-export async function readRunFacts(path: string): Promise<RunFacts> {
-  const state = new JournalState({ rememberSettled: false });
-  try {
-    const file = await realFiles.open(path, 'read');
-    try {
-      await readJournal(file, (entry, atMs) => state.apply(entry, atMs));
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new MillraceError('MILLRACE_JOURNAL', `Cannot read journal ${path}: ${why}`, { cause: error });
-  }
-  if (state.header === null)
-    throw new MillraceError(
-      'MILLRACE_JOURNAL',
-      `Cannot read journal ${path}: it is not a journal of Millrace`,
-    );
-  return {
-    identity: state.header.identity,
-    stream: state.stream,
-    startedAtMs: state.createdAtMs,
-    objectsFailed: state.totals.objectsFailed,
-    requestPayer: state.requestPayer,
-  };
-}
 
 /** @param facts Of the journal, or null. @throws {MillraceError} When it cannot begin; later failures are in the report. */
 export async function verifyRun(
@@ -104,7 +64,11 @@ export async function verifyRun(
       typeof schemaText === 'string'
         ? { text: schemaText, name: 'of the journal' }
         : await readSchema(options.schema);
-    let unreadable = 0;
+    const letters = await readRunLetters({
+      ...{ deadLetter: options.deadLetter, redriven: options.redriven, facts, stream: stream.name },
+      memoryBytesMax: options.memoryBytes,
+    });
+    const witness = new SourceWitness(letters, facts, options.examplesMax);
     const notices = new Set<string>();
     const source = createSourceSide({
       sources: options.sources,
@@ -112,13 +76,11 @@ export async function verifyRun(
       s3,
       rules: recordRules(options, stream),
       schema,
-      onUnreadable: (count) => {
-        unreadable = count;
-      },
+      observer: witness,
       onNotice: (text) => notices.add(text),
     });
     const watch = watchProgress(source, hooks);
-    const found = await verify({
+    const compared = await verify({
       source,
       target,
       stream: stream.id,
@@ -129,13 +91,15 @@ export async function verifyRun(
       isStrict: options.isStrict,
       examplesMax: options.examplesMax,
       memoryBytesMax: options.memoryBytes,
+      isExcused: (place) => witness.isExcused(place),
       ...(hooks.signal && { signal: hooks.signal }),
       ...watch.hooks,
     });
     watch.stop();
+    const found = accountFor(compared, witness.account(source.tally()));
     const report = { ...found, warnings: [...found.warnings, ...Array.from(notices, asSentence)] };
-    if (report.status === 'match') await assertStillThere(kinesis, stream, hooks.signal);
-    return unreadable === 0 ? report : withUnreadable(report, unreadable, facts?.objectsFailed ?? 0);
+    if (report.status.startsWith('match')) await assertStillThere(kinesis, stream, hooks.signal);
+    return report;
   } finally {
     s3.destroy();
     kinesis.destroy();
@@ -187,19 +151,6 @@ async function findStream(
 /** A warning is a sentence. */
 function asSentence(notice: string): string {
   return `${notice[0]!.toUpperCase()}${notice.slice(1)}.`;
-}
-
-/** What could not be read was not compared: a match is none, unless the run could not read it either. Differences stand. */
-function withUnreadable(report: VerifyReport, unreadable: number, objectsFailed: number): VerifyReport {
-  const what =
-    unreadable === 1
-      ? '1 object could not be read to its end'
-      : `${unreadable} objects could not be read to their ends`;
-  const warnings = [...report.warnings, `${what}: what is behind that was not compared.`];
-  if (unreadable <= objectsFailed || report.status !== 'match') return { ...report, warnings };
-  const message = `Cannot verify all of the source: ${what}; repair or --exclude what is damaged, and verify again`;
-  const error = new MillraceError('MILLRACE_OBJECT_UNREADABLE', message, { exitCode: 3 }).toWire();
-  return { ...report, status: 'failed', error, warnings };
 }
 
 function startOf(options: VerifyRunOptions, facts: RunFacts | null): StartPosition {

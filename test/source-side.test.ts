@@ -127,8 +127,21 @@ function sideOf(prefix: string, given: { segmentBytes: number; downloads: number
       recordBytesMax: RECORD_BYTES_MAX,
     },
     schema: null,
-    onUnreadable: (unreadable) => expect(unreadable).toBe(0),
+    observer: {
+      onLetter: ({ offset, code }) => expect(offset, code).not.toBeNull(),
+      onArchived: () => {},
+      onFiltered: () => {},
+      onObject: () => {},
+    },
   });
+}
+
+/** Lines are those of the bytes, and each is a record, blank or rejected. */
+async function expectCounted(side: ReturnType<typeof sideOf>, records: number, lineCount: number) {
+  await side.digest!({ key: new Uint8Array(DIGEST_KEY_BYTES), bucketBits: 4 }, new AbortController().signal);
+  const { counted, uneven, ...found } = side.tally()!;
+  expect([counted, found.records, uneven]).toEqual([lineCount, records, []]);
+  expect(found.records + found.blank + found.rejected).toBe(counted);
 }
 
 /** @returns What is missing and what is too much, and how many records were right. */
@@ -141,11 +154,13 @@ async function compare({ segmentBytes, downloads, parsers, objects }: Reading) {
     else wanted.set(record, sum);
   };
   let records = 0;
+  let lineCount = 0;
   for (const [i, shape] of objects.entries()) {
     const key = `${prefix}${i}`;
     const content = contentOf(shape, segmentBytes);
     s3.put('data', { key, body: storedOf(shape, content) });
     for (const record of recordsIn(key, content)) count(record, 1);
+    lineCount += content.toString('latin1').replace(/\n$/, '').split('\n').length;
   }
   const side = sideOf(prefix, { segmentBytes, downloads, parsers });
   const onFrames = (frames: Uint8Array, { key }: { readonly key: string }) => {
@@ -160,6 +175,7 @@ async function compare({ segmentBytes, downloads, parsers, objects }: Reading) {
     }
   };
   await side.scan(onFrames, new AbortController().signal);
+  await expectCounted(side, records, lineCount);
   for (const i of objects.keys()) s3.delete('data', `${prefix}${i}`);
   // Lines may be megabytes long.
   return { records, differences: [...wanted].map(([record, sum]) => `${sum} x ${record.slice(0, 100)}`) };

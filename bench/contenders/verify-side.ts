@@ -36,8 +36,13 @@ async function digestSource(): Promise<SideDigest> {
       recordBytesMax: 1 << 20,
     },
     schema: null,
-    onUnreadable: (count) => {
-      if (count > 0) throw new Error(`${count} objects could not be read`);
+    observer: {
+      onLetter: ({ message }) => {
+        throw new Error(message);
+      },
+      onArchived: () => {},
+      onFiltered: () => {},
+      onObject: () => {},
     },
   });
   try {

@@ -1,5 +1,6 @@
 import { Command } from '@oclif/core';
 import { COMMON_FLAGS, parseRedriveOptions, REDRIVE_FLAGS } from '../options.ts';
+import { redrive } from '../redrive.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { runToReport } from './run.ts';
 
@@ -12,6 +13,6 @@ export default class Redrive extends Command {
 
   async run(): Promise<void> {
     const { words, raw } = await readArguments(this.argv, FLAGS, 'DEADLETTER');
-    await runToReport(parseRedriveOptions(words, raw), raw, 'the same command begins again');
+    await runToReport(parseRedriveOptions(words, raw), raw, 'the same command begins again', redrive);
   }
 }

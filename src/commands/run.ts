@@ -10,17 +10,19 @@ import { abortOnSignals } from './signals.ts';
 /**
  * Runs, shows progress, prints the report and sets the exit code.
  * @param afterwards What the same command does after a signal. Default: it resumes the run.
+ * @param run What carries the lines.
  * @throws {MillraceError} When the run cannot begin.
  */
 export async function runToReport(
   options: BackfillOptions,
   raw: RawFlags,
   afterwards?: string,
+  run: typeof backfill = backfill,
 ): Promise<void> {
   const display = openDisplay(raw);
   const signal = abortOnSignals(display.notice, afterwards);
   try {
-    const report = await backfill(options, {
+    const report = await run(options, {
       signal,
       onProgress: display.update,
       onNotice: display.notice,

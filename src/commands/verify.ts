@@ -2,8 +2,9 @@ import { Command } from '@oclif/core';
 import { COMMON_FLAGS } from '../options.ts';
 import { formatVerifyReport } from '../report/format-verify.ts';
 import { describePhase } from '../report/verify-progress.ts';
+import { readRunFacts } from '../verify-facts.ts';
 import { parseVerifyOptions, VERIFY_FLAGS } from '../verify-options.ts';
-import { readRunFacts, verifyRun } from '../verify-run.ts';
+import { verifyRun } from '../verify-run.ts';
 import { openVerifyDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { leaveSoon } from './leave.ts';
@@ -31,7 +32,7 @@ export default class Verify extends Command {
         onPhase: (phase) => display.notice(describePhase(phase)),
       });
       display.stop();
-      const exitCode = report.error ? report.error.exitCode : report.status === 'differ' ? 1 : 0;
+      const exitCode = report.error ? report.error.exitCode : report.status === 'match' ? 0 : 1;
       const document = { ...report, exitCode, error: report.error?.message ?? null };
       await printReport(raw.json === true ? JSON.stringify(document) : formatVerifyReport(report), exitCode);
     } finally {

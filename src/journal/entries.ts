@@ -49,6 +49,8 @@ export interface StartEntry {
   readonly stream?: StreamBirth;
   /** The process paid for its requests to S3, so `verify` has to. Beside the identity: it is no other run without it. */
   readonly requestPayer?: boolean;
+  /** Where its dead letters go, as an absolute path. `verify` holds rejected lines against it. Older journals do without. */
+  readonly deadLetter?: string;
 }
 /** Where a shard stood before the run's first record: the last sequence number in it, or null for its beginning. */
 export interface PositionEntry {
@@ -247,6 +249,7 @@ const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
       pid: isCount,
       stream: optional(fits({ createdAtMs: isCountOrNull, streamId: isTextOrNull })),
       requestPayer: optional(isBool),
+      deadLetter: optional(isText),
     },
   ],
   ['position', { shardId: isText, sequenceNumber: isTextOrNull, atMs: isCount }],

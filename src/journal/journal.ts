@@ -44,6 +44,8 @@ export interface JournalOptions {
   readonly restart?: boolean;
   /** Kept for `verify`. Default false. */
   readonly requestPayer?: boolean;
+  /** Kept for `verify`: where the dead letters go, as an absolute path. */
+  readonly deadLetter?: string;
   /** A journal of at least so many bytes is compacted if half of it can go, at opening and while it is written to. Default 16 MiB. */
   readonly compactBytesMin?: number;
   readonly files?: Files;
@@ -114,8 +116,12 @@ export class Journal {
       const journal = new Journal(opened, { ...options, files }, lock);
       if (journal.state.header!.version < JOURNAL_VERSION && !journal.state.isContinued)
         journal.append({ kind: 'format', version: JOURNAL_VERSION });
-      const { stream, requestPayer } = options;
-      const facts = { ...(stream && { stream: stream.birth }), ...(requestPayer && { requestPayer }) };
+      const { stream, requestPayer, deadLetter } = options;
+      const facts = {
+        ...(stream && { stream: stream.birth }),
+        ...(requestPayer && { requestPayer }),
+        ...(deadLetter !== undefined && { deadLetter }),
+      };
       journal.append({ kind: 'start', pid: process.pid, ...facts });
       await journal.commit();
       return journal;

@@ -94,6 +94,8 @@ export class JournalState {
   stream: StreamBirth = UNKNOWN_BIRTH;
   /** Whether any process paid for its requests to S3. */
   requestPayer = false;
+  /** Where the last process put its dead letters, or null. */
+  deadLetter: string | null = null;
   createdAtMs = 0;
   startedAtMs = 0;
   updatedAtMs = 0;
@@ -111,11 +113,14 @@ export class JournalState {
   readonly #partial = new Map<number, MutablePartial>();
   readonly #partialByKey = new Map<string, MutablePartial>();
   readonly #settled: SettledSet | null;
+  /** Objects that were given up for good. */
+  readonly #failed: SettledSet | null;
   #nextId = 0;
 
   /** @param options.rememberSettled False saves the settled objects' memory where nobody will look one up (`millrace status`). */
   constructor(options: { rememberSettled?: boolean } = {}) {
     this.#settled = options.rememberSettled === false ? null : new SettledSet();
+    this.#failed = this.#settled && new SettledSet();
   }
 
   /** Sums over all processes of the run. Live: they change with the next entry. */
@@ -178,6 +183,12 @@ export class JournalState {
     return this.#settled !== null && this.#settled.find({ ...letter, size: ANY_SIZE }) === 'exact';
   }
 
+  /** Whether the run could not carry an object of this name, in whatever version, to its end. */
+  hasFailed(name: { readonly bucket: string; readonly key: string }): boolean {
+    if ((this.#partialByKey.get(nameOf(name))?.failed ?? null) !== null) return true;
+    return this.#failed !== null && this.#failed.find({ ...name, etag: '', size: ANY_SIZE }) !== 'absent';
+  }
+
   /** @throws {Error} When the entry contradicts an earlier one; the message says how. Nothing is changed then. */
   apply(entry: JournalEntry, atMs: number): void {
     switch (entry.kind) {
@@ -193,6 +204,7 @@ export class JournalState {
         this.startedAtMs = atMs;
         this.ended = null;
         this.requestPayer ||= entry.requestPayer ?? false;
+        this.deadLetter = entry.deadLetter ?? this.deadLetter;
         this.#tryAgain();
         break;
       case 'format':
@@ -337,6 +349,7 @@ export class JournalState {
     this.#settled?.add(object);
     // A dead letter has no size: its ETag alone must find the object, see covers().
     if (whole.rejected > 0 || entry.failed !== undefined) this.#settled?.add({ ...object, size: ANY_SIZE });
+    if (entry.failed !== undefined) this.#failed?.add(object);
     if (entry.failed === undefined) this.#totals.objectsDone += 1;
     else this.#totals.objectsFailed += 1;
     this.#totals.objectBytesDone += object.size;

@@ -36,6 +36,8 @@ export interface ListOptions {
   readonly isRepeated?: (object: SourceObject) => boolean;
   /** Told of each object that must be restored before it can be read. It is not given to the run. */
   readonly onArchived?: (object: SourceObject) => void;
+  /** Told of each object that was found and that filters leave out. */
+  readonly onFiltered?: (object: S3Location) => void;
   /**
    * Told of each object that `-` names and that does not exist or may not be read; it has no ETag and no size. It is not given to the
    * run. Without it such an object ends the listing.
@@ -214,7 +216,7 @@ class Lister {
       const named = prefixes.filter((prefix) => covers(prefix, object));
       for (const prefix of named) found.add(prefix);
       const isWanted = prefixes.length === 0 || named.length > 0;
-      if (!isWanted || !this.#filter.admits(object)) this.#tally.filtered++;
+      if (!isWanted || !this.#filter.admits(object)) this.#leaveOut(object);
       else if (isRepeated(object) || this.#named.has(formatS3Uri(object))) this.#tally.duplicates++;
       else yield object;
     }
@@ -238,7 +240,7 @@ class Lister {
   #admits(object: SourceObject): boolean {
     const tally = this.#tally;
     if (this.#isCovered(object)) tally.duplicates++;
-    else if (!this.#filter.admits(object)) tally.filtered++;
+    else if (!this.#filter.admits(object)) this.#leaveOut(object);
     else if (object.size === 0) {
       if (object.key.endsWith('/')) tally.directoryMarkers++;
       else tally.empty++;
@@ -252,6 +254,11 @@ class Lister {
       return true;
     }
     return false;
+  }
+
+  #leaveOut(location: S3Location): void {
+    this.#tally.filtered++;
+    this.#options.onFiltered?.(location);
   }
 
   #isCovered(location: S3Location): boolean {
@@ -282,7 +289,7 @@ class Lister {
       }
       this.#named.add(uri);
       if (this.#isCovered(location)) this.#tally.duplicates++;
-      else if (!this.#filter.admitsKey(location.key)) this.#tally.filtered++;
+      else if (!this.#filter.admitsKey(location.key)) this.#leaveOut(location);
       else yield location;
     }
   }

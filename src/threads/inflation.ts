@@ -15,6 +15,7 @@ import { type Damage, DamagedError } from '../source/damage.ts';
 import { type Decoders, decompress, decompressWhole } from '../source/decompress.ts';
 import { textOnly } from '../source/format.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
+import { type LineCount, LineCounter } from './line-count.ts';
 import type {
   Delivered,
   ParseSetup,
@@ -32,16 +33,18 @@ interface Outcome {
   readonly error: PieceError | null;
   /** The run is being stopped. */
   readonly isCut: boolean;
+  /** Where lines are counted. */
+  readonly count?: LineCount | undefined;
 }
 
 export class Inflation {
-  readonly #setup: Pick<ParseSetup, 'lineBytesMax' | 'memory'>;
+  readonly #setup: Pick<ParseSetup, 'lineBytesMax' | 'memory' | 'isCounting'>;
   readonly #slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>;
   readonly #block = new Uint8Array(ENGINE.blockBytes);
   readonly #decoders: Decoders = {};
 
   constructor(
-    setup: Pick<ParseSetup, 'lineBytesMax' | 'memory'>,
+    setup: Pick<ParseSetup, 'lineBytesMax' | 'memory' | 'isCounting'>,
     slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>,
   ) {
     this.#setup = setup;
@@ -56,8 +59,8 @@ export class Inflation {
       const whole = this.#slicer.isStopping() ? null : decompressWhole(task.format, stored);
       const content = whole === null ? decompress(task.format, only(stored), this.#decoders) : [whole];
       const lines = textOnly(task.format, content);
-      const { error, isCut } = await this.#cutLines(lines, task.delivered[i]!, () => source);
-      this.#slicer.endPiece(piece.piece, error, isCut ? 'cut' : 'whole');
+      const { error, isCut, count } = await this.#cutLines(lines, task.delivered[i]!, () => source);
+      this.#slicer.endPiece(piece.piece, error, isCut ? 'cut' : 'whole', count);
     }
   }
 
@@ -79,7 +82,7 @@ export class Inflation {
       }
     };
     const content = textOnly(task.format, decompress(task.format, pieces(), this.#decoders));
-    const { error, isCut } = await this.#cutLines(
+    const { error, isCut, count } = await this.#cutLines(
       content,
       task.delivered,
       () => current!,
@@ -87,7 +90,8 @@ export class Inflation {
     );
     if (current !== null) {
       const isWhole = !isCut && !input.isAborted;
-      slicer.endPiece((current as LineSource).piece, isWhole ? error : null, isWhole ? 'whole' : 'cut');
+      const { piece } = current as LineSource;
+      slicer.endPiece(piece, isWhole ? error : null, isWhole ? 'whole' : 'cut', count);
       slicer.flush();
     }
     // What the decoder did not want to see any more is let go too, or its blocks would never be used again.
@@ -108,12 +112,14 @@ export class Inflation {
     const [first] = delivered.done;
     const fromOffset = first !== undefined && first[0] === 0 ? first[1] : 0;
     const place = { reached: fromOffset };
+    const counter = this.#setup.isCounting ? new LineCounter() : null;
     const cutter = this.#cutter(fromOffset, delivered, current, place);
     // A segment that starts at `fromOffset` begins with the byte before it: that is where it sees that a line starts there.
     let skip = Math.max(0, fromOffset - 1);
     try {
       try {
         for await (const chunk of content) {
+          counter?.add(chunk);
           const wanted = chunk.subarray(Math.min(skip, chunk.length));
           skip -= chunk.length - wanted.length;
           if (wanted.length > 0) writeAll(cutter, wanted);
@@ -122,7 +128,7 @@ export class Inflation {
         if (!(error instanceof MillraceError)) throw error;
         cutter.endWithin();
         const damage = error instanceof DamagedError ? damageOf(error, place.reached) : null;
-        return { error: { why: error.message, damage }, isCut: false };
+        return { error: { why: error.message, damage }, isCut: false, count: counter?.count(false) };
       }
       if (isWhole()) cutter.end();
       else cutter.endWithin();
@@ -130,7 +136,7 @@ export class Inflation {
       if (error instanceof StoppedError) return { error: null, isCut: true };
       throw error;
     }
-    return { error: null, isCut: false };
+    return { error: null, isCut: false, count: counter?.count(isWhole()) };
   }
 
   /** @param place Follows the offset behind the last line that came out. */

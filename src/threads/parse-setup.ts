@@ -7,6 +7,7 @@ import type { RejectCode } from '../errors.ts';
 import type { LeftRange, Range } from '../ring/ranges.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { Damage } from '../source/damage.ts';
+import type { LineCount } from './line-count.ts';
 
 /** Told once to every thread of the pool. */
 export interface ParseSetup {
@@ -31,6 +32,8 @@ export interface ParseSetup {
   readonly isCollecting: boolean;
   /** Records go nowhere but into these tables of buckets (src/verify/buckets.ts), one a parser; its one lane is its workbench. */
   readonly buckets?: readonly SharedArrayBuffer[];
+  /** Line ends are counted, too, before anything is scanned. */
+  readonly isCounting?: boolean;
   /** JSON Schema as text, and the name of its file. */
   readonly schema: { readonly text: string; readonly name: string } | null;
   readonly isPortable: boolean;
@@ -120,6 +123,8 @@ export interface PieceEnd {
   readonly error: PieceError | null;
   /** `open`: more of its object may follow. `whole`: a compressed object ends here. `cut`: the run is being stopped. */
   readonly state: 'open' | 'whole' | 'cut';
+  /** Where lines are counted: of a plain piece, or of all of the compressed object that ends with this one. */
+  readonly count?: LineCount;
 }
 
 /** Main thread to parser, over the port of a stream task. After `isLast`, or `abort`, nothing follows. */

@@ -15,6 +15,7 @@ import { openScanner } from '../scan/open.ts';
 import type { ScanLanes } from '../scan/scanner.ts';
 import { Heart } from './heartbeat.ts';
 import { Inflation } from './inflation.ts';
+import { LineCounter } from './line-count.ts';
 import { PARSE_SHARED, type ParseSetup, type ParseTask, type PlainPiece } from './parse-setup.ts';
 import { Slicer, StoppedError } from './slicer.ts';
 
@@ -79,12 +80,14 @@ export class ParseThread {
   #scanPlain(piece: PlainPiece): void {
     const { buffer, byteOffset, length: end, piece: number, coordinate } = piece;
     const bytes = new Uint8Array(buffer ?? this.setup.memory, byteOffset, end);
+    const counter = this.setup.isCounting ? new LineCounter() : null;
+    counter?.add(bytes);
     try {
       this.#slicer.scan(
         { piece: number, coordinate: Buffer.from(coordinate) },
         { ...piece, bytes, from: 0, end },
       );
-      this.#slicer.endPiece(number, null, 'open');
+      this.#slicer.endPiece(number, null, 'open', counter?.count(true));
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
       this.#slicer.endPiece(number, null, 'cut');

@@ -11,6 +11,7 @@ import { Doorbell, waitForSpace, waitForWindow } from '../ring/wait.ts';
 import type { Reject, ScanLanes, Scanner } from '../scan/scanner.ts';
 import type { Heart } from './heartbeat.ts';
 import { LaneDigest } from './lane-digest.ts';
+import type { LineCount } from './line-count.ts';
 import {
   PARSE_SHARED,
   type ParseMessage,
@@ -119,8 +120,8 @@ export class Slicer {
   }
 
   /** Nothing more will be found in this piece. */
-  endPiece(piece: number, error: PieceError | null, state: PieceEnd['state']): void {
-    this.#ends.push({ piece, error, state });
+  endPiece(piece: number, error: PieceError | null, state: PieceEnd['state'], count?: LineCount): void {
+    this.#ends.push({ piece, error, state, ...(count && { count }) });
   }
 
   /** Tells the main thread what was found. */

@@ -14,7 +14,7 @@ import { BUCKET_BITS, type BucketRound, hasBucket, unequalRounds } from './bucke
 import { createDigester, type Digester, sumsEqual } from './digest.ts';
 import { bucketOf } from './digest-portable.ts';
 import { RECORD_BYTES, RecordTable } from './record-table.ts';
-import type { SourcePlace, StreamPlace, VerifyReport } from './report.ts';
+import type { ComparisonReport, SourcePlace, StreamPlace } from './report.ts';
 import type {
   DigestSpec,
   Locate,
@@ -39,6 +39,8 @@ export interface CompareOptions {
   readonly kind?: 'native' | 'portable';
   readonly signal?: AbortSignal;
   readonly onPhase?: (phase: ComparePhase) => void;
+  /** Asked about each line whose record is missing: whether somebody knows what became of it. Then it counts as `excused`. */
+  readonly isExcused?: (place: SourcePlace & ObjectPlace) => boolean;
 }
 
 export type ComparePhase =
@@ -51,7 +53,7 @@ export type ComparePhase =
     };
 
 export type Comparison = Pick<
-  VerifyReport,
+  ComparisonReport,
   | 'source'
   | 'streamRecords'
   | 'missing'
@@ -61,7 +63,10 @@ export type Comparison = Pick<
   | 'examples'
   | 'outsideHashRange'
   | 'undecodable'
->;
+> & {
+  /** Lines of which something else is known; they are not in `missing`. */
+  readonly excused: number;
+};
 
 /** Foreign records whose coordinate keys are kept, to see which missing line they are. A few hundred bytes each. */
 const COORDINATES_MAX = 10_000;
@@ -140,6 +145,7 @@ class Search {
   readonly #missingByKey = new Map<string, SourcePlace>();
   #counts = { missing: 0, duplicated: 0, foreign: 0 };
   #alteredCount = 0;
+  #excusedCount = 0;
 
   constructor(options: CompareOptions, spec: DigestSpec, signal: AbortSignal) {
     this.#options = options;
@@ -198,6 +204,12 @@ class Search {
         offset: Number(view.getBigUint64(at + FRAME.LINE_OFFSET, true)),
         length: view.getUint32(at + FRAME.DATA_BYTES, true),
       };
+      const { isExcused } = this.#options;
+      if (isExcused?.({ ...place, ...object })) {
+        this.#excusedCount += 1;
+        this.#counts.missing -= 1;
+        return;
+      }
       if (this.#missing.length < this.#examplesMax) this.#missing.push(place);
       const key = this.#missingByKey.size < COORDINATES_MAX ? coordinateKeyAt(frames, at) : null;
       if (key !== null) this.#missingByKey.set(key, place);
@@ -236,6 +248,7 @@ class Search {
     return {
       ...this.#counts,
       altered: this.#alteredCount,
+      excused: this.#excusedCount,
       examples: {
         missing: this.#missing,
         duplicated: this.#duplicated,

@@ -2,6 +2,7 @@
  * Verify report: what `millrace verify --json` prints. Fields that are here keep their meaning (docs/CLI.md).
  */
 import type { WireError } from '../errors.ts';
+import type { ObjectPlace } from './sides.ts';
 
 /** A record of the source that is not on the stream as it should be. */
 export interface SourcePlace {
@@ -18,7 +19,8 @@ export interface StreamPlace {
   readonly sequenceNumber: string;
 }
 
-export interface VerifyReport {
+/** What comparing the records gives. */
+export interface ComparisonReport {
   readonly status: 'match' | 'differ' | 'failed';
   readonly error: WireError | null;
   readonly source: { readonly records: number; readonly bytes: number };
@@ -43,4 +45,49 @@ export interface VerifyReport {
   /** Things that limit what the result says, one sentence each. */
   readonly warnings: readonly string[];
   readonly durationMs: number;
+}
+
+/** What `verify` prints. */
+export interface VerifyReport extends Omit<ComparisonReport, 'status' | 'examples'> {
+  readonly status: 'match' | 'match-with-rejects' | 'differ' | 'failed';
+  /** Lines of the source. `counted` by their line ends alone; it is the sum of the others. */
+  readonly lines: LineAccount;
+  readonly deadLetters: LetterAccount;
+  /** Objects that could not be compared, or not to their ends, and those that filters have left out. */
+  readonly objects: Readonly<Record<NamedKind, number>>;
+  readonly examples: ComparisonReport['examples'] & {
+    /** Rejected lines that have no dead letter, and objects that could not be read and have none. */
+    readonly withoutLetter: readonly LetterlessPlace[];
+  } & Readonly<Record<NamedKind, readonly ObjectPlace[]>>;
+}
+
+/** Objects that a report names. */
+export type NamedKind = 'archived' | 'unreadable' | 'changed' | 'excluded';
+
+/** Offset and length are null where it is about the object as a whole. */
+export interface LetterlessPlace extends ObjectPlace {
+  readonly offset: number | null;
+  readonly length: number | null;
+}
+
+export interface LineAccount {
+  readonly counted: number;
+  readonly records: number;
+  readonly blank: number;
+  readonly rejected: number;
+  /** Left out by a filter on lines. There is none yet. */
+  readonly filtered: number;
+}
+
+export interface LetterAccount {
+  /** Null where none is known. */
+  readonly file: string | null;
+  /** Lines that were not delivered and have a letter: rejected ones, and records that the stream refused. */
+  readonly held: number;
+  /** Lines whose letters a redrive has delivered. */
+  readonly redriven: number;
+  /** Rejected lines without a letter. */
+  readonly absent: number;
+  /** Letters about lines that are on the stream, or not in the source. */
+  readonly unclaimed: number;
 }

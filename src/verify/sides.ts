@@ -9,6 +9,7 @@ import type { StreamPlace } from './report.ts';
 export interface ObjectPlace {
   readonly bucket: string;
   readonly key: string;
+  readonly etag?: string;
 }
 
 /** The key and the size of the digest of one side. */

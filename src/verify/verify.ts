@@ -9,9 +9,9 @@ import { DescribeStreamSummaryCommand } from '@aws-sdk/client-kinesis';
 import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError, type WireError } from '../errors.ts';
 import { streamInput, streamNameOf } from '../stream/list-shards.ts';
-import { type ComparePhase, type Comparison, compare } from './compare.ts';
+import { type CompareOptions, type ComparePhase, type Comparison, compare } from './compare.ts';
 import { DIGEST_KEY_BYTES } from './digest.ts';
-import type { VerifyReport } from './report.ts';
+import type { ComparisonReport } from './report.ts';
 import type { SourceSide } from './sides.ts';
 import { createStreamSide, type StreamSideOptions } from './stream-side.ts';
 
@@ -31,21 +31,26 @@ export interface VerifyOptions extends Omit<StreamSideOptions, 'untilMs'> {
   readonly digestKey?: Uint8Array;
   readonly signal?: AbortSignal;
   readonly onPhase?: (phase: ComparePhase) => void;
+  readonly isExcused?: CompareOptions['isExcused'];
 }
 
 const READABLE_AFTER_MS = 1000;
 const HOUR_MS = 3_600_000;
+
+/** @see Comparison.excused */
+export type ComparedReport = ComparisonReport & Pick<Comparison, 'excused'>;
 
 /** What a report says before anything was read. */
 const NOTHING: Comparison = {
   source: { records: 0, bytes: 0 },
   streamRecords: { records: 0, bytes: 0, shards: 0 },
   ...{ missing: 0, duplicated: 0, foreign: 0, altered: 0, outsideHashRange: 0, undecodable: 0 },
+  excused: 0,
   examples: { missing: [], duplicated: [], foreign: [], altered: [] },
 };
 
 /** Compares source and stream. Never throws: what went wrong is in the report. */
-export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+export async function verify(options: VerifyOptions): Promise<ComparedReport> {
   const startedAtMs = performance.now();
   const warnings: string[] = [];
   let comparison = NOTHING;
@@ -63,6 +68,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       ...(options.decoder && { kind: options.decoder }),
       ...(options.signal && { signal: options.signal }),
       ...(options.onPhase && { onPhase: options.onPhase }),
+      ...(options.isExcused && { isExcused: options.isExcused }),
     });
     warnings.push(...warningsOf(comparison));
   } catch (failure) {

@@ -141,7 +141,11 @@ describe('an inventory (11)', () => {
       ...['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', world.kinesis.endpoint],
     ];
     const verified = await runCommand(['verify', '--journal', world.journal, ...endpoints, '--json']);
-    expect(JSON.parse(verified.stdout)).toMatchObject({ status: 'match', source: { records: 2 } });
-    expect([verified.exitCode, world.s3.stats().faultsFired['not-paid']]).toEqual([0, 0]);
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      ...{ status: 'failed', missing: 0, source: { records: 2 } },
+      objects: { archived: 1, excluded: 1 },
+      examples: { archived: [{ bucket: BUCKET, key: 'in/frozen' }] },
+    });
+    expect([verified.exitCode, world.s3.stats().faultsFired['not-paid']]).toEqual([3, 0]);
   });
 });

@@ -136,8 +136,34 @@ describe('the program goes on with a journal of its first format', () => {
       expect(differences(expected.records.map(textOf), stored.map(textOf))).toEqual(new Map());
     }
     const { ended, report } = await verify();
-    expect(ended.exitCode, ended.stderr + ended.stdout).toBe(0);
-    expect(report).toMatchObject({ status: 'match', missing: 0, duplicated: 0, foreign: 0 });
+    expect(ended.exitCode, ended.stderr + ended.stdout).toBe(1);
+    expect(report).toMatchObject({
+      ...{ status: 'match-with-rejects', missing: 0, duplicated: 0, foreign: 0 },
+      lines: { rejected: expected.letters.length },
+      deadLetters: { file: lettersPath(), held: expected.letters.length, absent: 0, unclaimed: 0 },
+      objects: { unreadable: hasUnreadable ? 1 : 0 },
+    });
     expect(report.source.records).toBe(expected.records.length);
+  });
+});
+
+it('verify holds the lines of a journal that does not say where its dead letters are against the file beside it, if there is one', async () => {
+  const run = OLD_RUNS.find(({ name }) => name === 'finished')!;
+  const { expected } = await open(run);
+  const said = await verify();
+  expect([said.ended.exitCode, said.report]).toMatchObject([
+    1,
+    {
+      ...{ status: 'match-with-rejects', deadLetters: { file: null, held: 0, absent: 0 } },
+      warnings: expect.arrayContaining([
+        expect.stringMatching(/^The journal does not say .*give --dead-letter/),
+      ]),
+    },
+  ]);
+  const beside = join(folder, `${linesIn(journalPath())[0].run}.dead-letters.jsonl`);
+  copyFileSync(lettersPath(), beside);
+  expect((await verify()).report).toMatchObject({
+    status: 'match-with-rejects',
+    deadLetters: { file: beside, held: expected.letters.length, absent: 0, unclaimed: 0 },
   });
 });

@@ -297,8 +297,8 @@ describe('row 12: damaged gzip and zstd', () => {
       { cwd: world.folder },
     );
     expect([verified.exitCode, JSON.parse(verified.stdout)]).toMatchObject([
-      0,
-      { status: 'match', missing: 0, foreign: 0, source: { records: found.length } },
+      1,
+      { status: 'match-with-rejects', missing: 0, foreign: 0, source: { records: found.length } },
     ]);
   });
 
