@@ -17,6 +17,7 @@ import {
   parseTimeMs,
   type Rate,
 } from './quantity.ts';
+import { compileGlob } from './source/glob.ts';
 
 /** How to reach AWS, as flags say it; null = what variables and profiles say (src/targets.ts). */
 export interface AwsOptions {
@@ -48,6 +49,8 @@ export interface BackfillOptions {
   readonly modifiedBeforeMs: number | null;
   readonly inventory: string | null;
   readonly requestPayer: boolean;
+  /** A source that names no object, and globs that take none, are no failure. */
+  readonly allowEmpty: boolean;
   readonly compression: 'auto' | 'none' | 'gzip' | 'zstd';
   /** 64 KiB to 5 GiB. */
   readonly segmentBytes: number;
@@ -143,6 +146,7 @@ export const RECORD_FLAGS: Readonly<Record<string, FlagSpec>> = {
     help: 'only objects modified before this time (ISO 8601)',
   },
   inventory: { kind: 'text', value: 'URI', help: 'manifest.json of an S3 Inventory, in place of listing' },
+  'allow-empty': { kind: 'switch', help: 'a source, or --include, that names no object is no failure' },
   'request-payer': { kind: 'switch', help: 'pay for requests to requester-pays buckets' },
   compression: {
     kind: 'text',
@@ -190,6 +194,7 @@ export const BACKFILL_FLAGS: Readonly<Record<string, FlagSpec>> = {
 /** Flags of `backfill` that choose objects or keep progress: dead letters have neither. */
 const SOURCE_ONLY_FLAGS: ReadonlySet<string> = new Set([
   ...['include', 'exclude', 'start-after', 'modified-after', 'modified-before', 'inventory', 'request-payer'],
+  'allow-empty',
   ...['compression', 'segment-size', 'downloads', 'journal', 'restart', 'dry-run'],
 ]);
 
@@ -233,6 +238,20 @@ export class Reader {
     if (list.every((item) => typeof item === 'string' && item !== '')) return list as string[];
     this.problems.push(`Expected --${name} to be a list of texts, but received ${JSON.stringify(value)}.`);
     return [];
+  }
+
+  globs(name: string): readonly string[] {
+    const globs = this.list(name);
+    for (const glob of globs) {
+      try {
+        compileGlob(glob);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        const shown = JSON.stringify(glob.slice(0, 100));
+        this.problems.push(`Expected --${name} to be a smaller glob: ${error.message}: ${shown}.`);
+      }
+    }
+    return globs;
   }
 
   integer(name: string, min: number, max: number, fallback: number): number {
@@ -404,13 +423,14 @@ export function readRecordOptions(reader: Reader) {
     onMissingKey: reader.choice('on-missing-key', ['dead-letter', 'coordinates'], 'dead-letter'),
     schema: reader.text('schema'),
     appendNewline: reader.switch('append-newline'),
-    include: reader.list('include'),
-    exclude: reader.list('exclude'),
+    include: reader.globs('include'),
+    exclude: reader.globs('exclude'),
     startAfter: reader.text('start-after'),
     modifiedAfterMs: reader.timeMs('modified-after'),
     modifiedBeforeMs: reader.timeMs('modified-before'),
     inventory: reader.text('inventory'),
     requestPayer: reader.switch('request-payer'),
+    allowEmpty: reader.switch('allow-empty'),
     compression: reader.choice('compression', ['auto', 'none', 'gzip', 'zstd'], 'auto'),
     segmentBytes: reader.size('segment-size', 64 * KIB, 5 * 1024 * MIB, 16 * MIB),
     downloads: reader.integer('downloads', 1, 256, 16),

@@ -98,7 +98,7 @@ async function ask(
   checkTraits(options, stream);
   const shards = await listOpenShards(kinesis, stream.id, signal);
   if (options.letters !== null) await checkLetters(options.letters);
-  const listing = { requesterPays: options.requestPayer, signal };
+  const listing = { requesterPays: options.requestPayer, allowEmpty: options.allowEmpty, signal };
   await untilNamed(() => probeSources(s3, listedSources(options), listing), onWait, signal);
   const service = await resolveService(kinesis, stream.id.startsWith('arn:') ? stream.id : undefined);
   const wire =

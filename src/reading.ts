@@ -236,6 +236,7 @@ export class Reading {
       ...(this.#given.onFiltered && { onFiltered: this.#given.onFiltered }),
       onUnreadable: (object, error) => this.#takeUnreadable(object, error),
       requesterPays: options.requestPayer,
+      allowEmpty: options.allowEmpty,
       signal,
     });
   }

@@ -56,8 +56,8 @@ export async function verifyRun(
     const finding = untilNamed(() => findStream(kinesis, options, facts, signal), notice, signal);
     const stream = await untilEnded(finding, signal);
     if (facts !== null && stream.arn === facts.identity.stream) assertStreamOf(facts, stream);
-    const { requestPayer: requesterPays } = options;
-    const probe = () => probeSources(s3, listedSources(options), { requesterPays, signal });
+    const { requestPayer: requesterPays, allowEmpty } = options;
+    const probe = () => probeSources(s3, listedSources(options), { requesterPays, allowEmpty, signal });
     await untilEnded(untilNamed(probe, notice, signal), signal);
     const schemaText = facts?.identity.schema;
     const schema =

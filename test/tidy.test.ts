@@ -61,6 +61,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/aws/request-handler.ts': 'test/aws/tunnel.test.ts',
   'src/aws/http-exchange.ts': 'test/aws/http-client.test.ts',
   'src/local/': 'test/local',
+  'src/source/glob-syntax.ts': 'test/source/glob.test.ts',
   'src/source/object.ts': 'test/source/list.test.ts',
   'src/source/pages.ts': 'test/source/list.test.ts',
   'src/source/list-tally.ts': 'test/source/list.test.ts',

@@ -3,7 +3,7 @@
  * Takes  include and exclude globs, a key to start after, bounds on the time of modification.
  * Gives  a yes or no for each object.
  */
-import picomatch from 'picomatch';
+import { compileGlob } from './glob.ts';
 import { isKeyBefore } from './key-order.ts';
 import type { SourceObject } from './object.ts';
 
@@ -23,13 +23,14 @@ export interface ListFilters {
 export interface ListFilter {
   readonly startAfter: string | undefined;
   admits(object: SourceObject): boolean;
+  /** Whether the globs alone take it. */
+  globsAdmit(key: string): boolean;
   /** What can be said before anything is known but the key. */
   admitsKey(key: string): boolean;
 }
 
-/** A glob without `/` matches in every folder, as in .gitignore, aws-cli and s5cmd; dot files are objects like any other. */
 function matcherOf(globs: readonly string[]): (key: string) => boolean {
-  const matchers = globs.map((glob) => picomatch(glob.includes('/') ? glob : `**/${glob}`, { dot: true }));
+  const matchers = globs.map(compileGlob);
   return (key) => matchers.some((matches) => matches(key));
 }
 
@@ -37,10 +38,11 @@ export function prepareFilter(filters: ListFilters): ListFilter {
   const { include = [], exclude = [], startAfter, modifiedAfterMs, modifiedBeforeMs } = filters;
   const isIncluded = include.length === 0 ? () => true : matcherOf(include);
   const isExcluded = matcherOf(exclude);
-  const admitsKey = (key: string) =>
-    (!startAfter || isKeyBefore(startAfter, key)) && isIncluded(key) && !isExcluded(key);
+  const globsAdmit = (key: string) => isIncluded(key) && !isExcluded(key);
+  const admitsKey = (key: string) => (!startAfter || isKeyBefore(startAfter, key)) && globsAdmit(key);
   return {
     startAfter: startAfter || undefined,
+    globsAdmit,
     admitsKey,
     admits({ key, lastModifiedMs }) {
       if (modifiedAfterMs !== undefined && lastModifiedMs <= modifiedAfterMs) return false;

@@ -44,6 +44,8 @@ export interface ListOptions {
    */
   readonly onUnreadable?: (object: SourceObject, error: MillraceError) => void;
   readonly requesterPays?: boolean;
+  /** A source that names no object, and globs that take none of the objects, end nothing. Default false. */
+  readonly allowEmpty?: boolean;
   readonly retry?: RetryPolicy;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
@@ -80,6 +82,7 @@ export async function* listObjects(
   }
   const prefixes = sources.filter((source) => source !== '-').map(parseS3Uri);
   if (inventory !== undefined) yield* lister.fromInventory(inventory, prefixes);
+  lister.end();
 }
 
 /**
@@ -122,11 +125,18 @@ class Lister {
   readonly #named = new Set<string>();
   readonly #heads: Heads;
   readonly #pages: Pages;
+  /** Nothing found is no failure: it is allowed, or everything may lie before `startAfter`. */
+  readonly #mayBeEmpty: boolean;
+  /** Keys looked at, and whether the globs took one of them. */
+  #seen = 0;
+  #isAnyTaken = false;
+  #isAnyRow = false;
 
   constructor(s3: S3Client, options: ListOptions) {
     this.#options = options;
     this.#filter = prepareFilter(options.filters ?? {});
     this.#tally = options.tally ?? newListTally();
+    this.#mayBeEmpty = options.allowEmpty === true || this.#filter.startAfter !== undefined;
     const { requesterPays = false, retry = RETRY_POLICY_DEFAULT, clock = systemClock, signal } = options;
     this.#heads = new Heads(s3, { requesterPays, retry, clock, signal });
     this.#pages = new Pages(s3, { requesterPays, retry, clock, signal });
@@ -136,7 +146,7 @@ class Lister {
     const query = { prefix: location.key, after: this.#afterIn(location) };
     try {
       const { page } = await this.#pages.ask(location.bucket, query, { MaxKeys: 1 });
-      if (page.objects.length === 0 && !this.#filter.startAfter) throw nothingAt(location);
+      if (page.objects.length === 0 && !this.#mayBeEmpty) throw nothingAt(location);
     } catch (error) {
       await this.#headInstead(location, error);
     }
@@ -146,9 +156,10 @@ class Lister {
     let count = 0;
     for await (const objects of aheadOf(this.#objectsAt(location), this.#options.pagesAhead ?? 4)) {
       count += objects.length;
+      for (const { key } of objects) this.#look(key);
       for (const object of objects) if (this.#admits(object)) yield object;
     }
-    if (count === 0 && !this.#filter.startAfter) throw nothingAt(location);
+    if (count === 0 && !this.#mayBeEmpty) throw nothingAt(location);
     this.#covered.push(location);
   }
 
@@ -158,6 +169,7 @@ class Lister {
     if (stdin === undefined)
       throw new MillraceError('MILLRACE_SOURCE', 'Expected lines of S3 URIs for the source -');
     const locations = this.#locations(stdin);
+    const before = this.#seen;
     let found = 0;
     let denied = 0;
     for await (const head of mapAhead(locations, headsAhead, (location) => this.#findOrNot(location))) {
@@ -173,6 +185,8 @@ class Lister {
       this.#tally.listed++;
       this.#options.onUnreadable!(head.object, head.error);
     }
+    if (this.#seen === before && !this.#mayBeEmpty)
+      throw nothing('Expected lines of S3 URIs on -, but received none');
   }
 
   /** An object that does not exist, or may not be read, is a matter of its own where somebody takes note of it. */
@@ -199,10 +213,25 @@ class Lister {
     const { headsAhead = 32 } = this.#options;
     for await (const object of mapAhead(rows, headsAhead, (row) => this.#thawed(row)))
       if (this.#admits(object)) yield object;
+    if (this.#mayBeEmpty) return;
     const missing = prefixes.find((prefix) => !found.has(prefix));
-    if (missing === undefined || this.#filter.startAfter) return;
-    const what = `Cannot find any object at ${formatS3Uri(missing)} in the inventory`;
-    throw new MillraceError('MILLRACE_SOURCE', what);
+    if (missing !== undefined)
+      throw nothing(`Cannot find any object at ${formatS3Uri(missing)} in the inventory`);
+    if (!this.#isAnyRow) throw nothing('Cannot find any object: the inventory lists none');
+  }
+
+  /** All SOURCEs have been read. @throws {MillraceError} When the globs took none of their objects. */
+  end(): void {
+    if (this.#mayBeEmpty || this.#seen === 0 || this.#isAnyTaken) return;
+    const { include = [] } = this.#options.filters ?? {};
+    const globs = include.length > 0 ? `--include ${include.join(' ')} takes` : '--exclude leaves';
+    throw nothing(`Cannot find any object: ${globs} none of ${this.#seen} keys`);
+  }
+
+  /** Whether the globs take a key; what end() judges is counted here. */
+  #look(key: string): void {
+    this.#seen++;
+    this.#isAnyTaken ||= this.#filter.globsAdmit(key);
   }
 
   /** The rows that SOURCEs and filters leave, each once. @param found Gets the prefixes of rows. */
@@ -213,9 +242,11 @@ class Lister {
   ): AsyncGenerator<SourceObject> {
     const { isRepeated = () => false } = this.#options;
     for await (const object of inventory) {
+      this.#isAnyRow = true;
       const named = prefixes.filter((prefix) => covers(prefix, object));
       for (const prefix of named) found.add(prefix);
       const isWanted = prefixes.length === 0 || named.length > 0;
+      if (isWanted) this.#look(object.key);
       if (!isWanted || !this.#filter.admits(object)) this.#leaveOut(object);
       else if (isRepeated(object) || this.#named.has(formatS3Uri(object))) this.#tally.duplicates++;
       else yield object;
@@ -277,6 +308,7 @@ class Lister {
         );
       }
       const uri = formatS3Uri(location);
+      this.#look(location.key);
       if (this.#named.has(uri)) {
         this.#tally.duplicates++;
         continue;
@@ -345,7 +377,11 @@ function isDirectoryBucket({ bucket }: S3Location): boolean {
 }
 
 function nothingAt(location: S3Location): MillraceError {
-  return new MillraceError('MILLRACE_SOURCE', `Cannot find any object at ${formatS3Uri(location)}`);
+  return nothing(`Cannot find any object at ${formatS3Uri(location)}`);
+}
+
+function nothing(what: string): MillraceError {
+  return new MillraceError('MILLRACE_SOURCE', `${what}; --allow-empty takes that for no failure`);
 }
 
 /** While listing nothing is a matter of one object: what cannot be read there ends the run. */

@@ -149,3 +149,76 @@ describe('an inventory (11)', () => {
     expect([verified.exitCode, world.s3.stats().faultsFired['not-paid']]).toEqual([3, 0]);
   });
 });
+
+describe('a run that would carry nothing, for what it names is not there', () => {
+  const flags = ['--dead-letter', 'own.dead'];
+  it.each([
+    {
+      name: 'an --include that takes no key',
+      flags: ['--include', '*.json'],
+      says: /--include \*\.json takes none of 3 keys/,
+    },
+    {
+      name: 'an --exclude that takes all',
+      flags: ['--exclude', '**'],
+      says: /--exclude leaves none of 3 keys/,
+    },
+    {
+      name: 'an --include that takes no key, with times that take all of them',
+      flags: ['--include', '*.json', '--modified-after', '2000-01-01'],
+      says: /takes none of 3 keys/,
+    },
+    {
+      name: 'an empty stdin',
+      sources: ['-'],
+      stdin: '',
+      says: /Expected lines of S3 URIs on -, but received none/,
+    },
+    { name: 'a stdin of blank lines', sources: ['-'], stdin: '\n \n', says: /received none/ },
+    {
+      name: 'a prefix with nothing below',
+      sources: ['s3://bucket/none/'],
+      says: /Cannot find any object at/,
+    },
+  ] as {
+    name: string;
+    flags?: string[];
+    sources?: string[];
+    stdin?: string;
+    says: RegExp;
+  }[])(
+    'ends with 2: $name; with --allow-empty it ends with 0',
+    async ({ flags: own = [], says, ...settings }) => {
+      world = await World.open({ objects: many.slice(0, 3) });
+      const { exitCode, stdout, stderr } = await world.backfill([...flags, ...own, '--json'], settings);
+      expect([exitCode, JSON.parse(stdout).status]).toEqual([2, 'failed']);
+      expect(`${JSON.parse(stdout).error} ${stderr}`).toMatch(says);
+      expect(JSON.parse(stdout).error).toContain('--allow-empty');
+      const allowed = await world.report([...flags, ...own, '--allow-empty'], settings);
+      expect([allowed.ended.exitCode, allowed.report.status]).toEqual([0, 'delivered']);
+      expect(world.records()).toHaveLength(0);
+    },
+  );
+
+  it('ends with 0 where nothing is new: --modified-after, and --start-after the last key', async () => {
+    world = await World.open({ objects: many.slice(0, 3) });
+    for (const own of [
+      ['--modified-after', '2100-01-01'],
+      ['--start-after', 'zzz', '--include', '*.json'],
+    ]) {
+      const { report, ended } = await world.report([...flags, ...own, '--restart']);
+      expect([ended.exitCode, report.status]).toEqual([0, 'delivered']);
+    }
+  });
+
+  it('takes keys with dots for segments and with line ends: they are no paths', async () => {
+    const keys = ['a/./b.jsonl', '../c.jsonl', 'd\n.jsonl', 'e/..jsonl'];
+    world = await World.open({
+      objects: keys.map((key, i) => ({ key, body: Buffer.from(`${lineOf(i)}\n`) })),
+    });
+    for (const glob of ['**', '*.jsonl']) {
+      const { report, ended } = await world.report(['--include', glob, '--restart']);
+      expect([ended.exitCode, report.objects.done]).toEqual([0, keys.length]);
+    }
+  });
+});

@@ -293,8 +293,23 @@ describe('listObjects with an inventory', () => {
     server = await startFastS3({ buckets: {} });
     const inventory = inventoryOf(object('a/1'));
     const listing = collect(listObjects(testClient(server), [source], { inventory }));
-    const message = `Cannot find any object at ${source} in the inventory`;
+    const message = `Cannot find any object at ${source} in the inventory; --allow-empty takes that for no failure`;
     await expect(listing).rejects.toMatchObject({ code: 'MILLRACE_SOURCE', exitCode: 2, message });
+  });
+
+  it('that lists nothing, or nothing that the globs take, is a failure unless that is allowed', async () => {
+    server = await startFastS3({ buckets: {} });
+    const empty = { inventory: inventoryOf() };
+    await expect(collect(listObjects(testClient(server), [], empty))).rejects.toThrow(
+      /the inventory lists none/,
+    );
+    const filters = { include: ['*.json'] };
+    const other = { inventory: inventoryOf(object('a/1')), filters };
+    await expect(collect(listObjects(testClient(server), [], other))).rejects.toThrow(/none of 1 keys/);
+    for (const options of [{ inventory: inventoryOf() }, { inventory: inventoryOf(object('a/1')), filters }])
+      expect(await collect(listObjects(testClient(server), [], { ...options, allowEmpty: true }))).toEqual(
+        [],
+      );
   });
 
   it('asks whether archived objects have been restored meanwhile', async () => {

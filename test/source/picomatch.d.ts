@@ -1,4 +1,4 @@
-/** Types of the part of picomatch that filter.ts uses; the package brings none. */
+/** Types of the part of picomatch that glob.test.ts uses; the package brings none. */
 declare module 'picomatch' {
   export default function picomatch(
     glob: string,
