@@ -110,7 +110,8 @@ export class ObjectAccount {
     for (const part of parts) {
       const last = merged.at(-1);
       if (last?.end !== part.start) {
-        merged.push({ ...part, tally: newTally(part.tally) });
+        // A part is nobody else's once it is settled: its tally may go on as that of the whole.
+        merged.push(part);
         continue;
       }
       addTally(last.tally, part.tally);

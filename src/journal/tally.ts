@@ -34,12 +34,17 @@ export function tally(part: Partial<Tally> = {}): Tally {
 /** Adds `part` (times `sign`) to `sum`, in place. */
 export function addTally(sum: Tally, part: Tally, sign: 1 | -1 = 1): void {
   for (const name of COUNTS) sum[name] += sign * part[name];
-  sum.sumA = BigInt.asUintN(64, sum.sumA + BigInt(sign) * part.sumA);
-  sum.sumB = BigInt.asUintN(64, sum.sumB + BigInt(sign) * part.sumB);
-  for (const [code, count] of Object.entries(part.codes)) {
-    const next = (Object.hasOwn(sum.codes, code) ? sum.codes[code]! : 0) + sign * count;
-    if (next === 0) delete sum.codes[code];
-    else sum.codes[code] = next;
+  sum.sumA = BigInt.asUintN(64, sign === 1 ? sum.sumA + part.sumA : sum.sumA - part.sumA);
+  sum.sumB = BigInt.asUintN(64, sign === 1 ? sum.sumB + part.sumB : sum.sumB - part.sumB);
+  // Of most parts nothing was rejected: no list of codes is made for them.
+  if (part.rejected !== 0) addCodes(sum.codes, part.codes, sign);
+}
+
+function addCodes(sum: Record<string, number>, part: Readonly<Record<string, number>>, sign: 1 | -1): void {
+  for (const [code, count] of Object.entries(part)) {
+    const next = (Object.hasOwn(sum, code) ? sum[code]! : 0) + sign * count;
+    if (next === 0) delete sum[code];
+    else sum[code] = next;
   }
 }
 
