@@ -3,7 +3,7 @@
  * Takes  frames out of lanes (through the codec), and refused batches back.
  * Gives  the next batch of a shard.
  * Owns   the open batch of each shard (the codec's ShardTable), the closed ones behind it, and their memory.
- * Never  sends, paces or reads a clock: see publisher.ts. A shard that fills its share of the memory stops the lane, not its neighbours'
+ * Never  sends, paces or reads a clock: see publisher.ts. A shard that may hold no more memory stops the lane, not its neighbours'
  *        batches.
  */
 import type { BufferPool } from './buffer-pool.ts';
@@ -33,6 +33,8 @@ export interface BatchLimits {
 }
 
 const OPEN_BYTES_MIN = 64 * 1024;
+/** One full shard ends up with two thirds of the memory, two with two fifths each: something is always left for the others. */
+const FREE_PART = 2;
 /** Frames are longer than their payload by header, padding and key; a batch of tiny records may need this much more. */
 const FRAMES_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -103,8 +105,7 @@ export class ShardQueues {
     if (buffer && !isAtLimit && this.#grow(shardIndex, frameBytes)) return true;
     if (buffer) this.#retire(shardIndex);
     const wantedBytes = Math.max(frameBytes, this.#typicalBytes[shardIndex]!);
-    const held = this.#heldBytes[shardIndex]!;
-    if (held > 0 && held + wantedBytes > this.#shareBytes) return false;
+    if (!this.#mayHold(shardIndex, wantedBytes)) return false;
     const next = this.#pool.take(wantedBytes);
     if (!next) return false;
     this.#install(shardIndex, next);
@@ -264,11 +265,21 @@ export class ShardQueues {
     this.table.rows[row + SHARD_ROW.PAYLOAD_BYTES]! += batch.payloadBytes;
   }
 
+  /**
+   * A shard may hold its share of the memory, and beyond it twice what is free: where the lines of a key lie together, one shard after
+   * the other gets most of them, and one that fills its share stops the lane for all (bench/clustered.ts).
+   */
+  #mayHold(shardIndex: number, moreBytes: number): boolean {
+    const held = this.#heldBytes[shardIndex]!;
+    const freeBytes = this.#pool.budgetBytes - this.#pool.outBytes - moreBytes;
+    return held === 0 || held + moreBytes <= Math.max(this.#shareBytes, FREE_PART * freeBytes);
+  }
+
   #grow(shardIndex: number, frameBytes: number): boolean {
     const old = this.table.buffers[shardIndex]!;
     const used = this.#column(shardIndex, SHARD_ROW.USED_BYTES);
     if (used + frameBytes > FRAMES_BYTES_MAX) return false;
-    if (this.#heldBytes[shardIndex]! + old.byteLength > this.#shareBytes) return false;
+    if (!this.#mayHold(shardIndex, old.byteLength)) return false;
     const larger = this.#pool.take(Math.max(old.byteLength * 2, used + frameBytes));
     if (!larger) return false;
     larger.set(old.subarray(0, used));

@@ -2,8 +2,8 @@
  * Skew: how the records of one publisher spread over its shards, and which keys most of them have.
  * Takes  batches, once each when they are closed; what each shard has acknowledged.
  * Gives  sums by shard, and a sketch of the most frequent hash keys.
- * Owns   the sketch: of one record in 64 the hash key is counted, in so many counters, and no other key is kept. Where all counters are
- *        taken every one of them loses one (Misra and Gries), so a count is too low by no more than 1/KEYS of what was looked at.
+ * Owns   the sketch: of one record in 64 the hash key is counted, in one of 1,024 slots. A slot is for the key that has most of its
+ *        records (the majority vote of Boyer and Moore): a key's count is too low by the others of its slot, and never too high.
  * Never  walks a batch to its end: the records looked at are the first of a batch, as many as its size demands.
  */
 import { FRAME } from '../ring/layout.ts';
@@ -21,7 +21,7 @@ export interface ShardTaken {
 
 /** A key that many records have. */
 export interface FrequentKey {
-  /** The upper 64 bits of its hash key, in hexadecimal: of an MD5 the first half. */
+  /** The upper 48 bits of its hash key, in hexadecimal: the beginning of its MD5. */
   readonly hash: string;
   /** The key itself, where it may be shown. */
   readonly key: string | null;
@@ -41,23 +41,20 @@ export interface SkewCounts {
   readonly keys: readonly FrequentKey[];
 }
 
-interface Counter {
-  readonly hash: bigint;
-  readonly key: string | null;
-  readonly shardId: string;
-  count: number;
-  seen: number;
-  bytes: number;
-}
-
 const RECORDS_PER_LOOK = 64;
-const KEYS = 256;
+const SLOTS = 1024;
 const KEYS_TOLD = 8;
 
 export class Skew {
   readonly #watch: KeyWatch;
   readonly #shards = new Map<string, ShardTaken>();
-  readonly #counters = new Map<number, Counter>();
+  /** By slot: the key's hash, its votes, and since when it has the slot how many were looked at, with their bytes. */
+  readonly #hashes = new Float64Array(SLOTS);
+  readonly #votes = new Int32Array(SLOTS);
+  readonly #seen = new Int32Array(SLOTS);
+  readonly #bytes = new Float64Array(SLOTS);
+  readonly #slotShards: string[] = [];
+  readonly #slotKeys: string[] = [];
   /** Records that have passed since one was looked at. */
   #due = 0;
   #lookedAt = 0;
@@ -94,42 +91,43 @@ export class Skew {
   }
 
   counts(): SkewCounts {
-    const all = [...this.#counters.values()].sort((a, b) => b.count - a.count);
-    const keys = all.slice(0, KEYS_TOLD).map(({ hash, key, shardId, count, seen, bytes }) => ({
-      hash: hash.toString(16).padStart(16, '0'),
-      key,
-      shardId,
-      count,
-      recordBytes: bytes / seen,
-    }));
-    const shards = [...this.#shards.values()];
-    return { shards, lookedAt: this.#lookedAt, lookedAtBytes: this.#lookedAtBytes, keys };
+    const taken = Array.from(this.#votes.keys()).filter((slot) => this.#votes[slot]! > 0);
+    const frequent = taken.toSorted((a, b) => this.#votes[b]! - this.#votes[a]!).slice(0, KEYS_TOLD);
+    return {
+      shards: [...this.#shards.values()],
+      lookedAt: this.#lookedAt,
+      lookedAtBytes: this.#lookedAtBytes,
+      keys: frequent.map((slot) => ({
+        hash: this.#hashes[slot]!.toString(16).padStart(12, '0'),
+        key: this.#slotKeys[slot] ?? null,
+        shardId: this.#slotShards[slot]!,
+        count: this.#votes[slot]!,
+        recordBytes: this.#bytes[slot]! / this.#seen[slot]!,
+      })),
+    };
   }
 
   #count(shardId: string, bytes: Buffer, at: number): void {
     const keyBytes = bytes.readUInt16LE(at + FRAME.KEY_BYTES);
     const payloadBytes = keyBytes + bytes.readUInt32LE(at + FRAME.DATA_BYTES);
-    // The upper 48 bits of the hash tell the keys of a run apart, and are a number.
-    const short = bytes.readUIntLE(at + FRAME.HASH_HIGH + 2, 6);
+    const hash = bytes.readUIntLE(at + FRAME.HASH_HIGH + 2, 6);
+    const slot = hash % SLOTS;
     this.#lookedAt++;
     this.#lookedAtBytes += payloadBytes;
-    const counter = this.#counters.get(short);
-    if (counter !== undefined) {
-      counter.count++;
-      counter.seen++;
-      counter.bytes += payloadBytes;
-    } else if (this.#counters.size < KEYS) {
+    if (this.#votes[slot] === 0) {
+      this.#hashes[slot] = hash;
+      this.#seen[slot] = 0;
+      this.#bytes[slot] = 0;
+      this.#slotShards[slot] = shardId;
       const keyStart = at + FRAME.HEADER_BYTES;
-      this.#counters.set(short, {
-        hash: bytes.readBigUInt64LE(at + FRAME.HASH_HIGH),
-        key: this.#watch === 'shown' ? bytes.toString('utf8', keyStart, keyStart + keyBytes) : null,
-        shardId,
-        count: 1,
-        seen: 1,
-        bytes: payloadBytes,
-      });
-    } else {
-      for (const [key, other] of this.#counters) if (--other.count === 0) this.#counters.delete(key);
+      if (this.#watch === 'shown')
+        this.#slotKeys[slot] = bytes.toString('utf8', keyStart, keyStart + keyBytes);
+    } else if (this.#hashes[slot] !== hash) {
+      this.#votes[slot]!--;
+      return;
     }
+    this.#votes[slot]!++;
+    this.#seen[slot]!++;
+    this.#bytes[slot]! += payloadBytes;
   }
 }

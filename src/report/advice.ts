@@ -99,7 +99,7 @@ function againstShards({ means, shares }: Limit, skew: SkewReport): string {
     const together = (means.shardsHeld / Math.max(shares.stream, 1e-9)) * shards;
     return (
       `neighbouring lines have the same keys, so shards take turns: ${together.toFixed(1)} of ${shards} were full at a time, and more of them ` +
-      'change little. Sources in an order other than by key, or more --downloads of smaller --segment-size, fill more shards at once.'
+      'change little. Lines in an order other than by key, or more --downloads, which read at more places at once, fill more of them.'
     );
   }
   return 'more shards, or an on-demand stream.';

@@ -21,7 +21,7 @@ export interface SkewReport {
 }
 
 export interface HotKey {
-  /** First half of the MD5 of the key (of an explicit hash key, its upper half), in hexadecimal. */
+  /** The beginning of the MD5 of the key (of an explicit hash key, its upper bits), 12 hexadecimal digits. */
   readonly hash: string;
   /** The key, with --show-keys; else null. */
   readonly key: string | null;

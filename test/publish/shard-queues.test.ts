@@ -81,6 +81,21 @@ describe.each(codecs)('ShardQueues with the $kind codec', (codec) => {
     expect(fill(queues, small(1, left))).toBe(1);
   });
 
+  it('lends a full shard two thirds of the memory while the others need little, and leaves them the rest', () => {
+    const { pool, queues } = start({ recordCountMax: 1 }, 12 * KIB64, 4);
+    const left = { explicitHashKey: 0n };
+    const right = { explicitHashKey: HASH_KEYS - 1n };
+    expect(fill(queues, small(9, left))).toBeNull();
+    expect(pool.outBytes).toBe(8 * KIB64);
+    expect(fill(queues, small(3, right))).toBe(3);
+    // What the others hold is no longer free, so the full shard waits until it has its share alone.
+    for (let released = 0; released < 5; released++) {
+      queues.release(0, queues.shift(0));
+      if (released === 0) expect(fill(queues, small(1, left))).toBeNull();
+    }
+    expect(fill(queues, small(1, left))).toBe(1);
+  });
+
   it('merges a refused batch into the open one only where it fits', () => {
     for (const { countMax, isMerged } of [
       { countMax: 4, isMerged: true },

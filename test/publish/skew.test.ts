@@ -16,7 +16,7 @@ function batchOf(keys: readonly string[]): Batch {
     isRetry: false,
   };
 }
-const hashOf = (key: string) => (hashKeyOf(record({ key })) >> 64n).toString(16).padStart(16, '0');
+const hashOf = (key: string) => (hashKeyOf(record({ key })) >> 80n).toString(16).padStart(12, '0');
 
 it('sums what each shard has acknowledged', () => {
   const skew = new Skew('none');
