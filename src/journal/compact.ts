@@ -39,7 +39,7 @@ export function isWorthCompacting(state: JournalState, fileBytes: number, bytesM
   let ranges = 0;
   for (const object of state.partials) ranges += 2 + object.done.length + object.left.length;
   const settled = state.totals.objectsDone + state.totals.objectsFailed;
-  const kept = settled * SETTLED_LINE_BYTES + ranges * RANGE_LINE_BYTES + state.positions.size * 250 + 4096;
+  const kept = settled * SETTLED_LINE_BYTES + ranges * RANGE_LINE_BYTES + state.positions.size * 250 + 1024;
   return fileBytes > 2 * kept;
 }
 

@@ -42,12 +42,9 @@ const KILL_DELAY_MS_MAX = 60;
 /** One random kill in five is told by the clock alone: within this time a process loads, opens its journal and lists. */
 const START_MS = 1000;
 
-/**
- * Every second kill is at a fault point. A journal is created once; it is compacted only when it is large, and that is tried call
- * by call in test/journal/compact.test.ts.
- */
+/** Every second kill is at a fault point. A journal is created once; it is compacted only when it is long: see compaction.test.ts. */
 const POINTS_IN_TURN = FAULT_POINTS.filter(
-  (point) => point !== 'journal.before-rename' && point !== 'journal.before-compact-rename',
+  (point) => point !== 'journal.before-rename' && !point.includes('compact'),
 );
 const POINTS_PER_RUN = 5;
 
