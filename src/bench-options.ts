@@ -33,7 +33,13 @@ const OWN_FLAGS: Readonly<Record<string, FlagSpec>> = {
 };
 
 /** Flags of `backfill` that a measurement has no use for: it keeps nothing. */
-const KEEPING_FLAGS: ReadonlySet<string> = new Set(['journal', 'restart', 'dead-letter', 'max-rejects']);
+const KEEPING_FLAGS: ReadonlySet<string> = new Set([
+  'journal',
+  'restart',
+  'new-run',
+  'dead-letter',
+  'max-rejects',
+]);
 
 export const BENCH_FLAGS: Readonly<Record<string, FlagSpec>> = {
   ...OWN_FLAGS,

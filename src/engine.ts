@@ -17,7 +17,7 @@ import type { DeadLetter } from './journal/dead-letters.ts';
 import { LimitWatch } from './limit-watch.ts';
 import { ENGINE } from './limits.ts';
 import type { BackfillOptions } from './options.ts';
-import { type Prepared, prepare } from './prepare.ts';
+import { type Prepared, type PrepareHooks, prepare } from './prepare.ts';
 import { printable } from './printable.ts';
 import { joinLeft } from './publish/left.ts';
 import { PHASE, type PublishNotice } from './publish/setup.ts';
@@ -43,6 +43,8 @@ export interface BackfillHooks {
   readonly onProgress?: (progress: Progress) => void;
   /** Things the user should know, one line each. */
   readonly onNotice?: (text: string) => void;
+  /** Whether a run may begin though another one is about the same objects. Absent: it is refused, unless `newRun` is set. */
+  readonly askNewRun?: PrepareHooks['askNewRun'];
 }
 
 const PROGRESS_INTERVAL_MS = 250;
@@ -66,7 +68,7 @@ export async function backfill(options: BackfillOptions, hooks: BackfillHooks = 
   const startedAtMs = performance.now();
   const ending = openEnding(options.timeoutMs, hooks.signal);
   try {
-    const prepared = await prepare(options, ending.signal, hooks.onNotice);
+    const prepared = await prepare(options, ending.signal, hooks);
     const run = new Run(options, prepared, { ...hooks, signal: ending.signal }, startedAtMs);
     return await run.execute();
   } finally {

@@ -7,6 +7,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { MillraceError, OptionsError } from './errors.ts';
+import { headerOf } from './journal/look.ts';
 import { ENGINE } from './limits.ts';
 import { type Block, type BlockOwner, READ_PADDING_BYTES } from './source/block-pool.ts';
 import { DamagedError, isDamage } from './source/damage.ts';
@@ -38,7 +39,12 @@ export async function checkLetters(path: string): Promise<void> {
   } catch (error) {
     problems.push(`Cannot read ${path}: ${error instanceof Error ? error.message : error}.`);
   }
-  if (problems.length > 0) throw new OptionsError(problems);
+  if (problems.length === 0) return;
+  const header = await headerOf(path).catch(() => null);
+  if (header === null) throw new OptionsError(problems);
+  throw new OptionsError([
+    `Cannot send ${path}: it is the journal of run "${header.run}", not its dead-letter file.`,
+  ]);
 }
 
 function malformation(problem: RedriveProblem): string | null {

@@ -76,6 +76,8 @@ export interface BackfillOptions {
   readonly headroom: number;
   readonly journal: string | null;
   readonly restart: boolean;
+  /** The run may begin though another one is about the same objects. */
+  readonly newRun: boolean;
   readonly deadLetter: string | null;
   readonly maxRejects: { readonly count: number } | { readonly share: number } | null;
   readonly memoryBytes: number;
@@ -180,6 +182,7 @@ export const BACKFILL_FLAGS: Readonly<Record<string, FlagSpec>> = {
   headroom: { kind: 'text', value: 'P%', help: 'share of each shard left to other producers [0%]' },
   journal: { kind: 'text', value: 'FILE', help: 'where progress is kept [.millrace/<run>.journal]' },
   restart: { kind: 'switch', help: 'forget the journal and start from zero' },
+  'new-run': { kind: 'switch', help: 'begin also where another run is about the same objects' },
   'dead-letter': {
     kind: 'text',
     value: 'FILE',
@@ -195,7 +198,7 @@ export const BACKFILL_FLAGS: Readonly<Record<string, FlagSpec>> = {
 const SOURCE_ONLY_FLAGS: ReadonlySet<string> = new Set([
   ...['include', 'exclude', 'start-after', 'modified-after', 'modified-before', 'inventory', 'request-payer'],
   'allow-empty',
-  ...['compression', 'segment-size', 'downloads', 'journal', 'restart', 'dry-run'],
+  ...['compression', 'segment-size', 'downloads', 'journal', 'restart', 'new-run', 'dry-run'],
 ]);
 
 /** Collects problems, so that one message names them all. */
@@ -358,6 +361,7 @@ export function parseBackfillOptions(sources: readonly string[], raw: RawFlags):
     headroom: reader.read('headroom', 'a share from 0% to 99%', parseHeadroom, 0),
     journal: reader.text('journal'),
     restart: reader.switch('restart'),
+    newRun: reader.switch('new-run'),
     deadLetter: reader.text('dead-letter'),
     maxRejects: reader.read<BackfillOptions['maxRejects']>(
       'max-rejects',

@@ -12,7 +12,8 @@ const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NON
  * `read`: must exist. `append`: read and append, made if absent. `create`: the same, must not exist. `replace`: write only, must not exist.
  */
 export const OWN_FILE_FLAGS = {
-  read: O_RDONLY | O_NOFOLLOW,
+  // A pipe is not waited for, but seen as one.
+  read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
   append: O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW,
   create: O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW,
   replace: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
@@ -25,11 +26,11 @@ export function openOwnFile(path: string, mode: keyof typeof OWN_FILE_FLAGS): nu
   return openSync(path, OWN_FILE_FLAGS[mode], OWN_FILE_MODE);
 }
 
-/** Its first bytes, at most so many; null where nothing is there. A pipe is not waited for. */
+/** Its first bytes, at most so many; null where nothing is there. */
 export function beginningOf(path: string, bytesMax: number): Buffer | null {
   let file: number;
   try {
-    file = openSync(path, OWN_FILE_FLAGS.read | O_NONBLOCK);
+    file = openSync(path, OWN_FILE_FLAGS.read);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

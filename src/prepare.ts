@@ -2,7 +2,7 @@
  * Prepare: everything that has to be known and open before the first byte moves, so that a mistake ends the run at once.
  * Takes  checked options.
  * Gives  clients, the stream's facts, the run's identity, its journal and its dead letters.
- * Owns   the identity of a run: what has to be the same for a journal to be resumed.
+ * Owns   the order of the questions: nothing is written before the services have answered and nobody has to choose any more.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -16,11 +16,13 @@ import { createS3Client } from './aws/s3-client.ts';
 import type { AwsTarget } from './aws/target.ts';
 import { assertDistinct, journalFiles, letterFiles, type NamedFile } from './distinct-files.ts';
 import { untilEnded } from './ending.ts';
-import { OptionsError } from './errors.ts';
+import { MillraceError, OptionsError } from './errors.ts';
+import { commandOf, identityOf } from './identity.ts';
 import { DeadLetters } from './journal/dead-letters.ts';
 import { Journal } from './journal/journal.ts';
-import { RUNS_FOLDER, runName } from './journal/run-name.ts';
+import { type Identity, RUNS_FOLDER, runName } from './journal/run-name.ts';
 import { checkLetters } from './letter-source.ts';
+import { type Chosen, chooseJournal, namedJournal, newRunRefusal, type Sought } from './near-runs.ts';
 import type { BackfillOptions, RecordOptions } from './options.ts';
 import type { Wire } from './publish/codec.ts';
 import { negotiateWire } from './publish/negotiate-wire.ts';
@@ -55,15 +57,21 @@ export interface Prepared {
 
 const DIGEST_KEY_BYTES = 16;
 
+export interface PrepareHooks {
+  /** Told at once what is waited for. */
+  readonly onNotice?: (notice: string) => void;
+  /** Whether a new run is wanted though another one is about the same objects; absent: nobody can be asked. */
+  readonly askNewRun?: (warning: readonly string[], signal: AbortSignal) => Promise<boolean>;
+}
+
 /**
  * @param signal Ends it with the signal's reason, whatever is waited for. No journal has been opened then.
- * @param onWait Told at once what is waited for.
  * @throws {MillraceError} For whatever cannot work, with what to do about it.
  */
 export async function prepare(
   options: BackfillOptions,
   signal: AbortSignal,
-  onWait: (notice: string) => void = () => {},
+  { onNotice: onWait = () => {}, askNewRun }: PrepareHooks = {},
 ): Promise<Prepared> {
   const targets = await findTargets(options.aws, options.stream);
   const notices = [...targets.notices];
@@ -72,7 +80,8 @@ export async function prepare(
   const s3 = createS3Client(targets.s3, options.downloads + 4);
   try {
     const services = await untilEnded(ask(options, { kinesis, s3, notices, signal, onWait }), signal);
-    return await open(options, { s3, kinesis, target: targets.kinesis, schema, notices, ...services });
+    const asked = { s3, kinesis, target: targets.kinesis, schema, notices, ...services };
+    return await open(options, asked, (warning) => agree(warning, signal, askNewRun));
   } catch (error) {
     s3.destroy();
     kinesis.destroy();
@@ -117,14 +126,26 @@ type Asked = Pick<
 async function open(
   options: BackfillOptions,
   asked: Asked & { readonly notices: string[] },
+  agreeTo: (warning: readonly string[]) => Promise<void>,
 ): Promise<Prepared> {
   const { stream, schema, notices } = asked;
   const rules = recordRules(options, stream);
   const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
   const run = runName(stream.name, identity);
-  const base = { ...asked, rules, run };
-  const paths = pathsOf(options, run);
+  const commandFor = (other: Identity, journal: string | null) =>
+    commandOf(other, { options, identity, journal });
+  const sought = {
+    run,
+    identity,
+    birth: stream.birth,
+    segmentBytes: options.segmentBytes,
+    commandOf: commandFor,
+  };
+  const chosen = await choose(options, sought, (notice) => notices.push(notice));
+  const base = { ...asked, rules, run: chosen.run };
+  const paths = pathsOf(options, chosen);
   assertDistinct(filesOf(options, paths));
+  if (chosen.warning.length > 0 && !options.newRun && !options.restart) await agreeTo(chosen.warning);
   if (paths.journal === null) {
     const { deadLetter: path } = paths;
     const owner = { id: randomBytes(8).toString('hex'), run, journal: null };
@@ -133,14 +154,37 @@ async function open(
     const digestKey = randomBytes(DIGEST_KEY_BYTES);
     return { ...base, journal: null, deadLetters, deadLetterPath: path, digestKey };
   }
-  const { journal: path, deadLetter: deadLetterPath } = paths;
   const digestKey = randomBytes(DIGEST_KEY_BYTES).toString('hex');
   const { restart, requestPayer } = options;
-  const deadLetter = resolve(deadLetterPath);
-  const kept = { identity, stream, digestKey, requestPayer, deadLetter };
-  const journal = await Journal.open({ path, run, restart, ...kept });
-  const deadLetters = await openDeadLetters(journal, run, deadLetterPath, notices);
-  return { ...base, journal, deadLetters, deadLetterPath, digestKey: Buffer.from(journal.digestKey, 'hex') };
+  const named = { path: paths.journal, run: chosen.run, identity };
+  const journal = await Journal.open({
+    ...named,
+    commandOf: (other) => commandFor(other, paths.journal),
+    stream,
+    digestKey,
+    restart,
+    requestPayer,
+    deadLetter: resolve(paths.deadLetter),
+  });
+  const deadLetters = await openDeadLetters(journal, paths.deadLetter, notices);
+  return {
+    ...base,
+    journal,
+    deadLetters,
+    deadLetterPath: paths.deadLetter,
+    digestKey: Buffer.from(journal.digestKey, 'hex'),
+  };
+}
+
+/** @throws {MillraceError} When nobody wants the run. */
+async function agree(
+  warning: readonly string[],
+  signal: AbortSignal,
+  askNewRun: PrepareHooks['askNewRun'],
+): Promise<void> {
+  if (askNewRun === undefined) throw newRunRefusal(warning);
+  if (await untilEnded(askNewRun(warning, signal), signal)) return;
+  throw new MillraceError('MILLRACE_JOURNAL', 'Nothing was sent: no new run was wanted');
 }
 
 /** Where a run keeps what it has to remember. */
@@ -148,15 +192,31 @@ type Paths =
   | { readonly journal: null; readonly deadLetter: string | null }
   | { readonly journal: string; readonly deadLetter: string };
 
-function pathsOf(options: BackfillOptions, run: string): Paths {
-  if (options.dryRun || options.letters !== null) return { journal: null, deadLetter: options.deadLetter };
-  const journal = options.journal ?? join(RUNS_FOLDER, `${run}.journal`);
+function pathsOf(options: BackfillOptions, { path: journal, run }: Chosen): Paths {
+  if (keepsNothing(options)) return { journal: null, deadLetter: options.deadLetter };
   return { journal, deadLetter: options.deadLetter ?? deadLettersBeside(journal, run) };
 }
 
 /** Where dead letters go that nobody has named a file for. */
 export function deadLettersBeside(journalPath: string, run: string): string {
   return join(dirname(journalPath), `${run}.dead-letters.jsonl`);
+}
+
+/** A dry run delivers nothing; a redrive's file of letters that failed again says what is left. */
+function keepsNothing({ dryRun, letters }: BackfillOptions): boolean {
+  return dryRun || letters !== null;
+}
+
+/** Which journal the run goes on with. */
+async function choose(
+  options: BackfillOptions,
+  sought: Sought,
+  notice: (text: string) => void,
+): Promise<Chosen> {
+  if (keepsNothing(options)) return { path: '', run: sought.run, warning: [] };
+  return options.journal === null
+    ? await chooseJournal(RUNS_FOLDER, sought, notice)
+    : await namedJournal(options.journal, sought);
 }
 
 /** All files of a run, read and written. */
@@ -189,56 +249,19 @@ export function recordRules(options: RecordOptions, stream: StreamFacts): Record
   return { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax, recordBytesMax };
 }
 
-/** What shapes the records and their order of work. Another journal is another run. */
-function identityOf(options: BackfillOptions, streamArn: string, rules: RecordRules, schema: string | null) {
-  const {
-    sources,
-    inventory,
-    include,
-    exclude,
-    startAfter,
-    modifiedAfterMs,
-    modifiedBeforeMs,
-    compression,
-    segmentBytes,
-  } = options;
-  const { recordBytesMax, ...shape } = rules;
-  return {
-    sources,
-    inventory,
-    include,
-    exclude,
-    startAfter,
-    modifiedAfterMs,
-    modifiedBeforeMs,
-    compression,
-    segmentBytes,
-    stream: streamArn,
-    ...shape,
-    recordBytesMax: options.recordBytesMax,
-    schema,
-    order: options.order,
-  };
-}
-
-async function openDeadLetters(
-  journal: Journal,
-  run: string,
-  path: string,
-  notices: string[],
-): Promise<DeadLetters> {
+async function openDeadLetters(journal: Journal, path: string, notices: string[]): Promise<DeadLetters> {
   try {
     const covers = journal.state.covers.bind(journal.state);
     const resume = journal.resumed ? { covers, count: journal.before.tally.rejected } : null;
     // A journal's key is its own; its hash names the run without giving the key away.
     const id = createHash('sha256').update(journal.digestKey).digest('hex').slice(0, 16);
-    const owner = { id, run, journal: resolve(journal.path) };
+    const owner = { id, run: journal.run, journal: resolve(journal.path) };
     const deadLetters = await DeadLetters.open({ path, owner, resume });
     noticeAside(deadLetters, notices);
     journal.beforeCommit = () => deadLetters.flush();
     return deadLetters;
   } catch (error) {
-    await journal.close(null);
+    await journal.close({ status: 'failed', complete: false });
     throw error;
   }
 }

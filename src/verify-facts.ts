@@ -4,9 +4,7 @@
  * Owns   12 to 20 bytes for each object of the run (src/journal/settled-set.ts).
  */
 import type { StreamBirth } from './aws/stream-birth.ts';
-import { MillraceError } from './errors.ts';
-import { realFiles } from './journal/files.ts';
-import { readJournal } from './journal/read.ts';
+import { lookInto, unreadable } from './journal/look.ts';
 import { JournalState } from './journal/state.ts';
 import type { SourceObject } from './source/object.ts';
 
@@ -32,22 +30,8 @@ export interface RunFacts {
 /** @throws {MillraceError} MILLRACE_JOURNAL when it cannot be read. */
 export async function readRunFacts(path: string): Promise<RunFacts> {
   const state = new JournalState();
-  try {
-    const file = await realFiles.open(path, 'read');
-    try {
-      await readJournal(file, (entry, atMs) => state.apply(entry, atMs));
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new MillraceError('MILLRACE_JOURNAL', `Cannot read journal ${path}: ${why}`, { cause: error });
-  }
-  if (state.header === null)
-    throw new MillraceError(
-      'MILLRACE_JOURNAL',
-      `Cannot read journal ${path}: it is not a journal of Millrace`,
-    );
+  await lookInto(path, (entry, atMs) => state.apply(entry, atMs));
+  if (state.header === null) throw unreadable(path, 'its first line is damaged');
   return {
     identity: state.header.identity,
     run: state.header.run,

@@ -1,8 +1,9 @@
 /**
  * Verify options: the flags of `verify`, checked, and completed from a journal where there is one.
- * Takes  raw flags; the identity that a journal's header keeps (src/prepare.ts).
+ * Takes  raw flags; the identity that a journal's header keeps (src/identity.ts).
  * Gives  frozen options. Flags win over the journal.
  */
+import { flagsOf } from './identity.ts';
 import {
   type AwsOptions,
   COMMON_FLAGS,
@@ -101,29 +102,4 @@ function parseFrom(text: string): VerifyRunOptions['from'] | null {
   if (text === 'journal' || text === 'trim-horizon') return text;
   const timeMs = parseTimeMs(text);
   return timeMs === null ? null : { timeMs };
-}
-
-/** The flags that give this identity again. */
-function flagsOf(identity: Readonly<Record<string, unknown>>): RawFlags {
-  const flags: Record<string, unknown> = {};
-  const put = (name: string, value: unknown) => {
-    if (value !== null && value !== undefined && value !== false) flags[name] = value;
-  };
-  const time = (value: unknown) => (typeof value === 'number' ? new Date(value).toISOString() : null);
-  put('stream', identity.stream);
-  put('inventory', identity.inventory);
-  put('include', identity.include);
-  put('exclude', identity.exclude);
-  put('start-after', identity.startAfter);
-  put('modified-after', time(identity.modifiedAfterMs));
-  put('modified-before', time(identity.modifiedBeforeMs));
-  put('compression', identity.compression);
-  put('segment-size', identity.segmentBytes);
-  put('partition-key', identity.partitionKey);
-  put('explicit-hash-key', identity.explicitHashKey);
-  put('on-missing-key', identity.onMissingKey);
-  put('append-newline', identity.appendNewline);
-  put('max-depth', identity.depthMax);
-  put('max-record', identity.recordBytesMax);
-  return flags;
 }

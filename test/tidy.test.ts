@@ -42,6 +42,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/limits.ts': 'constants only',
   'src/package-root.ts': 'test/commands',
   'src/letter-source.ts': 'test/commands',
+  'src/journal/look.ts': 'test/report/status.test.ts and test/commands/journal-refusals.test.ts',
   'src/verify-run.ts': 'test/commands',
   'src/native/file-lock.ts': 'test/journal/lock.test.ts',
   'src/journal/lock-holder.ts': 'test/journal/lock.test.ts',

@@ -6,7 +6,7 @@ import { parseVerifyOptions, VERIFY_FLAGS } from '../src/verify-options.ts';
 
 const SOURCES = ['s3://bucket/a/'];
 const ARN = 'arn:aws:kinesis:us-east-1:123456789012:stream/orders';
-/** As src/prepare.ts writes it, with nothing left at its default. */
+/** As src/identity.ts writes it, with nothing left at its default. */
 const IDENTITY = {
   sources: ['s3://bucket/history/', '-'],
   inventory: 's3://inventory/manifest.json',
@@ -16,7 +16,6 @@ const IDENTITY = {
   modifiedAfterMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
   modifiedBeforeMs: Date.UTC(2026, 1, 2),
   compression: 'zstd',
-  segmentBytes: 123_456,
   stream: ARN,
   partitionKey: '/user/id',
   explicitHashKey: '/hash',

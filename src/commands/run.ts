@@ -5,6 +5,7 @@ import { formatReport } from '../report/report.ts';
 import { openDisplay } from './display.ts';
 import { leaveSoon } from './leave.ts';
 import { printReport } from './outlet.ts';
+import { openQuestion } from './question.ts';
 import { abortOnSignals } from './signals.ts';
 
 /**
@@ -21,11 +22,13 @@ export async function runToReport(
 ): Promise<void> {
   const display = openDisplay(raw);
   const signal = abortOnSignals(display.notice, afterwards);
+  const askNewRun = openQuestion(options);
   try {
     const report = await run(options, {
       signal,
       onProgress: display.update,
       onNotice: display.notice,
+      ...(askNewRun && { askNewRun }),
     });
     display.stop();
     await printReport(raw.json === true ? JSON.stringify(report) : formatReport(report), report.exitCode);

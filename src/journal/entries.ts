@@ -171,6 +171,13 @@ export type JournalEntry =
   | PulseEntry
   | EndEntry;
 
+/** Why this program must not go by a journal that holds the entry, or null. */
+export function formatProblem(entry: JournalEntry): string | null {
+  if ((entry.kind !== 'run' && entry.kind !== 'format') || entry.version <= JOURNAL_VERSION) return null;
+  const formats = `it has format ${entry.version}, this program knows formats up to ${JOURNAL_VERSION}`;
+  return `${formats}. Use the program that wrote it, or a newer one`;
+}
+
 /** One line, with its newline. @param from See the head of this file. */
 export function encodeEntry(entry: JournalEntry, atMs: number, from: number): string {
   let fields: Record<string, unknown> = { ...entry };

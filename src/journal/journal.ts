@@ -16,6 +16,7 @@ import { compactAtOpening, draftOf, isWorthCompacting } from './compact.ts';
 import { Compacting } from './compacting.ts';
 import {
   encodeEntry,
+  formatProblem,
   HEADER_START,
   JOURNAL_VERSION,
   type JournalEntry,
@@ -36,6 +37,8 @@ export interface JournalOptions {
   readonly run: string;
   /** Plain JSON data: sources, stream, options that shape records. A journal with another identity is refused. */
   readonly identity: Identity;
+  /** The command that goes on with the run of another identity. */
+  readonly commandOf?: (identity: Identity) => string;
   /** The stream as it is now. A journal of its predecessor is refused: what it calls delivered is gone. */
   readonly stream?: { readonly name: string; readonly birth: StreamBirth };
   /** Hex; kept in a new journal. A resumed one keeps its own: read `journal.digestKey`. */
@@ -59,6 +62,8 @@ const COMPACT_BYTES_MIN = Number(process.env.MILLRACE_COMPACT_BYTES ?? 16 << 20)
 export class Journal {
   readonly path: string;
   readonly digestKey: string;
+  /** As its first process named it. */
+  readonly run: string;
   /** Whether an earlier process of this run was found. */
   readonly resumed: boolean;
   /** Bytes of an unfinished write that were cut off at opening. They were never reported as safe. */
@@ -85,6 +90,7 @@ export class Journal {
   private constructor(opened: Opened, options: JournalOptions & { readonly files: Files }, lock: Lock) {
     this.path = options.path;
     this.digestKey = opened.state.header!.digestKey;
+    this.run = opened.state.header!.run;
     this.resumed = opened.resumed;
     this.tornBytes = opened.tornBytes;
     this.state = opened.state;
@@ -339,8 +345,8 @@ async function resume(files: Files, options: JournalOptions): Promise<Opened> {
     const state = new JournalState();
     const verdict = await readJournal(file, (entry, atMs) => {
       state.apply(entry, atMs);
-      if (state.header === null) throw new Error('the first line is not a header');
-      if (entry.kind === 'run') assertSameRun(options, entry);
+      if (state.header === null) throw unusable(options.path, 'it is not a journal of Millrace');
+      assertUsable(options, entry);
     }).catch((error: unknown) => {
       throw error instanceof MillraceError ? error : openError(options.path, error);
     });
@@ -374,20 +380,22 @@ async function resume(files: Files, options: JournalOptions): Promise<Opened> {
   }
 }
 
-function assertSameRun(options: JournalOptions, header: RunEntry): void {
-  if (header.version > JOURNAL_VERSION) {
-    throw unusable(
-      options.path,
-      `it has format ${header.version}, this program writes format ${JOURNAL_VERSION}. Finish the run with the program that began it, or give --restart`,
-    );
-  }
-  const differences = identityDifferences(header.identity, options.identity);
-  if (differences.length > 0) {
-    throw unusable(
-      options.path,
-      `it belongs to another run, "${header.run}": ${differences.join('; ')}. Give the same options, another --journal, or --restart`,
-    );
-  }
+/** A file of another run, or of a newer program, is sound: nothing about it must be called damaged, and nothing of it forgotten. */
+function assertUsable({ path, identity, commandOf }: JournalOptions, entry: JournalEntry): void {
+  const problem = formatProblem(entry);
+  if (problem !== null) throw unusable(path, problem);
+  if (entry.kind !== 'run') return;
+  const differences = identityDifferences(entry.identity, identity);
+  if (differences.length === 0) return;
+  const resume =
+    commandOf === undefined
+      ? 'Give its options to resume it'
+      : `To resume that run, with the other flags as they are: ${commandOf(entry.identity)}`;
+  throw new MillraceError('MILLRACE_JOURNAL', [
+    `Cannot use the journal ${path}: it belongs to another run, "${entry.run}": ${differences.join('; ')}`,
+    resume,
+    'For this run give another --journal',
+  ]);
 }
 
 function assertSameStream({ path, stream }: JournalOptions, before: StreamBirth): void {

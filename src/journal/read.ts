@@ -5,6 +5,7 @@
  * Owns   the rule that tells a torn tail from a damaged middle (entries.ts, `from`).
  * Never  changes the file, and never gives an entry that lies behind a damage.
  */
+import { MillraceError } from '../errors.ts';
 import { decodeLine, type JournalEntry } from './entries.ts';
 import { type OpenedFile, type ReadRange, readLines } from './files.ts';
 
@@ -19,7 +20,7 @@ export interface JournalVerdict {
 }
 
 /**
- * @param onEntry Throwing makes its line a damaged one, with the error's message as the reason.
+ * @param onEntry Throwing makes its line a damaged one, with the error's message as the reason; a MillraceError ends the reading.
  * @param range Begins where a write began. Default: the whole file.
  */
 export async function readJournal(
@@ -50,6 +51,7 @@ export async function readJournal(
         onEntry(decoded.entry, decoded.atMs, line.byteLength + 1);
         writeFrom = decoded.from;
       } catch (error) {
+        if (error instanceof MillraceError) throw error;
         reason = error instanceof Error ? error.message : String(error);
         damage = { line: lineNumber, reason };
         return false;

@@ -12,6 +12,15 @@ export type Identity = Readonly<Record<string, unknown>>;
 /** Where journals lie that no flag names: in the folder that the command is given in. */
 export const RUNS_FOLDER = '.millrace';
 
+/** Stood in the identities of format 1, and says only how the work was cut. */
+const FORMER_FIELD = 'segmentBytes';
+
+/** An identity as today's program has it. */
+function todays(identity: Identity): Identity {
+  const { [FORMER_FIELD]: _, ...fields } = identity;
+  return fields;
+}
+
 /** @param stream Name or ARN; what a file name cannot hold becomes `_`. */
 export function runName(stream: string, identity: Identity): string {
   const name = stream.slice(stream.lastIndexOf('/') + 1).replaceAll(/[^A-Za-z0-9_.-]/g, '_');
@@ -19,7 +28,7 @@ export function runName(stream: string, identity: Identity): string {
 }
 
 /** JSON with the fields of each object in code unit order; fields without a value are left out. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);
@@ -29,8 +38,12 @@ function canonical(value: unknown): string {
 
 const SHOWN_CHARS_MAX = 120;
 
-/** Names each difference, for example `partitionKey was "/id", is now null`. Empty when the identities are equal. */
-export function identityDifferences(before: Identity, now: Identity, path = ''): string[] {
+/** Names each difference, for example `partitionKey was "/id", is now null`. Empty when it is one run. */
+export function identityDifferences(before: Identity, now: Identity): string[] {
+  return fieldDifferences(todays(before), todays(now), '');
+}
+
+function fieldDifferences(before: Identity, now: Identity, path: string): string[] {
   const differences: string[] = [];
   for (const name of [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()) {
     const [old, fresh] = [
@@ -39,7 +52,7 @@ export function identityDifferences(before: Identity, now: Identity, path = ''):
     ];
     if (canonical(old ?? null) === canonical(fresh ?? null)) continue;
     if (isObject(old) && isObject(fresh))
-      differences.push(...identityDifferences(old, fresh, `${path}${name}.`));
+      differences.push(...fieldDifferences(old, fresh, `${path}${name}.`));
     else differences.push(`${path}${name} was ${shown(old)}, is now ${shown(fresh)}`);
   }
   return differences;

@@ -80,7 +80,7 @@ export async function takeOut(
   if (kept < resume.count) {
     throw new MillraceError(
       'MILLRACE_DEAD_LETTER',
-      `Cannot go on with the dead-letter file ${path}: the journal counts ${resume.count} rejects, the file holds ${kept} of them. Put the run's own file back, or give --restart`,
+      `Cannot go on with the dead-letter file ${path}: the journal counts ${resume.count} rejects, the file holds ${kept} of them. Put the run's own file back; --restart would deliver everything again`,
     );
   }
   if (removed === 0 && read.tailBytes === 0) return { kept, removed, setAside: null };

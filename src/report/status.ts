@@ -5,11 +5,11 @@
  * Owns   the reckoning of what is left and how long it takes.
  * Never  takes the lock, writes, or remembers settled objects: it needs no memory to speak of.
  */
-import { MillraceError } from '../errors.ts';
-import { type Files, type OpenedFile, realFiles, reasonOf } from '../journal/files.ts';
+import type { JournalEntry } from '../journal/entries.ts';
+import type { Files } from '../journal/files.ts';
 import { lockHolder } from '../journal/lock.ts';
 import type { LockHolder } from '../journal/lock-holder.ts';
-import { readJournal } from '../journal/read.ts';
+import { lookInto, unreadable } from '../journal/look.ts';
 import { JournalState } from '../journal/state.ts';
 import { JournalPace } from './journal-pace.ts';
 
@@ -75,23 +75,13 @@ export async function readStatus(path: string, options: StatusOptions = {}): Pro
   const holder = await (options.holder ?? lockHolder)(path);
   const state = new JournalState({ rememberSettled: false });
   const pace = new JournalPace();
-  let file: OpenedFile | null = null;
-  try {
-    file = await (options.files ?? realFiles).open(path, 'read');
-    const verdict = await readJournal(file, (entry, atMs) => {
-      if (state.header === null && entry.kind !== 'run') throw new Error('the first line is not a header');
-      state.apply(entry, atMs);
-      pace.take(entry, atMs, state);
-    });
-    if (state.header === null) throw unreadable(path, 'it is not a journal of Millrace');
-    if (verdict.damage !== null)
-      throw unreadable(path, `line ${verdict.damage.line} is damaged (${verdict.damage.reason})`);
-    return describe(path, state, pace, holder, verdict.tornBytes);
-  } catch (error) {
-    throw error instanceof MillraceError ? error : unreadable(path, reasonOf(error), error);
-  } finally {
-    await file?.close();
-  }
+  const onEntry = (entry: JournalEntry, atMs: number) => {
+    state.apply(entry, atMs);
+    pace.take(entry, atMs, state);
+  };
+  const { damage, tornBytes } = await lookInto(path, onEntry, options.files);
+  if (damage !== null) throw unreadable(path, `line ${damage.line} is damaged (${damage.reason})`);
+  return describe(path, state, pace, holder, tornBytes);
 }
 
 function describe(
@@ -167,8 +157,4 @@ function leftOf(state: JournalState): RunStatus['left'] {
     objects: Math.max(0, state.listed.objects - objectsDone - objectsFailed),
     bytes: Math.max(0, state.listed.bytes - objectBytesDone),
   };
-}
-
-function unreadable(path: string, reason: string, cause?: unknown): MillraceError {
-  return new MillraceError('MILLRACE_JOURNAL', `Cannot read the journal ${path}: ${reason}`, { cause });
 }

@@ -1,7 +1,7 @@
 /** Journals and dead letters that the program of commit 3deab6f wrote (test/fixtures/journals-0.1): today's command goes on with them. */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
 import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
@@ -25,8 +25,29 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const journalPath = () => join(folder, 'run.journal');
-const lettersPath = () => join(folder, 'run.letters.jsonl');
+interface Files {
+  readonly journal: string;
+  readonly letters: string;
+  /** Flags that say where they are. */
+  readonly flags: readonly string[];
+}
+let files: Files;
+const journalPath = () => files.journal;
+const lettersPath = () => files.letters;
+
+/** Where flags name them. */
+function named(): Files {
+  const [journal, letters] = [join(folder, 'run.journal'), join(folder, 'run.letters.jsonl')];
+  return { journal, letters, flags: ['--journal', journal, '--dead-letter', letters] };
+}
+
+/** Where the first program put them by itself: the run's name came of an identity that held --segment-size. */
+function byDefault({ name }: OldRun): Files {
+  const [header] = linesIn(join(FIXTURES, `${name}.journal`));
+  const base = join(folder, '.millrace', header.run);
+  mkdirSync(join(folder, '.millrace'));
+  return { journal: `${base}.journal`, letters: `${base}.dead-letters.jsonl`, flags: [] };
+}
 const linesIn = (path: string) =>
   readFileSync(path, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)); // biome-ignore format: one step a call
 
@@ -81,8 +102,7 @@ async function open(run: OldRun) {
 const endpoints = () => ['--s3-endpoint-url', s3.endpoint, '--kinesis-endpoint-url', kinesis.endpoint];
 
 function backfill(run: OldRun) {
-  const files = ['--journal', journalPath(), '--dead-letter', lettersPath()];
-  const args = ['backfill', `s3://${SOURCE_BUCKET}/p/`, '--stream', OLD_STREAM, ...run.flags, ...files];
+  const args = ['backfill', `s3://${SOURCE_BUCKET}/p/`, '--stream', OLD_STREAM, ...run.flags, ...files.flags];
   return runCommand([...args, ...endpoints(), '--quiet', '--json'], { cwd: folder });
 }
 
@@ -109,8 +129,24 @@ function expectLetters({ letters }: Expected, hasUnreadable: boolean): void {
   expect(differences(wanted, texts)).toEqual(new Map());
 }
 
+const ANOTHER_SIZE = ['--segment-size', '300KiB'];
+const AT_DEFAULT = ['finished', 'stopped'];
+const AT_DEFAULT_WITH_ANOTHER_SIZE = ['killed', 'killed-in-gzip', 'ordered'];
+const runsOf = (names: readonly string[]) => OLD_RUNS.filter(({ name }) => names.includes(name));
+const CASES = [
+  ...OLD_RUNS.map((run) => ({ ...run, place: 'where --journal says', filesOf: named })),
+  ...runsOf(AT_DEFAULT).map((run) => ({ ...run, place: 'at its old default name', filesOf: byDefault })),
+  ...runsOf(AT_DEFAULT_WITH_ANOTHER_SIZE).map((run) => ({
+    ...run,
+    place: 'at its old default name with another --segment-size',
+    flags: [...run.flags, ...ANOTHER_SIZE],
+    filesOf: byDefault,
+  })),
+];
+
 describe('the program goes on with a journal of its first format', () => {
-  it.each(OLD_RUNS)('$name: delivers what is left and nothing else', async (run) => {
+  it.each(CASES)('$name, $place: delivers what is left and nothing else', async ({ filesOf, ...run }) => {
+    files = filesOf(run);
     const { expected, before } = await open(run);
     const hasUnreadable = run.hasUnreadable === true;
     expect(await status()).toMatchObject({
@@ -135,6 +171,7 @@ describe('the program goes on with a journal of its first format', () => {
       const stored = [...kinesis.records(OLD_STREAM)];
       expect(differences(expected.records.map(textOf), stored.map(textOf))).toEqual(new Map());
     }
+    expect(readdirSync(dirname(journalPath())).filter((name) => name.endsWith('.journal'))).toHaveLength(1);
     const { ended, report } = await verify();
     expect(ended.exitCode, ended.stderr + ended.stdout).toBe(1);
     expect(report).toMatchObject({

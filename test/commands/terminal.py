@@ -1,5 +1,6 @@
 """A terminal for a command: python3 terminal.py COMMAND ARG...
-What the command shows goes to stdout. A line on stdin does something: `hangup` closes the terminal, `^C` types Ctrl-C.
+What the command shows goes to stdout. A line on stdin does something: `hangup` closes the terminal, `^C` types Ctrl-C,
+`say X` types X and Enter.
 At the end one line on stderr says how the command ended: `exit N` or `signal N`.
 """
 import os, pty, select, sys
@@ -26,6 +27,8 @@ while terminal in sources:
             sources.remove(terminal)
         elif b"^C" in data:
             os.write(terminal, b"\x03")
+        elif data.startswith(b"say "):
+            os.write(terminal, data[4:])
 status = os.waitpid(pid, 0)[1]
 how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit {os.WEXITSTATUS(status)}"
 os.write(2, how.encode())

@@ -16,7 +16,7 @@ export interface Terminal {
   /** What was shown so far. */
   shown(): string;
   /** Types a line of terminal.py: `hangup` or `^C`. */
-  type(what: 'hangup' | '^C'): void;
+  type(what: 'hangup' | '^C' | `say ${string}`): void;
   /** Resolves as soon as it holds. @throws Where the command ends first. */
   until(condition: () => boolean): Promise<void>;
   /** `exit N` or `signal N`. */

@@ -206,7 +206,7 @@ describe('a journal that does not fit', () => {
     const error = await failureOf(Journal.open(options(more)));
     expect([error.code, error.exitCode]).toEqual(['MILLRACE_JOURNAL', 2]);
     expect(error.message).toContain(says);
-    expect(error.message).toContain('--restart');
+    expect(error.message).not.toMatch(/--restart|damaged/);
     expect(existsSync(`${options().path}.lock`)).toBe(false);
   });
 
@@ -221,7 +221,7 @@ describe('a journal that does not fit', () => {
     } as const;
     writeFileSync(options().path, encodeEntry(header, 1, 0));
     expect((await failureOf(Journal.open(options()))).message).toMatch(
-      /format 3, this program writes format 2/,
+      /format 3, this program knows formats up to 2/,
     );
   });
 

@@ -221,7 +221,7 @@ describe('the status of a run', () => {
   it.each([
     { name: 'no file', content: null, says: /no such file/ },
     { name: 'another file', content: 'hello\n', says: /not a journal of Millrace/ },
-    { name: 'an empty file', content: '', says: /not a journal of Millrace/ },
+    { name: 'an empty file', content: '', says: /it is empty/ },
   ])('says what is wrong with $name', async ({ content, says }) => {
     const disk = new MemoryDisk();
     if (content !== null) disk.put(JOURNAL, content);
