@@ -3,7 +3,7 @@
  * Takes  the options, the number of shards and the largest record.
  * Gives  the size of every buffer of the run, and the sum as text.
  * Owns   the trade between them when memory is scarce: fewer blocks first, then fewer downloads.
- * Not in the sum: the runtime itself, about 45 MB for each thread and the code.
+ * Not in the sum: the runtime itself. What it takes is estimated, so that the peak at the end can be held against something.
  */
 import { OptionsError } from './errors.ts';
 import { ENGINE, KIB, MIB } from './limits.ts';
@@ -28,7 +28,16 @@ export interface Budget {
   readonly publisherBytes: number;
   /** One line a user: name and bytes. */
   readonly users: readonly { readonly name: string; readonly bytes: number }[];
+  /** Their sum. */
+  readonly buffersBytes: number;
+  /** What Node, the code and so many threads take beside the buffers, at most, as a rule. */
+  readonly runtimeBytes: number;
+  readonly threads: number;
 }
+
+/** Measured with 1 to 9 threads: 115 to 190 MB beside the buffers, of which few are full at a time. */
+const RUNTIME_BYTES = 60e6;
+const RUNTIME_BYTES_PER_THREAD = 45e6;
 
 const LANE_BYTES_PREFERRED = 2 * MIB;
 /** In order mode a download runs ahead of the segment that is due: it gets room to. */
@@ -66,39 +75,50 @@ export function planBudget(input: BudgetInput): Budget {
     publisherBytesMin,
     Math.floor(Math.min(PUBLISHERS_BYTES_MAX, restBytes) / publishers),
   );
+  const threads = 1 + parsers + publishers;
+  const users = [
+    {
+      name: `blocks: ${downloads} downloads x ${blocksPerSlot} x 1 MiB`,
+      bytes: downloads * blocksPerSlot * ENGINE.blockBytes,
+    },
+    {
+      name: `long lines: ${downloads} downloads x ${formatBytes(lineBytesMax)}`,
+      bytes: downloads * lineBytesMax,
+    },
+    { name: `parsers: ${parsers} x ${formatBytes(PARSER_BYTES)}`, bytes: parsers * PARSER_BYTES },
+    {
+      name: `lanes: ${parsers} parsers x ${publishers} publishers x ${formatBytes(laneCapacityBytes)}`,
+      bytes: parsers * publishers * laneCapacityBytes,
+    },
+    {
+      name: `shard queues and requests: ${publishers} publishers x ${formatBytes(publisherBytes)}`,
+      bytes: publishers * publisherBytes,
+    },
+  ];
   return {
     downloads,
     blocksPerSlot,
     lineBytesMax,
     laneCapacityBytes,
     publisherBytes,
-    users: [
-      {
-        name: `blocks: ${downloads} downloads x ${blocksPerSlot} x 1 MiB`,
-        bytes: downloads * blocksPerSlot * ENGINE.blockBytes,
-      },
-      {
-        name: `long lines: ${downloads} downloads x ${formatBytes(lineBytesMax)}`,
-        bytes: downloads * lineBytesMax,
-      },
-      { name: `parsers: ${parsers} x ${formatBytes(PARSER_BYTES)}`, bytes: parsers * PARSER_BYTES },
-      {
-        name: `lanes: ${parsers} parsers x ${publishers} publishers x ${formatBytes(laneCapacityBytes)}`,
-        bytes: parsers * publishers * laneCapacityBytes,
-      },
-      {
-        name: `shard queues and requests: ${publishers} publishers x ${formatBytes(publisherBytes)}`,
-        bytes: publishers * publisherBytes,
-      },
-    ],
+    users,
+    buffersBytes: users.reduce((sum, { bytes }) => sum + bytes, 0),
+    runtimeBytes: RUNTIME_BYTES + threads * RUNTIME_BYTES_PER_THREAD,
+    threads,
   };
 }
 
-/** The sum as text, one user a line. */
-export function formatBudget(budget: Budget, memoryBytes: number): string {
-  const sum = budget.users.reduce((total, user) => total + user.bytes, 0);
-  const lines = budget.users.map((user) => `  ${formatBytes(user.bytes).padStart(8)}  ${user.name}`);
-  return [`memory: ${formatBytes(sum)} of ${formatBytes(memoryBytes)}`, ...lines].join('\n');
+/** What the run is going to take, as one line; the buffers one by one where somebody wants to know. */
+export function formatBudget(
+  budget: Budget,
+  { memoryBytes, verbose }: { readonly memoryBytes: number; readonly verbose: boolean },
+): string {
+  const { buffersBytes, runtimeBytes, threads, users } = budget;
+  const buffers = `buffers of ${formatBytes(buffersBytes)}, of the ${formatBytes(memoryBytes)} that --memory allows them`;
+  const runtime = `Node with ${threads} threads about ${formatBytes(runtimeBytes)}`;
+  const line = `memory: up to ${formatBytes(buffersBytes + runtimeBytes)}: ${buffers}; ${runtime}`;
+  if (!verbose) return line;
+  return [line, ...users.map(({ name, bytes }) => `  ${formatBytes(bytes).padStart(8)}  ${name}`)].join('\n');
 }
 
 /** A lane holds the largest frame; a power of two. */

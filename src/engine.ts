@@ -146,7 +146,7 @@ class Run {
     for (const notice of prepared.notices) this.#tell(notice);
     if (scannerReason() !== null)
       this.#tell(`the portable scanner serves, which is slower: ${scannerReason()}`);
-    hooks.onNotice?.(formatBudget(this.#budget, this.#options.memoryBytes));
+    hooks.onNotice?.(formatBudget(this.#budget, this.#options));
     this.#journalPositions();
     const timers = this.#startTimers();
     const onAbort = () => this.#end(asInterruption(hooks.signal!.reason));
@@ -471,6 +471,7 @@ class Run {
     return {
       options: this.#options,
       prepared: this.#prepared,
+      budget: this.#budget,
       counts: this.#accounting.counts,
       doneBytes: this.#accounting.doneBytes,
       doneBytesBefore: this.#accounting.doneBytesBefore,

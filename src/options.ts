@@ -85,6 +85,8 @@ export interface BackfillOptions {
   readonly dryRun: boolean;
   /** The report names hot keys themselves, not their hashes alone. */
   readonly showKeys: boolean;
+  /** Which buffers the memory is for is said at the start. */
+  readonly verbose: boolean;
   /** A dead-letter file whose letters are sent in place of sources (`redrive`), or null. */
   readonly letters: string | null;
   readonly aws: AwsOptions;
@@ -191,6 +193,7 @@ export const BACKFILL_FLAGS: Readonly<Record<string, FlagSpec>> = {
   'max-rejects': { kind: 'text', value: 'N|P%', help: 'stop with exit 2 beyond this many dead letters' },
   timeout: { kind: 'text', value: 'DURATION', help: 'orderly stop after this time, exit 3' },
   'dry-run': { kind: 'switch', help: 'everything but sending' },
+  verbose: { kind: 'switch', help: 'say at the start which buffers the memory is for' },
   'show-keys': { kind: 'switch', help: 'name hot partition keys in the report; default: their hashes' },
 };
 
@@ -377,6 +380,7 @@ export function parseBackfillOptions(sources: readonly string[], raw: RawFlags):
     ),
     dryRun: reader.switch('dry-run'),
     showKeys: reader.switch('show-keys'),
+    verbose: reader.switch('verbose'),
     letters: null,
     aws: readAws(reader),
   };

@@ -5,6 +5,7 @@
  */
 import type { Counts } from './accounting/counts.ts';
 import { type Capacity, streamCapacity } from './accounting/window.ts';
+import type { Budget } from './budget.ts';
 import type { MillraceError } from './errors.ts';
 import type { LimitWatch } from './limit-watch.ts';
 import type { BackfillOptions } from './options.ts';
@@ -51,6 +52,7 @@ export interface Progress {
 export interface RunFacts {
   readonly options: BackfillOptions;
   readonly prepared: Prepared;
+  readonly budget: Pick<Budget, 'buffersBytes' | 'runtimeBytes'>;
   readonly counts: Counts;
   /** Stored bytes of the source that are dealt with, by all processes of the run. */
   readonly doneBytes: number;
@@ -150,11 +152,17 @@ export function reportOf(facts: RunFacts): BackfillReport {
     cpuMs: cpuMs(facts.cpuAtStart),
     // A machine that is slow, or tells nothing, may have left no sample.
     rssMaxBytes: facts.rssMaxBytes || peakMemoryBytes(),
+    memory: memoryOf(facts),
     scanner: scannerReason() === null ? 'native' : 'portable',
     wire,
     journal: journal?.path ?? null,
     deadLetter: rejected > 0 ? deadLetterPath : null,
   };
+}
+
+function memoryOf({ budget, options }: RunFacts): NonNullable<BackfillReport['memory']> {
+  const { buffersBytes, runtimeBytes } = budget;
+  return { limitBytes: options.memoryBytes, buffersBytes, expectedBytes: buffersBytes + runtimeBytes };
 }
 
 function deliveryOf({ prepared, counts, reading, stats, ending, receipts }: RunFacts) {

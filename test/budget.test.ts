@@ -43,8 +43,15 @@ describe('the budget', () => {
     expect(() => planBudget({ ...INPUT, memoryBytes: (neededMib - 1) * MIB })).toThrow('--memory');
   });
 
-  it('is printed with one line for each user', () => {
+  it('is printed in one line, buffers and the rest apart; with --verbose there is one more for each user', () => {
     const budget = planBudget(INPUT);
-    expect(formatBudget(budget, INPUT.memoryBytes).split('\n')).toHaveLength(1 + budget.users.length);
+    const { memoryBytes } = INPUT;
+    const mb = (bytes: number) => Math.round(bytes / 1e6);
+    const { buffersBytes, runtimeBytes } = budget;
+    const line = `memory: up to ${mb(buffersBytes + runtimeBytes)} MB: buffers of ${mb(buffersBytes)} MB, of the ${mb(memoryBytes)} MB that --memory allows them; Node with ${1 + INPUT.parsers + INPUT.publishers} threads about ${mb(runtimeBytes)} MB`;
+    expect(formatBudget(budget, { memoryBytes, verbose: false })).toBe(line);
+    const [first, ...rest] = formatBudget(budget, { memoryBytes, verbose: true }).split('\n');
+    expect([first, rest.length]).toEqual([line, budget.users.length]);
+    expect(budget.users.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(buffersBytes);
   });
 });

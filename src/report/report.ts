@@ -64,6 +64,15 @@ export interface BackfillReport {
   readonly durationMs: number;
   readonly cpuMs: number;
   readonly rssMaxBytes: number;
+  /**
+   * What `--memory` allows the buffers, what they may take of it, and what the process may with Node and its threads: a peak above that
+   * is not the run's alone. Null where other work shared the process.
+   */
+  readonly memory: {
+    readonly limitBytes: number;
+    readonly buffersBytes: number;
+    readonly expectedBytes: number;
+  } | null;
   readonly scanner: 'native' | 'portable';
   readonly wire: 'cbor' | 'json';
   readonly journal: string | null;
@@ -129,9 +138,10 @@ export function formatReport(report: BackfillReport): string {
     ],
     [
       'time',
-      `${formatDuration(report.durationMs)}, CPU ${formatDuration(report.cpuMs)}, ${formatCount(records.delivered / seconds)} records/s, ${formatBytes(bytes.published / seconds)}/s${report.rssMaxBytes > 0 ? `, peak memory ${formatBytes(report.rssMaxBytes)}` : ''}`,
+      `${formatDuration(report.durationMs)}, CPU ${formatDuration(report.cpuMs)}, ${formatCount(records.delivered / seconds)} records/s, ${formatBytes(bytes.published / seconds)}/s`,
     ],
   ];
+  if (report.rssMaxBytes > 0) rows.push(['peak memory', peakOf(report)]);
   for (const [code, count] of Object.entries(lines.rejectedByCode))
     rows.push(['rejected', `${formatCount(count)} ${code}`]);
   const isEarly = report.status === 'interrupted' || report.status === 'failed';
@@ -157,6 +167,14 @@ const HEADLINES: Readonly<Record<BackfillReport['status'], string>> = {
   interrupted: 'Interrupted; the same command resumes it',
   'dry-run': 'Dry run: nothing was sent',
 };
+
+/** The peak beside what was said at the start. */
+function peakOf({ rssMaxBytes, memory }: BackfillReport): string {
+  if (memory === null) return formatBytes(rssMaxBytes);
+  const { buffersBytes, expectedBytes } = memory;
+  const parts = `buffers ${formatBytes(buffersBytes)}, Node and its threads ${formatBytes(expectedBytes - buffersBytes)}`;
+  return `${formatBytes(rssMaxBytes)}, of up to ${formatBytes(expectedBytes)} (${parts})`;
+}
 
 /** What the next process of the run sends again though it was acknowledged, or may have been. */
 function repeatsOf(repeatable: number): string {

@@ -115,3 +115,23 @@ it('--json prints one document with every field of the contract; --quiet keeps s
     },
   });
 });
+
+it('says in one line what memory the run may take, in more with --verbose, and keeps within it', async () => {
+  world = await World.open({ objects: OBJECTS, shards: 2 });
+  const memory = (stderr: string) =>
+    stderr.split('\n').filter((line) => /memory|^ +\d/.test(line) && !line.includes(' | '));
+  const short = await world.backfill(['--json', '--parsers', '1', '--publishers', '1']);
+  const { memory: said, rssMaxBytes } = JSON.parse(short.stdout);
+  const [line, ...rest] = memory(short.stderr);
+  const mb = (bytes: number) => Math.round(bytes / 1e6);
+  expect(line).toBe(
+    `millrace: memory: up to ${mb(said.expectedBytes)} MB: buffers of ${mb(said.buffersBytes)} MB, of the 268 MB that --memory allows them; Node with 3 threads about ${mb(said.expectedBytes - said.buffersBytes)} MB`,
+  );
+  expect([rest, said.limitBytes]).toEqual([[], 256 << 20]);
+  expect(rssMaxBytes).toBeGreaterThan(0);
+  expect(rssMaxBytes).toBeLessThan(said.expectedBytes);
+  const long = await world.backfill(['--verbose', '--restart', '--parsers', '1', '--publishers', '1']);
+  const [first, ...buffers] = memory(long.stderr);
+  expect([first, buffers.length]).toEqual([line, 5]);
+  expect(long.stdout).toContain('  peak memory  ');
+});
