@@ -433,7 +433,11 @@ describe('row 22: hostile names', () => {
     expect(codesByKey()).toEqual(new Map(names.map((name) => [name, ['INVALID_JSON']])));
     const found = dataOf(world.records());
     expect(differences(linesOf(...names.map((name) => lines(name, 3))), found)).toEqual(NOTHING);
-    expect(readdirSync(world.folder, { recursive: true }).sort()).toEqual(['run.dead.jsonl', 'run.journal']);
+    expect(readdirSync(world.folder, { recursive: true }).sort()).toEqual([
+      'run.dead.jsonl',
+      'run.dead.jsonl.run',
+      'run.journal',
+    ]);
   });
 
   it('reach a terminal without their control characters', async () => {
