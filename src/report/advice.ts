@@ -43,6 +43,9 @@ const TOGETHER = 0.5;
 /** What is gained by less is not worth a word. */
 const GAIN_MIN = 1.2;
 
+const AGAINST_ORDER =
+  '--aggregate: with --order key a request holds each key once, so a key goes at one record a round trip.';
+
 export function adviceOf(limit: Limit, skew: SkewReport | null, traits: RunTraits): string | null {
   const { stage, means } = limit;
   switch (stage) {
@@ -51,6 +54,7 @@ export function adviceOf(limit: Limit, skew: SkewReport | null, traits: RunTrait
     case 'stream':
       return againstStream(limit, skew, traits);
     case 'publish':
+      if (traits.isOrdered && !traits.isAggregated && means.publishersBusy < BUSY) return AGAINST_ORDER;
       return traits.isAggregated || means.publishersBusy < BUSY
         ? 'more --publishers.'
         : 'more --publishers, or --aggregate where records are small.';
@@ -67,8 +71,7 @@ function againstStream(limit: Limit, skew: SkewReport | null, traits: RunTraits)
   const { means } = limit;
   if (means.rateHeld >= means.publishersHeld / 2 && means.rateHeld > 0) return 'a higher --rate, or none.';
   const isHeld = means.publishersHeld >= means.requestsOut || traits.throttledRecords > 0;
-  if (!isHeld && traits.isOrdered && !traits.isAggregated)
-    return '--aggregate: with --order key a request holds each key once, so a key goes at one record a round trip.';
+  if (!isHeld && traits.isOrdered && !traits.isAggregated) return AGAINST_ORDER;
   if (!isHeld) return 'answers are slow: more --in-flight lets more requests be under way.';
   const sentences = [skew === null ? 'more shards, or an on-demand stream.' : againstShards(limit, skew)];
   const gain = aggregationGain(skew);

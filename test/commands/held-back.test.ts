@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { undocumentedFields } from './documented.ts';
-import { STREAM, World, type WorldOptions } from './fixture.ts';
+import { BUCKET, runCommand, STREAM, World, type WorldOptions } from './fixture.ts';
 
 let world: World;
 afterEach(() => world.close());
@@ -55,6 +55,16 @@ describe('a stream that is full', () => {
     expect(JSON.stringify(report)).not.toContain(HOT);
   });
 
+  it('of one key is no matter of more shards to bench, either', { timeout: 60_000 }, async () => {
+    world = await World.open({ objects: [{ key: 'a.jsonl', body: lines(12_000, hotKey) }] });
+    const source = ['--source', `s3://${BUCKET}/`, '--s3-endpoint-url', world.s3.endpoint];
+    const stream = ['--shards', '4', '--provisioned', '--partition-key', '/k', '--quiet'];
+    const { stdout } = await runCommand(['bench', ...source, ...stream]);
+    expect(stdout).toContain('Held back by: the stream');
+    expect(stdout).toMatch(/what helps +one key is one shard, and key [0-9a-f]{12} has \d+ % of the records/);
+    expect(stdout).not.toContain('on-demand stream');
+  });
+
   it('ends the report for people; --show-keys names the key itself', { timeout: 60_000 }, async () => {
     await provisioned({ objects: [{ key: 'a.jsonl', body: lines(12_000, hotKey) }], shards: 4 });
     const { stdout } = await world.backfill(['--partition-key', '/k', '--show-keys', '--quiet']);
@@ -82,13 +92,13 @@ it('a slow source is what holds a run back', { timeout: 60_000 }, async () => {
 
 it('a schema that takes the parsers’ time is what holds a run back', { timeout: 60_000 }, async () => {
   const body = Buffer.from(Array.from({ length: 20_000 }, (_, i) => `{"n":${i}}\n`).join(''));
-  world = await World.open({ objects: [{ key: 'a.jsonl', body, repeat: 40 }] });
+  world = await World.open({ objects: [{ key: 'a.jsonl', body, repeat: 150 }] });
   const schema = join(world.folder, 'schema.json');
   const rules = { properties: { n: { type: 'integer', multipleOf: 1, minimum: 0 } }, required: ['n'] };
   writeFileSync(schema, JSON.stringify(rules));
   // What is not sent cannot be waited for: the parsers are the last that could be slow.
   const { report } = await world.report(['--schema', schema, '--dry-run', '--parsers', '1']);
-  expect(report.lines.read).toBe(800_000);
+  expect(report.lines.read).toBe(3_000_000);
   expect(report.limit.stage).toBe('scan');
   expect(report.limit.helps).toBe('more --parsers.');
 });

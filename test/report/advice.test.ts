@@ -100,4 +100,10 @@ it('--headroom is named where it leaves a part of each shard', () => {
 it('--order key without --aggregate goes at one record of a key a round trip', () => {
   const waiting = limit('stream', { requestsOut: 0.9 });
   expect(advice(waiting, EVEN, { isOrdered: true })).toContain('one record a round trip');
+  // Parsers wait, and publishers have little to do: they wait for the answers to a few records.
+  expect(advice(limit('publish'), EVEN, { isOrdered: true })).toContain('one record a round trip');
+  expect(advice(limit('publish'), EVEN, { isOrdered: true, isAggregated: true })).toBe('more --publishers.');
+  expect(advice(limit('publish', { publishersBusy: 0.9 }), EVEN, { isOrdered: true })).toContain(
+    '--publishers',
+  );
 });
