@@ -38,24 +38,33 @@ export interface RunLetters {
 /** @throws {MillraceError} When a file that was named cannot be read, or there are more letters than memory for them. */
 export async function readRunLetters(wanted: LettersWanted): Promise<RunLetters> {
   const { file, ifRejected, isThere } = await findFile(wanted);
-  const places: LetterPlace[] = [];
   const warnings: string[] = [];
   const traces = [...wanted.redriven, ...(file === null ? [] : await tracesOf(file))];
+  let redriven = 0;
   for (const path of traces) {
-    const others = await readTrace(path, wanted.stream, (place) => places.push(place)).catch(
-      (error: unknown) => {
-        throw new OptionsError([`Cannot read ${path}: ${reasonOf(error)}.`]);
-      },
-    );
+    const others = await traceIn(path, wanted.stream, () => redriven++);
     if (others > 0) warnings.push(`${path} tells of redrives to other streams: they do not count here.`);
   }
   const counted = isThere ? await countLetters(file!) : 0;
-  assertRoom(counted + places.length, wanted.memoryBytesMax, file);
-  const book = new LetterBook(counted, places.length);
-  for (const place of places) book.addRedriven(place);
+  assertRoom(counted + redriven, wanted.memoryBytesMax, file);
+  const book = new LetterBook(counted, redriven);
+  // A redrive, or a run, that goes on writes on: no more is added than was counted.
+  let left = redriven;
+  for (const path of traces)
+    await traceIn(path, wanted.stream, (place) => {
+      if (left-- > 0) book.addRedriven(place);
+    });
   const others = isThere ? await addLetters(book, file!, counted) : 0;
   if (others > 0) warnings.push(`${others} lines of ${file} are no dead letters.`);
   return { file, book, ifRejected, warnings };
+}
+
+async function traceIn(path: string, stream: string, onPlace: (place: LetterPlace) => void): Promise<number> {
+  try {
+    return await readTrace(path, stream, onPlace);
+  } catch (error) {
+    throw new OptionsError([`Cannot read ${path}: ${reasonOf(error)}.`]);
+  }
 }
 
 type Found = Pick<RunLetters, 'file' | 'ifRejected'> & { readonly isThere: boolean };
@@ -111,7 +120,6 @@ async function addLetters(book: LetterBook, path: string, countMax: number): Pro
   let others = 0;
   let left = countMax;
   for await (const { letter, problem } of linesOf(path)) {
-    // A run that goes on writes on.
     if (left-- === 0) break;
     if (letter !== null) book.addLetter(letter);
     else if (problem.kind === 'object') book.addObject(problem.object);

@@ -112,7 +112,7 @@ function warningsOf({ letters, leftOut }: SourceAccount): string[] {
     warnings.push(`Changed since the run: ${describeObjects(newer)}; other versions were delivered.`);
   if (letters.unclaimed > 0)
     warnings.push(
-      `${letters.unclaimed} dead letters are about lines that are on the stream, or no longer in the source.`,
+      `${letters.unclaimed} dead letters are about lines that are on the stream, or not in what was compared.`,
     );
   return warnings;
 }

@@ -88,6 +88,6 @@ export interface LetterAccount {
   readonly redriven: number;
   /** Rejected lines without a letter. */
   readonly absent: number;
-  /** Letters about lines that are on the stream, or not in the source. */
+  /** Letters about lines that are on the stream, or not in what was compared. */
   readonly unclaimed: number;
 }
