@@ -26,6 +26,8 @@ export interface Budget {
   readonly laneCapacityBytes: number;
   /** Batches and bodies of one publisher. */
   readonly publisherBytes: number;
+  /** What is left, for the windows of zstd frames over 8 MiB. */
+  readonly windowBytes: number;
   /** One line a user: name and bytes. */
   readonly users: readonly { readonly name: string; readonly bytes: number }[];
   /** Their sum. */
@@ -97,6 +99,7 @@ export function planBudget(input: BudgetInput): Budget {
   ];
   return {
     downloads,
+    windowBytes: Math.max(0, restBytes - publishers * publisherBytes),
     blocksPerSlot,
     lineBytesMax,
     laneCapacityBytes,
@@ -118,7 +121,12 @@ export function formatBudget(
   const runtime = `Node with ${threads} threads about ${formatBytes(runtimeBytes)}`;
   const line = `memory: up to ${formatBytes(buffersBytes + runtimeBytes)}: ${buffers}; ${runtime}`;
   if (!verbose) return line;
-  return [line, ...users.map(({ name, bytes }) => `  ${formatBytes(bytes).padStart(8)}  ${name}`)].join('\n');
+  const left = {
+    name: 'left for zstd windows over 8 MiB, where an object asks for one',
+    bytes: budget.windowBytes,
+  };
+  const rows = [...users, left].map(({ name, bytes }) => `  ${formatBytes(bytes).padStart(8)}  ${name}`);
+  return [line, ...rows].join('\n');
 }
 
 /** A lane holds the largest frame; a power of two. */

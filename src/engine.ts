@@ -32,7 +32,7 @@ import { type Progress, progressOf, type RunFacts, reportOf, statusOf } from './
 import { scannerReason } from './scan/open.ts';
 import type { SourceObject } from './source/object.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from './threads/heartbeat.ts';
-import { PARSE_SHARED, type RejectedLine } from './threads/parse-setup.ts';
+import { createParseShared, PARSE_SHARED, type RejectedLine } from './threads/parse-setup.ts';
 import { createDigester } from './verify/digest.ts';
 
 /** What an embedding program may bring. */
@@ -93,7 +93,7 @@ class Run {
   readonly #reading: Reading;
   readonly #publishing: Publishing;
   readonly #control = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  readonly #parseShared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  readonly #parseShared = createParseShared();
   readonly #doorbells: SharedArrayBuffer;
   readonly #heartbeats: SharedArrayBuffer;
   /** Why the run ends early, if it does. The first reason counts. */
@@ -241,7 +241,7 @@ class Run {
         starts: publisherStarts(this.#prepared, this.#publisherCount),
         doorbells: this.#doorbells,
         control: this.#control.buffer as SharedArrayBuffer,
-        shared: this.#parseShared.buffer as SharedArrayBuffer,
+        shared: this.#parseShared.buffer,
         heartbeats: this.#heartbeats,
         slices: this.#accounting.slices.memory,
         isOrdered: this.#options.order === 'key',
@@ -249,6 +249,7 @@ class Run {
         schema,
         isPortable: scannerReason() !== null,
         lineBytesMax: this.#budget.lineBytesMax,
+        windowBytes: this.#budget.windowBytes,
         digestKey,
       },
       onRejected: (lines) => this.#takeRejected(lines),

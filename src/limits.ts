@@ -72,3 +72,6 @@ export const ENGINE = {
   /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
   drainMs: 20_000,
 } as const;
+
+/** RFC 8878, 3.1.1.1.2: what every decoder should take; and what Node's takes at most (ZSTD_WINDOWLOG_LIMIT_DEFAULT, 27). */
+export const ZSTD = { windowBytesCommon: 8 * MIB, windowBytesMax: 128 * MIB } as const;

@@ -22,7 +22,7 @@ import { scannerReason } from './scan/open.ts';
 import type { RecordRules } from './scan/scanner.ts';
 import type { SourceObject } from './source/object.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from './threads/heartbeat.ts';
-import { PARSE_SHARED, type RejectedLine } from './threads/parse-setup.ts';
+import { createParseShared, PARSE_SHARED, type RejectedLine } from './threads/parse-setup.ts';
 import { addBuckets } from './verify/buckets.ts';
 import { bucketTableBytes, DIGEST_KEY_BYTES } from './verify/digest.ts';
 import type { DigestSpec, ObjectPlace, SideDigest, SourceSide } from './verify/sides.ts';
@@ -134,7 +134,7 @@ class Scan {
   readonly #accounting: Accounting;
   readonly #sourceLines = new SourceLines();
   #objectLetters = 0;
-  readonly #shared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  readonly #shared = createParseShared();
   readonly #heartbeats: SharedArrayBuffer;
   readonly #reading: Reading;
   readonly #failed = Promise.withResolvers<never>();
@@ -176,7 +176,7 @@ class Scan {
         starts: new BigUint64Array(2),
         doorbells: createDoorbells(1),
         control: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
-        shared: this.#shared.buffer as SharedArrayBuffer,
+        shared: this.#shared.buffer,
         heartbeats: this.#heartbeats,
         slices: this.#accounting.slices.memory,
         isOrdered: false,
@@ -186,6 +186,7 @@ class Scan {
         schema,
         isPortable: scannerReason() !== null,
         lineBytesMax: budget.lineBytesMax,
+        windowBytes: budget.windowBytes,
         digestKey: isDigest ? purpose.spec.key : new Uint8Array(DIGEST_KEY_BYTES),
       },
       onRejected: (lines) => this.#takeRejected(lines),

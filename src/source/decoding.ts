@@ -12,5 +12,13 @@ export interface Progress {
   proven: number;
 }
 
+/** What a decoder may hold beyond a few chunks. */
+export interface WindowRoom {
+  /** Ends when there is room for a frame's window. @throws {DecodingError} When there will never be. */
+  take(windowBytes: number): Promise<void>;
+  /** The frame has ended, or is given up. */
+  give(): void;
+}
+
 /** The bytes cannot be decoded from here on. The message says why, in the decoder's words. */
 export class DecodingError extends Error {}

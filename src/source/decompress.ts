@@ -11,7 +11,7 @@ import zlib from 'node:zlib';
 import { MIB } from '../limits.ts';
 import { type Inflater, openInflater } from '../native/inflate.ts';
 import { DamagedError } from './damage.ts';
-import { DecodingError, type Progress } from './decoding.ts';
+import { DecodingError, type Progress, type WindowRoom } from './decoding.ts';
 import { gunzip } from './gunzip.ts';
 import { unzstd } from './unzstd.ts';
 
@@ -29,11 +29,12 @@ export async function* decompress(
   kind: 'gzip' | 'zstd',
   stored: AsyncIterable<Uint8Array>,
   decoders: Decoders = {},
+  room?: WindowRoom,
 ): AsyncGenerator<Uint8Array> {
   const progress: Progress = { stored: 0, content: 0, proven: 0 };
   try {
     if (kind === 'zstd') {
-      yield* unzstd(stored, progress);
+      yield* unzstd(stored, progress, room);
     } else {
       decoders.inflater ??= await openInflater();
       yield* gunzip(stored, decoders.inflater, progress);

@@ -5,10 +5,10 @@
  * Owns   the steps of Node's decoder. It stops quietly behind the first frame that ends within a write, and throws away what it had made
  *        of the write in which it stumbles (both measured on Node 24.21): so it is given one unit of a frame at once, and each frame
  *        has a decoder of its own.
- * Never  holds more than a few chunks, whatever the ratio.
+ * Never  holds more than a few chunks, whatever the ratio, but for a frame's window, which has to have room first.
  */
 import zlib from 'node:zlib';
-import { DecodingError, type Progress } from './decoding.ts';
+import { DecodingError, type Progress, type WindowRoom } from './decoding.ts';
 import { ZstdUnits } from './zstd-units.ts';
 
 /** Content handed on at once: more than one block of a frame holds. */
@@ -18,17 +18,24 @@ const CHUNK_BYTES = 256 * 1024;
 export async function* unzstd(
   stored: AsyncIterable<Uint8Array>,
   progress: Progress,
+  room?: WindowRoom,
 ): AsyncGenerator<Uint8Array> {
   const units = new ZstdUnits();
   let decoder: Decoder | null = null;
   let isProvenSoFar = true;
   /** Bytes of the open unit that came with earlier chunks. */
   let begun = 0;
+  let hasRoom = false;
   try {
     for await (const chunk of stored) {
       for (let rest = chunk; rest.length > 0; ) {
         const taken = units.take(rest);
         if (units.isUnknown) throw new DecodingError('what stands here is no frame');
+        // The header's last byte: nothing has been allocated for the frame yet.
+        if (units.isUnitEnd && units.windowBytes !== null && !hasRoom) {
+          await room?.take(units.windowBytes);
+          hasRoom = true;
+        }
         decoder ??= new Decoder();
         decoder.write(rest.subarray(0, taken));
         for (let content = await decoder.read(); content !== null; content = await decoder.read()) {
@@ -45,10 +52,13 @@ export async function* unzstd(
         if (isProvenSoFar) progress.proven = progress.content;
         decoder.destroy();
         decoder = null;
+        room?.give();
+        hasRoom = false;
       }
     }
   } finally {
     decoder?.destroy();
+    room?.give();
   }
   if (!units.isBetweenFrames) throw new DecodingError('unexpected end of file');
 }

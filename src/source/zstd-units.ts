@@ -39,6 +39,7 @@ export class ZstdUnits {
   #isUnitEnd = true;
   #isFrameEnd = true;
   #isProven = false;
+  #windowBytes: number | null = null;
 
   /** Between two frames, or in front of the first. */
   get isBetweenFrames(): boolean {
@@ -48,6 +49,11 @@ export class ZstdUnits {
   /** The last bytes that were taken end a unit. */
   get isUnitEnd(): boolean {
     return this.#isUnitEnd;
+  }
+
+  /** What the decoder has to keep of the open frame's content; null until its header has ended. */
+  get windowBytes(): number | null {
+    return this.#windowBytes;
   }
 
   /** What begins here is no frame. */
@@ -130,8 +136,20 @@ export class ZstdUnits {
       return false;
     }
     this.#hasChecksum = (descriptor & 4) !== 0;
+    const contentBytes = this.#contentBytes(wanted - contentSizeBytes, contentSizeBytes);
+    this.#windowBytes = isSingleSegment
+      ? contentBytes
+      : Math.min(contentBytes, windowOf(this.#header[MAGIC_BYTES + 1]!));
     this.#beginBlock();
     return true;
+  }
+
+  /** What the header says of the frame's content; infinite where it does not. */
+  #contentBytes(at: number, sizeBytes: number): number {
+    const header = this.#header;
+    if (sizeBytes === 0) return Number.POSITIVE_INFINITY;
+    if (sizeBytes === 8) return Number(header.readBigUInt64LE(at));
+    return header.readUIntLE(at, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
   }
 
   #beginBlock(): void {
@@ -156,10 +174,17 @@ export class ZstdUnits {
   #endFrame(isProven: boolean): true {
     this.#isProven = isProven;
     this.#isFrameEnd = true;
+    this.#windowBytes = null;
     this.#headerBytes = 0;
     this.#begin('magic', MAGIC_BYTES);
     return true;
   }
+}
+
+/** Window_Size of a Window_Descriptor: RFC 8878, 3.1.1.1.2. */
+function windowOf(descriptor: number): number {
+  const base = 2 ** (10 + (descriptor >> 3));
+  return base + (base / 8) * (descriptor & 7);
 }
 
 /** @param begun The first bytes of a frame. */

@@ -12,6 +12,7 @@ import { MillraceError } from '../errors.ts';
 import { ENGINE } from '../limits.ts';
 import { workWithin } from '../ring/ranges.ts';
 import { type Damage, DamagedError } from '../source/damage.ts';
+import type { WindowRoom } from '../source/decoding.ts';
 import { type Decoders, decompress, decompressWhole } from '../source/decompress.ts';
 import { textOnly } from '../source/format.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
@@ -26,6 +27,7 @@ import type {
   StreamInput,
 } from './parse-setup.ts';
 import { type LineSource, type Slicer, StoppedError } from './slicer.ts';
+import { WindowMemory } from './window-memory.ts';
 
 /** How the reading of an object ended. */
 interface Outcome {
@@ -37,18 +39,27 @@ interface Outcome {
   readonly count?: LineCount | undefined;
 }
 
+/** What it needs of a parser's setup. */
+type InflationSetup = Pick<
+  ParseSetup,
+  'lineBytesMax' | 'memory' | 'isCounting' | 'shared' | 'windowBytes' | 'isOrdered' | 'lanes'
+>;
+
 export class Inflation {
-  readonly #setup: Pick<ParseSetup, 'lineBytesMax' | 'memory' | 'isCounting'>;
+  readonly #setup: InflationSetup;
   readonly #slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>;
   readonly #block = new Uint8Array(ENGINE.blockBytes);
   readonly #decoders: Decoders = {};
+  readonly #room: WindowRoom;
 
   constructor(
-    setup: Pick<ParseSetup, 'lineBytesMax' | 'memory' | 'isCounting'>,
+    setup: InflationSetup,
     slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>,
   ) {
     this.#setup = setup;
     this.#slicer = slicer;
+    const [isStopping, flush] = [() => slicer.isStopping(), () => slicer.flush()];
+    this.#room = new WindowMemory({ setup, isStopping, flush });
   }
 
   /** Whole objects, one a piece. A damaged one says so with its end; the others are not concerned. */
@@ -57,7 +68,8 @@ export class Inflation {
       const source = { piece: piece.piece, coordinate: Buffer.from(piece.coordinate) };
       const stored = storedBytes(piece, this.#setup.memory);
       const whole = this.#slicer.isStopping() ? null : decompressWhole(task.format, stored);
-      const content = whole === null ? decompress(task.format, only(stored), this.#decoders) : [whole];
+      const content =
+        whole === null ? decompress(task.format, only(stored), this.#decoders, this.#room) : [whole];
       const lines = textOnly(task.format, content);
       const { error, isCut, count } = await this.#cutLines(lines, task.delivered[i]!, () => source);
       this.#slicer.endPiece(piece.piece, error, isCut ? 'cut' : 'whole', count);
@@ -81,7 +93,7 @@ export class Inflation {
         yield storedBytes(piece, memory);
       }
     };
-    const content = textOnly(task.format, decompress(task.format, pieces(), this.#decoders));
+    const content = textOnly(task.format, decompress(task.format, pieces(), this.#decoders, this.#room));
     const { error, isCut, count } = await this.#cutLines(
       content,
       task.delivered,

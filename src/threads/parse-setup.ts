@@ -41,9 +41,16 @@ export interface ParseSetup {
   readonly lineBytesMax: number;
   /** 16 bytes: the key of the run's digest. */
   readonly digestKey: Uint8Array;
+  /** For the windows of zstd frames over 8 MiB, all parsers together. */
+  readonly windowBytes: number;
 }
 
-export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1 } as const;
+export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1, WINDOWS_KIB: 2 } as const;
+
+/** What parsers share with each other and with the main thread: PARSE_SHARED says what stands where. */
+export function createParseShared(): Int32Array<SharedArrayBuffer> {
+  return new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+}
 
 /** Raw bytes to look at: `buffer` from `byteOffset`, `length` bytes. */
 export interface RawPiece {

@@ -12,6 +12,7 @@ import type {
   RejectedLine,
   StreamInput,
 } from '../../src/threads/parse-setup.ts';
+import { createParseShared } from '../../src/threads/parse-setup.ts';
 import type { LineRun, LineSource } from '../../src/threads/slicer.ts';
 
 type Kind = 'gzip' | 'zstd';
@@ -57,7 +58,9 @@ function open(stored: readonly Uint8Array[]) {
     return { ...place, objectOffset: 0, piece: number, coordinate: 'c' };
   });
   const recorder = new Recorder();
-  const inflation = new Inflation({ lineBytesMax: LINE_BYTES_MAX, memory }, recorder);
+  const shared = createParseShared().buffer;
+  const setup = { lineBytesMax: LINE_BYTES_MAX, memory, shared, windowBytes: 0, isOrdered: false, lanes: [] };
+  const inflation = new Inflation(setup, recorder);
   const { scanned } = recorder;
   const texts = () => [...scanned].sort(([one], [other]) => one - other).map(([, { text }]) => text);
   return { inflation, pieces, recorder, texts };

@@ -45,6 +45,7 @@ function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY) {
       isPortable: false,
       lineBytesMax: 1 << 21,
       digestKey: new Uint8Array(16),
+      windowBytes: 0,
     },
     index: 0,
     lanes,
