@@ -120,8 +120,9 @@ struct FrameWriter {
     const FrameHeader header = {uint32_t(bytes), KIND_RECORD, flags, uint16_t(key.length), uint32_t(data.length), ordinal,
                                 part, hash.high, hash.low};
     std::memcpy(frame, &header, sizeof header);
-    std::memcpy(frame + FRAME_HEADER_BYTES, key.bytes, key.length);
-    std::memcpy(frame + FRAME_HEADER_BYTES + key.length, data.bytes, data.length);
+    // What is absent has no address either, and memcpy must have one.
+    if (key.length > 0) std::memcpy(frame + FRAME_HEADER_BYTES, key.bytes, key.length);
+    if (data.length > 0) std::memcpy(frame + FRAME_HEADER_BYTES + key.length, data.bytes, data.length);
     used += bytes;
     return true;
   }

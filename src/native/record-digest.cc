@@ -25,7 +25,7 @@ alignas(64) static const uint8_t TAIL_MASK[2 * RECORD_DIGEST_STRIPE_BYTES] = {
     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
 /** Whether a whole stripe may be read from here although fewer bytes are ours: memory is mapped in pages, so not across one. */
-static inline bool mayReadStripe(const uint8_t* from) {
+static inline bool mayReadStripe([[maybe_unused]] const uint8_t* from) {
 #if defined(__SANITIZE_ADDRESS__)
   return false;
 #else
