@@ -71,6 +71,7 @@ export const REJECT_CODES = [
   'TOO_DEEP',
   'MISSING_KEY',
   'SCHEMA',
+  'POISON',
   'RECORD_TOO_LARGE',
   'PUT_REFUSED',
   'OBJECT_CHANGED',

@@ -69,6 +69,13 @@ export const ENGINE = {
    * limit ends, and its run with it, before the machine's memory is gone and the system picks a victim.
    */
   threadHeapMib: 512,
+  /**
+   * CPU time that judging one line may take (`--schema`): a schema takes microseconds for a short line, and 0.2 s for a MiB of 19-digit
+   * numbers under `uniqueItems`. A line that takes more is a dead letter: within five seconds, for any line up to 10 MiB, where nobody
+   * else wants the processor. CLI contract.
+   */
+  lineCpuMsMax: 500,
+  lineCpuMsPerMib: 250,
   /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
   drainMs: 20_000,
 } as const;

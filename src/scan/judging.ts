@@ -1,15 +1,18 @@
 /**
  * Judging scanner: a scanner with a judge in front of it (`--schema`).
- * Takes  whole lines of one object; a judge of values; any scanner.
- * Gives  what that scanner gives, but for lines that the judge refuses: those are rejected as SCHEMA and the scanner never sees them.
+ * Takes  whole lines of one object; a judge of values; any scanner; a guard, since a judge may never come back.
+ * Gives  what that scanner gives, but for lines that the judge refuses: those are rejected as SCHEMA and the scanner never sees them. A
+ *        line on which the judge throws, or that takes it longer than the guard allows, is rejected as POISON.
  * Owns   which lines the judge is asked about: those that are well-formed UTF-8, not too deep and valid JSON. What is wrong with the
  *        others the scanner says. So a line has the same verdict whichever scanner is behind.
- * Never  keeps a reference to a piece that is dealt with.
+ * Never  keeps a reference to a piece that is dealt with. Never lets the guard interrupt anything but the judge: lanes, tallies and the
+ *        scanner behind are touched outside of it only.
  *
  * Lines between two refused ones go to the scanner in one call: it keeps its speed, and the cost is that of `JSON.parse` and the judge.
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import { isTooDeep } from './depth.ts';
+import type { Guard } from './guard.ts';
 import {
   REJECTS_PER_CALL_MAX,
   type Reject,
@@ -20,13 +23,38 @@ import {
 } from './scanner.ts';
 
 /**
- * Says why a record does not conform, or null. Asked once about each valid line.
+ * Says why a record does not conform, or null. Asked about each valid line; again about one at which it was interrupted.
  * @param value As `JSON.parse` gives it, rounded numbers and all. @param line The text that it stands for.
  */
 export type LineJudge = (value: unknown, line: string) => string | null;
 
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = '\ufeff';
+/** Lines are judged ahead of the scanner until they are so many bytes, or one line: the guard costs as much as some dozen lines. */
+const AHEAD_BYTES = 256 * 1024;
+/** Or so many runs: a file of nothing but refused lines stays within memory. */
+const AHEAD_RUNS_MAX = REJECTS_PER_CALL_MAX;
+/** A run is no longer, so that rejects of all its lines fit into one result, also where one is counted too many. */
+const RUN_LINES_MAX = REJECTS_PER_CALL_MAX / 2;
+
+/** Why a line has no verdict. */
+const POISON = {
+  deep: 'The record cannot be judged: it nests too deep for this schema',
+  failed: 'The record cannot be judged: the schema fails on it',
+  endless:
+    'The record cannot be judged: this schema takes far more CPU time for it than for others, or never ends',
+} as const;
+
+type Refusal = Pick<Reject, 'code' | 'message'>;
+
+/** Lines that are judged: those up to `end` are admitted, `lineCount` of them at most, and behind them stands a refused one, or none. */
+interface Run {
+  readonly end: number;
+  readonly lineCount: number;
+  readonly reject: Reject | null;
+  /** Index behind all of it. */
+  readonly next: number;
+}
 
 /** A piece on its way, and how far the judge has come in it. */
 interface Progress {
@@ -35,23 +63,27 @@ interface Progress {
   readonly encoding: 'latin1' | 'utf8';
   /** All of the piece is well-formed UTF-8, so that no line has to be asked on its own. */
   readonly isTrusted: boolean;
-  /** Lines before this index were judged, and are the scanner's. */
-  admittedTo: number;
-  /** The line that begins at `admittedTo` was refused. */
-  refused: { readonly reject: Reject; readonly next: number } | null;
+  /** Not dealt with yet; each begins where the one before ends. */
+  readonly runs: Run[];
+  /** Index of the line that is judged now. */
+  judgedTo: number;
+  /** Admitted lines that are in no run yet; where the guard struck, one too many, maybe. */
+  openLines: number;
 }
 
 export class JudgingScanner implements Scanner {
   readonly #scanner: Scanner;
   readonly #judge: LineJudge;
   readonly #depthMax: number;
+  readonly #guard: Guard;
   /** Kept between the calls for one piece, so that no line is judged twice. */
   #progress: Progress | null = null;
 
-  constructor(scanner: Scanner, judge: LineJudge, depthMax: number) {
+  constructor(scanner: Scanner, judge: LineJudge, depthMax: number, guard: Guard) {
     this.#scanner = scanner;
     this.#judge = judge;
     this.#depthMax = depthMax;
+    this.#guard = guard;
   }
 
   get kind(): Scanner['kind'] {
@@ -60,6 +92,7 @@ export class JudgingScanner implements Scanner {
 
   scan(piece: ScanPiece, from: number): ScanResult {
     const progress = this.#progressIn(piece, from);
+    const { runs } = progress;
     const sum: ScanTally = { lines: 0, blank: 0, rejected: 0, records: 0, recordBytes: 0 };
     const rejects: Reject[] = [];
     let next = from;
@@ -68,25 +101,29 @@ export class JudgingScanner implements Scanner {
       return { ...sum, status, next, laneIndex, laneNeedBytes, rejects };
     };
     while (next < piece.end) {
-      if (rejects.length === REJECTS_PER_CALL_MAX) return ended('rejects-full');
-      const { refused } = progress;
-      if (next < progress.admittedTo) {
-        const result = this.#scanner.scan({ ...piece, end: progress.admittedTo }, next);
+      const [run] = runs;
+      if (run === undefined) {
+        this.#judgeAhead(progress);
+      } else if (next < run.end) {
+        // Each of these lines may become a reject: so many fit.
+        if (rejects.length + run.lineCount > REJECTS_PER_CALL_MAX) return ended('rejects-full');
+        const result = this.#scanner.scan({ ...piece, end: run.end }, next);
         next = result.next;
         for (const name of ['lines', 'blank', 'rejected', 'records', 'recordBytes'] as const)
           sum[name] += result[name];
         rejects.push(...result.rejects);
         if (result.status === 'lane-full') return ended('lane-full', result.laneIndex, result.laneNeedBytes);
-      } else if (refused !== null) {
-        rejects.push(refused.reject);
-        sum.lines++;
-        sum.rejected++;
-        next = refused.next;
-        progress.admittedTo = next;
-        progress.refused = null;
       } else {
-        // Each of these lines may become a reject: so many fit.
-        this.#judgeLines(progress, REJECTS_PER_CALL_MAX - rejects.length);
+        if (run.reject !== null) {
+          if (rejects.length === REJECTS_PER_CALL_MAX) return ended('rejects-full');
+          rejects.push(run.reject);
+          sum.lines++;
+          sum.rejected++;
+        }
+        runs.shift();
+        next = run.next;
+        // It took seconds: whoever calls may want to know that before the next one does.
+        if (run.reject?.code === 'POISON' && next < piece.end) return ended('rejects-full');
       }
     }
     return ended('done');
@@ -98,31 +135,66 @@ export class JudgingScanner implements Scanner {
     const rest = buffer.subarray(from, piece.end);
     const encoding = isAscii(rest) ? 'latin1' : 'utf8';
     const isTrusted = encoding === 'latin1' || isUtf8(rest);
-    this.#progress = { piece, buffer, encoding, isTrusted, admittedTo: from, refused: null };
+    this.#progress = { piece, buffer, encoding, isTrusted, runs: [], judgedTo: from, openLines: 0 };
     return this.#progress;
   }
 
-  /** Goes on to the next refused line, or for `lineCountMax` lines. */
-  #judgeLines(progress: Progress, lineCountMax: number): void {
-    const { piece, buffer } = progress;
-    for (let count = 0; count < lineCountMax && progress.admittedTo < piece.end; count++) {
-      const start = progress.admittedTo;
-      const newline = buffer.indexOf(NEWLINE, start);
-      const end = newline < 0 || newline >= piece.end ? piece.end : newline;
+  /** Adds runs, at least one. */
+  #judgeAhead(progress: Progress): void {
+    const { piece, runs } = progress;
+    const start = progress.judgedTo;
+    const stop = Math.min(piece.end, start + AHEAD_BYTES);
+    progress.openLines = 0;
+    const isDone = this.#guard.runLines(() => this.#judgeLines(progress, stop));
+    // Where the guard struck, the last run may be there and not yet counted as judged.
+    progress.judgedTo = Math.max(progress.judgedTo, runs.at(-1)?.next ?? start);
+    const { judgedTo, openLines } = progress;
+    if (judgedTo > (runs.at(-1)?.next ?? start)) {
+      runs.push({ end: judgedTo, lineCount: openLines, reject: null, next: judgedTo });
+    }
+    if (!isDone && judgedTo < stop) this.#judgeSuspect(progress);
+  }
+
+  /** Runs under the guard: whatever is noted must be right wherever it strikes, so `judgedTo` comes last. */
+  #judgeLines(progress: Progress, stop: number): void {
+    const { piece, runs } = progress;
+    while (progress.judgedTo < stop && runs.length < AHEAD_RUNS_MAX) {
+      const start = progress.judgedTo;
+      const end = lineEnd(progress, start);
       const next = Math.min(end + 1, piece.end);
-      const message = this.#ask(progress, start, end);
-      if (message !== null) {
-        const lineEnd = end > start && buffer[end - 1] === 0x0d && end < piece.end ? end - 1 : end;
-        const objectOffset = piece.objectOffset + (start - piece.start);
-        progress.refused = { reject: { code: 'SCHEMA', message, start, end: lineEnd, objectOffset }, next };
-        return;
+      const refusal = this.#ask(progress, start, end);
+      if (refusal !== null) {
+        const reject = rejectOf(refusal, progress, start, end);
+        runs.push({ end: start, lineCount: progress.openLines, reject, next });
+        progress.openLines = 0;
+      } else if (++progress.openLines === RUN_LINES_MAX) {
+        runs.push({ end: next, lineCount: RUN_LINES_MAX, reject: null, next });
+        progress.openLines = 0;
       }
-      progress.admittedTo = next;
+      progress.judgedTo = next;
     }
   }
 
-  /** What the judge says of the line bytes[start, end), or null where it has nothing to say. */
-  #ask({ piece, buffer, encoding, isTrusted }: Progress, start: number, end: number): string | null {
+  /** The line at which the guard struck, alone: it is to blame, or those before it were slow, or the machine was. */
+  #judgeSuspect(progress: Progress): void {
+    const start = progress.judgedTo;
+    const end = lineEnd(progress, start);
+    const next = Math.min(end + 1, progress.piece.end);
+    let refusal: Refusal | null = null;
+    const isInTime = this.#guard.runLine(() => {
+      refusal = this.#ask(progress, start, end);
+    }, end - start);
+    if (!isInTime) refusal = { code: 'POISON', message: POISON.endless };
+    progress.runs.push(
+      refusal === null
+        ? { end: next, lineCount: 1, reject: null, next }
+        : { end: start, lineCount: 0, reject: rejectOf(refusal, progress, start, end), next },
+    );
+    progress.judgedTo = next;
+  }
+
+  /** What the judge has against the line bytes[start, end), or null where it has nothing to say. */
+  #ask({ piece, buffer, encoding, isTrusted }: Progress, start: number, end: number): Refusal | null {
     if (!isTrusted && !isUtf8(buffer.subarray(start, end))) return null;
     if (isTooDeep(buffer, start, end, this.#depthMax)) return null;
     let line = buffer.toString(encoding, start, end);
@@ -134,6 +206,23 @@ export class JudgingScanner implements Scanner {
     } catch {
       return null;
     }
-    return this.#judge(value, line);
+    try {
+      const message = this.#judge(value, line);
+      return message === null ? null : { code: 'SCHEMA', message };
+    } catch (error) {
+      return { code: 'POISON', message: error instanceof RangeError ? POISON.deep : POISON.failed };
+    }
   }
+}
+
+/** Index of the newline, or of the piece's end. */
+function lineEnd({ piece, buffer }: Progress, start: number): number {
+  const newline = buffer.indexOf(NEWLINE, start);
+  return newline < 0 || newline >= piece.end ? piece.end : newline;
+}
+
+function rejectOf(refusal: Refusal, { piece, buffer }: Progress, start: number, end: number): Reject {
+  const isCrLf = end > start && buffer[end - 1] === 0x0d && end < piece.end;
+  const objectOffset = piece.objectOffset + (start - piece.start);
+  return { ...refusal, start, end: isCrLf ? end - 1 : end, objectOffset };
 }

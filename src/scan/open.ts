@@ -6,6 +6,7 @@
  * Never  prints: `scannerReason` tells whoever starts the run why it will be slower.
  */
 import { loadAddon } from '../native/load.ts';
+import { Guard } from './guard.ts';
 import { JudgingScanner, type LineJudge } from './judging.ts';
 import { NativeScanner } from './native.ts';
 import { PortableScanner } from './portable.ts';
@@ -16,6 +17,8 @@ export interface OpenScannerOptions {
   readonly portable?: boolean;
   /** Refuses valid lines (`--schema`). */
   readonly judge?: LineJudge;
+  /** Called now and then while a line that takes long is judged. */
+  readonly onTry?: () => void;
 }
 
 /**
@@ -26,7 +29,8 @@ export function openScanner(rules: RecordRules, lanes: ScanLanes, options: OpenS
   const { addon } = loadAddon();
   const isPortable = addon === null || options.portable;
   const scanner = isPortable ? new PortableScanner(rules, lanes) : new NativeScanner(addon, rules, lanes);
-  return options.judge ? new JudgingScanner(scanner, options.judge, rules.depthMax) : scanner;
+  const { judge, onTry } = options;
+  return judge ? new JudgingScanner(scanner, judge, rules.depthMax, new Guard({ onTry })) : scanner;
 }
 
 /** Why there is no native scanner here, or null. */

@@ -81,7 +81,7 @@ export interface ScanResult extends ScanTally {
   /**
    * `done`: everything up to piece.end is dealt with.
    * `lane-full`: the line at `next` needs `laneNeedBytes` free bytes in lane `laneIndex`; wait for them and call again.
-   * `rejects-full`: REJECTS_PER_CALL_MAX lines were rejected; take them and call again.
+   * `rejects-full`: as many lines were rejected as one call hands over, or one took seconds; take them and call again.
    */
   readonly status: 'done' | 'lane-full' | 'rejects-full';
   /** Where the next call has to start: index into piece.bytes of the first line that is not dealt with. */
@@ -91,7 +91,7 @@ export interface ScanResult extends ScanTally {
   readonly rejects: readonly Reject[];
 }
 
-/** What people read about a rejected line; SCHEMA brings its own sentence. */
+/** What people read about a rejected line; SCHEMA and POISON bring their own sentences. */
 export const REJECT_MESSAGES = {
   INVALID_UTF8: 'The line is not well-formed UTF-8',
   INVALID_JSON: 'The line is not valid JSON',

@@ -13,6 +13,7 @@ import addFormats from 'ajv-formats';
 import { OptionsError } from '../errors.ts';
 import { ExactNumbers, mayRound, parseExactly } from './exact-numbers.ts';
 import type { LineJudge } from './judging.ts';
+import { linearPattern } from './linear-pattern.ts';
 import { exactKeywords, type JudgedNumbers } from './schema-keywords.ts';
 
 type Validator = Ajv | Ajv2019 | Ajv2020;
@@ -27,6 +28,8 @@ const DIALECTS: ReadonlyMap<string, Dialect> = new Map([
 const DIALECT_NAMES = '2020-12, which it is without a $schema, 2019-09 or draft-07';
 
 const NONE = new ExactNumbers();
+/** ajv wants to know besides how its code could be printed, which nobody does. */
+const PATTERNS = Object.assign((source: string) => linearPattern(source), { code: 'linearPattern' });
 /** Values that any schema can be asked about: one that leads back to itself never answers. */
 const PROBES = [null, true, 0, '', [], {}];
 
@@ -74,18 +77,12 @@ function compiledJudge(text: string, onNotice: (notice: string) => void): LineJu
   }
   return (value, line) => {
     judged.isRecordRounded = mayRound(line);
-    try {
-      if (!judged.isRecordRounded) return ask(value);
-      const exact = parseExactly(line);
-      judged.record = exact.numbers;
-      return ask(exact.value);
-    } catch (error) {
-      if (error instanceof RangeError)
-        return 'The record cannot be judged: it nests too deep for this schema';
-      throw error;
-    } finally {
-      judged.record = NONE;
-    }
+    // Set each time: where the line before was interrupted, nothing was put back.
+    judged.record = NONE;
+    if (!judged.isRecordRounded) return ask(value);
+    const exact = parseExactly(line);
+    judged.record = exact.numbers;
+    return ask(exact.value);
   };
 }
 
@@ -99,7 +96,7 @@ function openValidator(schema: unknown, judged: JudgedNumbers, onNotice: (notice
   const logger = { log: tell, warn: tell, error: tell };
   const ajv = new (dialectOf(schema))({
     ...{ strict: false, allErrors: false, validateFormats: true, ownProperties: true, logger },
-    code: { process: withoutInherited },
+    code: { process: withoutInherited, regExp: PATTERNS },
   });
   addFormats.default(ajv as Ajv);
   Object.setPrototypeOf(ajv.formats, null);

@@ -33,8 +33,9 @@ export class ParseThread {
     const buffers = setup.lanes[index];
     assert(buffers, 'a lane has one writer: no thread may start in place of one that ended');
     this.#lanes = { buffers, starts: setup.starts };
-    const scanner = openScanner(setup.rules, this.#lanes, { portable: setup.isPortable, judge });
     this.#heart = new Heart(setup.heartbeats, index);
+    const onTry = () => this.#heart.beat();
+    const scanner = openScanner(setup.rules, this.#lanes, { portable: setup.isPortable, judge, onTry });
     this.#slicer = new Slicer({
       setup,
       index,

@@ -198,13 +198,14 @@ export class Slicer {
           result.rejects.map((reject) => toRejectedLine(reject, bytes, piece)),
         );
       if (result.status === 'done') return;
-      if (result.status === 'lane-full') {
-        const hasRoom = this.#hasRoom(result.laneIndex, result.laneNeedBytes);
-        if (!hasRoom) {
-          // What is not scanned yet stays with the source: the slice ends before the line that waited.
-          receipt.end = Math.min(receipt.end, Math.max(receipt.start, result.next + shift));
-          throw new StoppedError('The run is being stopped');
-        }
+      const mayGoOn =
+        result.status === 'lane-full'
+          ? this.#hasRoom(result.laneIndex, result.laneNeedBytes)
+          : result.next === end || !this.isStopping();
+      if (!mayGoOn) {
+        // What is not scanned yet stays with the source: the slice ends before the line that waited.
+        receipt.end = Math.min(receipt.end, Math.max(receipt.start, result.next + shift));
+        throw new StoppedError('The run is being stopped');
       }
       at = result.next;
     }

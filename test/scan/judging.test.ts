@@ -1,6 +1,10 @@
-/** JudgingScanner: the verdict of the scanner behind it on every line that the judge lets pass, and SCHEMA on the others. */
+/**
+ * JudgingScanner: the verdict of the scanner behind it on every line that the judge lets pass, SCHEMA on those that it refuses, POISON on
+ * those that it cannot judge.
+ */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { Guard } from '../../src/scan/guard.ts';
 import { JudgingScanner, type LineJudge } from '../../src/scan/judging.ts';
 import { REJECTS_PER_CALL_MAX } from '../../src/scan/scanner.ts';
 import { pieceBytes, rules } from './generators.ts';
@@ -12,15 +16,22 @@ import {
   type RunOptions,
   runScanner,
   type ScannerUnderTest,
+  type ScanRun,
   seenRun,
 } from './harness.ts';
 import { describeScanners } from './instruction-sets.ts';
 
 describeScanners((behind) => {
-  function run(text: Buffer | string, judge: LineJudge, some = RULES, options: RunOptions = {}) {
+  function run(
+    text: Buffer | string,
+    judge: LineJudge,
+    some = RULES,
+    options: RunOptions = {},
+    guard = new Guard({ lineCpuMsMax: 60_000 }),
+  ) {
     const under: ScannerUnderTest = {
       name: 'judged',
-      open: (given, lanes) => new JudgingScanner(behind.open(given, lanes), judge, given.depthMax),
+      open: (given, lanes) => new JudgingScanner(behind.open(given, lanes), judge, given.depthMax, guard),
     };
     return runScanner(under, some, Buffer.from(text), options);
   }
@@ -91,7 +102,98 @@ describeScanners((behind) => {
     expect(rejects.length).toBe(lines.length);
     expect(calls).toEqual({ 'rejects-full': 2, done: 1 });
   });
+
+  const ENDLESS: Readonly<Record<string, () => void>> = {
+    'a loop': () => {
+      for (;;);
+    },
+    'a pattern': () => /^(a+)+\1$/.test(`${'a'.repeat(60)}b`),
+    'a loop that catches all': () => {
+      for (;;) {
+        try {
+          for (;;);
+        } catch {}
+      }
+    },
+  };
+  it.each(Object.keys(ENDLESS))('gives up on each line that never ends, in %s, and on no other', (how) => {
+    const isPoison = (i: number) => i === 0 || i === 700 || i === 701 || i === 1999;
+    const isRefused = (i: number) => i % 7 === 3;
+    const lines = Array.from({ length: 2000 }, (_, i) => `{"i":${i}}`);
+    let struck = 0;
+    const judge = (value: unknown) => {
+      const { i } = value as { i: number };
+      if (isPoison(i)) {
+        struck++;
+        ENDLESS[how]!();
+      }
+      return isRefused(i) ? 'no' : null;
+    };
+    let tries = 0;
+    const guard = new Guard({ lineCpuMsMax: 10, onTry: () => tries++ });
+    const { calls, rejects, tally, frames } = run(lines.join('\n'), judge, RULES, { isStingy: true }, guard);
+    expect(struck).toBeGreaterThanOrEqual(8); // Among the others, and alone.
+    expect(tries).toBeGreaterThanOrEqual(4);
+    const seen = rejects.map(({ code, start, end }) => [code, lines.join('\n').slice(start, end)]);
+    const expected = lines.flatMap((line, i) =>
+      isPoison(i) ? [['POISON', line]] : isRefused(i) ? [['SCHEMA', line]] : [],
+    );
+    expect(seen).toEqual(expected);
+    expect(tally).toMatchObject({
+      lines: 2000,
+      blank: 0,
+      rejected: expected.length,
+      records: 2000 - expected.length,
+    });
+    expect(dataOf(frames)).toEqual(lines.filter((_, i) => !isPoison(i) && !isRefused(i)).toSorted());
+    expect(calls['rejects-full']).toBeGreaterThanOrEqual(3); // So that whoever stops the run is heard.
+  });
+
+  it('counts every line once, wherever the guard strikes', () => {
+    const lines = Array.from({ length: 1200 }, (_, i) => (i % 11 === 1 ? '' : `{"i":${i}}`));
+    // Many slow lines in a row: the guard strikes between them, at any point, and none of them is to blame.
+    const judge = (value: unknown) => {
+      const { i } = value as { i: number };
+      const untilMs = performance.now() + 0.2;
+      while (performance.now() < untilMs);
+      return i % 2 === 0 ? 'no' : null;
+    };
+    let tries = 0;
+    const guard = new Guard({ lineCpuMsMax: 20, onTry: () => tries++ });
+    const { rejects, tally, frames } = run(lines.join('\n'), judge, RULES, {}, guard);
+    expect(tries).toBeGreaterThan(5);
+    expect(rejects.filter(({ code }) => code !== 'SCHEMA')).toEqual([]);
+    const isRefused = (i: number) => i % 2 === 0;
+    const kept = lines.filter((line, i) => line !== '' && !isRefused(i));
+    expect(dataOf(frames)).toEqual(kept.toSorted());
+    const blank = lines.filter((line) => line === '').length;
+    const rejected = 1200 - blank - kept.length;
+    expect(tally).toMatchObject({ lines: 1200, blank, records: kept.length, rejected });
+    expect(rejects.length).toBe(rejected);
+  });
+
+  it('gives up on a line on which the judge throws, and says nothing of what is in it', () => {
+    const fall = (depth: number): number => 1 + fall(depth + 1);
+    const judge = (value: unknown) => {
+      if (value === 1) fall(0);
+      if (value === 2) throw new TypeError('secret 2');
+      return null;
+    };
+    const { rejects, tally } = run('0\n1\n2\n3\n', judge);
+    expect(rejects.map(({ code, message }) => [code, message])).toEqual([
+      ['POISON', 'The record cannot be judged: it nests too deep for this schema'],
+      ['POISON', 'The record cannot be judged: the schema fails on it'],
+    ]);
+    expect(tally).toMatchObject({ lines: 4, rejected: 2, records: 2 });
+  });
 });
+
+function dataOf(frames: ScanRun['frames']): string[] {
+  return frames
+    .flat()
+    .map(({ data }) => data)
+    .toSorted();
+}
 
 /** The oracle's verdict once a judge has been asked. */
 function judged(

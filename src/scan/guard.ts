@@ -1,0 +1,84 @@
+/**
+ * Guard: runs code that others wrote (a schema today), which may never come back.
+ * Takes  work: a function that only notes what it found. Whatever it does twice must come to the same.
+ * Gives  whether it came to its end. What it throws is thrown on.
+ * Owns   the clock that stops it, and what counts as too long for one line: CPU time of this thread, so that a machine that is busy
+ *        or a process that was stopped condemns nothing, and `verify` comes to the verdict of the run.
+ * Never  is a sandbox. Never goes on where work was interrupted: no `catch` and no `finally` in it runs, so it is done again or given up.
+ *
+ * `node:vm` is the one door that Node has to stop JavaScript from outside without ending its thread; regular expressions, BigInts and
+ * sorting stop there, too. What cannot be stopped is one long call into native code, such as `JSON.parse`: those are linear.
+ */
+import { createContext, Script } from 'node:vm';
+import { ENGINE, MIB } from '../limits.ts';
+
+/** First try of a line on its own, in times of the CPU time that it may take: a machine that is not crowded needs no second. */
+const FIRST_TRY_SHARE = 1.25;
+/** A try lasts no longer: the thread has to show between two that it lives. */
+const TRY_MS_MAX = 10_000;
+/** Work that none of so many tries brought to its end waits for something that does not come. */
+const TRIES_MAX = 5;
+
+export interface GuardOptions {
+  /** CPU time that a short line may take. */
+  readonly lineCpuMsMax?: number;
+  /** Called between two tries, which may take seconds each. */
+  readonly onTry?: () => void;
+}
+
+export class Guard {
+  readonly #room: { work: () => void };
+  readonly #script = new Script('work()');
+  readonly #lineCpuMsMax: number;
+  readonly #onTry: () => void;
+
+  constructor({ lineCpuMsMax = ENGINE.lineCpuMsMax, onTry = () => {} }: GuardOptions = {}) {
+    this.#lineCpuMsMax = lineCpuMsMax;
+    this.#onTry = onTry;
+    this.#room = createContext({ work: () => {} }) as { work: () => void };
+  }
+
+  /**
+   * Work on many lines, which may take half of what one line may: a line that passes here would pass on its own.
+   * @returns false when it was interrupted; who did the lines behind which it stood still is asked with `runLine`.
+   */
+  runLines(work: () => void): boolean {
+    return this.#run(work, Math.ceil(this.#lineCpuMsMax / 2));
+  }
+
+  /** Work on one line of so many bytes. @returns false when it takes more than its time. */
+  runLine(work: () => void, lineBytes: number): boolean {
+    const cpuMsMax = this.#lineCpuMsMax + (lineBytes / MIB) * ENGINE.lineCpuMsPerMib;
+    let tryMs = cpuMsMax * FIRST_TRY_SHARE;
+    for (let tries = 1; ; tries++) {
+      this.#onTry();
+      const start = { cpuMs: threadCpuMs(), clockMs: performance.now() };
+      const isDone = this.#run(work, Math.ceil(Math.min(tryMs, TRY_MS_MAX)));
+      const cpuMs = threadCpuMs() - start.cpuMs;
+      if (cpuMs >= cpuMsMax) return false;
+      if (isDone) return true;
+      if (tries === TRIES_MAX) return false;
+      // So long that it gets its time at the share of the processor that it had.
+      const share = cpuMs / (performance.now() - start.clockMs);
+      tryMs = Math.max(2 * tryMs, (cpuMsMax / share) * FIRST_TRY_SHARE);
+    }
+  }
+
+  #run(work: () => void, timeoutMs: number): boolean {
+    this.#room.work = work;
+    try {
+      this.#script.runInContext(this.#room, { timeout: timeoutMs });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return false;
+      throw error;
+    }
+  }
+}
+
+/** CPU time of this thread; before Node 23.9, which cannot tell, the time that has passed. */
+function threadCpuMs(): number {
+  if (process.threadCpuUsage === undefined) return performance.now();
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
