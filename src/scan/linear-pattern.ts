@@ -197,8 +197,13 @@ function rangesOf(node: Set): Ranges {
   }
 }
 
+/** Sets are the same in every schema, and cost a million questions each. */
+const known = new Map<string, Ranges>();
+
 /** What V8 says is in a set such as \s or \p{Lu}: its tables decide, not those of another version of Unicode. */
 function matching(set: string): Ranges {
+  const earlier = known.get(set);
+  if (earlier !== undefined) return earlier;
   const pattern = new RegExp(`^${set}$`, 'u');
   const ranges: [number, number][] = [];
   for (let code = 0; code <= CODE_POINT_MAX; code++) {
@@ -207,6 +212,7 @@ function matching(set: string): Ranges {
     if (last?.[1] === code - 1) last[1] = code;
     else ranges.push([code, code]);
   }
+  known.set(set, ranges);
   return ranges;
 }
 

@@ -82,7 +82,7 @@ it('ends what never ends in a worker thread, which goes on', async () => {
     const { parentPort } = require('node:worker_threads');
     import(${JSON.stringify(url)}).then(({ Guard }) => {
       const guard = new Guard({ lineCpuMsMax: 20 });
-      parentPort.postMessage([guard.runLine(() => { for (;;); }), guard.runLine(() => {}, 1)]);
+      parentPort.postMessage([guard.runLine(() => { for (;;); }, 1), guard.runLine(() => {}, 1)]);
     });`;
   const worker = new Worker(code, { eval: true });
   const [answer, exitCode] = await Promise.all([
