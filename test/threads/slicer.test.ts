@@ -5,6 +5,7 @@ import { LaneConsumer } from '../../src/ring/consumer.ts';
 import { laneBytes } from '../../src/ring/layout.ts';
 import { SliceOwner } from '../../src/ring/slices.ts';
 import { createDoorbells } from '../../src/ring/wait.ts';
+import type { LineJudge } from '../../src/scan/judging.ts';
 import { openScanner } from '../../src/scan/open.ts';
 import type { ParseMessage, PieceEnd, RejectedLine, SliceReceipt } from '../../src/threads/parse-setup.ts';
 import { type LineRun, Slicer, StoppedError } from '../../src/threads/slicer.ts';
@@ -23,7 +24,7 @@ const SOURCE = { piece: 5, coordinate: Buffer.from('c') };
  * One parser with one lane of this size, and everything that its main thread is told.
  * @param stopsAtBeat The run is stopped when the parser has beaten so often: once a slice, and once before it waits.
  */
-function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY) {
+function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY, judge?: LineJudge) {
   const owner = new SliceOwner(1);
   const lanes = { buffers: [new SharedArrayBuffer(laneBytes(capacityBytes))], starts: new BigUint64Array(2) };
   const control = new Int32Array(new SharedArrayBuffer(4));
@@ -49,7 +50,7 @@ function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY) {
     },
     index: 0,
     lanes,
-    scanner: openScanner(RULES, lanes, { portable: false }),
+    scanner: openScanner(RULES, lanes, { portable: false, judge }),
     heart: {
       beat: () => {
         if (++beats === stopsAtBeat) Atomics.store(control, 0, PHASE.STOP);
@@ -153,6 +154,19 @@ describe('the slicer', () => {
     const written = records().length;
     expect(written).toBeGreaterThan(50);
     expect(slices).toMatchObject([{ start: 0, end: written * 1001, lines: written, records: written }]);
+  });
+
+  it('hears behind a line that cannot be judged that the run is being stopped, and leaves the rest to the source', () => {
+    const judge = (value: unknown) => {
+      if ((value as { n: number }).n === 103) throw new Error('no verdict');
+      return null;
+    };
+    const { slicer, found, records } = open(1 << 20, 2, judge);
+    expect(() => slicer.scan(SOURCE, run(lines(8), { objectOffset: 1000 }))).toThrow(StoppedError);
+    const { slices, rejected } = found();
+    expect(slices).toMatchObject([{ start: 1000, end: 1040, lines: 4, rejected: 1, records: 3 }]);
+    expect(rejected).toMatchObject([{ code: 'POISON', objectOffset: 1030, length: 9 }]);
+    expect(records().map(([, offset]) => offset)).toEqual([1000, 1010, 1020]);
   });
 
   it('begins no slice when the run is being stopped', () => {
