@@ -32,6 +32,8 @@ const BACKOFF_BASE_MS = 50;
 const BACKOFF_MAX_MS = 4_000;
 /** Growth of a learned ceiling in quiet time, per second. */
 const LEARNED_GROWTH_PER_SECOND = 0.1;
+/** It grows no further than to this multiple of what the shard was last seen to take: after some hours it would have no bound. */
+const LEARNED_HEADROOM = 2;
 /** Tokens that a bucket holds at most, in seconds of its rate. */
 const BURST_SECONDS = 1;
 
@@ -220,6 +222,13 @@ export class ShardPace {
     this.#notBeforeMs = nowMs + this.#random() * capMs;
   }
 
+  get #growthMax(): number {
+    const { recordsPerSecond, bytesPerSecond } = this.#limits;
+    const records = this.#acceptedRecordsPerSecond / recordsPerSecond;
+    const bytes = this.#acceptedBytesPerSecond / bytesPerSecond;
+    return Math.max(1, LEARNED_HEADROOM * Math.max(records, bytes));
+  }
+
   /** Every shard takes what a provisioned one takes, so that is the least that is learned. */
   #learnCeiling(): void {
     if (this.#isLearned || Number.isFinite(this.#limits.bytesPerSecond)) return;
@@ -247,7 +256,7 @@ export class ShardPace {
     const recovery = this.#isRefusing ? RECOVERY_PER_SECOND_REFUSED : RECOVERY_PER_SECOND;
     this.#factor = Math.min(1, this.#factor + recovery * elapsedSeconds);
     if (this.#isLearned && this.#factor === 1) {
-      const growth = 1 + LEARNED_GROWTH_PER_SECOND * elapsedSeconds;
+      const growth = Math.min(1 + LEARNED_GROWTH_PER_SECOND * elapsedSeconds, this.#growthMax);
       this.#limits = {
         recordsPerSecond: this.#limits.recordsPerSecond * growth,
         bytesPerSecond: this.#limits.bytesPerSecond * growth,

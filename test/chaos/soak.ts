@@ -161,7 +161,8 @@ try {
   const output = text(run.stdout);
   const timer = setInterval(() => {
     const sample = take(run.pid!, journal);
-    if (sample === null) return;
+    // What ends has given things back already: that is no slope.
+    if (sample === null || sample.atMs - startMs > minutes * 60_000) return;
     if (sample.journalBytes < (samples.at(-1)?.journalBytes ?? 0)) compactions += 1;
     samples.push(sample);
     const look = (status: RunStatus) => {
