@@ -281,8 +281,9 @@ export class Reading {
   /** The run knows this key in another version: neither is mixed with the other. */
   #takeChanged(object: SourceObject): void {
     this.changedCount++;
-    const why = 'it was changed since this run began; use --restart, or carry it in a run of its own';
-    const message = `s3://${object.bucket}/${object.key}: ${why}`;
+    const uri = `s3://${object.bucket}/${object.key}`;
+    const cure = `the new version can be carried in a run of its own, with ${uri} as its only SOURCE`;
+    const message = `${uri}: it was changed since this run began; ${cure}`;
     this.#given.accounting.failObject(object, 'OBJECT_CHANGED', message);
   }
 }

@@ -94,6 +94,25 @@ describe('an object is carried as soon as it can be read:', () => {
     expectStored(GOOD, ILL);
   });
 
+  it('an endpoint that fails for one object is healed', async () => {
+    await open({ key: KEY, body: ILL });
+    world.s3.setFaults([{ kind: 'internal-error', target: KEY, name: 'ill' }]);
+    const { report, ended } = await world.report(FLAGS);
+    expect([ended.exitCode, report.status, report.records.delivered]).toEqual([3, 'failed', 300]);
+    expect(report.error).toMatch(/^Cannot read s3:\/\/bucket\/p\/ill.jsonl: InternalError/);
+    expect(world.deadLetters()).toEqual([]);
+    expect(await status()).toMatchObject({
+      state: 'stopped',
+      status: 'failed',
+      deadLetters: 0,
+      objects: { failed: 0 },
+    });
+    expect(world.s3.stats().faultsFired.ill).toBeGreaterThan(0);
+    world.s3.setFaults([]);
+    await expectMended(2);
+    expectStored(GOOD, ILL);
+  });
+
   it('a key of a list that did not exist is there', async () => {
     await open();
     const stdin = `s3://${BUCKET}/p/good.jsonl\ns3://${BUCKET}/${KEY}\n`;
@@ -174,6 +193,8 @@ describe('an object that has changed', () => {
     world.s3.put(BUCKET, { key: KEY, body: bodyOf('new', 50) });
     for (let turn = 0; turn < 2; turn += 1)
       expect((await expectFailed({ OBJECT_CHANGED: 1 })).records.delivered).toBe(0);
+    const message = `s3://${BUCKET}/${KEY}: it was changed since this run began; the new version can be carried in a run of its own`;
+    expect(world.deadLetters()[0]!.message).toBe(`${message}, with s3://${BUCKET}/${KEY} as its only SOURCE`);
     expectStored(GOOD, ILL);
   });
 });
