@@ -186,6 +186,7 @@ describe('the program goes on with a journal of its first format', () => {
 
 it('verify holds the lines of a journal that does not say where its dead letters are against the file beside it, if there is one', async () => {
   const run = OLD_RUNS.find(({ name }) => name === 'finished')!;
+  files = named();
   const { expected } = await open(run);
   const said = await verify();
   expect([said.ended.exitCode, said.report]).toMatchObject([
