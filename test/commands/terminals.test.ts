@@ -248,7 +248,7 @@ describe('--json gives one document whatever fails', () => {
     ['verify'],
     ['verify', '--journal', '/no/such/journal'],
     ['redrive', '/no/such/letters', '--stream', 's', '--endpoint-url', 'http://127.0.0.1:1'],
-    ['status'],
+    ['status', '--journal='],
     ['status', '--journal', '/no/such/journal'],
     ['bench', '--size', 'large'],
     ['bench', '--config', '/no/such/file'],
