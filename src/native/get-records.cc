@@ -67,6 +67,8 @@ bool outline(const View<uint8_t>& answer, uint32_t* cells) {
       uint64_t items;
       if (!reader.open(CborReader::ARRAY, items)) return false;
       cells[RECORDS_AT] = uint32_t(reader.position() - answer.data);
+      // Of equal names the last one counts, alone.
+      cells[RECORD_COUNT] = 0;
       while (reader.more(items)) {
         cells[RECORD_COUNT] += 1;
         // Read, not skipped: an answer with one record that cannot be read here is left to the portable reader as a whole.

@@ -239,6 +239,15 @@ itNative('reads any answer alike, natively and portably', () => {
   );
 });
 
+itNative('takes the last of two members named Records, alone, as the portable reader does', () => {
+  const [one, other] = [[entry('a')], [entry('b', 1), entry('c', 2)]].map((list) => answerBody('cbor', list));
+  // Both are maps without a length, which end with a byte of their own: one map of all their members.
+  const body = Buffer.concat([one!.subarray(0, -1), other!.subarray(1)]);
+  const native = readAll(createAnswer('cbor', 'native'), body);
+  expect(native).toEqual(readAll(new PortableAnswer('cbor'), body));
+  expect(JSON.stringify(native)).toContain('4952');
+});
+
 itNative('reads any damaged aggregate alike, natively and portably', () => {
   const message = aggregate([
     { key: 'one', data: 'first', explicitHashKey: '77' },
