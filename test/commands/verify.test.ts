@@ -329,5 +329,5 @@ it('does not start without the journal that it was told to read', async () => {
     2,
     { status: 'failed', exitCode: 2, error: expect.any(String) },
   ]);
-  expect(ended.stderr).toContain('Cannot read journal /nowhere/no.journal');
+  expect(ended.stderr).toContain('Cannot read the journal /nowhere/no.journal');
 });
