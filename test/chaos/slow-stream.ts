@@ -89,7 +89,8 @@ export async function slowRun(seed: number, kind: SlowKind, end: SlowEnd, endsMa
       stopMsMax = Math.max(stopMsMax, ended.afterSignalMs ?? 0);
     }
     const stored = await world.stored();
-    if (last !== null) {
+    const report = last === null ? null : reportOf(last, problems);
+    if (last !== null && report !== null) {
       const sum = unjournaled.reduce((total, gap) => total + gap, 0);
       problems.push(
         ...check({
@@ -98,7 +99,7 @@ export async function slowRun(seed: number, kind: SlowKind, end: SlowEnd, endsMa
           }),
           stored,
           letters: world.lettersText(),
-          report: JSON.parse(last.stdout) as FinalReport,
+          report,
           exitCode: last.exitCode,
           duplicatesMax: sum,
           order: kind === 'order' ? 'key' : 'none',
@@ -117,6 +118,16 @@ export async function slowRun(seed: number, kind: SlowKind, end: SlowEnd, endsMa
   } finally {
     await world.close({ keepFolder: problems.length > 0 });
   }
+}
+
+/** The report of the process that came to its end; null, with a problem, where there is none. */
+function reportOf(ended: Ended, problems: string[]): FinalReport | null {
+  const report = JSON.parse(ended.stdout || '{}') as Partial<FinalReport>;
+  if (report.records !== undefined) return report as FinalReport;
+  problems.push(
+    `I6: the last process ended with ${ended.exitCode} and no report: ${ended.stdout} ${ended.stderr.slice(-300)}`,
+  );
+  return null;
 }
 
 function judgeEnd(end: SlowEnd, gap: number, ended: Ended): string[] {
