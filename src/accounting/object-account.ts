@@ -97,11 +97,6 @@ export class ObjectAccount {
     return this.#doneBytesBefore;
   }
 
-  /** Whether anything is settled that `takeParts` has not given yet. */
-  get hasParts(): boolean {
-    return this.#parts.length > 0;
-  }
-
   /** What was settled since the last call, neighbours as one. */
   takeParts(): Part[] {
     const parts = this.#parts.sort((one, other) => one.start - other.start);

@@ -68,11 +68,6 @@ export class Settling {
     this.#window = this.#updateWindow(options.nowMs());
   }
 
-  /** Bytes of the source that may be read and not yet be journaled. */
-  get windowBytes(): number {
-    return this.#window.windowBytes;
-  }
-
   start(): void {
     this.#timer = setTimeout(() => this.#turn(), LOOK_MS);
   }
