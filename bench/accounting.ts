@@ -9,9 +9,9 @@ import { parseArgs } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { Accounting } from '../src/accounting/accounting.ts';
 import type { JournalEntry } from '../src/journal/entries.ts';
+import type { SliceReceipt } from '../src/parse/setup.ts';
 import { SLICE_BYTES_MAX, SliceLender } from '../src/ring/slices.ts';
 import type { Segment, SourceObject } from '../src/source/object.ts';
-import type { SliceReceipt } from '../src/threads/parse-setup.ts';
 import { type Figure, format, median, report } from './report.ts';
 
 const { values } = parseArgs({

@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { MIB } from '../src/limits.ts';
-import { startFastS3 } from '../src/local/fast-s3.ts';
-import { startLocalKinesis } from '../src/local/kinesis.ts';
+import { MIB } from '../src/base/limits.ts';
+import { startFastS3 } from '../src/embedded/fast-s3.ts';
+import { startLocalKinesis } from '../src/embedded/kinesis.ts';
 import { type Figure, report } from './report.ts';
 import { Random } from './workloads/random.ts';
 

@@ -6,10 +6,11 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { KINESIS } from '../src/limits.ts';
+import { KINESIS } from '../src/base/limits.ts';
 import { type Codec, SHARD_ROW, type ShardTable, VERDICT } from '../src/publish/codec.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
-import { FRAME_KIND, LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
+import { FRAME_KIND } from '../src/record/frame.ts';
+import { LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';

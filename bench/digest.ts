@@ -7,10 +7,10 @@
  */
 import { deepStrictEqual } from 'node:assert/strict';
 import { parseArgs } from 'node:util';
+import { createDigester, type Digester } from '../src/digest/digest.ts';
 import { loadAddon } from '../src/native/load.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
-import { createDigester, type Digester } from '../src/verify/digest.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';
 import { WORKLOADS, type Workload } from './workloads/workloads.ts';

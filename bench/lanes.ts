@@ -24,7 +24,8 @@ import {
 } from 'node:worker_threads';
 import { SHARD_ROW } from '../src/publish/codec.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
-import { frameBytes, LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
+import { frameBytes } from '../src/record/frame.ts';
+import { LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
 import { createDoorbells, Doorbell, notifySpace, waitForSpace } from '../src/ring/wait.ts';
 import { type Figure, report } from './report.ts';

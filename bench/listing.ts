@@ -9,8 +9,8 @@ import { strictEqual } from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createS3Client } from '../src/aws/s3-client.ts';
-import { startFastS3 } from '../src/local/fast-s3.ts';
-import { listObjects } from '../src/source/list.ts';
+import { startFastS3 } from '../src/embedded/fast-s3.ts';
+import { listObjects } from '../src/source/s3/list.ts';
 import { type Figure, report } from './report.ts';
 
 const { values: flags } = parseArgs({

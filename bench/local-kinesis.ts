@@ -1,7 +1,7 @@
 /**
  * Question: how many MB/s of PutRecords does the embedded Kinesis take, and can it be the bottleneck of other benches?
  * Workload: records-684 (500 a request, 342 kB) and records-77, pre-encoded CBOR bodies sent over keep-alive connections, seed 42.
- * Topology: [this process: N connections, no encoding, no signing] --loopback--> [node src/local/serve.ts, one process, one thread]
+ * Topology: [this process: N connections, no encoding, no signing] --loopback--> [node src/embedded/serve.ts, one process, one thread]
  * Run: `node bench/local-kinesis.ts [--seconds 3] [--shards 8] [--connections 4] [--keep FOLDER] [--smoke]`.
  * --smoke: 20 requests each.
  */
@@ -12,8 +12,8 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { decodeCbor, encodeCbor } from '../src/local/kinesis/cbor.ts';
-import { generateLines } from '../src/local/s3/lines.ts';
+import { decodeCbor, encodeCbor } from '../src/embedded/kinesis/cbor.ts';
+import { generateLines } from '../src/embedded/s3/lines.ts';
 import { type Figure, report } from './report.ts';
 
 const { values } = parseArgs({
@@ -65,7 +65,7 @@ function bodyOf({ recordBytes, wire }: Case): Buffer {
 }
 
 async function start(flags: readonly string[]): Promise<{ server: ChildProcess; endpoint: URL }> {
-  const script = new URL('../src/local/serve.ts', import.meta.url).pathname;
+  const script = new URL('../src/embedded/serve.ts', import.meta.url).pathname;
   const server = spawn(process.execPath, [script, '--stream', `bench:${values.shards}`, ...flags], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -1,7 +1,7 @@
 /**
  * Question: how many MB/s does the fast S3 serve, and can it be the bottleneck of other benches?
  * Workload: 8 MiB ranges of 64 MiB generated objects, seed 42, read and thrown away.
- * Topology: [this process: N connections] --loopback--> [node src/local/serve.ts --s3, one process, one thread]
+ * Topology: [this process: N connections] --loopback--> [node src/embedded/serve.ts --s3, one process, one thread]
  * Run: `node bench/local-s3.ts [--seconds 3] [--connections 4] [--keep FOLDER] [--smoke]`. --smoke: 8 requests.
  */
 import { strictEqual } from 'node:assert';
@@ -28,7 +28,7 @@ const SMOKE_REQUESTS = 8;
 /** Linux counts process times in hundredths of a second. */
 const TICKS_PER_SECOND = 100;
 
-const script = new URL('../src/local/serve.ts', import.meta.url).pathname;
+const script = new URL('../src/embedded/serve.ts', import.meta.url).pathname;
 const server = spawn(
   process.execPath,
   [script, '--s3', 'bench', '--s3-generate', `events:${OBJECTS}:${8 * RANGES_PER_OBJECT + 1}MiB:684`],

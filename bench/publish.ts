@@ -3,7 +3,7 @@
  * Workloads: github-684 unaggregated, clicks-77 plain and in KPL aggregates, seed 42, 500 records a request where they are plain.
  * Contenders: `client.send(new PutRecordsCommand())` over HTTP/1.1 with keep-alive, from lines and keys in memory; the engine's
  * publisher, from frames in lanes. Both have 8 requests in flight.
- * Topology: [this process: the contender] --loopback--> [node src/local/serve.ts: counts and forgets]
+ * Topology: [this process: the contender] --loopback--> [node src/embedded/serve.ts: counts and forgets]
  * CPU time of this process only, by round, contenders in turn. Run: `node bench/publish.ts [--keep FOLDER] [--smoke]`.
  */
 import { deepStrictEqual } from 'node:assert/strict';
@@ -18,19 +18,20 @@ import { runInNewContext } from 'node:vm';
 import { type KinesisClient, PutRecordsCommand, type PutRecordsRequestEntry } from '@aws-sdk/client-kinesis';
 import type { KinesisCaller } from '../src/aws/kinesis-call.ts';
 import { createKinesisCaller, createKinesisClient } from '../src/aws/kinesis-client.ts';
-import { type LocalKinesis, startLocalKinesis } from '../src/local/kinesis.ts';
+import { createRandom } from '../src/base/random.ts';
+import { type LocalKinesis, startLocalKinesis } from '../src/embedded/kinesis.ts';
 import { BufferPool } from '../src/publish/buffer-pool.ts';
 import type { Codec } from '../src/publish/codec.ts';
-import { deaggregate } from '../src/publish/kpl.ts';
+import { RecordPutter } from '../src/publish/kinesis/put-records.ts';
+import { listOpenShards } from '../src/publish/kinesis/stream-probe.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
 import { Publisher } from '../src/publish/publisher.ts';
-import { RecordPutter } from '../src/publish/put-records.ts';
-import { PHASE, type PublishSetup } from '../src/publish/setup.ts';
-import type { ShardRange } from '../src/publish/shard-map.ts';
+import type { PublishSetup } from '../src/publish/setup.ts';
 import { createStats } from '../src/publish/stats.ts';
-import { listOpenShards } from '../src/publish/stream-probe.ts';
-import { createRandom } from '../src/random.ts';
+import { deaggregate } from '../src/record/aggregate.ts';
+import type { ShardRange } from '../src/record/hash-range.ts';
 import { LANE_CELL } from '../src/ring/layout.ts';
+import { PHASE } from '../src/ring/phases.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
 import { acknowledgedOf, createSlices } from '../src/ring/slices.ts';
 import { createDoorbells } from '../src/ring/wait.ts';
@@ -286,7 +287,7 @@ async function check(load: Load, contenders: readonly Contender[]): Promise<void
 }
 
 async function startSink(): Promise<{ child: ChildProcess; endpoint: string }> {
-  const script = new URL('../src/local/serve.ts', import.meta.url).pathname;
+  const script = new URL('../src/embedded/serve.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, [script, '--stream', `${STREAM}:${SHARDS}`, '--discard'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

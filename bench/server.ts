@@ -7,8 +7,8 @@
 import { createHash } from 'node:crypto';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import aggregation from 'aws-kinesis-agg';
-import { type FastS3Object, startFastS3 } from '../src/local/fast-s3.ts';
-import { type LocalKinesis, startLocalKinesis } from '../src/local/kinesis.ts';
+import { type FastS3Object, startFastS3 } from '../src/embedded/fast-s3.ts';
+import { type LocalKinesis, startLocalKinesis } from '../src/embedded/kinesis.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
 export interface OriginSpec {

@@ -11,9 +11,9 @@ import { parseArgs } from 'node:util';
 import { GetRecordsCommand, GetShardIteratorCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { encodeCbor } from '../src/aws/cbor.ts';
 import { createKinesisCaller, createKinesisClient } from '../src/aws/kinesis-client.ts';
-import { Aggregate, deaggregate } from '../src/publish/kpl.ts';
+import { createDigester } from '../src/digest/digest.ts';
+import { Aggregate, deaggregate } from '../src/record/aggregate.ts';
 import { readStream, type StreamReader } from '../src/stream/read-stream.ts';
-import { createDigester } from '../src/verify/digest.ts';
 import { type Figure, report } from './report.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
@@ -117,7 +117,7 @@ const contenders: Record<string, Contender> = {
 
 const flags = ['--stream', 'plain684:1', '--stream', 'plain77:1', '--stream', 'packed77:1'];
 const server = spawn(process.execPath, [
-  new URL('../src/local/serve.ts', import.meta.url).pathname,
+  new URL('../src/embedded/serve.ts', import.meta.url).pathname,
   ...flags,
 ]);
 try {

@@ -6,9 +6,9 @@
  */
 import { strictEqual } from 'node:assert/strict';
 import { parseArgs } from 'node:util';
-import { FRAME, FRAME_KIND, frameBytes } from '../src/ring/layout.ts';
+import { createDigester } from '../src/digest/digest.ts';
+import { FRAME, FRAME_KIND, frameBytes } from '../src/record/frame.ts';
 import { compare } from '../src/verify/compare.ts';
-import { createDigester } from '../src/verify/digest.ts';
 import { report } from './report.ts';
 
 const { values } = parseArgs({

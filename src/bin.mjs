@@ -6,7 +6,7 @@
  */
 import { existsSync, writeSync } from 'node:fs';
 import * as modules from 'node:module';
-import { compileCacheFolder } from './compile-cache.mjs';
+import { compileCacheFolder } from './base/compile-cache.mjs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
@@ -24,8 +24,8 @@ if (!process.env.NODE_COMPILE_CACHE && process.env.NODE_DISABLE_COMPILE_CACHE !=
     process.env.NODE_COMPILE_CACHE = folder; // threads and embedded servers look here
   }
 }
-const source = new URL('./cli.ts', import.meta.url);
-const code = existsSync(source) ? source : new URL('../dist/src/cli.js', import.meta.url);
+const source = new URL('./commands/main.ts', import.meta.url);
+const code = existsSync(source) ? source : new URL('../dist/src/commands/main.js', import.meta.url);
 const program = await import(code.href).catch(giveUp);
 await program.main(process.argv.slice(2));
 

@@ -3,7 +3,7 @@
  *
  * `await backfill(backfillOptions(['s3://bucket/prefix'], { stream: 'events' }), { signal, onProgress })`
  */
-export { type BackfillHooks, backfill } from './engine.ts';
+
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -11,10 +11,11 @@ export {
   OptionsError,
   REJECT_CODES,
   type RejectCode,
-} from './errors.ts';
-export { type BackfillOptions, parseBackfillOptions as backfillOptions } from './options.ts';
-export type { BackfillReport } from './report/report.ts';
-export { type RunStatus, readStatus } from './report/status.ts';
-export type { Progress } from './run-report.ts';
+} from './base/errors.ts';
+export type { BackfillReport } from './observe/report.ts';
+export { type RunStatus, readStatus } from './observe/status.ts';
+export { type BackfillOptions, parseBackfillOptions as backfillOptions } from './options/options.ts';
+export { type BackfillHooks, backfill } from './run/engine.ts';
+export type { Progress } from './run/report.ts';
 export { type ReadStreamOptions, readStream, type StreamReader } from './stream/read-stream.ts';
 export type { StreamBatch, StreamRecord } from './stream/stream-batch.ts';

@@ -21,39 +21,43 @@ function grep(paths: readonly string[], pattern: RegExp): string[] {
 
 /** Files without a test of their own name, each with where it is tested instead. */
 const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
-  'src/cli.ts': 'test/commands',
-  'src/options.ts': 'test/commands/bad-input.test.ts and flags.test.ts',
+  'src/commands/main.ts': 'test/commands',
+  'src/options/options.ts': 'test/commands/bad-input.test.ts and flags.test.ts',
   'src/commands/': 'test/commands',
-  'src/bench.ts': 'test/commands/bench.test.ts',
-  'src/demo.ts': 'test/commands',
+  'src/embedded/bench.ts': 'test/commands/bench.test.ts',
+  'src/embedded/demo.ts': 'test/commands',
   'src/accounting/counts.ts': 'test/accounting/accounting.test.ts',
-  'src/report/journal-pace.ts': 'test/report/status.test.ts',
+  'src/observe/journal-pace.ts': 'test/observe/status.test.ts',
   'src/accounting/object-account.ts': 'test/accounting/accounting.test.ts',
   'src/accounting/settling.ts': 'test/chaos',
-  'src/engine.ts': 'test/commands',
-  'src/run-report.ts': 'test/commands',
-  'src/reading.ts': 'test/commands',
-  'src/publishing.ts': 'test/commands',
-  'src/prepare.ts': 'test/commands',
-  'src/parse-pool.ts': 'test/commands',
+  'src/run/engine.ts': 'test/commands',
+  'src/run/report.ts': 'test/commands',
+  'src/run/reading.ts': 'test/commands',
+  'src/run/publishing.ts': 'test/commands',
+  'src/run/prepare.ts': 'test/commands',
+  'src/run/parse-pool.ts': 'test/commands',
   'src/index.ts': 'types only',
-  'src/installation.ts': 'test/commands/terminals.test.ts',
-  'src/limit-watch.ts': 'test/commands/held-back.test.ts',
-  'src/limits.ts': 'constants only',
-  'src/package-root.ts': 'test/commands',
-  'src/letter-source.ts': 'test/commands',
-  'src/journal/look.ts': 'test/report/status.test.ts and test/commands/journal-refusals.test.ts',
-  'src/verify-run.ts': 'test/commands',
+  'src/base/installation.ts': 'test/commands/terminals.test.ts',
+  'src/observe/limit-watch.ts': 'test/commands/held-back.test.ts',
+  'src/base/limits.ts': 'constants only',
+  'src/base/package-root.ts': 'test/commands',
+  'src/source/dead-letters.ts': 'test/commands',
+  'src/journal/look.ts': 'test/observe/status.test.ts and test/commands/journal-refusals.test.ts',
+  'src/verify/run.ts': 'test/commands',
   'src/native/file-lock.ts': 'test/journal/lock.test.ts',
   'src/journal/lock-holder.ts': 'test/journal/lock.test.ts',
   'src/journal/letter-owner.ts': 'test/journal/dead-letters.test.ts',
   'src/journal/take-out.ts': 'test/journal/dead-letters.test.ts',
-  'src/verify-facts.ts': 'test/commands/account.test.ts',
-  'src/verify-letters.ts': 'test/commands/account.test.ts',
-  'src/source-witness.ts': 'test/commands/account.test.ts',
-  'src/redrive.ts': 'test/commands/account.test.ts and redrive.test.ts',
+  'src/verify/facts.ts': 'test/commands/account.test.ts',
+  'src/verify/letters.ts': 'test/commands/account.test.ts',
+  'src/verify/source-witness.ts': 'test/commands/account.test.ts',
+  'src/run/redrive.ts': 'test/commands/account.test.ts and redrive.test.ts',
   'src/scan/schema-keywords.ts': 'test/scan/schema.test.ts',
-  'src/threads/': 'test/commands',
+  'src/ring/phases.ts': 'constants only',
+  'src/record/frame.ts': 'test/native/frame.test.ts and test/ring',
+  'src/publish/kinesis/thread.ts': 'test/commands',
+  'src/digest/lane-digest.ts': 'test/parse/slicer.test.ts',
+  'src/parse/': 'test/commands',
   'src/aws/kinesis-client.ts': 'test/commands',
   'src/aws/s3-client.ts': 'test/commands',
   'src/aws/target.ts': 'test/commands',
@@ -61,24 +65,24 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/aws/http-connection.ts': 'test/aws/http-client.test.ts',
   'src/aws/request-handler.ts': 'test/aws/tunnel.test.ts',
   'src/aws/http-exchange.ts': 'test/aws/http-client.test.ts',
-  'src/local/': 'test/local',
+  'src/embedded/': 'test/embedded',
   'src/source/glob-syntax.ts': 'test/source/glob.test.ts',
-  'src/source/object.ts': 'test/source/list.test.ts',
-  'src/source/pages.ts': 'test/source/list.test.ts',
-  'src/source/list-tally.ts': 'test/source/list.test.ts',
+  'src/source/object.ts': 'test/source/s3/list.test.ts',
+  'src/source/s3/pages.ts': 'test/source/s3/list.test.ts',
+  'src/source/list-tally.ts': 'test/source/s3/list.test.ts',
   'src/source/block-target.ts': 'test/source/slot.test.ts',
   'src/source/checksum.ts': 'test/source/proofs.test.ts',
-  'src/source/checksum-head.ts': 'test/source/proofs.test.ts',
+  'src/source/s3/checksum-head.ts': 'test/source/proofs.test.ts',
   'src/source/holdback.ts': 'test/source/proofs.test.ts',
-  'src/source/damage.ts': 'test/source/decompress.test.ts',
-  'src/source/decoding.ts': 'test/source/decompress.test.ts',
-  'src/source/gunzip.ts': 'test/source/decompress.test.ts',
-  'src/source/unzstd.ts': 'test/source/decompress.test.ts',
-  'src/source/zstd-units.ts': 'test/source/decompress.test.ts',
-  'src/native/inflate.ts': 'test/source/decompress.test.ts',
-  'src/native/inflate-portable.ts': 'test/source/decompress.test.ts',
+  'src/inflate/damage.ts': 'test/inflate/decompress.test.ts',
+  'src/inflate/decoding.ts': 'test/inflate/decompress.test.ts',
+  'src/inflate/gunzip.ts': 'test/inflate/decompress.test.ts',
+  'src/inflate/unzstd.ts': 'test/inflate/decompress.test.ts',
+  'src/inflate/zstd-units.ts': 'test/inflate/decompress.test.ts',
+  'src/native/inflate.ts': 'test/inflate/decompress.test.ts',
+  'src/native/inflate-portable.ts': 'test/inflate/decompress.test.ts',
   'src/publish/setup.ts': 'types only',
-  'src/publish/negotiate-wire.ts': 'test/commands/services.test.ts',
+  'src/publish/kinesis/negotiate-wire.ts': 'test/commands/services.test.ts',
   'src/stream/': 'test/stream',
   'src/verify/': 'test/verify',
   'workers/': 'test/commands',
@@ -86,10 +90,10 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
 
 /** Files that may open or write files by themselves, each with its reason. */
 const WRITERS = [
-  'src/own-file.ts',
+  'src/base/own-file.ts',
   'src/journal/files.ts', // with the flags of own-file.ts
-  'src/restore-file.ts', // into what own-file.ts has opened
-  'src/fault-points.ts', // tests alone ask for it
+  'src/run/restore-file.ts', // into what own-file.ts has opened
+  'src/base/fault-points.ts', // tests alone ask for it
 ];
 
 describe('names', () => {
@@ -131,10 +135,10 @@ describe('tests', () => {
 });
 
 describe('files', () => {
-  it('that are written are opened by src/own-file.ts, with its care', () => {
+  it('that are written are opened by src/base/own-file.ts, with its care', () => {
     const names = 'open|openSync|createWriteStream|(write|append|copy)File(Sync)?';
     const pattern = new RegExp(`import \\{[^}]*\\b(${names})\\b[^}]*\\} from 'node:fs(/promises)?'`);
-    const writers = sources.filter((path) => pattern.test(read(path)) && !path.startsWith('src/local/'));
+    const writers = sources.filter((path) => pattern.test(read(path)) && !path.startsWith('src/embedded/'));
     expect(writers.toSorted()).toEqual(WRITERS.toSorted());
   });
 
@@ -166,50 +170,47 @@ describe('files', () => {
   });
 });
 
-/** What every stage may use besides itself. */
-const FLOOR =
-  /^src\/((ring|native|aws)\/|(limits|errors|printable|quantity|random|fault-points|own-file|package-root)\.ts$)/;
-/** Doors between stages, each with its reason. */
-const DOORS: Readonly<Record<string, RegExp>> = {
-  // The sides of verify read streams, and digests count frames as the codec writes them.
-  verify: /^src\/(stream|publish|threads)\//,
-  // Status is told from a journal.
-  report: /^src\/journal\//,
-  // Aggregates and answers are opened on reading as they are packed and read on publishing.
-  stream: /^src\/publish\//,
-};
-const STAGES = ['source', 'scan', 'publish', 'journal', 'stream', 'verify', 'report', 'local'];
+/**
+ * The rooms of src/, in the order in which they stand on each other: each imports only those before it, types included. From `source` to
+ * `accounting` it is the path of a record.
+ */
+const ROOMS = [
+  ...['base', 'native', 'record', 'ring', 'aws', 'digest', 'scan', 'inflate', 'journal'],
+  ...['source', 'parse', 'publish', 'stream', 'accounting'],
+  ...['options', 'observe', 'run', 'verify', 'embedded', 'commands'],
+];
 
-/** Pairs of importing and imported file, both below src/. Type-only imports do not run, so they bind nothing. */
+/** Loose files: the library's face and the program's entry. */
+const DOORS = ['src/bin.mjs', 'src/index.ts'];
+
+function roomOf(path: string): string {
+  return path.split('/')[1] ?? '';
+}
+
+/** Pairs of importing and imported file, both below src/. */
 function imports(): { from: string; to: string }[] {
   return sources.flatMap((from) =>
-    [...read(from).matchAll(/^(?:import|export)(?! type)[^;]*?from '(\.[^']+)'/gms)].map((match) => ({
+    [...read(from).matchAll(/^(?:import|export)[^;]*?from '(\.[^']+)'/gms)].map((match) => ({
       from,
       to: normalize(relative(root, join(root, dirname(from), match[1]!))).replaceAll('\\', '/'),
     })),
   );
 }
 
-describe('imports', () => {
-  it('a stage never imports another stage, but through a listed door', () => {
-    const wrong = imports().filter(({ from, to }) => {
-      const stage = STAGES.find((name) => from.startsWith(`src/${name}/`));
-      if (!stage || !to.startsWith('src/') || to.startsWith(`src/${stage}/`) || FLOOR.test(to)) return false;
-      return !DOORS[stage]?.test(to);
-    });
-    expect(wrong).toEqual([]);
-  });
-
-  it('the floor stands on nothing but itself', () => {
-    expect(
-      imports().filter(({ from, to }) => FLOOR.test(from) && to.startsWith('src/') && !FLOOR.test(to)),
-    ).toEqual([]);
-  });
-
-  it('nobody imports a command but the program', () => {
-    const wrong = imports().filter(
-      ({ from, to }) => to.startsWith('src/commands/') && !/^src\/(commands\/|cli\.ts)/.test(from),
+describe('rooms', () => {
+  it("hold every file but the library's face and the program's entry", () => {
+    expect(files('src/*.*').toSorted()).toEqual(DOORS);
+    expect([...new Set(sources.filter((path) => /^src\/.+\//.test(path)).map(roomOf))].toSorted()).toEqual(
+      ROOMS.toSorted(),
     );
-    expect(wrong).toEqual([]);
+  });
+
+  it('stand on those before them alone', () => {
+    const upwards = imports()
+      .filter(
+        ({ from, to }) => from.split('/').length > 2 && to.startsWith('src/') && to.split('/').length > 2,
+      )
+      .filter(({ from, to }) => ROOMS.indexOf(roomOf(to)) > ROOMS.indexOf(roomOf(from)));
+    expect(upwards).toEqual([]);
   });
 });

@@ -3,12 +3,12 @@
  * Takes  `source` or `stream`, and the key pointer of the workload. Gives  count and bytes of what it digested, as JSON.
  */
 import { createS3Client } from '../../src/aws/s3-client.ts';
-import { parseBackfillOptions } from '../../src/options.ts';
-import { createSourceSide } from '../../src/source-side.ts';
-import { findTargets } from '../../src/targets.ts';
-import { BUCKET_BITS } from '../../src/verify/buckets.ts';
-import { DIGEST_KEY_BYTES } from '../../src/verify/digest.ts';
+import { BUCKET_BITS } from '../../src/digest/buckets.ts';
+import { DIGEST_KEY_BYTES } from '../../src/digest/digest.ts';
+import { parseBackfillOptions } from '../../src/options/options.ts';
+import { findTargets } from '../../src/options/targets.ts';
 import type { SideDigest } from '../../src/verify/sides.ts';
+import { createSourceSide } from '../../src/verify/source-side.ts';
 import { createStreamSide } from '../../src/verify/stream-side.ts';
 
 const [side, partitionKey] = process.argv.slice(2);

@@ -7,16 +7,16 @@
  *        of its records are acknowledged or refused as were written. Lines = blank + rejected + records, always.
  * Never  does I/O or reads a clock: entries and letters go to src/journal/, which decides when they are on the disk.
  */
-import type { RejectCode } from '../errors.ts';
+import type { RejectCode } from '../base/errors.ts';
+import type { Damage } from '../inflate/damage.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { JournalEntry, ObjectEntry, PinnedObject } from '../journal/entries.ts';
 import type { PartialObject } from '../journal/state.ts';
 import { addTally, tally as newTally, type Tally } from '../journal/tally.ts';
+import type { Delivered, RejectedLine, SliceReceipt } from '../parse/setup.ts';
 import type { LeftRecords, RefusedRecord } from '../publish/setup.ts';
 import { SLICE_MASK, SliceOwner } from '../ring/slices.ts';
-import type { Damage } from '../source/damage.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
-import type { Delivered, RejectedLine, SliceReceipt } from '../threads/parse-setup.ts';
 import { type Counts, newCounts } from './counts.ts';
 import { countReject, ObjectAccount } from './object-account.ts';
 

@@ -5,12 +5,12 @@
  * Owns   the sums of one object, earlier processes of the run included.
  * Never  writes: see accounting.ts.
  */
-import type { RejectCode } from '../errors.ts';
+import type { RejectCode } from '../base/errors.ts';
 import type { JournalEntry } from '../journal/entries.ts';
 import type { PartialObject } from '../journal/state.ts';
 import { addTally, tally as newTally, type Tally } from '../journal/tally.ts';
+import type { Delivered } from '../parse/setup.ts';
 import type { Format, SourceObject } from '../source/object.ts';
-import type { Delivered } from '../threads/parse-setup.ts';
 
 /** A part of an object that is settled, or whose last records an orderly stop leaves to the next process. */
 export interface Part {

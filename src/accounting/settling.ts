@@ -6,10 +6,10 @@
  *        the thread's time, more only where tens of thousands of small objects are open.
  * Never  decides what is settled: see accounting.ts.
  */
-import { faultPoint } from '../fault-points.ts';
+import { faultPoint } from '../base/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { SliceReceipt } from '../parse/setup.ts';
 import type { LeftRecords } from '../publish/setup.ts';
-import type { SliceReceipt } from '../threads/parse-setup.ts';
 import type { Accounting } from './accounting.ts';
 import { type Capacity, WindowPolicy, type WindowState } from './window.ts';
 

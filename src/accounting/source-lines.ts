@@ -5,8 +5,9 @@
  * Owns   a number for each plain object that is on its way.
  * Never  asks the scanner: `verify` holds its tallies to these.
  */
+
+import type { LineCount } from '../parse/line-count.ts';
 import type { SourceObject } from '../source/object.ts';
-import type { LineCount } from '../threads/line-count.ts';
 
 export class SourceLines {
   lines = 0;

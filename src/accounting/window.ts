@@ -7,7 +7,7 @@
  *        every shard is held, and is then eight seconds of what is stored.
  * Never  reads a clock or memory: policy alone.
  */
-import { KIB, KINESIS, MIB } from '../limits.ts';
+import { KIB, KINESIS, MIB } from '../base/limits.ts';
 import { SLICE_BYTES_MAX } from '../ring/slices.ts';
 
 /** What the stream takes in a second, as far as it is known: Infinity where it is not. */

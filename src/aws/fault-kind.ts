@@ -1,7 +1,7 @@
 /**
  * Fault kind: whose fault a failed call is: the service's, ours, or nobody's. The one definition of what may be asked again, for Kinesis and S3.
  * Takes  what is known of the answer: code, status, message.
- * Gives  one kind. What a stage does about a kind is its own: src/publish/taxonomy.ts, src/source/failure.ts.
+ * Gives  one kind. What a stage does about a kind is its own: src/publish/kinesis/error-classification.ts, src/source/s3/failure.ts.
  * Owns   the lists of codes that all services share. Pure.
  * Sources: PutRecords and GetRecords, Errors, in the documentation of `@aws-sdk/client-kinesis` 3.1143; Common Errors of both services; the
  * lists by which the SDK itself retries (`THROTTLING_ERROR_CODES`, `TRANSIENT_ERROR_CODES` of `@smithy/core`).

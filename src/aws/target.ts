@@ -11,7 +11,7 @@ export interface AwsTarget {
   /** Null: what the SDK's chain finds. */
   readonly region: string | null;
   readonly profile: string | null;
-  /** Null: AWS itself. Variables and profiles are not asked again: src/targets.ts has done it. */
+  /** Null: AWS itself. Variables and profiles are not asked again: src/options/targets.ts has done it. */
   readonly endpoint: string | null;
   /** Endpoint of STS where the profile names one. Default null. */
   readonly stsEndpoint?: string | null;

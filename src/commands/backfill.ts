@@ -1,5 +1,5 @@
 import { Command } from '@oclif/core';
-import { BACKFILL_FLAGS, COMMON_FLAGS, parseBackfillOptions } from '../options.ts';
+import { BACKFILL_FLAGS, COMMON_FLAGS, parseBackfillOptions } from '../options/options.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { runToReport } from './run.ts';
 

@@ -1,8 +1,8 @@
 import { Command } from '@oclif/core';
-import { runBench } from '../bench.ts';
-import { BENCH_FLAGS, parseBenchOptions } from '../bench-options.ts';
-import { COMMON_FLAGS } from '../options.ts';
-import { formatBench } from '../report/bench-report.ts';
+import { runBench } from '../embedded/bench.ts';
+import { formatBench } from '../embedded/bench-report.ts';
+import { BENCH_FLAGS, parseBenchOptions } from '../options/bench.ts';
+import { COMMON_FLAGS } from '../options/options.ts';
 import { openDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { printReport } from './outlet.ts';

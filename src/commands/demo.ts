@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Command } from '@oclif/core';
-import { DEMO_BUCKET, DEMO_STREAM, type DemoProof, runDemo } from '../demo.ts';
-import { COMMON_FLAGS, type FlagSpec } from '../options.ts';
-import { formatCount } from '../quantity.ts';
-import { type BackfillReport, formatReport } from '../report/report.ts';
+import { formatCount } from '../base/quantity.ts';
+import { DEMO_BUCKET, DEMO_STREAM, type DemoProof, runDemo } from '../embedded/demo.ts';
+import { type BackfillReport, formatReport } from '../observe/report.ts';
+import { COMMON_FLAGS, type FlagSpec } from '../options/options.ts';
 import { openDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { printReport } from './outlet.ts';

@@ -1,8 +1,9 @@
 /** Display: which progress display a command shows, from its raw flags. Functions need no `this`; --quiet silences notices, too. */
-import type { RawFlags } from '../options.ts';
-import { backfillTeller } from '../report/backfill-progress.ts';
-import { createProgress, type Teller } from '../report/progress.ts';
-import { verifyTeller } from '../report/verify-progress.ts';
+
+import { backfillTeller } from '../observe/backfill-progress.ts';
+import { createProgress, type Teller } from '../observe/progress.ts';
+import type { RawFlags } from '../options/options.ts';
+import { verifyTeller } from '../verify/progress.ts';
 
 /** Of what carries records: `backfill`, `redrive`. */
 export function openDisplay(raw: RawFlags) {

@@ -1,13 +1,13 @@
 /**
  * Flags: the bridge from our table of flags to oclif's.
- * Takes  FlagSpec (src/options.ts). Gives oclif flags that accept any text: options.ts judges, so that one message names every problem.
+ * Takes  FlagSpec (src/options/options.ts). Gives oclif flags that accept any text: options.ts judges, so that one message names every problem.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Flags } from '@oclif/core';
-import { assertDistinct, type NamedFile } from '../distinct-files.ts';
-import { OptionsError } from '../errors.ts';
-import type { FlagSpec, RawFlags } from '../options.ts';
+import { OptionsError } from '../base/errors.ts';
+import { assertDistinct, type NamedFile } from '../options/distinct-files.ts';
+import type { FlagSpec, RawFlags } from '../options/options.ts';
 import { expectJson } from './outlet.ts';
 
 /** oclif's form of a table of flags. */

@@ -5,7 +5,7 @@
  * Never  lets a full disk, a closed pipe or a closed terminal end a run: that it goes on is worth more than that it is heard.
  */
 import { writeSync } from 'node:fs';
-import { printableLines } from '../printable.ts';
+import { printableLines } from '../base/printable.ts';
 
 /** Of this process, as stdout is. */
 const stdout = { isJson: false, isReported: false };

@@ -1,6 +1,6 @@
 import { Command } from '@oclif/core';
-import { COMMON_FLAGS, parseRedriveOptions, REDRIVE_FLAGS } from '../options.ts';
-import { redrive } from '../redrive.ts';
+import { COMMON_FLAGS, parseRedriveOptions, REDRIVE_FLAGS } from '../options/options.ts';
+import { redrive } from '../run/redrive.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { runToReport } from './run.ts';
 

@@ -1,7 +1,8 @@
 /** Run: what `backfill` and `redrive` do alike, once their options are known. */
-import { backfill } from '../engine.ts';
-import type { BackfillOptions, RawFlags } from '../options.ts';
-import { formatReport } from '../report/report.ts';
+
+import { formatReport } from '../observe/report.ts';
+import type { BackfillOptions, RawFlags } from '../options/options.ts';
+import { backfill } from '../run/engine.ts';
 import { openDisplay } from './display.ts';
 import { leaveSoon } from './leave.ts';
 import { printReport } from './outlet.ts';

@@ -7,7 +7,7 @@
  * daemons want it: Node gives SIGHUP back its default, whatever the process was started with.
  */
 import { isatty } from 'node:tty';
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import { reportFailure } from './outlet.ts';
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;

@@ -1,10 +1,10 @@
 import { Command } from '@oclif/core';
-import { OptionsError } from '../errors.ts';
+import { OptionsError } from '../base/errors.ts';
 import { RUNS_FOLDER } from '../journal/run-name.ts';
-import { COMMON_FLAGS, type FlagSpec } from '../options.ts';
-import { formatRuns, formatStatus } from '../report/format-status.ts';
-import { readRuns } from '../report/runs.ts';
-import { readStatus } from '../report/status.ts';
+import { formatRuns, formatStatus } from '../observe/format-status.ts';
+import { readRuns } from '../observe/runs.ts';
+import { readStatus } from '../observe/status.ts';
+import { COMMON_FLAGS, type FlagSpec } from '../options/options.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { printReport } from './outlet.ts';
 

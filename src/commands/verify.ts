@@ -1,10 +1,10 @@
 import { Command } from '@oclif/core';
-import { COMMON_FLAGS } from '../options.ts';
-import { formatVerifyReport } from '../report/format-verify.ts';
-import { describePhase } from '../report/verify-progress.ts';
-import { readRunFacts } from '../verify-facts.ts';
-import { parseVerifyOptions, VERIFY_FLAGS } from '../verify-options.ts';
-import { verifyRun } from '../verify-run.ts';
+import { COMMON_FLAGS } from '../options/options.ts';
+import { parseVerifyOptions, VERIFY_FLAGS } from '../options/verify.ts';
+import { readRunFacts } from '../verify/facts.ts';
+import { formatVerifyReport } from '../verify/format.ts';
+import { describePhase } from '../verify/progress.ts';
+import { verifyRun } from '../verify/run.ts';
 import { openVerifyDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { leaveSoon } from './leave.ts';

@@ -8,8 +8,8 @@
  *
  * Works line by line in small steps, so that its memory is that of the unfinished objects and nothing else waits for it.
  */
-import { faultPoint } from '../fault-points.ts';
-import { KIB } from '../limits.ts';
+import { faultPoint } from '../base/fault-points.ts';
+import { KIB } from '../base/limits.ts';
 import { encodeEntry, HEADER_START, type JournalEntry } from './entries.ts';
 import { type Files, type OpenedFile, removeDraft, writeAll } from './files.ts';
 import { readJournal } from './read.ts';

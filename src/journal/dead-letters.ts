@@ -11,8 +11,8 @@
  * (take-out.ts). That must never hit letters of another run: a file belongs to one run (letter-owner.ts), and to one process while
  * it works (`<file>.lock`).
  */
-import { MillraceError, type RejectCode } from '../errors.ts';
-import { faultPoint } from '../fault-points.ts';
+import { MillraceError, type RejectCode } from '../base/errors.ts';
+import { faultPoint } from '../base/fault-points.ts';
 import { type Files, type OpenedFile, realFiles, writeAll } from './files.ts';
 import { isForgotten, type LetterOwner, readOwner, refuseLettersOf, writeOwner } from './letter-owner.ts';
 import { type Lock, takeLock } from './lock.ts';

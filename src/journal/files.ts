@@ -7,7 +7,7 @@
  */
 import { type FileHandle, lstat, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { OWN_FILE_FLAGS, OWN_FILE_MODE } from '../own-file.ts';
+import { OWN_FILE_FLAGS, OWN_FILE_MODE } from '../base/own-file.ts';
 
 /** A file opened for appending or reading. */
 export interface OpenedFile {

@@ -10,8 +10,8 @@
  * then the entries are written and synced. So a unit is journaled only when its dead letters are safe.
  */
 import { describeSuccessor, isSameStream, type StreamBirth } from '../aws/stream-birth.ts';
-import { MillraceError } from '../errors.ts';
-import { faultPoint } from '../fault-points.ts';
+import { MillraceError } from '../base/errors.ts';
+import { faultPoint } from '../base/fault-points.ts';
 import { compactAtOpening, draftOf, isWorthCompacting } from './compact.ts';
 import { Compacting } from './compacting.ts';
 import {

@@ -4,7 +4,7 @@
  * Gives  the owner that is written down, or null: letters of older versions, or a file that was moved here alone.
  * Owns   `<dead-letter file>.run`, one JSON object, written whole before the first letter and replaced in one step.
  */
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import { type Files, type OpenedFile, removeDraft, writeAll } from './files.ts';
 
 export interface LetterOwner {

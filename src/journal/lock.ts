@@ -17,9 +17,9 @@ import { closeSync, fstatSync, lstatSync, rmSync, writeSync } from 'node:fs';
 import { link, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ErrorCode, MillraceError } from '../errors.ts';
+import { type ErrorCode, MillraceError } from '../base/errors.ts';
+import { openOwnFile } from '../base/own-file.ts';
 import { type FileLockAnswer, lockFile } from '../native/file-lock.ts';
-import { openOwnFile } from '../own-file.ts';
 import { errnoOf, reasonOf } from './files.ts';
 import {
   canBeAlive,

@@ -4,7 +4,7 @@
  * Gives  its entries in order, and what its end looks like; or an error that says why the file cannot be read as a journal.
  * Never  takes the lock or writes, and never calls a file damaged that is another one's.
  */
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import { decodeLine, formatProblem, type JournalEntry, type RunEntry } from './entries.ts';
 import { type Files, type OpenedFile, readLines, realFiles, reasonOf } from './files.ts';
 import { type JournalVerdict, readJournal } from './read.ts';

@@ -5,7 +5,7 @@
  * Owns   the rule that tells a torn tail from a damaged middle (entries.ts, `from`).
  * Never  changes the file, and never gives an entry that lies behind a damage.
  */
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import { decodeLine, type JournalEntry } from './entries.ts';
 import { type OpenedFile, type ReadRange, readLines } from './files.ts';
 

@@ -5,8 +5,8 @@
  * Owns   the decision, letter by letter. Letters that the journal does not know go only where the file is known to be the run's own: they
  *        are of units that are done again. Of a file that says nothing about its run a whole copy stays beside it.
  */
-import { MillraceError } from '../errors.ts';
-import { faultPoint } from '../fault-points.ts';
+import { MillraceError } from '../base/errors.ts';
+import { faultPoint } from '../base/fault-points.ts';
 import type { DeadLetter, DeadLettersOptions, LetterPlace } from './dead-letters.ts';
 import { type Files, type OpenedFile, readLines, reasonOf, removeDraft, writeAll } from './files.ts';
 

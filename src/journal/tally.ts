@@ -16,7 +16,7 @@ export interface Tally {
   records: number;
   /** Data plus key bytes of those records. */
   bytes: number;
-  /** Sums modulo 2^64 of the two halves of the records' digests; see src/verify/digest.ts. */
+  /** Sums modulo 2^64 of the two halves of the records' digests; see src/digest/digest.ts. */
   sumA: bigint;
   sumB: bigint;
   /** Rejects by code. Its values add up to `rejected`. */

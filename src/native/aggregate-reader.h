@@ -1,4 +1,4 @@
-// Aggregate reader: takes a KPL aggregated record apart in place. Twin of deaggregate() in src/publish/kpl.ts: what one takes
+// Aggregate reader: takes a KPL aggregated record apart in place. Twin of deaggregate() in src/record/aggregate.ts: what one takes
 // for an aggregate, the other does too. The bytes come from the stream and are not trusted.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Frame: the C++ twin of src/ring/layout.ts. What the bytes of a lane and of a frame mean, and the one way to write a lane.
+// Frame: the C++ twin of src/record/frame.ts and src/ring/layout.ts. What the bytes of a lane and of a frame mean, and the one way to write a lane.
 // test/native/frame.test.ts holds the numbers equal to the TypeScript ones. All numbers are little-endian, as every machine
 // that Node runs on is; fields are read with memcpy, which costs nothing and asks for no alignment.
 #pragma once

@@ -1,6 +1,6 @@
 // Digest: an order-independent digest of a multiset of records. Each record (partition key, data) is hashed to 128 bits with
 // a secret key; the digest is the sum of both halves modulo 2^64, a count and a byte count. docs/VERIFY.md says why that is
-// sound. The TypeScript twin with equal results is src/verify/digest-portable.ts.
+// sound. The TypeScript twin with equal results is src/digest/digest-portable.ts.
 //
 // h(record) = SipHash-2-4-128 over a short message: the two NH sums of each block, then one word of lengths. Block i holds
 // bytes [1024 i, 1024 i + 1024) of the partition key and the same of the data, each padded with zeros to whole 32-byte
@@ -18,7 +18,7 @@ constexpr size_t RECORD_DIGEST_STRIPE_BYTES = 32;
 /** The key of NH: the partition key's part, the data's part, one stripe for the second pass. */
 constexpr size_t RECORD_DIGEST_NH_KEY_BYTES = 2 * RECORD_DIGEST_BLOCK_BYTES + RECORD_DIGEST_STRIPE_BYTES;
 
-/** A digester's whole memory, allocated by JavaScript (src/verify/digest.ts), which also fills in the keys. */
+/** A digester's whole memory, allocated by JavaScript (src/digest/digest.ts), which also fills in the keys. */
 struct RecordDigestState {
   uint64_t count;
   uint64_t bytes;
@@ -28,7 +28,7 @@ struct RecordDigestState {
   uint64_t unused[2];
   uint8_t nhKey[RECORD_DIGEST_NH_KEY_BYTES];
 };
-static_assert(sizeof(RecordDigestState) == 64 + RECORD_DIGEST_NH_KEY_BYTES, "src/verify/digest-portable.ts counts on it");
+static_assert(sizeof(RecordDigestState) == 64 + RECORD_DIGEST_NH_KEY_BYTES, "src/digest/digest-portable.ts counts on it");
 
 struct Hash128 {
   uint64_t a;

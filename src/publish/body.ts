@@ -4,7 +4,7 @@
  * Gives  bytes in a buffer of the caller, and the bound that says how large it must be.
  * Never  grows a buffer. The native twin is src/native/body.h; both write the same bytes.
  */
-import { FRAME } from '../ring/layout.ts';
+import { FRAME } from '../record/frame.ts';
 import type { Wire } from './codec.ts';
 
 /** Room for everything around the entries; a stream ARN has at most 2,048 characters (SDK-K). */

@@ -9,7 +9,7 @@ import type { NativeAddon } from '../native/load.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../ring/layout.ts';
 import { bodySuffix, encodedBytesMax } from './body.ts';
 import type { Codec, DrainResult, PutVerdict, ShardTable, Wire } from './codec.ts';
-import { readPutResult as readPutResultPortable } from './put-result.ts';
+import { readPutResult as readPutResultPortable } from './kinesis/put-result.ts';
 
 /** The functions of src/native/codec.h. `isJson` is 0 or 1; `result` receives the numbers that the caller reads. */
 interface CodecAddon {

@@ -3,13 +3,13 @@
  * codec-native.ts, byte for byte; slower.
  * Takes, gives, never: see codec.ts.
  */
-import { KINESIS } from '../limits.ts';
+import { KINESIS } from '../base/limits.ts';
+import { AGGREGATE_KEY, Aggregate } from '../record/aggregate.ts';
+import { FRAME, FRAME_FLAG, FRAME_KIND } from '../record/frame.ts';
 import { LaneConsumer } from '../ring/consumer.ts';
-import { FRAME, FRAME_FLAG, FRAME_KIND } from '../ring/layout.ts';
 import { bodySuffix, bodyWriter, encodedBytesMax } from './body.ts';
 import { type Codec, type DrainResult, SHARD_ROW, type ShardTable, type Wire } from './codec.ts';
-import { AGGREGATE_KEY, Aggregate } from './kpl.ts';
-import { readPutResult } from './put-result.ts';
+import { readPutResult } from './kinesis/put-result.ts';
 
 /** @returns The codec that needs no addon. */
 export function createPortableCodec(): Codec {

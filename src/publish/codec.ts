@@ -1,6 +1,6 @@
 /**
  * Codec: the interface of the byte work of a publisher. Two implementations with equal results: native and portable.
- * Takes  frames (src/ring/layout.ts) in lanes and batches.
+ * Takes  frames (src/record/frame.ts) in lanes and batches.
  * Gives  batches of frames sorted by shard; request bodies; verdicts on the records of a response.
  * Never  does I/O, waits, reads a clock or retries.
  *

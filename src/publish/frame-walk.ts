@@ -1,12 +1,14 @@
 /**
  * Frame walk: the rare looks at single records of a batch in JavaScript: order mode, refusals, reshards.
- * Takes  a run of RECORD frames (src/ring/layout.ts).
+ * Takes  a run of RECORD frames (src/record/frame.ts).
  * Gives  marks per frame (what goes, what stays), copies of refused records, a lane that holds the frames.
  * Pure. The hot path walks frames in the codec instead.
  */
-import { FRAME, LANE_CAPACITY_BYTES_MIN, LANE_CELL, LANE_DATA_BYTE, laneBytes } from '../ring/layout.ts';
+
+import { FRAME } from '../record/frame.ts';
+import type { ShardRange } from '../record/hash-range.ts';
+import { LANE_CAPACITY_BYTES_MIN, LANE_CELL, LANE_DATA_BYTE, laneBytes } from '../ring/layout.ts';
 import type { RefusedRecord } from './setup.ts';
-import type { ShardRange } from './shard-map.ts';
 import type { Batch } from './shard-queues.ts';
 
 export const GOES = 1;

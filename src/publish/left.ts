@@ -4,8 +4,9 @@
  * Gives  for each slice its records that are not acknowledged: where they are, and their sums.
  * Owns   nothing of what it looks at. A lane is left empty.
  */
+
+import { FRAME, FRAME_KIND } from '../record/frame.ts';
 import { LaneConsumer } from '../ring/consumer.ts';
-import { FRAME, FRAME_KIND } from '../ring/layout.ts';
 import { SLICE_MASK } from '../ring/slices.ts';
 import type { LeftRecords } from './setup.ts';
 

@@ -12,7 +12,7 @@
  * less. Where a slower shard refuses as much as before, its refusals are not about pace: they are noise, the factor goes back
  * to where it was, and only refusals beyond the noise count for the next seconds. Nobody gains when a sender slows down for noise.
  */
-import { KINESIS } from '../limits.ts';
+import { KINESIS } from '../base/limits.ts';
 
 export interface PaceLimits {
   /** Ceiling in records per second, Infinity where none is known. */

@@ -5,22 +5,23 @@
  * Owns   the loop: when lanes are drained, which shard sends next, and when the run's publishing ends.
  * Never  reads objects, writes files or blocks its thread: it waits for its doorbell, its sockets and its timers at once.
  */
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
+import type { ShardRange } from '../record/hash-range.ts';
+import { PHASE } from '../ring/phases.ts';
 import { acknowledgedOf } from '../ring/slices.ts';
 import { Doorbell } from '../ring/wait.ts';
 import { Breaker } from './breaker.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type Codec, VERDICT } from './codec.ts';
 import { GOES, markFirstOfEachKey, STAYS } from './frame-walk.ts';
+import type { RecordPutter } from './kinesis/put-records.ts';
 import { type Drained, LaneDrain } from './lane-drain.ts';
 import { type DigestFrames, LeftCollector } from './left.ts';
 import { ShardPace } from './pace.ts';
-import type { RecordPutter } from './put-records.ts';
 import { REFUSALS_IN_ROW_MAX, Refusals } from './refusals.ts';
 import { RequestFailures } from './request-failures.ts';
 import { type SettleParts, settle } from './settle.ts';
-import { PHASE, type PublishNotice, type PublishReceipt, type PublishSetup } from './setup.ts';
-import type { ShardRange } from './shard-map.ts';
+import type { PublishNotice, PublishReceipt, PublishSetup } from './setup.ts';
 import type { Batch } from './shard-queues.ts';
 import { ShardSet } from './shard-set.ts';
 import { STAT, statsRow, sumStat } from './stats.ts';

@@ -7,14 +7,14 @@
  * Never  sends or waits: see publisher.ts. What an error is says taxonomy.ts.
  */
 import { KinesisCallError } from '../aws/kinesis-call.ts';
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import type { Breaker } from './breaker.ts';
+import { classifyFailure, type RequestFailure } from './kinesis/error-classification.ts';
 import { REFUSALS_IN_ROW_MAX, type Refusals } from './refusals.ts';
 import type { PublishNotice, PublishSetup } from './setup.ts';
 import type { Batch } from './shard-queues.ts';
 import type { ShardSet } from './shard-set.ts';
 import { STAT } from './stats.ts';
-import { classifyFailure, type RequestFailure } from './taxonomy.ts';
 
 export interface RequestFailuresParts {
   readonly setup: PublishSetup;

@@ -6,7 +6,7 @@
  */
 import { type Codec, VERDICT } from './codec.ts';
 import { GOES, readRefused, STAYS } from './frame-walk.ts';
-import type { PutAnswer } from './put-records.ts';
+import type { PutAnswer } from './kinesis/put-records.ts';
 import type { PublishRules, RefusedRecord } from './setup.ts';
 import type { Batch, ShardQueues } from './shard-queues.ts';
 import type { ShardSet } from './shard-set.ts';

@@ -1,26 +1,13 @@
 /**
  * Setup: everything a publisher thread is told at its start, as plain data and shared memory.
- * Owns  the shapes of what crosses between main thread and publisher, and the cells of the run's control word.
+ * Owns  the shapes of what crosses between main thread and publisher.
  */
 import type { KinesisService } from '../aws/kinesis-call.ts';
 import type { AwsTarget } from '../aws/target.ts';
-import type { WireError } from '../errors.ts';
+import type { WireError } from '../base/errors.ts';
+import type { OwnedRange, ShardRange } from '../record/hash-range.ts';
 import type { Wire } from './codec.ts';
-import type { OwnedRange, ShardRange } from './shard-map.ts';
 import type { KeyWatch, SkewCounts } from './skew.ts';
-
-/** Phase of the run, one int32 cell written by the main thread. It only grows. */
-export const PHASE = {
-  RUN: 0,
-  /** Nothing more will be written to any lane: send what is there, then end. */
-  FLUSH: 1,
-  /** Send nothing new, wait for the answers that are due. Parsers write nothing more. */
-  STOP: 2,
-  /** The parsers are at rest. With the last answer that is due say what is left, then end. */
-  LEAVE: 3,
-  /** Wait for no answer any more. */
-  CUT: 4,
-} as const;
 
 /** How to reach the stream. No secret travels: each thread asks the SDK's default credential chain. */
 export interface StreamTarget extends AwsTarget {
@@ -78,7 +65,7 @@ export interface PublishSetup {
   /** 16 bytes: the key of the run's digest. */
   readonly digestKey: Uint8Array;
   readonly stats: SharedArrayBuffer;
-  /** Of all threads, and which of them is this one's (src/threads/heartbeat.ts). */
+  /** Of all threads, and which of them is this one's (src/ring/heartbeat.ts). */
   readonly heartbeats: SharedArrayBuffer;
   readonly heartIndex: number;
   /** Bytes for batches and bodies. */

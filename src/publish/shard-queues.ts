@@ -6,10 +6,11 @@
  * Never  sends, paces or reads a clock: see publisher.ts. A shard that may hold no more memory stops the lane, not its neighbours'
  *        batches.
  */
+
+import { type OwnedShard, packStarts } from '../record/hash-range.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type Codec, SHARD_ROW, type ShardTable } from './codec.ts';
 import type { Suspicion } from './refusals.ts';
-import { type OwnedShard, packStarts } from './shard-map.ts';
 
 /** A run of RECORD frames for one shard. */
 export interface Batch {

@@ -5,13 +5,13 @@
  * Owns   queues, paces, requests in flight and what was acknowledged per shard, and the aggregated records that strayed.
  * Never  sends or asks the service: see publisher.ts.
  */
-import { KINESIS } from '../limits.ts';
+import { KINESIS } from '../base/limits.ts';
+import { type OwnedShard, type ShardRange, shardsWithin } from '../record/hash-range.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Codec } from './codec.ts';
 import { GOES, laneOf, markDropped, STAYS, type StoredAggregate } from './frame-walk.ts';
 import { ShardPace } from './pace.ts';
 import type { PublishSetup } from './setup.ts';
-import { type OwnedShard, type ShardRange, shardsWithin } from './shard-map.ts';
 import { type Batch, type BatchLimits, ShardQueues } from './shard-queues.ts';
 import { Skew } from './skew.ts';
 

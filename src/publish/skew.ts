@@ -6,7 +6,7 @@
  *        records (the majority vote of Boyer and Moore): a key's count is too low by the others of its slot, and never too high.
  * Never  walks a batch to its end: the records looked at are the first of a batch, as many as its size demands.
  */
-import { FRAME } from '../ring/layout.ts';
+import { FRAME } from '../record/frame.ts';
 import type { Batch } from './shard-queues.ts';
 
 /** Which keys are looked at: none, where every record has a key of its own. `shown` keeps the keys themselves, too. */

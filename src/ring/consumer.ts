@@ -6,7 +6,8 @@
  * Never  waits or notifies: see src/ring/wait.ts.
  */
 import assert from 'node:assert/strict';
-import { FRAME, FRAME_KIND, LANE_CELL, LANE_DATA_BYTE } from './layout.ts';
+import { FRAME, FRAME_KIND } from '../record/frame.ts';
+import { LANE_CELL, LANE_DATA_BYTE } from './layout.ts';
 
 /** The reading end of one lane. PAD frames are skipped inside. */
 export class LaneConsumer {

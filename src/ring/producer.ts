@@ -7,10 +7,8 @@
  * Never  waits or notifies: it answers false when the lane is full; see src/ring/wait.ts.
  */
 import assert from 'node:assert/strict';
+import { FRAME, FRAME_KIND, frameBytes } from '../record/frame.ts';
 import {
-  FRAME,
-  FRAME_KIND,
-  frameBytes,
   LANE_CAPACITY_BYTES_MAX,
   LANE_CAPACITY_BYTES_MIN,
   LANE_CELL,

@@ -10,7 +10,7 @@
  * sorting stop there, too. What cannot be stopped is one long call into native code, such as `JSON.parse`: those are linear.
  */
 import { createContext, Script } from 'node:vm';
-import { ENGINE, MIB } from '../limits.ts';
+import { ENGINE, MIB } from '../base/limits.ts';
 
 /** First try of a line on its own, in times of the CPU time that it may take: a machine that is not crowded needs no second. */
 const FIRST_TRY_SHARE = 1.25;

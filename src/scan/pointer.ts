@@ -4,7 +4,7 @@
  * Gives  its reference tokens; the range of the value's own characters, as they were written.
  * Never  builds a value: a number must keep the form in which the source wrote it.
  */
-import { OptionsError } from '../errors.ts';
+import { OptionsError } from '../base/errors.ts';
 
 /**
  * Splits a JSON Pointer into its reference tokens, unescaped.

@@ -6,12 +6,12 @@
  * Never  waits, never keeps a reference to a piece.
  */
 import { isAscii, isUtf8 } from 'node:buffer';
-import type { RejectCode } from '../errors.ts';
-import { KINESIS } from '../limits.ts';
-import { FRAME_FLAG, frameBytes } from '../ring/layout.ts';
+import type { RejectCode } from '../base/errors.ts';
+import { KINESIS } from '../base/limits.ts';
+import { FRAME_FLAG, frameBytes } from '../record/frame.ts';
+import { type HashKey, hashKeyOf, parseHashKey } from '../record/hash-key.ts';
 import { LaneProducer } from '../ring/producer.ts';
 import { isTooDeep } from './depth.ts';
-import { type HashKey, hashKeyOf, parseHashKey } from './hash-key.ts';
 import { locate, parsePointer, resolve } from './pointer.ts';
 import {
   REJECT_MESSAGES,

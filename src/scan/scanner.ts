@@ -1,13 +1,13 @@
 /**
  * Scanner: the interface of the room where bytes become records.
  * Takes  whole lines of one object, in a buffer that may be shared with another thread.
- * Gives  RECORD frames, written straight into lanes (src/ring/layout.ts), a tally, and the lines it rejected.
+ * Gives  RECORD frames (src/record/frame.ts), written straight into lanes, a tally, and the lines it rejected.
  * Owns   what a valid line is: well-formed UTF-8 that `JSON.parse` accepts, nested no deeper than `depthMax` (src/scan/depth.ts).
  * Never  waits: when a lane is full it says so and is called again; see src/ring/producer.ts. Never keeps a reference to a buffer.
  *
  * Two scanners implement it with equal results: native.ts (C++ over simdjson) and portable.ts (JavaScript).
  */
-import type { RejectCode } from '../errors.ts';
+import type { RejectCode } from '../base/errors.ts';
 
 /** How lines become records. Fixed for a whole run; plain data, so that it can travel to another thread. */
 export interface RecordRules {

@@ -10,7 +10,7 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Ajv } from 'ajv/dist/ajv.js';
 import addFormats from 'ajv-formats';
-import { OptionsError } from '../errors.ts';
+import { OptionsError } from '../base/errors.ts';
 import { ExactNumbers, mayRound, parseExactly } from './exact-numbers.ts';
 import type { LineJudge } from './judging.ts';
 import { linearPattern } from './linear-pattern.ts';

@@ -5,7 +5,7 @@
  * Owns   the pending parcel and, in ordered mode, the backlog of segments that are not due. The backlog holds no bytes of its
  *        own: they lie in the blocks of the slots, whose quotas bound it.
  */
-import type { MillraceError } from '../errors.ts';
+import type { MillraceError } from '../base/errors.ts';
 import type { Block } from './block-pool.ts';
 import type { OversizeLine } from './line-cutter.ts';
 import type { Format, Segment, SourceObject } from './object.ts';

@@ -12,18 +12,18 @@
  * ```
  */
 import { setMaxListeners } from 'node:events';
-import { MillraceError } from '../errors.ts';
-import { ENGINE } from '../limits.ts';
+import { MillraceError } from '../base/errors.ts';
+import { ENGINE } from '../base/limits.ts';
 import { AdaptiveLimit } from './adaptive.ts';
 import { BlockPool } from './block-pool.ts';
 import { Delivery, type SourceSink } from './delivery.ts';
 import type { DownloadContext, DownloadStats } from './download.ts';
-import { S3Failure } from './failure.ts';
-import type { ObjectGetter } from './get-object.ts';
 import type { Segment, SourceObject } from './object.ts';
-import { type ObjectResume, Planner } from './plan.ts';
 import { Proofs } from './proofs.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, type RetryPolicy, systemClock } from './retry.ts';
+import { S3Failure } from './s3/failure.ts';
+import type { ObjectGetter } from './s3/get-object.ts';
+import { type ObjectResume, Planner } from './segments.ts';
 import { Slot } from './slot.ts';
 import { Witness } from './witness.ts';
 

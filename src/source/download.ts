@@ -6,11 +6,11 @@
  * Never  knows what the bytes mean.
  */
 import type { AnswerBody } from '../aws/http-body.ts';
-import { failureOf, S3Failure } from './failure.ts';
-import type { ObjectGetter } from './get-object.ts';
 import type { SourceObject } from './object.ts';
 import type { SegmentSum } from './proofs.ts';
 import { type Clock, Retry, type RetryPolicy } from './retry.ts';
+import { failureOf, S3Failure } from './s3/failure.ts';
+import type { ObjectGetter } from './s3/get-object.ts';
 import { Denials, type Witness } from './witness.ts';
 
 /** Where bytes go. */

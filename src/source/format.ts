@@ -3,7 +3,7 @@
  * Owns  the magic numbers. Gzip: RFC 1952, 2.3.1. Zstandard: RFC 8878, 3.1.1 (frame) and 3.1.2 (skippable frame). Others: the format
  *       descriptions of bzip2, xz, ZIP (APPNOTE 4.3), LZ4 frames, Snappy framing and Hadoop blocks, Parquet, ORC, Avro, 7-Zip and lzip.
  */
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import type { Format } from './object.ts';
 
 /** Bytes that decide, where the object has as many. */

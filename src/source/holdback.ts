@@ -8,7 +8,7 @@ import type { Block, SlotBlocks } from './block-pool.ts';
 import type { Delivery, Piece } from './delivery.ts';
 import type { OversizeLine } from './line-cutter.ts';
 import type { Format, Segment } from './object.ts';
-import type { Planner } from './plan.ts';
+import type { Planner } from './segments.ts';
 
 export class Holdback {
   readonly #blocks: SlotBlocks;

@@ -7,8 +7,8 @@
  */
 import { type CrcName, combineCrcs, crc, crcToBase64 } from '../native/crc.ts';
 import type { Checksum } from './checksum.ts';
-import type { ObjectGetter } from './get-object.ts';
 import type { Segment, SourceObject } from './object.ts';
+import type { ObjectGetter } from './s3/get-object.ts';
 
 /** The sum over the bytes of one segment, [start, end) as they are nominally. Those around them belong to its neighbours. */
 export class SegmentSum {

@@ -5,7 +5,7 @@
  * Owns   the count of attempts since the last progress. Clock and randomness are arguments.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type FailureKind, type S3Failure, toMillraceError } from './failure.ts';
+import { type FailureKind, type S3Failure, toMillraceError } from './s3/failure.ts';
 
 /** Time and chance, so that tests own both. */
 export interface Clock {

@@ -4,20 +4,20 @@
  * Gives  events to the delivery: pieces of whole lines for plain objects, the stored bytes for compressed ones.
  * Owns   the repetition of a download that is not what S3 holds, as long as nothing of it has left.
  */
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
+import { DamagedError } from '../inflate/damage.ts';
 import type { SlotBlocks } from './block-pool.ts';
 import { BlockTarget, RawWriter, type Writer } from './block-target.ts';
-import { DamagedError } from './damage.ts';
 import type { Delivery } from './delivery.ts';
 import { type ByteSink, type DownloadContext, download } from './download.ts';
 import { FORMAT_HEAD_BYTES, ForeignError, foreignFormatOf, formatOf } from './format.ts';
 import { Holdback } from './holdback.ts';
 import { LineCutter } from './line-cutter.ts';
 import type { Format, Segment } from './object.ts';
-import type { Planner } from './plan.ts';
 import type { Proofs, SegmentSum } from './proofs.ts';
 import { backoffMs } from './retry.ts';
-import { formatS3Uri } from './uri.ts';
+import { formatS3Uri } from './s3/uri.ts';
+import type { Planner } from './segments.ts';
 
 export interface SlotOptions {
   readonly blocks: SlotBlocks;

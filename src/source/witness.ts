@@ -4,10 +4,10 @@
  * Gives  whether one of them can still be read: then a denial is another object's own.
  * Owns   the last two objects that were read. Asking is a GET of the first byte.
  */
-import { MillraceError } from '../errors.ts';
-import { type FailureKind, S3Failure } from './failure.ts';
-import type { ObjectGetter } from './get-object.ts';
+import { MillraceError } from '../base/errors.ts';
 import type { SourceObject } from './object.ts';
+import { type FailureKind, S3Failure } from './s3/failure.ts';
+import type { ObjectGetter } from './s3/get-object.ts';
 
 export class Witness {
   readonly #getter: ObjectGetter;

@@ -3,7 +3,7 @@
  * Gives  memory for the body; the reader of answers for its encoding.
  * Owns   both. Large bodies that are allocated anew each time keep the garbage collector busier than all reading (measured).
  */
-import { MIB } from '../limits.ts';
+import { MIB } from '../base/limits.ts';
 import type { Answer } from './answer.ts';
 import { createAnswer } from './open-answer.ts';
 

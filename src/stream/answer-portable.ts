@@ -6,10 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import { CborReader, type CborValue } from '../aws/cbor.ts';
-import { MillraceError } from '../errors.ts';
-import { KPL } from '../limits.ts';
-import { openAggregate, type Part } from '../publish/kpl.ts';
-import { FRAME, FRAME_FLAG, FRAME_KIND, frameBytes } from '../ring/layout.ts';
+import { MillraceError } from '../base/errors.ts';
+import { KPL } from '../base/limits.ts';
+import { openAggregate, type Part } from '../record/aggregate.ts';
+import { FRAME, FRAME_FLAG, FRAME_KIND, frameBytes } from '../record/frame.ts';
 import { type Answer, type AnswerOutline, type HashRange, outlineOf, PARTS } from './answer.ts';
 
 interface Entry {

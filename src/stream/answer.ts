@@ -1,5 +1,5 @@
 /**
- * Answer: what GetRecords answered, as RECORD frames (src/ring/layout.ts) and without a JavaScript object per record.
+ * Answer: what GetRecords answered, as RECORD frames (src/record/frame.ts) and without a JavaScript object per record.
  * Takes  the body of an answer in CBOR or JSON.
  * Gives  runs of frames, KPL aggregates taken apart; sequence number and arrival time of every record of the answer.
  * Owns   the interface; two readers implement it with equal results, answer-native.ts and answer-portable.ts.

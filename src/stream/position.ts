@@ -3,7 +3,7 @@
  * Gives  start positions as Kinesis knows them; checkpoints, plain data that survive JSON, from which a reader goes on.
  * Owns   the check of a checkpoint that comes from a file.
  */
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 
 /** Where reading begins in every shard that has no position of its own. */
 export type StartPosition =

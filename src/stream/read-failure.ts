@@ -7,7 +7,7 @@
  * Source of the codes: GetRecords, GetShardIterator, ListShards, Errors, in the documentation of `@aws-sdk/client-kinesis` 3.1143.
  */
 import { faultOfCode } from '../aws/fault-kind.ts';
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 
 export type ReadFailure =
   | { readonly kind: 'expired' }

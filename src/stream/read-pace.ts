@@ -4,7 +4,7 @@
  * Gives  the earliest time of the next call.
  * Never  waits or reads a clock itself.
  */
-import { KINESIS } from '../limits.ts';
+import { KINESIS } from '../base/limits.ts';
 
 export interface ReadLimits {
   /** Default 5. Infinity for an endpoint without limits. */

@@ -8,8 +8,8 @@
  * Reads by GetRecords, which shares 2 MiB/s and five calls/s a shard with all other readers. Enhanced fan-out is not there yet.
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
-import { MillraceError } from '../errors.ts';
-import { KINESIS } from '../limits.ts';
+import { MillraceError } from '../base/errors.ts';
+import { KINESIS } from '../base/limits.ts';
 import type { ChildShard } from './answer.ts';
 import { AnswerMemory } from './answer-memory.ts';
 import { Lineage, type ShardInfo } from './lineage.ts';

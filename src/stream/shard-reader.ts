@@ -6,7 +6,7 @@
  * Never  waits: waitMs() says how long its owner has to. Never keeps an answer: that belongs to its owner.
  */
 import type { Wire } from '../aws/wire.ts';
-import { MillraceError } from '../errors.ts';
+import { MillraceError } from '../base/errors.ts';
 import type { Answer, AnswerOutline, HashRange } from './answer.ts';
 import type { AnswerMemory } from './answer-memory.ts';
 import type { ShardInfo } from './lineage.ts';

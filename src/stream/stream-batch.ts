@@ -4,7 +4,7 @@
  * Gives  runs of RECORD frames for those who count bytes; records for those who read them.
  * Owns   nothing: the answer's memory is reused as soon as the next batch is asked for.
  */
-import { FRAME, FRAME_FLAG } from '../ring/layout.ts';
+import { FRAME, FRAME_FLAG } from '../record/frame.ts';
 import { type Answer, PARTS } from './answer.ts';
 
 export interface StreamRecord {
@@ -55,7 +55,7 @@ export class StreamBatch {
   }
 
   /**
-   * Runs of RECORD frames (src/ring/layout.ts); each is valid until the next. `unit` is the record's ordinal in the batch,
+   * Runs of RECORD frames (src/record/frame.ts); each is valid until the next. `unit` is the record's ordinal in the batch,
    * `lineOffset` the number of the part in its aggregate. Once per batch, this or records().
    */
   *frames(): Generator<Uint8Array, void, undefined> {

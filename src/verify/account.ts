@@ -6,7 +6,7 @@
  *        where a rejected line has none, `failed` where something could not be compared.
  * Pure.
  */
-import { type ErrorCode, MillraceError, type WireError } from '../errors.ts';
+import { type ErrorCode, MillraceError, type WireError } from '../base/errors.ts';
 import { describeObjects, type LeftOut, type LeftOutKind } from './left-out.ts';
 import type { LetterAccount, LetterlessPlace, LineAccount, NamedKind, VerifyReport } from './report.ts';
 import type { ObjectPlace } from './sides.ts';

@@ -8,11 +8,11 @@
  * First pass: both sides into buckets. Equal sums end it. Otherwise, round by round over the unequal buckets: the source fills
  * the table, the stream takes from it, and if anything is left the source is read once more to name it.
  */
-import { MillraceError } from '../errors.ts';
-import { FRAME, FRAME_KIND } from '../ring/layout.ts';
-import { BUCKET_BITS, type BucketRound, hasBucket, unequalRounds } from './buckets.ts';
-import { createDigester, type Digester, sumsEqual } from './digest.ts';
-import { bucketOf } from './digest-portable.ts';
+import { MillraceError } from '../base/errors.ts';
+import { BUCKET_BITS, type BucketRound, hasBucket, unequalRounds } from '../digest/buckets.ts';
+import { createDigester, type Digester, sumsEqual } from '../digest/digest.ts';
+import { bucketOf } from '../digest/digest-portable.ts';
+import { FRAME, FRAME_KIND } from '../record/frame.ts';
 import { RECORD_BYTES, RecordTable } from './record-table.ts';
 import type { ComparisonReport, SourcePlace, StreamPlace } from './report.ts';
 import type {

@@ -1,22 +1,15 @@
 /**
  * Letter book: which dead letters a run has, and which of them a redrive has delivered.
- * Takes  dead-letter files and traces of redrives (src/redrive-trace.ts); the places of lines, one by one.
+ * Takes  dead-letter files and traces of redrives (src/journal/redrive-trace.ts); the places of lines, one by one.
  * Gives  what became of each line; what is left over.
  * Owns   16 bytes for each letter: two tables of hashes.
  * Never  keeps a letter. A letter is told by bucket, key, ETag (whatever its quotes) and offset: people may have repaired its data.
  */
 import { hash } from 'node:crypto';
 import { bareEtag } from '../aws/etag.ts';
+import type { LinePlace } from '../journal/read-dead-letters.ts';
 import { RECORD_BYTES, RecordTable } from './record-table.ts';
 import type { ObjectPlace } from './sides.ts';
-
-/** What names a line. */
-export interface LetterPlace {
-  readonly bucket: string;
-  readonly key: string;
-  readonly etag: string;
-  readonly offset: number;
-}
 
 /** `held`: it has a dead letter. `redriven`: which was delivered since. `absent`: nobody knows of it. */
 export type LetterVerdict = 'held' | 'redriven' | 'absent';
@@ -38,7 +31,7 @@ export class LetterBook {
     return letters * RECORD_BYTES;
   }
 
-  addLetter(place: LetterPlace): void {
+  addLetter(place: LinePlace): void {
     this.#letters.add(...hashOf(place));
   }
 
@@ -47,12 +40,12 @@ export class LetterBook {
     this.#letters.add(...hashOf({ bucket, key, ...WHOLE }));
   }
 
-  addRedriven(place: LetterPlace): void {
+  addRedriven(place: LinePlace): void {
     this.#redriven.add(...hashOf(place));
   }
 
   /** A line that was not sent. Each letter stands for one. */
-  take(place: LetterPlace): LetterVerdict {
+  take(place: LinePlace): LetterVerdict {
     const words = hashOf(place);
     const isHeld = this.#letters.take(...words) === 'due';
     if (this.#redriven.take(...words) !== 'unknown') return 'redriven';
@@ -70,7 +63,7 @@ export class LetterBook {
   }
 }
 
-function hashOf({ bucket, key, etag, offset }: LetterPlace): [number, number, number] {
+function hashOf({ bucket, key, etag, offset }: LinePlace): [number, number, number] {
   // No newline is in a bucket's name, and a key comes last: no two places give one text.
   const digest = hash(
     'sha256',

@@ -1,7 +1,7 @@
 /**
  * Verify report: what `millrace verify --json` prints. Fields that are here keep their meaning (docs/CLI.md).
  */
-import type { WireError } from '../errors.ts';
+import type { WireError } from '../base/errors.ts';
 import type { ObjectPlace } from './sides.ts';
 
 /** A record of the source that is not on the stream as it should be. */

@@ -2,7 +2,7 @@
  * Sides: what verify asks of the source and of the stream. Both can be read several times, with the same records each time.
  * Owns  the two interfaces. The engine implements the one, stream-side.ts the other.
  */
-import type { DigestSums } from './digest.ts';
+import type { DigestSums } from '../digest/digest.ts';
 import type { StreamPlace } from './report.ts';
 
 /** Where a run of frames comes from. */

@@ -8,16 +8,16 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
-import { MillraceError } from '../errors.ts';
-import { workerFile } from '../package-root.ts';
+import { MillraceError } from '../base/errors.ts';
+import { workerFile } from '../base/package-root.ts';
+import { addBuckets } from '../digest/buckets.ts';
+import { addSums, bucketTableBytes, type DigestSums } from '../digest/digest.ts';
 import { listShards, streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
 import { classifyReadFailure } from '../stream/read-failure.ts';
 import type { ReadLimits } from '../stream/read-pace.ts';
 import { readStream } from '../stream/read-stream.ts';
-import type { ReadReceipt, ReadTask } from '../threads/read.ts';
-import { addBuckets } from './buckets.ts';
-import { addSums, bucketTableBytes, type DigestSums } from './digest.ts';
+import type { ReadReceipt, ReadTask } from '../stream/thread.ts';
 import type { DigestSpec, Locate, SideDigest, StreamExtent, StreamSide } from './sides.ts';
 
 export interface StreamSideOptions {

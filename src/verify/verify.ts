@@ -7,10 +7,10 @@
 import { randomBytes } from 'node:crypto';
 import { DescribeStreamSummaryCommand } from '@aws-sdk/client-kinesis';
 import { createKinesisClient } from '../aws/kinesis-client.ts';
-import { MillraceError, type WireError } from '../errors.ts';
+import { MillraceError, type WireError } from '../base/errors.ts';
+import { DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import { streamInput, streamNameOf } from '../stream/list-shards.ts';
 import { type CompareOptions, type ComparePhase, type Comparison, compare } from './compare.ts';
-import { DIGEST_KEY_BYTES } from './digest.ts';
 import type { ComparisonReport } from './report.ts';
 import type { SourceSide } from './sides.ts';
 import { createStreamSide, type StreamSideOptions } from './stream-side.ts';

@@ -5,8 +5,8 @@ import type { DeadLetter } from '../../src/journal/dead-letters.ts';
 import type { JournalEntry } from '../../src/journal/entries.ts';
 import { JournalState } from '../../src/journal/state.ts';
 import { tally } from '../../src/journal/tally.ts';
+import type { SliceReceipt } from '../../src/parse/setup.ts';
 import type { Format, Segment, SourceObject } from '../../src/source/object.ts';
-import type { SliceReceipt } from '../../src/threads/parse-setup.ts';
 
 const object: SourceObject = {
   bucket: 'b',

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { SourceLines } from '../../src/accounting/source-lines.ts';
-import { LineCounter } from '../../src/threads/line-count.ts';
+import { LineCounter } from '../../src/parse/line-count.ts';
 
 const objectOf = (size: number) =>
   ({ bucket: 'b', key: 'k', etag: 'e', size, lastModifiedMs: 0, storageClass: 'STANDARD' }) as const;

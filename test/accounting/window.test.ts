@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type WindowInput, WindowPolicy } from '../../src/accounting/window.ts';
-import { KIB, MIB } from '../../src/limits.ts';
+import { KIB, MIB } from '../../src/base/limits.ts';
 
 const UNKNOWN = { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY };
 

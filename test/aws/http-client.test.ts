@@ -10,7 +10,7 @@ import {
   type HttpClientOptions,
   HttpFailure,
 } from '../../src/aws/http-client.ts';
-import { createRandom } from '../../src/random.ts';
+import { createRandom } from '../../src/base/random.ts';
 import { TEST_CERTIFICATE, TEST_KEY } from './certificate.ts';
 
 const cleanups: (() => unknown)[] = [];

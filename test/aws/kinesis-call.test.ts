@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { decodeCbor, encodeCbor } from '../../src/aws/cbor.ts';
 import { KinesisCallError, type KinesisCaller, openKinesisCaller } from '../../src/aws/kinesis-call.ts';
 import { createKinesisCaller, resolveService } from '../../src/aws/kinesis-client.ts';
-import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
+import { type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 
 const SECRET = 'secret-canary';
 const FIXED = { accessKeyId: 'AKID', secretAccessKey: SECRET };

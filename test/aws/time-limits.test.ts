@@ -3,8 +3,8 @@ import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { createS3Client } from '../../src/aws/s3-client.ts';
-import { listOpenShards, probeStream } from '../../src/publish/stream-probe.ts';
-import { probeSources } from '../../src/source/list.ts';
+import { listOpenShards, probeStream } from '../../src/publish/kinesis/stream-probe.ts';
+import { probeSources } from '../../src/source/s3/list.ts';
 
 const ANSWER_TIMEOUT_MS = 50;
 const KINESIS_ATTEMPTS = 4;

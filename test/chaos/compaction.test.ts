@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { readStatus } from '../../src/report/status.ts';
+import { readStatus } from '../../src/observe/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, type FinalReport } from './checker.ts';
 import type { CorpusObject } from './corpus.ts';

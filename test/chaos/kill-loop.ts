@@ -6,7 +6,7 @@
  *        random moment is told by requests sent and milliseconds, so that it falls into a run's work on any machine.
  * Never  passes without a kill: a run in which none hit is reported as such.
  */
-import { FAULT_POINTS, type FaultPoint } from '../../src/fault-points.ts';
+import { FAULT_POINTS, type FaultPoint } from '../../src/base/fault-points.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, duplicatesIn, type FinalReport } from './checker.ts';
 import {

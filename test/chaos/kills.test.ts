@@ -1,6 +1,6 @@
 /** RELIABILITY row 1 at its count for every commit. `npm run chaos -- --kills 1000` is the long form. */
 import { expect, it } from 'vitest';
-import { FAULT_POINTS } from '../../src/fault-points.ts';
+import { FAULT_POINTS } from '../../src/base/fault-points.ts';
 import { killLoop } from './kill-loop.ts';
 
 const KILLS = 50;

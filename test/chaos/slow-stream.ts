@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { readStatus } from '../../src/report/status.ts';
+import { readStatus } from '../../src/observe/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, duplicatesIn, type FinalReport } from './checker.ts';
 import type { CorpusObject } from './corpus.ts';

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { type RunStatus, readStatus } from '../../src/report/status.ts';
+import { type RunStatus, readStatus } from '../../src/observe/status.ts';
 
 const { values } = parseArgs({
   options: {

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { readStatus } from '../../src/report/status.ts';
+import { readStatus } from '../../src/observe/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, type FinalReport } from './checker.ts';
 import { type Ended, runOnce, SECRETS, SEGMENT_BYTES, World } from './harness.ts';

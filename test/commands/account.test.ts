@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FastS3Object } from '../../src/local/fast-s3.ts';
+import type { FastS3Object } from '../../src/embedded/fast-s3.ts';
 import { undocumentedFields } from './documented.ts';
 import { BUCKET, type Letter, runCommand, STREAM, World } from './fixture.ts';
 

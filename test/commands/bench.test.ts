@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BenchReport } from '../../src/report/bench-report.ts';
+import type { BenchReport } from '../../src/embedded/bench-report.ts';
 import { BUCKET, dataOf, type Ended, type RunSettings, runCommand, STREAM, World } from './fixture.ts';
 
 const BODY = Buffer.from(

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { CLICKS_KEY, clicks } from '../../bench/workloads/clicks.ts';
 import { github } from '../../bench/workloads/github.ts';
 import { unicode } from '../../bench/workloads/shapes.ts';
-import { deaggregate } from '../../src/publish/kpl.ts';
+import { deaggregate } from '../../src/record/aggregate.ts';
 import { scannerReason } from '../../src/scan/open.ts';
 import { dataOf, differences, linesOf, SAMPLES, World, type WorldOptions } from './fixture.ts';
 

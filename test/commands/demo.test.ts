@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { BAD_LINES } from '../../src/local/sample-orders.ts';
+import { BAD_LINES } from '../../src/embedded/sample-orders.ts';
 import { undocumentedFields } from './documented.ts';
 import { runCommand } from './fixture.ts';
 

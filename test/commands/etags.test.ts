@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import type { S3Fault } from '../../src/local/fast-s3.ts';
+import type { S3Fault } from '../../src/embedded/fast-s3.ts';
 import { dataOf, differences, linesOf, World } from './fixture.ts';
 
 let world: World;

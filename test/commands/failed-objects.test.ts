@@ -1,8 +1,8 @@
 /** Objects that failed, issue 13: the same command tries them again, sends only what is left of them, and their letters go when it succeeds. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FastS3Object, S3Fault } from '../../src/local/fast-s3.ts';
-import type { RunStatus } from '../../src/report/status.ts';
+import type { FastS3Object, S3Fault } from '../../src/embedded/fast-s3.ts';
+import type { RunStatus } from '../../src/observe/status.ts';
 import { BUCKET, dataOf, differences, linesOf, runCommand, World } from './fixture.ts';
 
 const bodyOf = (name: string, count: number) =>

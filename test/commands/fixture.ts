@@ -10,9 +10,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FastS3, type FastS3Object, startFastS3 } from '../../src/local/fast-s3.ts';
-import { type LocalKinesis, type LocalKinesisOptions, startLocalKinesis } from '../../src/local/kinesis.ts';
-import type { BackfillReport } from '../../src/report/report.ts';
+import { type FastS3, type FastS3Object, startFastS3 } from '../../src/embedded/fast-s3.ts';
+import {
+  type LocalKinesis,
+  type LocalKinesisOptions,
+  startLocalKinesis,
+} from '../../src/embedded/kinesis.ts';
+import type { BackfillReport } from '../../src/observe/report.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 export const BIN = join(ROOT, 'src', 'bin.mjs');

@@ -9,8 +9,8 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { Random } from '../../bench/workloads/random.ts';
-import type { FastS3Object } from '../../src/local/fast-s3.ts';
-import { deaggregate } from '../../src/publish/kpl.ts';
+import type { FastS3Object } from '../../src/embedded/fast-s3.ts';
+import { deaggregate } from '../../src/record/aggregate.ts';
 import { STREAM, type World } from './fixture.ts';
 
 export interface NumberedSource {

@@ -1,9 +1,9 @@
-/** The stream's limits, to the byte. The real command; the service refuses more. Requests: test/publish/put-records.test.ts. */
+/** The stream's limits, to the byte. The real command; the service refuses more. Requests: test/publish/kinesis/put-records.test.ts. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
 import { Random } from '../../bench/workloads/random.ts';
-import { MIB } from '../../src/limits.ts';
-import { deaggregate } from '../../src/publish/kpl.ts';
+import { MIB } from '../../src/base/limits.ts';
+import { deaggregate } from '../../src/record/aggregate.ts';
 import { STREAM, World } from './fixture.ts';
 
 let world: World;

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
+import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import { AWS_TEST_CERTIFICATE } from '../aws/certificate.ts';
 import { type ProxyServer, startProxyServer, startTcpDoor, startTlsDoor } from '../aws/proxy-server.ts';
 import { type Ended, runCommand, STREAM, World } from './fixture.ts';

@@ -3,8 +3,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
-import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
+import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
+import { type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 import { type Expected, type ExpectedRecord, expectedOf } from '../chaos/oracle.ts';
 import { OLD_RUNS, OLD_SHARDS, OLD_STREAM, type OldRun } from '../fixtures/journals-0.1/cases.ts';
 import { oldSource, SOURCE_BUCKET } from '../fixtures/journals-0.1/source.ts';

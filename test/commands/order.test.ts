@@ -1,6 +1,6 @@
 /** Order: `--order key` keeps the lines of each partition key in source order whatever the stream does. The real command. */
 import { describe, expect, it } from 'vitest';
-import type { KinesisFault } from '../../src/local/kinesis.ts';
+import type { KinesisFault } from '../../src/embedded/kinesis.ts';
 import { STREAM, World } from './fixture.ts';
 import { breaches, consume, losses, numberedSource } from './key-order.ts';
 

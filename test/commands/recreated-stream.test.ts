@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import type { LocalKinesisOptions } from '../../src/local/kinesis.ts';
+import type { LocalKinesisOptions } from '../../src/embedded/kinesis.ts';
 import {
   BUCKET,
   dataOf,

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { coordinateOf } from '../../src/parse-pool.ts';
+import { coordinateOf } from '../../src/run/parse-pool.ts';
 import { undocumentedFields } from './documented.ts';
 import { type Letter, runCommand, STREAM, World } from './fixture.ts';
 

@@ -1,8 +1,8 @@
 /** Records that the service, or a proxy before it, refuses with their whole request; with the real command and eight slow requests in flight. */
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import type { KinesisFault } from '../../src/local/kinesis.ts';
-import { deaggregate } from '../../src/publish/kpl.ts';
+import type { KinesisFault } from '../../src/embedded/kinesis.ts';
+import { deaggregate } from '../../src/record/aggregate.ts';
 import { dataOf, differences, linesOf, World } from './fixture.ts';
 
 const LINE_COUNT = 6_000;

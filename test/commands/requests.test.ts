@@ -4,8 +4,8 @@
  */
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import type { KinesisFault } from '../../src/local/kinesis.ts';
-import { readStatus } from '../../src/report/status.ts';
+import type { KinesisFault } from '../../src/embedded/kinesis.ts';
+import { readStatus } from '../../src/observe/status.ts';
 import { dataOf, differences, linesOf, STREAM, World } from './fixture.ts';
 
 const NOTHING = new Map();

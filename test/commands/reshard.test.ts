@@ -3,7 +3,7 @@
  * bytes are stored and the shards of the change before have taken records, whatever the clock says.
  */
 import { expect, it } from 'vitest';
-import { readStatus } from '../../src/report/status.ts';
+import { readStatus } from '../../src/observe/status.ts';
 import { runCommand, STREAM, World } from './fixture.ts';
 import { breaches, consume, losses, numberedSource } from './key-order.ts';
 import { changeWhileFlowing, merge, split, update } from './resharding.ts';

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import type { RunStatus } from '../../src/report/status.ts';
+import type { RunStatus } from '../../src/observe/status.ts';
 import { undocumentedFields } from './documented.ts';
 import { BUCKET, runCommand, STREAM, World } from './fixture.ts';
 

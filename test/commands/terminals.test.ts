@@ -215,20 +215,20 @@ describe('an installation that is not whole', () => {
     { name: 'no packages', damage: (root: string) => rmSync(join(root, 'node_modules')), args: ['status'] },
     {
       name: 'a missing file',
-      damage: (root: string) => rmSync(join(root, 'src/engine.ts')),
+      damage: (root: string) => rmSync(join(root, 'src/run/engine.ts')),
       args: ['backfill'],
     },
     {
       name: 'a file that is cut off',
       damage: (root: string) => {
-        const path = join(root, 'src/engine.ts');
+        const path = join(root, 'src/run/engine.ts');
         writeFileSync(path, readFileSync(path, 'utf8').slice(0, 5_000));
       },
       args: ['backfill'],
     },
     {
       name: 'a thread without its file',
-      damage: (root: string) => rmSync(join(root, 'src/threads/parse.ts')),
+      damage: (root: string) => rmSync(join(root, 'src/parse/thread.ts')),
       args: ['backfill', 's3://bucket/'],
     },
   ])('ends with 2 and says so: $name', async ({ damage, args }) => {

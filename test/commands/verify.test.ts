@@ -5,8 +5,8 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLICKS_KEY, clicks } from '../../bench/workloads/clicks.ts';
-import { coordinateOf } from '../../src/parse-pool.ts';
-import { Aggregate, deaggregate } from '../../src/publish/kpl.ts';
+import { Aggregate, deaggregate } from '../../src/record/aggregate.ts';
+import { coordinateOf } from '../../src/run/parse-pool.ts';
 import { undocumentedFields } from './documented.ts';
 import { linesOf, runCommand, STREAM, World } from './fixture.ts';
 

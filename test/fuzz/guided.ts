@@ -6,7 +6,7 @@
  * Never  goes on after a fault: the input and its seed are in the error.
  */
 import { Session } from 'node:inspector';
-import { createRandom } from '../../src/random.ts';
+import { createRandom } from '../../src/base/random.ts';
 
 export interface Target {
   readonly name: string;

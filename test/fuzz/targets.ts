@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/aws/cbor.ts';
 import { readWhole } from '../../src/aws/http-body.ts';
 import { Exchange, HttpFailure } from '../../src/aws/http-exchange.ts';
-import { MillraceError } from '../../src/errors.ts';
+import { MillraceError } from '../../src/base/errors.ts';
 import { Journal } from '../../src/journal/journal.ts';
-import { parseCsvLine } from '../../src/source/inventory.ts';
-import { openOrc } from '../../src/source/orc.ts';
+import { parseCsvLine } from '../../src/source/s3/inventory.ts';
+import { openOrc } from '../../src/source/s3/orc.ts';
 import { MemoryDisk } from '../journal/memory-disk.ts';
 import { JOURNAL, noLock, smallRun, WORK } from '../journal/small-run.ts';
 import type { Target } from './guided.ts';
@@ -142,13 +142,13 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: 'inventory-orc',
-    files: ['src/source/orc.ts', 'src/source/orc-streams.ts'],
+    files: ['src/source/s3/orc.ts', 'src/source/s3/orc-streams.ts'],
     seeds: () => orcSeeds(),
     run: readOrc,
   },
   {
     name: 'inventory-csv',
-    files: ['src/source/inventory.ts'],
+    files: ['src/source/s3/inventory.ts'],
     seeds: () => ['"data","p/a%20b","10"', 'a,,"x""y",', '"'].map(latin1),
     run: (input) => {
       for (const cell of parseCsvLine(input.toString('latin1'))) assert.equal(typeof cell, 'string');
@@ -164,7 +164,7 @@ export const TARGETS: readonly Target[] = [
 
 /** Whole files, small enough to be changed. */
 function orcSeeds(): Buffer[] {
-  const path = join(import.meta.dirname, '..', 'source', 'orc-files.json');
+  const path = join(import.meta.dirname, '..', 'source', 's3', 'orc-files.json');
   const found = JSON.parse(readFileSync(path, 'utf8')) as unknown;
   const texts: string[] = [];
   JSON.stringify(found, (_, value: unknown) => {

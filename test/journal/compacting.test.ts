@@ -4,7 +4,7 @@ import { Journal, type JournalOptions } from '../../src/journal/journal.ts';
 import { readJournal } from '../../src/journal/read.ts';
 import { JournalState } from '../../src/journal/state.ts';
 import { tally } from '../../src/journal/tally.ts';
-import { readStatus } from '../../src/report/status.ts';
+import { readStatus } from '../../src/observe/status.ts';
 import { MemoryDisk, seeded } from './memory-disk.ts';
 import { JOURNAL, noLock } from './small-run.ts';
 

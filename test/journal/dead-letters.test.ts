@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { MillraceError } from '../../src/errors.ts';
+import type { MillraceError } from '../../src/base/errors.ts';
 import { type DeadLetter, DeadLetters, type LetterPlace } from '../../src/journal/dead-letters.ts';
 import { ownerPathOf, writeOwner } from '../../src/journal/letter-owner.ts';
 import { MemoryDisk } from './memory-disk.ts';

@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MillraceError } from '../../src/errors.ts';
+import { MillraceError } from '../../src/base/errors.ts';
 import { realFiles } from '../../src/journal/files.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { readJournal } from '../../src/journal/read.ts';

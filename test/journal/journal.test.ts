@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { MillraceError } from '../../src/errors.ts';
+import type { MillraceError } from '../../src/base/errors.ts';
 import { encodeEntry } from '../../src/journal/entries.ts';
 import { Journal, type JournalOptions } from '../../src/journal/journal.ts';
 import { workOf } from '../../src/journal/state.ts';

@@ -1,6 +1,6 @@
 /** RELIABILITY row 15: whatever happens to a journal's bytes, it is refused, or what it still believes done was done. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { MillraceError } from '../../src/errors.ts';
+import { MillraceError } from '../../src/base/errors.ts';
 import { encodeEntry } from '../../src/journal/entries.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { tally } from '../../src/journal/tally.ts';

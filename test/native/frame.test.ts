@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/native/load.ts';
-import { FRAME, FRAME_FLAG, FRAME_KIND, LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
+import { FRAME, FRAME_FLAG, FRAME_KIND } from '../../src/record/frame.ts';
+import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 
 const { addon } = loadAddon();
 

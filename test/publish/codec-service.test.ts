@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Codec, Wire } from '../../src/publish/codec.ts';
-import { deaggregate } from '../../src/publish/kpl.ts';
+import { deaggregate } from '../../src/record/aggregate.ts';
 import { codecs } from './codecs.ts';
 import { framesOf, hashKeyOf, record } from './frames.ts';
 

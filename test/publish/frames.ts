@@ -1,7 +1,7 @@
-/** Frames for tests: batches built field by field from the table in src/ring/layout.ts, independent of producer and codec. */
+/** Frames for tests: batches built field by field from the table in src/record/frame.ts, independent of producer and codec. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { FRAME, FRAME_FLAG, FRAME_KIND, frameBytes } from '../../src/ring/layout.ts';
+import { FRAME, FRAME_FLAG, FRAME_KIND, frameBytes } from '../../src/record/frame.ts';
 
 export interface TestRecord {
   readonly key: string;

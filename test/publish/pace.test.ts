@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createRandom } from '../../src/base/random.ts';
 import { ShardPace } from '../../src/publish/pace.ts';
-import { createRandom } from '../../src/random.ts';
 
 const SHARD = { recordsPerSecond: 1_000, bytesPerSecond: 1_048_576 };
 const UNKNOWN = { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY };

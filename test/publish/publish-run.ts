@@ -1,18 +1,19 @@
 /** Publish run: records in one lane, through a publisher, into an embedded Kinesis with faults. Ten times as fast as the wall. */
 import { expect } from 'vitest';
 import { createKinesisCaller, createKinesisClient } from '../../src/aws/kinesis-client.ts';
-import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
+import { createRandom } from '../../src/base/random.ts';
+import { createDigester } from '../../src/digest/digest.ts';
+import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
+import { RecordPutter } from '../../src/publish/kinesis/put-records.ts';
+import { listOpenShards } from '../../src/publish/kinesis/stream-probe.ts';
 import { Publisher } from '../../src/publish/publisher.ts';
-import { RecordPutter } from '../../src/publish/put-records.ts';
-import { PHASE, type PublishNotice, type PublishRules } from '../../src/publish/setup.ts';
+import type { PublishNotice, PublishRules } from '../../src/publish/setup.ts';
 import { statsRow } from '../../src/publish/stats.ts';
-import { listOpenShards } from '../../src/publish/stream-probe.ts';
-import { createRandom } from '../../src/random.ts';
+import { PHASE } from '../../src/ring/phases.ts';
 import { acknowledgedOf } from '../../src/ring/slices.ts';
 import { Doorbell } from '../../src/ring/wait.ts';
-import { createDigester } from '../../src/verify/digest.ts';
 import { consume, type HashRange } from '../chaos/consumer.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';

@@ -1,13 +1,14 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { KinesisFault } from '../../src/local/kinesis.ts';
+import { createRandom } from '../../src/base/random.ts';
+import type { KinesisFault } from '../../src/embedded/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { VERDICT } from '../../src/publish/codec.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
 import { Publisher } from '../../src/publish/publisher.ts';
-import { PHASE, type PublishRules, type PublishSetup } from '../../src/publish/setup.ts';
+import type { PublishRules, PublishSetup } from '../../src/publish/setup.ts';
 import { STAT } from '../../src/publish/stats.ts';
-import { createRandom } from '../../src/random.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
+import { PHASE } from '../../src/ring/phases.ts';
 import { acknowledgedOf } from '../../src/ring/slices.ts';
 import { Doorbell } from '../../src/ring/wait.ts';
 import { portable } from './codecs.ts';

@@ -1,12 +1,12 @@
 /** Publishing fixtures: setups, batches and answers for the tests of the publish stage. The clock and chance are the test's. */
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { type Codec, VERDICT } from '../../src/publish/codec.ts';
-import type { PutAnswer, StrayedAggregate } from '../../src/publish/put-records.ts';
+import type { PutAnswer, StrayedAggregate } from '../../src/publish/kinesis/put-records.ts';
 import type { PublishRules, PublishSetup } from '../../src/publish/setup.ts';
-import type { ShardRange } from '../../src/publish/shard-map.ts';
 import type { Batch } from '../../src/publish/shard-queues.ts';
 import { ShardSet } from '../../src/publish/shard-set.ts';
 import { createStats } from '../../src/publish/stats.ts';
+import type { ShardRange } from '../../src/record/hash-range.ts';
 import { acknowledgedOf, createSlices } from '../../src/ring/slices.ts';
 import { createDoorbells } from '../../src/ring/wait.ts';
 import { framesOf, type TestRecord } from './frames.ts';

@@ -1,6 +1,6 @@
 /** Requests that the service refuses as a whole, without a word about which of their records it is. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { KinesisFault } from '../../src/local/kinesis.ts';
+import type { KinesisFault } from '../../src/embedded/kinesis.ts';
 import type { RefusedRecord } from '../../src/publish/setup.ts';
 import { STAT } from '../../src/publish/stats.ts';
 import { record, type TestRecord } from './frames.ts';

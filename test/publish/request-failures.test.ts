@@ -1,6 +1,6 @@
 /** Denials and failures that come in mid-run, with eight requests in flight that take 60 ms each. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { KinesisFault } from '../../src/local/kinesis.ts';
+import type { KinesisFault } from '../../src/embedded/kinesis.ts';
 import { STAT } from '../../src/publish/stats.ts';
 import { idsOf, numbered, type Outcome, publish, release } from './publish-run.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { laneOf, readRefused } from '../../src/publish/frame-walk.ts';
-import { shardsWithin } from '../../src/publish/shard-map.ts';
 import { ShardQueues } from '../../src/publish/shard-queues.ts';
+import { shardsWithin } from '../../src/record/hash-range.ts';
 import { codecs } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
 import { evenShards, HASH_KEYS } from './publishing.ts';

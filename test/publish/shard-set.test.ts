@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { KINESIS } from '../../src/limits.ts';
+import { KINESIS } from '../../src/base/limits.ts';
 import { readRefused } from '../../src/publish/frame-walk.ts';
 import type { PublishSetup } from '../../src/publish/setup.ts';
 import { codecs } from './codecs.ts';

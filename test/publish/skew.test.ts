@@ -1,8 +1,8 @@
 /** The sketch of hot keys: one record in 64 is looked at, hot keys come out with their share, and memory is bounded. */
 import { expect, it } from 'vitest';
+import { createRandom } from '../../src/base/random.ts';
 import type { Batch } from '../../src/publish/shard-queues.ts';
 import { Skew } from '../../src/publish/skew.ts';
-import { createRandom } from '../../src/random.ts';
 import { framesOf, hashKeyOf, record } from './frames.ts';
 
 function batchOf(keys: readonly string[]): Batch {

@@ -1,6 +1,7 @@
 /** Thread entry of the lane tests: writes the seeded frames of stress.ts, or waits for space and measures what that costs. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { FRAME_KIND, LANE_CELL } from '../../src/ring/layout.ts';
+import { FRAME_KIND } from '../../src/record/frame.ts';
+import { LANE_CELL } from '../../src/ring/layout.ts';
 import { LaneProducer } from '../../src/ring/producer.ts';
 import { Doorbell, waitForSpace } from '../../src/ring/wait.ts';
 import { Random, sizesOf, type WriterSetup } from './stress.ts';

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { frameBytes, LANE_DATA_BYTE, laneBytes } from '../../src/ring/layout.ts';
+import { frameBytes } from '../../src/record/frame.ts';
+import { LANE_DATA_BYTE, laneBytes } from '../../src/ring/layout.ts';
 
 it.each([
   { keyBytes: 0, dataBytes: 0, bytes: 40 },

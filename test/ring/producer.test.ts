@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FRAME, FRAME_KIND, frameBytes } from '../../src/record/frame.ts';
 import { LaneConsumer } from '../../src/ring/consumer.ts';
-import { FRAME, FRAME_KIND, frameBytes, LANE_CELL } from '../../src/ring/layout.ts';
+import { LANE_CELL } from '../../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
 import { laneRecord, readFrame, wantedFrame } from './records.ts';
 

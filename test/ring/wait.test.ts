@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import { FRAME_KIND } from '../../src/record/frame.ts';
 import { LaneConsumer } from '../../src/ring/consumer.ts';
-import { FRAME_KIND, LANE_CELL } from '../../src/ring/layout.ts';
+import { LANE_CELL } from '../../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
 import { createDoorbells, Doorbell, notifySpace, waitForSpace } from '../../src/ring/wait.ts';
 import { laneRecord } from './records.ts';

@@ -6,7 +6,8 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { loadAddon } from '../../src/native/load.ts';
-import { FRAME, FRAME_KIND, LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
+import { FRAME, FRAME_KIND } from '../../src/record/frame.ts';
+import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { createLane } from '../../src/ring/producer.ts';
 import { NativeScanner, nativeInstructions } from '../../src/scan/native.ts';
 import { PortableScanner } from '../../src/scan/portable.ts';

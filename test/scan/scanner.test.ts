@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { REJECT_CODES } from '../../src/errors.ts';
+import { REJECT_CODES } from '../../src/base/errors.ts';
 import { REJECT_MESSAGES, REJECTS_PER_CALL_MAX, type RecordRules } from '../../src/scan/scanner.ts';
 import { expectedRun, expectScan, RULES, runScanner, seenRun } from './harness.ts';
 import { describeScanners } from './instruction-sets.ts';

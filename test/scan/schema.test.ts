@@ -1,6 +1,6 @@
 /** Schema: what conforms, and what people are told about what does not. */
 import { describe, expect, it } from 'vitest';
-import { OptionsError } from '../../src/errors.ts';
+import { OptionsError } from '../../src/base/errors.ts';
 import { createJudge } from '../../src/scan/schema.ts';
 
 /** A judge of lines, by a schema as it is written. */

@@ -3,7 +3,7 @@
  * aggregates to it: they show every record, and twice just those that the report counts as sent again.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { BackfillReport } from '../../src/report/report.ts';
+import type { BackfillReport } from '../../src/observe/report.ts';
 import { World } from '../commands/fixture.ts';
 import { losses, numberedSource } from '../commands/key-order.ts';
 import { changeWhileFlowing, merge, split } from '../commands/resharding.ts';

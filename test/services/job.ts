@@ -26,7 +26,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import type { BackfillReport } from '../../src/report/report.ts';
+import type { BackfillReport } from '../../src/observe/report.ts';
 import { type Ended, type RunSettings, runCommand } from '../commands/fixture.ts';
 import { ACCESS_KEY, SECRET_KEY } from './installed.ts';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
+import { type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 import { differences, linesOf } from '../commands/fixture.ts';
 import { startNginx, startVersitygw } from './installed.ts';
 import { Job } from './job.ts';

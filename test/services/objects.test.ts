@@ -2,7 +2,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import { type LocalKinesis, startLocalKinesis } from '../../src/local/kinesis.ts';
+import { type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 import { differences, linesOf } from '../commands/fixture.ts';
 import { startMoto, startVersitygw } from './installed.ts';
 import { Job } from './job.ts';

@@ -1,6 +1,6 @@
 /** Delivery: parcels, their limits, and the order of what leaves. */
 import { describe, expect, it } from 'vitest';
-import { MillraceError } from '../../src/errors.ts';
+import { MillraceError } from '../../src/base/errors.ts';
 import { BlockPool } from '../../src/source/block-pool.ts';
 import { Delivery, type DeliveryOptions, type Piece, releaseParcel } from '../../src/source/delivery.ts';
 import type { Format, Segment } from '../../src/source/object.ts';

@@ -2,9 +2,9 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type FastS3, type FastS3Object, startFastS3 } from '../../src/local/fast-s3.ts';
+import { type FastS3, type FastS3Object, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import { type Parcel, releaseParcel } from '../../src/source/delivery.ts';
-import { listObjects } from '../../src/source/list.ts';
+import { listObjects } from '../../src/source/s3/list.ts';
 import { hastyClock, joined, type RunOptions, runPool, startPool, testClient } from './source-run.ts';
 
 let servers: FastS3[] = [];

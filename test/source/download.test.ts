@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { bodyOf } from '../../src/aws/http-body.ts';
 import { type ByteSink, type DownloadContext, download } from '../../src/source/download.ts';
-import type { ObjectGetter } from '../../src/source/get-object.ts';
+import type { ObjectGetter } from '../../src/source/s3/get-object.ts';
 import { Witness } from '../../src/source/witness.ts';
 import { hastyClock } from './source-run.ts';
 

@@ -1,11 +1,11 @@
 /** Proofs: a transfer with one bit wrong, of objects that fit a download's blocks, of larger ones, and of those that come in ranges. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type FastS3, type FastS3Object, type S3Fault, startFastS3 } from '../../src/local/fast-s3.ts';
+import { type FastS3, type FastS3Object, type S3Fault, startFastS3 } from '../../src/embedded/fast-s3.ts';
+import { DamagedError } from '../../src/inflate/damage.ts';
 import type { CrcName } from '../../src/native/crc.ts';
-import { DamagedError } from '../../src/source/damage.ts';
-import { listObjects } from '../../src/source/list.ts';
 import type { SourceObject } from '../../src/source/object.ts';
+import { listObjects } from '../../src/source/s3/list.ts';
 import { hastyClock, joined, type RunOptions, runPool, testClient } from './source-run.ts';
 
 const NAMES: CrcName[] = ['CRC32', 'CRC32C', 'CRC64NVME'];

@@ -1,7 +1,7 @@
 /** Retry: waits grow, progress resets them, and what cannot be mended is not repeated. */
 import { expect, it } from 'vitest';
-import { S3Failure } from '../../src/source/failure.ts';
 import { backoffMs, RETRY_POLICY_DEFAULT, Retry, retrying } from '../../src/source/retry.ts';
+import { S3Failure } from '../../src/source/s3/failure.ts';
 import { hastyClock } from './source-run.ts';
 
 const policy = { attemptsMax: 3, throttleAttemptsMax: 5, baseMs: 100, capMs: 1000 };

@@ -3,10 +3,10 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { crc32, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MillraceError } from '../../src/errors.ts';
-import { type FastS3, type S3Fault, startFastS3 } from '../../src/local/fast-s3.ts';
-import { listObjects } from '../../src/source/list.ts';
+import { MillraceError } from '../../src/base/errors.ts';
+import { type FastS3, type S3Fault, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import type { SourceObject } from '../../src/source/object.ts';
+import { listObjects } from '../../src/source/s3/list.ts';
 import { hastyClock, joined, type RunOptions, runPool, startPool, testClient } from './source-run.ts';
 
 const closers: (() => unknown)[] = [];

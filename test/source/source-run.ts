@@ -1,13 +1,13 @@
 /** Harness of this folder's tests: runs a download pool against the embedded S3 and keeps what the sink is told. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { createS3Client } from '../../src/aws/s3-client.ts';
-import type { MillraceError } from '../../src/errors.ts';
+import type { MillraceError } from '../../src/base/errors.ts';
 import { type Parcel, releaseParcel, type SourceSink } from '../../src/source/delivery.ts';
 import { DownloadPool, type DownloadPoolOptions } from '../../src/source/download-pool.ts';
-import { createObjectGetter } from '../../src/source/get-object.ts';
 import type { OversizeLine } from '../../src/source/line-cutter.ts';
 import type { Segment, SourceObject } from '../../src/source/object.ts';
 import { type Clock, systemClock } from '../../src/source/retry.ts';
+import { createObjectGetter } from '../../src/source/s3/get-object.ts';
 
 process.env.AWS_ACCESS_KEY_ID ??= 'test';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'test';

@@ -1,8 +1,8 @@
 /** Objects that are denied in mid-run: for a moment, for ever, or together with everything else. */
 import { afterEach, expect, it } from 'vitest';
-import { type FastS3, startFastS3 } from '../../src/local/fast-s3.ts';
-import type { S3Fault } from '../../src/local/s3/body.ts';
-import { listObjects } from '../../src/source/list.ts';
+import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
+import type { S3Fault } from '../../src/embedded/s3/body.ts';
+import { listObjects } from '../../src/source/s3/list.ts';
 import { hastyClock, joined, runPool, testClient } from './source-run.ts';
 
 let server: FastS3;

@@ -3,7 +3,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { encodeCbor } from '../../src/aws/cbor.ts';
-import { FRAME, FRAME_FLAG } from '../../src/ring/layout.ts';
+import { FRAME, FRAME_FLAG } from '../../src/record/frame.ts';
 import type { Answer, HashRange } from '../../src/stream/answer.ts';
 
 export interface TestEntry {

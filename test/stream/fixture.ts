@@ -3,7 +3,11 @@
  */
 import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { type LocalKinesis, type LocalKinesisOptions, startLocalKinesis } from '../../src/local/kinesis.ts';
+import {
+  type LocalKinesis,
+  type LocalKinesisOptions,
+  startLocalKinesis,
+} from '../../src/embedded/kinesis.ts';
 import { type ReadStreamOptions, readStream } from '../../src/stream/read-stream.ts';
 import type { StreamRecord } from '../../src/stream/stream-batch.ts';
 

@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Aggregate } from '../../src/publish/kpl.ts';
+import { Aggregate } from '../../src/record/aggregate.ts';
 import { readStream } from '../../src/stream/read-stream.ts';
 import type { StreamRecord } from '../../src/stream/stream-batch.ts';
 import { FAST, idsOf, numbered } from './fixture.ts';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
-import { MillraceError } from '../../src/errors.ts';
-import { Aggregate } from '../../src/publish/kpl.ts';
+import { MillraceError } from '../../src/base/errors.ts';
+import { Aggregate } from '../../src/record/aggregate.ts';
 import type { StreamCheckpoint } from '../../src/stream/position.ts';
 import {
   type ReaderClock,

@@ -2,7 +2,7 @@
  * Frames: test records as the RECORD frames that scanner and stream reader write.
  * Gives  a run of frames in one buffer, its padding filled with noise, as layout.ts allows.
  */
-import { FRAME, FRAME_KIND, frameBytes } from '../../src/ring/layout.ts';
+import { FRAME, FRAME_KIND, frameBytes } from '../../src/record/frame.ts';
 
 export interface TestRecord {
   readonly key: Uint8Array | string;

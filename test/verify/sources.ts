@@ -2,7 +2,7 @@
  * Sources: a source side for tests: lines of objects, as the scanner would give them.
  */
 import { createHash } from 'node:crypto';
-import { FRAME } from '../../src/ring/layout.ts';
+import { FRAME } from '../../src/record/frame.ts';
 import type { SourceSide } from '../../src/verify/sides.ts';
 import { framesOf } from './frames.ts';
 

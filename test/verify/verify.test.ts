@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MillraceError } from '../../src/errors.ts';
+import { MillraceError } from '../../src/base/errors.ts';
 import { loadAddon } from '../../src/native/load.ts';
-import { Aggregate } from '../../src/publish/kpl.ts';
+import { Aggregate } from '../../src/record/aggregate.ts';
 import { retentionWarning, type VerifyOptions, verify } from '../../src/verify/verify.ts';
 import { FAST, type Fixture, startFixture } from '../stream/fixture.ts';
 import { recordsOf, sourceOf, type TestLine, type TestObject } from './sources.ts';

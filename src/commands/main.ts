@@ -1,0 +1,74 @@
+/**
+ * Command line: the one place that turns the end of a command into an exit code.
+ * Takes  the arguments. Gives a process that ends with 0, 1, 2, 3, 129, 130 or 143 (docs/CLI.md), and one clear line on stderr for a failure.
+ * Owns   the table of commands. Never prints a stack trace of a failure that is expected.
+ */
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Config, Errors, run } from '@oclif/core';
+import { MillraceError } from '../base/errors.ts';
+import { INSTALL_ADVICE, isInstallationBroken } from '../base/installation.ts';
+import { packageRoot } from '../base/package-root.ts';
+import { printable } from '../base/printable.ts';
+import { leaveSoon } from './leave.ts';
+import { expectJson, guardOutput, reportFailure } from './outlet.ts';
+import { exitOnSignals } from './signals.ts';
+
+/** Node's exit code where everything has ended and somebody still awaits something. */
+const UNSETTLED = 13;
+
+/** Runs the program. @param args Without node and script. */
+export async function main(args: readonly string[]): Promise<void> {
+  guardOutput();
+  expectJson(args.includes('--json'));
+  exitOnSignals();
+  const root = packageRoot();
+  const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+  const commands = new URL(import.meta.url.endsWith('.ts') ? './index.ts' : './index.js', import.meta.url);
+  const config = new Config({
+    root: fileURLToPath(root),
+    pjson: {
+      ...manifest,
+      oclif: {
+        bin: 'millrace',
+        commands: { strategy: 'explicit', target: fileURLToPath(commands), identifier: 'COMMANDS' },
+      },
+    },
+  });
+  // What nobody caught must not look like a run with rejects (exit 1): the journal is whole, and the same command resumes it.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => process.exit(report(error)));
+  }
+  process.on('exit', (code) => {
+    if (code === UNSETTLED) process.exitCode = report(new Error('nothing is left to wait for'));
+  });
+  try {
+    await config.load();
+    await run([...args], config);
+  } catch (error) {
+    process.exitCode = report(error);
+    leaveSoon();
+  }
+}
+
+/** Says what went wrong. @returns The exit code. */
+function report(error: unknown): number {
+  if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
+  const { message, exitCode } = wordsFor(error);
+  for (const line of message.split('\n')) console.error(`millrace: ${line}`);
+  if (exitCode === 3 && process.env.MILLRACE_DEBUG === '1') console.error(error);
+  const isTimeUp = error instanceof MillraceError && error.code === 'MILLRACE_TIMEOUT';
+  reportFailure(exitCode, message, isTimeUp || exitCode > 128);
+  return exitCode;
+}
+
+function wordsFor(error: unknown): { message: string; exitCode: number } {
+  if (error instanceof MillraceError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  if (isInstallationBroken(error))
+    return { message: `${printable(said.split('\n')[0]!)}; ${INSTALL_ADVICE}`, exitCode: 2 };
+  const message = printable(said);
+  if (error instanceof Errors.CLIError) return { message, exitCode: 2 };
+  return { message: `this should not have happened: ${message}`, exitCode: 3 };
+}

@@ -1,0 +1,148 @@
+/**
+ * Redrive: repaired dead letters on their way back to the publisher.
+ * Takes  a dead-letter file (docs/CLI.md), in which people have replaced data: base64 in `data`, or as it is in `text`.
+ * Gives  letters with the coordinates that they had; and what is wrong with a line, in words, with its number.
+ * Owns   what a sendable letter is. Whether its data is a valid record, the scanner judges as it judges any line.
+ * Never  keeps more than one line, or puts a payload into a message.
+ */
+import { MIB } from '../base/limits.ts';
+
+/** What names a line: its object in one version, and the offset that it has in the (decompressed) object. */
+export interface LinePlace {
+  readonly bucket: string;
+  readonly key: string;
+  readonly etag: string;
+  readonly offset: number;
+}
+
+/** A letter that can be sent: one line of an object again. */
+export interface RedriveLetter extends LinePlace {
+  /** Bytes that the line had, if the letter says so: more than `data` has where only its beginning was kept. */
+  readonly length: number | null;
+  /** Why it was not delivered then. */
+  readonly code: string;
+  readonly data: Buffer;
+  /** 1-based line of the dead-letter file. */
+  readonly lineNumber: number;
+}
+
+/** A letter about a whole object, which has no data that could be sent. */
+export interface ObjectLetter extends Pick<RedriveLetter, 'bucket' | 'key' | 'etag' | 'code'> {
+  /** Why, as the letter says. */
+  readonly reason: string;
+  /** As it stands in the letter, where it says what was delivered of the object. */
+  readonly damage: unknown;
+}
+
+/** A line that cannot be sent. */
+export type RedriveProblem = { readonly lineNumber: number; readonly message: string } & (
+  | { readonly kind: 'object'; readonly object: ObjectLetter }
+  /** No dead letter. */
+  | { readonly kind: 'malformed' }
+);
+
+export type RedriveLine =
+  | { readonly letter: RedriveLetter; readonly problem: null }
+  | { readonly letter: null; readonly problem: RedriveProblem };
+
+/** A record of 10 MiB in base64, and its coordinates. */
+export const LETTER_BYTES_MAX = 16 * MIB;
+
+const NEWLINE = 0x0a;
+
+/**
+ * Reads a dead-letter file, line by line; blank lines are skipped, the last line needs no newline.
+ * @param chunks E.g. `createReadStream(path)`.
+ * @throws What the chunks throw, as it is.
+ */
+export async function* readDeadLetters(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<RedriveLine, void, undefined> {
+  let lineNumber = 0;
+  for await (const line of linesOf(chunks)) {
+    lineNumber += 1;
+    if (line === null) yield malformed(lineNumber, `it is longer than ${LETTER_BYTES_MAX} bytes`);
+    else if (line.some((byte) => byte > 0x20)) yield readLetter(line, lineNumber);
+  }
+}
+
+/** Lines without their newlines; null for one that is too long. */
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer | null, void, undefined> {
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  const take = (last: Uint8Array) => {
+    const line = heldBytes + last.length > LETTER_BYTES_MAX ? null : Buffer.concat([...held, last]);
+    held = [];
+    heldBytes = 0;
+    return line;
+  };
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      yield take(chunk.subarray(start, end));
+      start = end + 1;
+    }
+    heldBytes += chunk.length - start;
+    // What is too long already is only counted.
+    if (heldBytes > LETTER_BYTES_MAX) held = [];
+    else if (start < chunk.length) held.push(Uint8Array.prototype.slice.call(chunk, start));
+  }
+  if (heldBytes > 0) yield take(new Uint8Array(0));
+}
+
+function malformed(lineNumber: number, why: string): RedriveLine {
+  const message = `Line ${lineNumber} is no dead letter: ${why}`;
+  return { letter: null, problem: { lineNumber, kind: 'malformed', message } };
+}
+
+function readLetter(line: Buffer, lineNumber: number): RedriveLine {
+  let value: unknown;
+  try {
+    value = JSON.parse(line.toString('utf8'));
+  } catch {
+    return malformed(lineNumber, 'it is not JSON');
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    return malformed(lineNumber, 'it is not a JSON object');
+  const fields = value as Record<string, unknown>;
+  const missing = ['bucket', 'key', 'etag', 'code'].filter((name) => typeof fields[name] !== 'string');
+  if (missing.length > 0) return malformed(lineNumber, `${missing.join(', ')} must be strings`);
+  const { bucket, key, etag, code, offset } = fields as Record<'bucket' | 'key' | 'etag' | 'code', string> & {
+    offset: unknown;
+  };
+  if (!Object.hasOwn(fields, 'data') && !Object.hasOwn(fields, 'text')) {
+    const message = `Line ${lineNumber} has no data: ${code} of object s3://${printable(bucket)}/${printable(key)} as a whole, or a letter without payload`;
+    const reason = typeof fields.message === 'string' ? fields.message : message;
+    const object = { bucket, key, etag, code, reason, damage: fields.damage };
+    return { letter: null, problem: { lineNumber, kind: 'object', message, object } };
+  }
+  if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
+    return malformed(lineNumber, 'offset must be a number of bytes');
+  }
+  const data = dataOf(fields);
+  if (typeof data === 'string') return malformed(lineNumber, data);
+  const length = typeof fields.length === 'number' ? fields.length : null;
+  return { letter: { bucket, key, etag, offset, length, code, data, lineNumber }, problem: null };
+}
+
+/** The line's bytes, or what is wrong with them. */
+function dataOf(fields: Record<string, unknown>): Buffer | string {
+  const { data, text } = fields;
+  if (data !== undefined && text !== undefined)
+    return 'it has both data and text: keep the one that is right';
+  if (text !== undefined && typeof text !== 'string') return 'text must be a string';
+  if (data !== undefined && typeof data !== 'string') return 'data must be base64';
+  const bytes = text === undefined ? Buffer.from(data ?? '', 'base64') : Buffer.from(text);
+  // Decoding skips what is not base64, so only what encodes to the same text is.
+  if (data !== undefined && bytes.toString('base64') !== data) return 'data must be base64';
+  // The line end of an edited text is no part of it; one inside would make two records of one.
+  const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
+  if (bytes.subarray(0, end).includes(NEWLINE))
+    return 'its data holds a newline, so it would be more than one record';
+  return bytes.subarray(0, end);
+}
+
+/** Names from a file that people edit may hold anything: nothing of it may steer a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+}

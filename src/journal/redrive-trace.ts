@@ -1,0 +1,150 @@
+/**
+ * Redrive trace: which dead letters a redrive has delivered, for `verify`.
+ * Takes  a file of letters that was sent, and the file of those that failed again.
+ * Gives  `<file>.redriven`: for each redrive that came to its end a head (`stream`, `at`), then a line for each letter that it delivered,
+ *        with `bucket`, `key`, `etag` and `offset`.
+ * Owns   that file. It is appended to, mode 0600; one that is no trace is left alone.
+ * Never  says of a letter that it was delivered where that is not certain: without a trace it counts as a dead letter still.
+ */
+import { hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { MillraceError } from '../base/errors.ts';
+import { type OpenedFile, readLines, realFiles, reasonOf, writeAll } from './files.ts';
+import type { LinePlace } from './read-dead-letters.ts';
+import { readDeadLetters } from './read-dead-letters.ts';
+
+const WRITE_BYTES = 1 << 20;
+
+/** What a file is at one moment; it tells whether somebody has changed it since. */
+export async function fileMark(path: string): Promise<string | null> {
+  const { ino, size, mtimeMs, ctimeMs } = await stat(path);
+  return `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+}
+
+export function tracePath(letters: string): string {
+  return `${letters}.redriven`;
+}
+
+export interface TraceOptions {
+  /** The letters that were sent. */
+  readonly letters: string;
+  /** Those that failed again. */
+  readonly again: string;
+  /** Name of the stream. */
+  readonly stream: string;
+  readonly nowMs: number;
+}
+
+/** Writes the trace of a redrive that has ended. @throws {MillraceError} MILLRACE_DEAD_LETTER, exit 3. */
+export async function writeTrace({ letters, again, stream, nowMs }: TraceOptions): Promise<void> {
+  const path = tracePath(letters);
+  let file: OpenedFile | null = null;
+  try {
+    if (!(await stat(again)).isFile())
+      throw new Error(`${again} keeps no letters, so nobody knows which failed again`);
+    const failed = new Set<string>();
+    for await (const place of placesIn(again)) failed.add(nameOf(place));
+    file = await realFiles.open(path, 'append');
+    if (!(await isTrace(file))) throw new Error('there is a file of that name that is no trace of a redrive');
+    const writer = new LineWriter(file);
+    await writer.add({ kind: 'redriven', stream, at: nowMs });
+    for await (const place of placesIn(letters)) if (!failed.has(nameOf(place))) await writer.add(place);
+    await writer.flush();
+    await file.datasync();
+  } catch (error) {
+    const advice = 'the letters are delivered, but `verify` will count them as dead letters';
+    throw new MillraceError('MILLRACE_DEAD_LETTER', `Cannot write ${path}: ${reasonOf(error)}; ${advice}`, {
+      exitCode: 3,
+      cause: error,
+    });
+  } finally {
+    await file?.close().catch(() => undefined);
+  }
+}
+
+/** @param onPlace Gets each letter that was delivered to this stream. @returns Redrives to other streams in the trace. */
+export async function readTrace(
+  path: string,
+  stream: string,
+  onPlace: (place: LinePlace) => void,
+): Promise<number> {
+  const file = await realFiles.open(path, 'read');
+  let isOurs = false;
+  let others = 0;
+  try {
+    await readLines(file, (line) => {
+      const fields = fieldsOf(line);
+      if (fields?.kind === 'redriven') {
+        isOurs = fields.stream === stream;
+        if (!isOurs) others++;
+      } else if (isOurs && isPlace(fields)) onPlace(fields);
+      return true;
+    });
+  } finally {
+    await file.close();
+  }
+  return others;
+}
+
+/** Letters with something to send. */
+async function* placesIn(path: string): AsyncGenerator<LinePlace> {
+  for await (const { letter } of readDeadLetters(createReadStream(path))) {
+    if (letter === null || !letter.data.some((byte) => byte > 0x20)) continue;
+    const { bucket, key, etag, offset } = letter;
+    yield { bucket, key, etag, offset };
+  }
+}
+
+/** Empty, or begun by a head. */
+async function isTrace(file: OpenedFile): Promise<boolean> {
+  if (!file.isRegular) return false;
+  let isOne = true;
+  await readLines(file, (line) => {
+    isOne = fieldsOf(line)?.kind === 'redriven';
+    return false;
+  });
+  return isOne;
+}
+
+class LineWriter {
+  readonly #file: OpenedFile;
+  #waiting: string[] = [];
+  #bytes = 0;
+
+  constructor(file: OpenedFile) {
+    this.#file = file;
+  }
+
+  async add(fields: object): Promise<void> {
+    const line = `${JSON.stringify(fields)}\n`;
+    this.#waiting.push(line);
+    this.#bytes += line.length;
+    if (this.#bytes > WRITE_BYTES) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    await writeAll(this.#file, Buffer.from(this.#waiting.join('')));
+    this.#waiting = [];
+    this.#bytes = 0;
+  }
+}
+
+function fieldsOf(line: Buffer): Record<string, unknown> | null {
+  try {
+    return JSON.parse(line.toString('utf8')) as Record<string, unknown> | null;
+  } catch {
+    return null; // the end of a write that was cut
+  }
+}
+
+function isPlace(fields: unknown): fields is LinePlace {
+  if (fields === null || typeof fields !== 'object') return false;
+  const { bucket, key, etag, offset } = fields as Record<string, unknown>;
+  return [bucket, key, etag].every((text) => typeof text === 'string') && Number.isSafeInteger(offset);
+}
+
+/** 96 bits in 16 characters: a file of letters may be long. */
+function nameOf({ bucket, key, etag, offset }: LinePlace): string {
+  return hash('sha256', JSON.stringify([bucket, key, etag, offset]), 'base64url').slice(0, 16);
+}

@@ -1,0 +1,50 @@
+/**
+ * Limit watch: looks twenty times a second what holds a run back, and says at its end what does, and what helps.
+ * Takes  what a pressure gauge looks at; at the end what the publishers counted of shards and keys.
+ * Gives  the limit of the run, as reports have it.
+ * Owns   the clock of the looks, and their sums. A look costs some microseconds, whatever the run carries.
+ */
+import type { BackfillOptions } from '../options/options.ts';
+import type { KeyWatch, SkewCounts } from '../publish/skew.ts';
+import { STAT, sumStat } from '../publish/stats.ts';
+import { adviceOf, type RunLimit } from './advice.ts';
+import { LimitTally } from './limit.ts';
+import { PressureGauge, type PressureParts } from './pressure.ts';
+import { skewOf } from './skew.ts';
+
+const INTERVAL_MS = 50;
+
+export class LimitWatch {
+  readonly #tally = new LimitTally();
+  readonly #parts: PressureParts;
+
+  constructor(parts: PressureParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks until the timer is cleared. */
+  start(): NodeJS.Timeout {
+    const gauge = new PressureGauge(this.#parts);
+    return setInterval(() => this.#tally.add(gauge.read()), INTERVAL_MS);
+  }
+
+  /** What held the run back so far. @param counts Of those publishers that have ended. */
+  limit(options: BackfillOptions, counts: readonly SkewCounts[]): RunLimit {
+    const { shardCount, stats } = this.#parts;
+    const limit = this.#tally.limit();
+    const skew = skewOf(counts, shardCount(), options.aggregate);
+    const traits = {
+      isAggregated: options.aggregate,
+      isOrdered: options.order === 'key',
+      headroom: options.headroom,
+      throttledRecords: sumStat(stats, STAT.THROTTLED),
+    };
+    return { ...limit, skew, helps: adviceOf(limit, skew, traits) };
+  }
+}
+
+/** Keys are looked at where records share them: coordinates are keys that no two records have. */
+export function keyWatchOf({ partitionKey, explicitHashKey, showKeys }: BackfillOptions): KeyWatch {
+  if (partitionKey === null && explicitHashKey === null) return 'none';
+  return showKeys ? 'shown' : 'hashed';
+}

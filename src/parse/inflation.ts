@@ -1,0 +1,256 @@
+/**
+ * Inflation: compressed objects on their way to the scanner, inside a parser thread.
+ * Takes  stored bytes: whole small objects, or one object piece by piece over a port.
+ * Gives  whole lines of decompressed bytes to the slicer, but for those that earlier processes have dealt with.
+ * Owns   the rule which piece a line is told of: the piece that had been handed to the decoder last when the line came out.
+ *        So a piece is dealt with when the decoder asks for the next one. In front of damage every whole line is given, wherever blocks
+ *        and pieces end.
+ * Never  keeps more than one block of decompressed bytes, and one line that is longer than that.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { MillraceError } from '../base/errors.ts';
+import { ENGINE } from '../base/limits.ts';
+import { type Damage, DamagedError } from '../inflate/damage.ts';
+import type { WindowRoom } from '../inflate/decoding.ts';
+import { type Decoders, decompress, decompressWhole } from '../inflate/decompress.ts';
+import { workWithin } from '../ring/ranges.ts';
+import { textOnly } from '../source/format.ts';
+import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
+import { type LineCount, LineCounter } from './line-count.ts';
+import type {
+  Delivered,
+  ParseSetup,
+  ParseTask,
+  PieceError,
+  RawPiece,
+  RejectedLine,
+  StreamInput,
+} from './setup.ts';
+import { type LineSource, type Slicer, StoppedError } from './slicer.ts';
+import { WindowMemory } from './window-memory.ts';
+
+/** How the reading of an object ended. */
+interface Outcome {
+  /** Why it could not be read to its end, or null. */
+  readonly error: PieceError | null;
+  /** The run is being stopped. */
+  readonly isCut: boolean;
+  /** Where lines are counted. */
+  readonly count?: LineCount | undefined;
+}
+
+/** What it needs of a parser's setup. */
+type InflationSetup = Pick<
+  ParseSetup,
+  'lineBytesMax' | 'memory' | 'isCounting' | 'shared' | 'windowBytes' | 'isOrdered' | 'lanes'
+>;
+
+export class Inflation {
+  readonly #setup: InflationSetup;
+  readonly #slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>;
+  readonly #block = new Uint8Array(ENGINE.blockBytes);
+  readonly #decoders: Decoders = {};
+  readonly #room: WindowRoom;
+
+  constructor(
+    setup: InflationSetup,
+    slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>,
+  ) {
+    this.#setup = setup;
+    this.#slicer = slicer;
+    const [isStopping, flush] = [() => slicer.isStopping(), () => slicer.flush()];
+    this.#room = new WindowMemory({ setup, isStopping, flush });
+  }
+
+  /** Whole objects, one a piece. A damaged one says so with its end; the others are not concerned. */
+  async runWhole(task: Extract<ParseTask, { kind: 'whole' }>): Promise<void> {
+    for (const [i, piece] of task.pieces.entries()) {
+      const source = { piece: piece.piece, coordinate: Buffer.from(piece.coordinate) };
+      const stored = storedBytes(piece, this.#setup.memory);
+      const whole = this.#slicer.isStopping() ? null : decompressWhole(task.format, stored);
+      const content =
+        whole === null ? decompress(task.format, only(stored), this.#decoders, this.#room) : [whole];
+      const lines = textOnly(task.format, content);
+      const { error, isCut, count } = await this.#cutLines(lines, task.delivered[i]!, () => source);
+      this.#slicer.endPiece(piece.piece, error, isCut ? 'cut' : 'whole', count);
+    }
+  }
+
+  /** One object over a port. */
+  async runStream(task: Extract<ParseTask, { kind: 'stream' }>): Promise<void> {
+    const input = new StreamPieces(task.port);
+    const coordinate = Buffer.from(task.coordinate);
+    const slicer = this.#slicer;
+    const { memory } = this.#setup;
+    let current: LineSource | null = null;
+    const pieces = async function* () {
+      for await (const piece of input) {
+        if (current !== null) {
+          slicer.endPiece(current.piece, null, 'open');
+          slicer.flush();
+        }
+        current = { piece: piece.piece, coordinate };
+        yield storedBytes(piece, memory);
+      }
+    };
+    const content = textOnly(task.format, decompress(task.format, pieces(), this.#decoders, this.#room));
+    const { error, isCut, count } = await this.#cutLines(
+      content,
+      task.delivered,
+      () => current!,
+      () => !input.isAborted,
+    );
+    if (current !== null) {
+      const isWhole = !isCut && !input.isAborted;
+      const { piece } = current as LineSource;
+      slicer.endPiece(piece, isWhole ? error : null, isWhole ? 'whole' : 'cut', count);
+      slicer.flush();
+    }
+    // What the decoder did not want to see any more is let go too, or its blocks would never be used again.
+    for await (const piece of input) {
+      slicer.endPiece(piece.piece, null, 'open');
+      slicer.flush();
+    }
+    task.port.close();
+  }
+
+  /** @param isWhole Asked at the end: of an object that is given up the last line may be a part of one. */
+  async #cutLines(
+    content: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+    delivered: Delivered,
+    current: () => LineSource,
+    isWhole: () => boolean = () => true,
+  ): Promise<Outcome> {
+    const [first] = delivered.done;
+    const fromOffset = first !== undefined && first[0] === 0 ? first[1] : 0;
+    const place = { reached: fromOffset };
+    const counter = this.#setup.isCounting ? new LineCounter() : null;
+    const cutter = this.#cutter(fromOffset, delivered, current, place);
+    // A segment that starts at `fromOffset` begins with the byte before it: that is where it sees that a line starts there.
+    let skip = Math.max(0, fromOffset - 1);
+    try {
+      try {
+        for await (const chunk of content) {
+          counter?.add(chunk);
+          const wanted = chunk.subarray(Math.min(skip, chunk.length));
+          skip -= chunk.length - wanted.length;
+          if (wanted.length > 0) writeAll(cutter, wanted);
+        }
+      } catch (error) {
+        if (!(error instanceof MillraceError)) throw error;
+        cutter.endWithin();
+        const damage = error instanceof DamagedError ? damageOf(error, place.reached) : null;
+        return { error: { why: error.message, damage }, isCut: false, count: counter?.count(false) };
+      }
+      if (isWhole()) cutter.end();
+      else cutter.endWithin();
+    } catch (error) {
+      if (error instanceof StoppedError) return { error: null, isCut: true };
+      throw error;
+    }
+    return { error: null, isCut: false, count: counter?.count(isWhole()) };
+  }
+
+  /** @param place Follows the offset behind the last line that came out. */
+  #cutter(
+    start: number,
+    delivered: Delivered,
+    current: () => LineSource,
+    place: { reached: number },
+  ): LineCutter<CutBuffer> {
+    const block: CutBuffer = { bytes: this.#block };
+    const target = {
+      position: 0,
+      open: () => block,
+      close: () => {
+        target.position = 0;
+      },
+      big: (bytes: number): CutBuffer => ({ bytes: new Uint8Array(bytes) }),
+      dropBig: () => {},
+      emit: ({ bytes }: CutBuffer, from: number, end: number, objectOffset: number) => {
+        const shift = from - objectOffset;
+        place.reached = end - shift;
+        for (const { start: rangeStart, end: rangeEnd, only } of workWithin(
+          objectOffset,
+          place.reached,
+          delivered.done,
+          delivered.left,
+        )) {
+          const lines = { bytes, from: rangeStart + shift, end: rangeEnd + shift, objectOffset: rangeStart };
+          this.#slicer.scan(current(), { ...lines, rangeStart, rangeEnd, only });
+        }
+      },
+      oversize: (line: OversizeLine) => {
+        place.reached = line.objectOffset + line.length + 1;
+        this.#rejectOversize(line, current(), delivered);
+      },
+    };
+    return new LineCutter<CutBuffer>(
+      { start, end: Number.POSITIVE_INFINITY, lineBytesMax: this.#setup.lineBytesMax },
+      target,
+    );
+  }
+
+  #rejectOversize(line: OversizeLine, { piece }: LineSource, { done }: Delivered): void {
+    const { objectOffset, length } = line;
+    const end = objectOffset + length + 1;
+    if (workWithin(objectOffset, end, done, []).length === 0) return;
+    this.#slicer.rejectOversize(oversizeReject(line, piece), objectOffset, end);
+  }
+}
+
+/** The dead letter of a line that is too long to be kept: `data` is only its beginning. */
+export function oversizeReject(line: OversizeLine, piece: number): RejectedLine {
+  const { objectOffset, length, head } = line;
+  const message = `The line is ${length} bytes long; data holds its first ${head.byteLength}`;
+  return { piece, code: 'RECORD_TOO_LARGE', message, objectOffset, length, data: head };
+}
+
+/** @param deliveredTo Offset behind the last whole line. */
+function damageOf({ damage }: DamagedError, deliveredTo: number): Damage {
+  const { storedOffset, unprovenFrom } = damage;
+  const isUnproven = unprovenFrom !== null && unprovenFrom < deliveredTo;
+  return { storedOffset, offset: deliveredTo, unprovenFrom: isUnproven ? unprovenFrom : null };
+}
+
+function storedBytes({ buffer, byteOffset, length }: RawPiece, memory: SharedArrayBuffer): Uint8Array {
+  return new Uint8Array(buffer ?? memory, byteOffset, length);
+}
+
+function writeAll(cutter: LineCutter<CutBuffer>, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += cutter.write(at === 0 ? bytes : bytes.subarray(at));
+}
+
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** The pieces that arrive over a port, each once: two loops over it share what is left. */
+class StreamPieces implements AsyncIterable<RawPiece> {
+  isAborted = false;
+  #waiting: StreamInput[] = [];
+  #isOver = false;
+  #wake: (() => void) | null = null;
+
+  constructor(port: MessagePort) {
+    port.on('message', (message: StreamInput) => {
+      this.#waiting.push(message);
+      this.#wake?.();
+    });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RawPiece> {
+    while (!this.#isOver) {
+      const message = this.#waiting.shift();
+      if (!message) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      this.#isOver = message.kind === 'abort' || message.isLast;
+      if (message.kind === 'abort') this.isAborted = true;
+      else yield message.piece;
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Parse setup: everything that crosses between the main thread and a parser thread, as plain data and shared memory.
+ * Owns  the shapes of tasks, receipts and messages. No code.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { RejectCode } from '../base/errors.ts';
+import type { Damage } from '../inflate/damage.ts';
+import type { LeftRange, Range } from '../ring/ranges.ts';
+import type { RecordRules, ScanTally } from '../scan/scanner.ts';
+import type { LineCount } from './line-count.ts';
+
+/** Told once to every thread of the pool. */
+export interface ParseSetup {
+  readonly rules: RecordRules;
+  /** Per parser its lanes, one per publisher. Empty inner lists: a dry run. */
+  readonly lanes: readonly (readonly SharedArrayBuffer[])[];
+  /** First hash key of each publisher, u64 pairs. */
+  readonly starts: BigUint64Array;
+  readonly doorbells: SharedArrayBuffer;
+  /** All blocks (src/source/block-pool.ts). */
+  readonly memory: SharedArrayBuffer;
+  /** Int32Array of one cell: PHASE (src/ring/phases.ts). */
+  readonly control: SharedArrayBuffer;
+  /** Int32Array of two cells: parsers started so far; bytes of messages that the main thread has not taken yet. */
+  readonly shared: SharedArrayBuffer;
+  /** Of all threads; the parsers' come first. */
+  readonly heartbeats: SharedArrayBuffer;
+  /** Numbers and window of the slices (src/ring/slices.ts). */
+  readonly slices: SharedArrayBuffer;
+  readonly isOrdered: boolean;
+  /** Frames go to the main thread as messages, and the one lane of each parser is only their workbench. */
+  readonly isCollecting: boolean;
+  /** Records go nowhere but into these tables of buckets (src/digest/buckets.ts), one a parser; its one lane is its workbench. */
+  readonly buckets?: readonly SharedArrayBuffer[];
+  /** Line ends are counted, too, before anything is scanned. */
+  readonly isCounting?: boolean;
+  /** JSON Schema as text, and the name of its file. */
+  readonly schema: { readonly text: string; readonly name: string } | null;
+  readonly isPortable: boolean;
+  /** Longest line that is kept, out of a compressed object. */
+  readonly lineBytesMax: number;
+  /** 16 bytes: the key of the run's digest. */
+  readonly digestKey: Uint8Array;
+  /** For the windows of zstd frames over 8 MiB, all parsers together. */
+  readonly windowBytes: number;
+}
+
+export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1, WINDOWS_KIB: 2 } as const;
+
+/** What parsers share with each other and with the main thread: PARSE_SHARED says what stands where. */
+export function createParseShared(): Int32Array<SharedArrayBuffer> {
+  return new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** Raw bytes to look at: `buffer` from `byteOffset`, `length` bytes. */
+export interface RawPiece {
+  /** Null: the memory of all blocks, which every parser has mapped. A shared buffer in a message costs more than its bytes. */
+  readonly buffer: SharedArrayBuffer | null;
+  readonly byteOffset: number;
+  readonly length: number;
+  /** Offset in the object: of the first byte (plain), or in the stored bytes (compressed). */
+  readonly objectOffset: number;
+  /** The main thread's number of this piece: everything that is said of it names it. */
+  readonly piece: number;
+  /** What the keys of records without a key start with. */
+  readonly coordinate: string;
+}
+
+/** Whole lines, which stand for the range [rangeStart, rangeEnd) of their object. */
+export interface PlainPiece extends RawPiece {
+  readonly rangeStart: number;
+  readonly rangeEnd: number;
+  /** Only the records at these offsets are wanted (src/ring/ranges.ts), or null: all lines. */
+  readonly only: readonly number[] | null;
+}
+
+/** What earlier processes have done with a compressed object, in bytes of the decompressed one. */
+export interface Delivered {
+  readonly done: readonly Range[];
+  readonly left: readonly LeftRange[];
+}
+
+export type ParseTask =
+  /** Whole lines of plain objects. */
+  | { readonly kind: 'plain'; readonly sequence: number; readonly pieces: readonly PlainPiece[] }
+  /** Whole compressed objects. */
+  | {
+      readonly kind: 'whole';
+      readonly sequence: number;
+      readonly format: 'gzip' | 'zstd';
+      readonly pieces: readonly RawPiece[];
+      readonly delivered: readonly Delivered[];
+    }
+  /** One compressed object whose stored bytes come over a port, as StreamInput. */
+  | {
+      readonly kind: 'stream';
+      readonly sequence: number;
+      readonly format: 'gzip' | 'zstd';
+      readonly port: MessagePort;
+      readonly delivered: Delivered;
+      readonly coordinate: string;
+    };
+
+/** What a parser found in one slice, which stands for the range [start, end) of its object. Its letters have been posted before. */
+export interface SliceReceipt extends ScanTally {
+  readonly slice: number;
+  readonly piece: number;
+  readonly start: number;
+  end: number;
+  /** Bytes of its lines: what it takes of the window. */
+  readonly bytes: number;
+  /** Rejected lines by code, or null where there are none. */
+  codes: Record<string, number> | null;
+  /** Sums of the digest of its records (src/digest/digest.ts). */
+  digestA: bigint;
+  digestB: bigint;
+}
+
+export interface PieceError {
+  /** One sentence without payload. */
+  readonly why: string;
+  /** Null where nothing of the object was delivered. */
+  readonly damage: Damage | null;
+}
+
+/** A piece is dealt with: its block can be used again. Everything that was found in it has been said. */
+export interface PieceEnd {
+  readonly piece: number;
+  /** Why the piece's object could not be read to its end, or null. */
+  readonly error: PieceError | null;
+  /** `open`: more of its object may follow. `whole`: a compressed object ends here. `cut`: the run is being stopped. */
+  readonly state: 'open' | 'whole' | 'cut';
+  /** Where lines are counted: of a plain piece, or of all of the compressed object that ends with this one. */
+  readonly count?: LineCount;
+}
+
+/** Main thread to parser, over the port of a stream task. After `isLast`, or `abort`, nothing follows. */
+export type StreamInput =
+  | { readonly kind: 'piece'; readonly piece: RawPiece; readonly isLast: boolean }
+  /** The download failed: what came so far stays, the rest never comes. */
+  | { readonly kind: 'abort' };
+
+/** A rejected line on its way to the dead-letter file. */
+export interface RejectedLine {
+  readonly piece: number;
+  readonly code: RejectCode;
+  readonly message: string;
+  readonly objectOffset: number;
+  readonly length: number;
+  /** The line's bytes; the first OVERSIZE_HEAD_BYTES of one that is too long to be kept. */
+  readonly data: Uint8Array;
+}
+
+/**
+ * Parser to main thread, at any time, in one order: what was rejected in a slice comes before the slice's receipt, and both before the
+ * end of their piece. `frames`: RECORD frames of one piece, when the frames are collected.
+ */
+export type ParseMessage =
+  | { readonly kind: 'rejected'; readonly lines: readonly RejectedLine[] }
+  | { readonly kind: 'found'; readonly slices: readonly SliceReceipt[]; readonly ends: readonly PieceEnd[] }
+  | { readonly kind: 'frames'; readonly piece: number; readonly frames: Uint8Array };

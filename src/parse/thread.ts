@@ -1,0 +1,124 @@
+/**
+ * Parse thread: one parser of the pool. It joins the rooms that a raw byte passes in this thread: decompress, cut, scan.
+ * Takes  ParseTasks: raw bytes in shared memory.
+ * Gives  what slicer.ts says of them; the end of every piece, whatever becomes of the run.
+ * Owns   the writing ends of its lanes and its scanner.
+ * Never  owns a socket: it may stand still before a full lane or window (src/ring/wait.ts), and that is all the backpressure there is.
+ */
+import assert from 'node:assert/strict';
+import { parentPort, workerData } from 'node:worker_threads';
+import { faultPoint } from '../base/fault-points.ts';
+import { FRAME, FRAME_KIND } from '../record/frame.ts';
+import { Heart } from '../ring/heartbeat.ts';
+import { LaneProducer } from '../ring/producer.ts';
+import type { LineJudge } from '../scan/judging.ts';
+import { openScanner } from '../scan/open.ts';
+import type { ScanLanes } from '../scan/scanner.ts';
+import { Inflation } from './inflation.ts';
+import { LineCounter } from './line-count.ts';
+import { PARSE_SHARED, type ParseSetup, type ParseTask, type PlainPiece } from './setup.ts';
+import { Slicer, StoppedError } from './slicer.ts';
+
+export class ParseThread {
+  readonly setup: ParseSetup;
+  readonly #lanes: ScanLanes;
+  readonly #slicer: Slicer;
+  readonly #heart: Heart;
+  /** Opened with the first compressed object, and kept: to make its block costs more than a small object. */
+  #inflation: Inflation | null = null;
+
+  private constructor(setup: ParseSetup, judge: LineJudge | undefined) {
+    this.setup = setup;
+    const index = Atomics.add(new Int32Array(setup.shared), PARSE_SHARED.STARTED, 1);
+    const buffers = setup.lanes[index];
+    assert(buffers, 'a lane has one writer: no thread may start in place of one that ended');
+    this.#lanes = { buffers, starts: setup.starts };
+    this.#heart = new Heart(setup.heartbeats, index);
+    const onTry = () => this.#heart.beat();
+    const scanner = openScanner(setup.rules, this.#lanes, { portable: setup.isPortable, judge, onTry });
+    this.#slicer = new Slicer({
+      setup,
+      index,
+      lanes: this.#lanes,
+      scanner,
+      heart: this.#heart,
+      post: (message, transferList) => parentPort?.postMessage(message, transferList),
+    });
+  }
+
+  /** Builds the thread's parser. The schema's compiler is loaded only where there is a schema: it costs more than all else here. */
+  static async open(setup: ParseSetup): Promise<ParseThread> {
+    const { schema } = setup;
+    const judge = schema && (await import('../scan/schema.ts')).createJudge(schema.text, schema.name);
+    return new ParseThread(setup, judge ?? undefined);
+  }
+
+  /** Does one task, or as much of it as there is time for when the run is being stopped. Rejects only for a broken invariant. */
+  async run(task: ParseTask): Promise<void> {
+    this.#heart.isBusy = true;
+    try {
+      faultPoint('parser.task');
+      await this.#run(task);
+      this.#slicer.flush();
+    } finally {
+      this.#heart.isBusy = false;
+    }
+  }
+
+  async #run(task: ParseTask): Promise<void> {
+    if (this.setup.isOrdered) this.#mark(FRAME_KIND.BEGIN, task.sequence);
+    if (task.kind === 'plain') for (const piece of task.pieces) this.#scanPlain(piece);
+    else if (task.kind === 'whole') await this.#inflater.runWhole(task);
+    else await this.#inflater.runStream(task);
+    if (this.setup.isOrdered) this.#mark(FRAME_KIND.END, task.sequence);
+  }
+
+  get #inflater(): Inflation {
+    this.#inflation ??= new Inflation(this.setup, this.#slicer);
+    return this.#inflation;
+  }
+
+  #scanPlain(piece: PlainPiece): void {
+    const { buffer, byteOffset, length: end, piece: number, coordinate } = piece;
+    const bytes = new Uint8Array(buffer ?? this.setup.memory, byteOffset, end);
+    const counter = this.setup.isCounting ? new LineCounter() : null;
+    counter?.add(bytes);
+    try {
+      this.#slicer.scan(
+        { piece: number, coordinate: Buffer.from(coordinate) },
+        { ...piece, bytes, from: 0, end },
+      );
+      this.#slicer.endPiece(number, null, 'open', counter?.count(true));
+    } catch (error) {
+      if (!(error instanceof StoppedError)) throw error;
+      this.#slicer.endPiece(number, null, 'cut');
+    }
+  }
+
+  /** Order mode: every lane of this parser learns where a task begins and ends, unless the run is being stopped. */
+  #mark(kind: typeof FRAME_KIND.BEGIN | typeof FRAME_KIND.END, sequence: number): void {
+    try {
+      this.#writeMarks(kind, sequence);
+    } catch (error) {
+      if (!(error instanceof StoppedError)) throw error;
+    }
+  }
+
+  #writeMarks(kind: typeof FRAME_KIND.BEGIN | typeof FRAME_KIND.END, sequence: number): void {
+    for (const [i, lane] of this.#lanes.buffers.entries()) {
+      // The scanner writes to this lane too, so the producer starts from what is there now.
+      const producer = new LaneProducer(lane);
+      while (!producer.tryWriteMark(kind, sequence)) this.#slicer.waitForLane(i, FRAME.HEADER_BYTES);
+      producer.publish();
+    }
+    this.#slicer.ringAll();
+  }
+}
+
+let thread: Promise<ParseThread> | null = null;
+
+/** Entry of the pool: the thread's parser is built with its first task. */
+export async function parse(task: ParseTask): Promise<void> {
+  thread ??= ParseThread.open(workerData as ParseSetup);
+  await (await thread).run(task);
+}

@@ -1,0 +1,42 @@
+/**
+ * Negotiate wire: whether records go as CBOR, found out before the first one is sent.
+ * Takes  the way to the service. Gives  the encoding; a notice where it is not the one that was wanted.
+ * Never  puts a record: an endpoint that reads CBOR refuses the request for being empty, another one for its form.
+ */
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { CredentialProvider } from '../../aws/credentials.ts';
+import { type KinesisCaller, type KinesisService, openKinesisCaller } from '../../aws/kinesis-call.ts';
+import { settleWire, type Wire } from '../../aws/wire.ts';
+import { openCodec } from '../open-codec.ts';
+import { explain } from './stream-probe.ts';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** @param stream Name or ARN. @throws {MillraceError} MILLRACE_STREAM where there is no answer that tells. */
+export async function negotiateWire(
+  client: KinesisClient,
+  service: KinesisService,
+  stream: string,
+  notices: string[],
+): Promise<Wire> {
+  const codec = openCodec();
+  const callers: KinesisCaller[] = [];
+  const ask = (wire: Wire) => {
+    const credentials = client.config.credentials as CredentialProvider;
+    const caller = openKinesisCaller({ service, credentials, wire, requestTimeoutMs: REQUEST_TIMEOUT_MS });
+    callers.push(caller);
+    const none = new Uint8Array(0);
+    const out = new Uint8Array(codec.encodedBytesMax(none, 0, wire));
+    return caller.call('PutRecords', out.subarray(0, codec.encode(none, 0, wire, stream, out)));
+  };
+  try {
+    const { wire } = await settleWire(ask);
+    if (wire === 'json')
+      notices.push('the endpoint does not understand CBOR, so records go as JSON: slower, same result');
+    return wire;
+  } catch (error) {
+    throw explain(error, stream, 'kinesis:PutRecords');
+  } finally {
+    for (const caller of callers) caller.close();
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Put records: one PutRecords request, from frames to verdicts.
+ * Takes  a batch of frames for one shard.
+ * Gives  a verdict for every frame, or why the request as a whole failed.
+ * Owns   the memory of the request body while it is on its way.
+ * Never  retries, paces or decides what a verdict means: see publisher.ts.
+ */
+import { type KinesisAnswer, KinesisCallError, type KinesisCaller } from '../../aws/kinesis-call.ts';
+import { faultPoint } from '../../base/fault-points.ts';
+import { KINESIS } from '../../base/limits.ts';
+import type { OwnedShard } from '../../record/hash-range.ts';
+import type { BufferPool } from '../buffer-pool.ts';
+import { type Codec, type PutVerdict, VERDICT, type Wire } from '../codec.ts';
+import type { Batch } from '../shard-queues.ts';
+
+export interface PutAnswer {
+  readonly verdict: PutVerdict;
+  /** One VERDICT byte per frame that was sent. */
+  readonly frameVerdicts: Uint8Array;
+  /** Frames that were sent, from the first of the batch on: with aggregation a request may be full before the batch is empty. */
+  readonly frames: number;
+  readonly framesBytes: number;
+  /** Aggregated records that another shard than the expected one stored. */
+  readonly strayed: readonly StrayedAggregate[];
+}
+
+/** An aggregated record in another shard than expected: neighbouring frames of a request that was answered. */
+export interface StrayedAggregate {
+  readonly firstFrame: number;
+  readonly frames: number;
+  readonly shardId: string;
+}
+
+const NONE: readonly StrayedAggregate[] = [];
+
+export interface PutOptions {
+  readonly wire: Wire;
+  /** Name or ARN. */
+  readonly stream: string;
+  /** Largest aggregated record, or null. */
+  readonly aggregateBytesMax: number | null;
+  readonly requestBytesMax: number;
+  /** False where the service spreads records as it likes: then no shard is expected. */
+  readonly canPredictShard: boolean;
+}
+
+export class RecordPutter {
+  readonly #caller: KinesisCaller;
+  readonly #codec: Codec;
+  readonly #pool: BufferPool;
+  readonly #options: PutOptions;
+
+  constructor(caller: KinesisCaller, codec: Codec, pool: BufferPool, options: PutOptions) {
+    this.#caller = caller;
+    this.#codec = codec;
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  /**
+   * Sends the batch, or as much of it as one request takes.
+   * @throws {KinesisCallError} When the request as a whole failed; `isAmbiguous` says whether records may have been stored.
+   */
+  async put(batch: Batch, shard: OwnedShard): Promise<PutAnswer> {
+    const frames = batch.buffer.subarray(0, batch.bytes);
+    const { wire, aggregateBytesMax } = this.#options;
+    const out = this.#pool.take(this.#codec.encodedBytesMax(frames, batch.count, wire), true)!;
+    try {
+      return aggregateBytesMax === null
+        ? await this.#putPlain(batch, frames, shard, out)
+        : await this.#putAggregated(batch, frames, shard, out, aggregateBytesMax);
+    } finally {
+      this.#pool.give(out);
+    }
+  }
+
+  async #putPlain(batch: Batch, frames: Uint8Array, shard: OwnedShard, out: Uint8Array): Promise<PutAnswer> {
+    const { wire, stream } = this.#options;
+    const bytes = this.#codec.encode(frames, batch.count, wire, stream, out);
+    const frameVerdicts = new Uint8Array(batch.count);
+    const verdict = await this.#call(out.subarray(0, bytes), shard, frameVerdicts);
+    return { verdict, frameVerdicts, frames: batch.count, framesBytes: batch.bytes, strayed: NONE };
+  }
+
+  async #putAggregated(
+    batch: Batch,
+    frames: Uint8Array,
+    shard: OwnedShard,
+    out: Uint8Array,
+    aggregateBytesMax: number,
+  ): Promise<PutAnswer> {
+    const { wire, stream, requestBytesMax } = this.#options;
+    const entryCounts = new Uint32Array(KINESIS.putRecordsCountMax);
+    const made = this.#codec.encodeAggregated(
+      frames,
+      batch.count,
+      wire,
+      stream,
+      shard.start.toString(),
+      aggregateBytesMax,
+      requestBytesMax,
+      out,
+      entryCounts,
+    );
+    const entryVerdicts = new Uint8Array(made.entries);
+    const verdict = await this.#call(out.subarray(0, made.bytes), shard, entryVerdicts);
+    const frameVerdicts = new Uint8Array(made.frames);
+    const strayed: StrayedAggregate[] = [];
+    let firstFrame = 0;
+    let strays = 0;
+    for (let entry = 0; entry < made.entries; entry++) {
+      const frameCount = entryCounts[entry]!;
+      frameVerdicts.fill(entryVerdicts[entry]!, firstFrame, firstFrame + frameCount);
+      if (entryVerdicts[entry] === VERDICT.STRAY) {
+        const shardId = verdict.strayShardIds[strays++]!;
+        // A record that travelled alone is stored wherever it landed.
+        if (frameCount > 1) strayed.push({ firstFrame, frames: frameCount, shardId });
+      }
+      firstFrame += frameCount;
+    }
+    return { verdict, frameVerdicts, frames: made.frames, framesBytes: made.framesBytes, strayed };
+  }
+
+  async #call(body: Uint8Array, shard: OwnedShard, verdicts: Uint8Array): Promise<PutVerdict> {
+    faultPoint('publisher.before-put');
+    let memory: Uint8Array | null = null;
+    const memoryFor = (byteCount: number) => (memory = this.#pool.take(byteCount, true)!);
+    try {
+      const answer = await this.#caller.call('PutRecords', body, undefined, memoryFor);
+      faultPoint('publisher.after-put');
+      return this.#read(answer, this.#options.canPredictShard ? shard.shardId : null, verdicts);
+    } finally {
+      if (memory !== null) this.#pool.give(memory);
+    }
+  }
+
+  #read(answer: KinesisAnswer, expectedShardId: string | null, verdicts: Uint8Array): PutVerdict {
+    try {
+      return this.#codec.readPutResult(
+        answer.body,
+        this.#options.wire,
+        verdicts.length,
+        expectedShardId,
+        verdicts,
+      );
+    } catch (error) {
+      // The service took the request, and what it said is lost: the records may be stored.
+      throw new KinesisCallError({
+        operation: 'PutRecords',
+        awsCode: null,
+        message: 'the answer could not be read',
+        statusCode: answer.status,
+        isAmbiguous: true,
+        cause: error,
+      });
+    }
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Stream probe: what has to be known about the stream before the first record is sent.
+ * Takes  a Kinesis client and the stream's name or ARN.
+ * Gives  its traits, its open shards, and errors that say what to do.
+ * Owns   the control-plane calls DescribeStreamSummary and ListShards of the publishing side. Never puts a record.
+ */
+import {
+  DescribeStreamSummaryCommand,
+  type KinesisClient,
+  ListShardsCommand,
+  type Shard,
+  type StreamDescriptionSummary,
+} from '@aws-sdk/client-kinesis';
+import { codeOf, isPassing, isTlsCode, isUnnamed, placeOf } from '../../aws/call-fault.ts';
+import { birthOf, describeSuccessor, isSameStream, type StreamBirth } from '../../aws/stream-birth.ts';
+import { MillraceError } from '../../base/errors.ts';
+import { KIB, KINESIS } from '../../base/limits.ts';
+import { type ShardRange, sortShards } from '../../record/hash-range.ts';
+import type { StreamTraits } from '../setup.ts';
+
+export interface StreamFacts {
+  readonly name: string;
+  /** Name or ARN, as it was given: requests name the stream so, for not every endpoint knows ARNs (kinesalite). */
+  readonly id: string;
+  readonly arn: string;
+  readonly birth: StreamBirth;
+  readonly traits: StreamTraits;
+  readonly retentionHours: number;
+}
+
+/** How a request names the stream. */
+function streamInput(stream: string): { StreamARN: string } | { StreamName: string } {
+  return stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
+}
+
+/**
+ * Reads the stream's facts.
+ * @throws {MillraceError} MILLRACE_STREAM, exit 2, when it cannot be written to.
+ */
+export async function probeStream(
+  client: KinesisClient,
+  stream: string,
+  signal?: AbortSignal,
+): Promise<StreamFacts> {
+  const summary = await describe(client, stream, signal).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw explain(error, stream, 'kinesis:DescribeStreamSummary');
+  });
+  if (summary.StreamStatus !== 'ACTIVE' && summary.StreamStatus !== 'UPDATING') {
+    throw streamError(stream, `it is ${summary.StreamStatus}`, 'wait until it is ACTIVE');
+  }
+  return {
+    name: summary.StreamName!,
+    id: stream,
+    arn: summary.StreamARN!,
+    birth: birthOf(summary),
+    retentionHours: summary.RetentionPeriodHours ?? 24,
+    traits: {
+      isOnDemand: summary.StreamModeDetails?.StreamMode === 'ON_DEMAND',
+      isAutoDistributed: summary.RecordDistributionStrategy === 'AUTO',
+      recordBytesMax: summary.MaxRecordSizeInKiB
+        ? summary.MaxRecordSizeInKiB * KIB
+        : KINESIS.recordBytesDefault,
+    },
+  };
+}
+
+/**
+ * Asks whether a stream is still the one that records were put to: its successor has none of them, under the same name.
+ * @param advice What to do about it.
+ * @throws {MillraceError} MILLRACE_STREAM, exit 2: it is another one, or will soon be none. @throws The SDK's errors, as they are.
+ */
+export async function assertSameStream(
+  client: KinesisClient,
+  before: Pick<StreamFacts, 'name' | 'id' | 'birth'>,
+  advice: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const summary = await describe(client, before.id, signal);
+  const birth = birthOf(summary);
+  if (!isSameStream(before.birth, birth)) {
+    const why = describeSuccessor(before.name, before.birth, birth);
+    throw new MillraceError('MILLRACE_STREAM', `Cannot call anything delivered: ${why}; ${advice}`);
+  }
+  if (summary.StreamStatus === 'DELETING')
+    throw streamError(before.name, 'it is being deleted, with what was put to it', advice);
+}
+
+async function describe(
+  client: KinesisClient,
+  stream: string,
+  signal: AbortSignal | undefined,
+): Promise<StreamDescriptionSummary> {
+  const command = new DescribeStreamSummaryCommand(streamInput(stream));
+  const { StreamDescriptionSummary: summary } = await client.send(command, { abortSignal: signal });
+  if (!summary?.StreamName || !summary.StreamARN)
+    throw streamError(stream, 'the service described no stream', '');
+  return summary;
+}
+
+/**
+ * The open shards of a stream, sorted by hash key.
+ * @param stream Name or ARN.
+ * @throws {MillraceError} MILLRACE_STREAM when the service refuses. @throws {Error} While a reshard is between two states.
+ */
+export async function listOpenShards(
+  client: KinesisClient,
+  stream: string,
+  signal?: AbortSignal,
+): Promise<ShardRange[]> {
+  const shards: Shard[] = [];
+  let nextToken: string | undefined;
+  try {
+    do {
+      const page = await client.send(
+        new ListShardsCommand(
+          nextToken
+            ? { NextToken: nextToken }
+            : { ...streamInput(stream), ShardFilter: { Type: 'AT_LATEST' } },
+        ),
+        { abortSignal: signal },
+      );
+      shards.push(...(page.Shards ?? []));
+      nextToken = page.NextToken;
+    } while (nextToken);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw explain(error, stream, 'kinesis:ListShards');
+  }
+  // Closed shards have an end; a service that knows no filter returns them too.
+  const open = shards.filter((shard) => shard.SequenceNumberRange?.EndingSequenceNumber === undefined);
+  return sortShards(
+    open.map((shard) => ({
+      shardId: shard.ShardId!,
+      start: BigInt(shard.HashKeyRange!.StartingHashKey!),
+      end: BigInt(shard.HashKeyRange!.EndingHashKey!),
+    })),
+  );
+}
+
+function streamError(
+  stream: string,
+  why: string,
+  advice: string,
+  exitCode: 2 | 3 = 2,
+  cause?: unknown,
+): MillraceError {
+  const message = `Cannot use stream ${stream}: ${why}${advice ? `; ${advice}` : ''}`;
+  return new MillraceError('MILLRACE_STREAM', message, { exitCode, cause });
+}
+
+/** What a failed control-plane call means to the user. @param action The IAM action that the call needs. */
+export function explain(error: unknown, stream: string, action: string): MillraceError {
+  if (error instanceof MillraceError) return error;
+  const message = ((error as { message?: string }).message ?? String(error)).replace(/\s*\n\s*/g, ' ').trim();
+  const code = codeOf(error);
+  const advice = ADVICE.get(code);
+  if (advice) return streamError(stream, advice.why ?? `${code}: ${message}`, advice.help(action));
+  if (message === 'Region is missing')
+    return streamError(stream, 'no region', 'set AWS_REGION or use --region');
+  const isUnreachable = code === 'ECONNREFUSED' || isUnnamed(code);
+  if (/^the proxy /.test(message)) {
+    const help = 'check HTTPS_PROXY, HTTP_PROXY and NO_PROXY';
+    return streamError(stream, message, help, isPassing(error) && !isUnreachable ? 3 : 2);
+  }
+  if (isUnreachable) {
+    const place = placeOf(error);
+    return streamError(
+      stream,
+      `the endpoint cannot be reached (${place === null ? code : `${code} ${place}`})`,
+      'check --kinesis-endpoint-url and the network',
+      2,
+      error,
+    );
+  }
+  if (isTlsCode(code)) {
+    const help = 'check the endpoint; AWS_CA_BUNDLE names a file of the authorities that you trust';
+    return streamError(stream, `${code}: ${message}`, help);
+  }
+  return streamError(stream, `${code}: ${message}`, '', isPassing(error) ? 3 : 2);
+}
+
+/** Codes that say what to do. Without `why` the service's message says it. */
+interface Advice {
+  readonly why?: string;
+  readonly help: (action: string) => string;
+}
+const CHECK: Advice = { help: () => 'check the credentials and the clock of this machine' };
+const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
+  [
+    'ResourceNotFoundException',
+    { why: 'no such stream', help: () => 'check the name and the region (--region), or create it' },
+  ],
+  ['AccessDeniedException', { why: 'access denied', help: (action) => `allow ${action} on it` }],
+  [
+    'CredentialsProviderError',
+    { why: 'no credentials found', help: () => 'set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use --profile' },
+  ],
+  ['ExpiredTokenException', CHECK],
+  ['UnrecognizedClientException', CHECK],
+  ['InvalidSignatureException', CHECK],
+]);

@@ -1,0 +1,497 @@
+/**
+ * Engine: one run, from its sources to the stream. The only file that knows all stages.
+ * Takes  checked options, an abort signal, a place for progress.
+ * Gives  a report. It throws only before the run has begun; from then on a failure is part of the report.
+ * Owns   the two thread pools, the shared memory between them, and the order in which everything is started and stopped:
+ *        source, parsers, lanes, publishers, journal.
+ * Never  touches a record.
+ */
+import { Accounting } from '../accounting/accounting.ts';
+import { Settling } from '../accounting/settling.ts';
+import { streamCapacity } from '../accounting/window.ts';
+import { MillraceError } from '../base/errors.ts';
+import { ENGINE } from '../base/limits.ts';
+import { printable } from '../base/printable.ts';
+import { createDigester } from '../digest/digest.ts';
+import type { DeadLetter } from '../journal/dead-letters.ts';
+import { LimitWatch } from '../observe/limit-watch.ts';
+import type { BackfillReport } from '../observe/report.ts';
+import type { BackfillOptions } from '../options/options.ts';
+import { createParseShared, PARSE_SHARED, type RejectedLine } from '../parse/setup.ts';
+import { joinLeft } from '../publish/left.ts';
+import type { PublishNotice } from '../publish/setup.ts';
+import { STAT, sumStat } from '../publish/stats.ts';
+import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
+import { laneBytes } from '../ring/layout.ts';
+import { PHASE } from '../ring/phases.ts';
+import { createDoorbells, Doorbell } from '../ring/wait.ts';
+import { scannerReason } from '../scan/open.ts';
+import type { SourceObject } from '../source/object.ts';
+import { type Budget, formatBudget, planBudget } from './budget.ts';
+import { openEnding } from './ending.ts';
+import { asFailure, asInterruption, canDrain, hangFailure } from './failures.ts';
+import { type Prepared, type PrepareHooks, prepare } from './prepare.ts';
+import { Publishing, publisherStarts } from './publishing.ts';
+import { Reading } from './reading.ts';
+import { type Progress, progressOf, type RunFacts, reportOf, statusOf } from './report.ts';
+import { RestoreFile } from './restore-file.ts';
+
+/** What an embedding program may bring. */
+export interface BackfillHooks {
+  /** Ends the run in good order; its reason may be a MillraceError that says why. */
+  readonly signal?: AbortSignal;
+  /** Called about four times a second. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Things the user should know, one line each. */
+  readonly onNotice?: (text: string) => void;
+  /** Whether a run may begin though another one is about the same objects. Absent: it is refused, unless `newRun` is set. */
+  readonly askNewRun?: PrepareHooks['askNewRun'];
+}
+
+const PROGRESS_INTERVAL_MS = 250;
+/** Of the drain's time: for parsers to come to rest, for requests in flight to be answered, and for publishers to say what is left. */
+const REST_MS = ENGINE.drainMs / 4;
+const ANSWER_MS = ENGINE.drainMs / 2;
+const LEAVE_MS = ENGINE.drainMs / 5;
+/** Below this many lines `--max-rejects P%` does not stop a run. */
+const REJECT_SHARE_LINES_MIN = 1_000;
+/** Longest wait for the last refused records, which come by a channel of their own: five seconds. */
+const REFUSED_TURNS = 1_000;
+const REFUSED_TURN_MS = 5;
+/** A thread pool that is asked to end gets this long. */
+const POOL_CLOSE_MS = 2_000;
+
+/**
+ * Carries the sources to the stream.
+ * @throws {MillraceError} When the run cannot begin.
+ */
+export async function backfill(options: BackfillOptions, hooks: BackfillHooks = {}): Promise<BackfillReport> {
+  const startedAtMs = performance.now();
+  const ending = openEnding(options.timeoutMs, hooks.signal);
+  try {
+    const prepared = await prepare(options, ending.signal, hooks);
+    const run = new Run(options, prepared, { ...hooks, signal: ending.signal }, startedAtMs);
+    return await run.execute();
+  } finally {
+    ending.close();
+  }
+}
+
+class Run {
+  readonly #options: BackfillOptions;
+  readonly #prepared: Prepared;
+  readonly #hooks: BackfillHooks;
+  readonly #startedAtMs: number;
+  readonly #budget: Budget;
+  readonly #publisherCount: number;
+  readonly #accounting: Accounting;
+  readonly #settling: Settling;
+  readonly #limitWatch: LimitWatch;
+  readonly #lanes: readonly (readonly SharedArrayBuffer[])[];
+  /** Null where the run has no journal to stand beside. */
+  readonly #restoreFile: RestoreFile | null;
+  #firstArchived: SourceObject | null = null;
+  readonly #reading: Reading;
+  readonly #publishing: Publishing;
+  readonly #control = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #parseShared = createParseShared();
+  readonly #doorbells: SharedArrayBuffer;
+  readonly #heartbeats: SharedArrayBuffer;
+  /** Why the run ends early, if it does. The first reason counts. */
+  #ending: MillraceError | null = null;
+  readonly #ended = Promise.withResolvers<void>();
+  #shardCount: number;
+  #rssMaxBytes = 0;
+  #cpuAtStart = process.cpuUsage();
+
+  constructor(options: BackfillOptions, prepared: Prepared, hooks: BackfillHooks, startedAtMs: number) {
+    this.#options = options;
+    this.#prepared = prepared;
+    this.#hooks = hooks;
+    this.#startedAtMs = startedAtMs;
+    const { shards, rules } = prepared;
+    this.#publisherCount = options.dryRun ? 0 : Math.min(options.publishers, shards.length);
+    this.#budget = planBudget({
+      ...options,
+      publishers: Math.max(1, this.#publisherCount),
+      recordBytesMax: rules.recordBytesMax,
+      isOrdered: options.order === 'key',
+    });
+    this.#doorbells = createDoorbells(this.#publisherCount);
+    this.#heartbeats = createHeartbeats(options.parsers + this.#publisherCount);
+    const digester = createDigester(prepared.digestKey);
+    this.#accounting = new Accounting({
+      journal: prepared.journal,
+      parserCount: options.parsers,
+      onLetter: (letter) => this.#takeLetter(letter),
+      digestOf: (key, data) => {
+        digester.reset();
+        digester.addRecord(key, data);
+        return digester.sums();
+      },
+      isDryRun: options.dryRun,
+    });
+    this.#lanes = this.#createLanes();
+    const journalPath = prepared.journal?.path.replace(/\.journal$/, '');
+    this.#restoreFile = journalPath === undefined ? null : new RestoreFile(`${journalPath}.restore.csv`);
+    this.#publishing = this.#createPublishing(this.#lanes);
+    this.#reading = this.#createReading(this.#lanes);
+    this.#shardCount = shards.length;
+    this.#settling = this.#createSettling();
+    this.#limitWatch = this.#createLimitWatch();
+  }
+
+  async execute(): Promise<BackfillReport> {
+    const prepared = this.#prepared;
+    const hooks = this.#hooks;
+    for (const notice of prepared.notices) this.#tell(notice);
+    if (scannerReason() !== null)
+      this.#tell(`the portable scanner serves, which is slower: ${scannerReason()}`);
+    hooks.onNotice?.(formatBudget(this.#budget, this.#options));
+    this.#journalPositions();
+    const timers = this.#startTimers();
+    const onAbort = () => this.#end(asInterruption(hooks.signal!.reason));
+    hooks.signal?.addEventListener('abort', onAbort, { once: true });
+    if (hooks.signal?.aborted) onAbort();
+    try {
+      const publishing = this.#publishing.run();
+      await this.#feed();
+      if (!this.#ending) await this.#flush(publishing);
+      if (this.#ending) await this.#leave(publishing);
+    } catch (error) {
+      this.#end(asFailure(error));
+    } finally {
+      for (const timer of timers) clearInterval(timer);
+      hooks.signal?.removeEventListener('abort', onAbort);
+      await this.#close();
+    }
+    hooks.onProgress?.(progressOf(this.#facts()));
+    return reportOf(this.#facts());
+  }
+
+  /** Downloads and parses until the sources are exhausted or the run is ended. */
+  async #feed(): Promise<void> {
+    const download = this.#reading.download().catch((error: unknown) => this.#end(asFailure(error)));
+    await Promise.race([download, this.#ended.promise]);
+    if (!this.#ending) await Promise.race([this.#reading.idle(), this.#ended.promise]);
+  }
+
+  /** Lets the publishers send everything that is in the lanes. */
+  async #flush(publishing: Promise<void>): Promise<void> {
+    this.#setPhase(PHASE.FLUSH);
+    await Promise.race([publishing, this.#ended.promise]);
+    for (let turn = 0; turn < REFUSED_TURNS && !this.#ending; turn++) {
+      this.#accounting.settle();
+      if (this.#accounting.openSlices === 0) return;
+      await sleep(REFUSED_TURN_MS);
+    }
+  }
+
+  /**
+   * An early end: nothing new is read or sent. What is in flight ends; of what is queued the publishers say which records are left to
+   * the next process. Without a thread, or the disk, nobody can say that: then only what is settled counts.
+   */
+  async #leave(publishing: Promise<void>): Promise<void> {
+    this.#reading.abort(this.#ending);
+    this.#setPhase(PHASE.STOP);
+    if (!canDrain(this.#ending!)) return;
+    await Promise.race([this.#reading.idle(), sleep(REST_MS)]);
+    this.#setPhase(PHASE.LEAVE);
+    await Promise.race([publishing, sleep(ANSWER_MS)]);
+    this.#setPhase(PHASE.CUT);
+    await Promise.race([publishing, sleep(LEAVE_MS)]);
+  }
+
+  #createLanes(): SharedArrayBuffer[][] {
+    const { laneCapacityBytes } = this.#budget;
+    return Array.from({ length: this.#options.parsers }, () =>
+      Array.from({ length: this.#publisherCount }, () => new SharedArrayBuffer(laneBytes(laneCapacityBytes))),
+    );
+  }
+
+  #createPublishing(lanes: readonly (readonly SharedArrayBuffer[])[]): Publishing {
+    return new Publishing({
+      options: this.#options,
+      prepared: this.#prepared,
+      budget: this.#budget,
+      publisherCount: this.#publisherCount,
+      lanes,
+      doorbells: this.#doorbells,
+      control: this.#control.buffer as SharedArrayBuffer,
+      heartbeats: this.#heartbeats,
+      slices: this.#accounting.slices.memory,
+      signal: this.#hooks.signal,
+      onNotice: (notice) => this.#takeNotice(notice),
+      onFailure: (error) => this.#end(error),
+    });
+  }
+
+  #createReading(lanes: readonly (readonly SharedArrayBuffer[])[]): Reading {
+    const { s3, rules, schema, digestKey, journal } = this.#prepared;
+    return new Reading({
+      sources: this.#options.sources,
+      options: this.#options,
+      s3,
+      budget: this.#budget,
+      accounting: this.#accounting,
+      letters: this.#options.letters,
+      journal: journal?.state ?? null,
+      setup: {
+        rules,
+        lanes,
+        starts: publisherStarts(this.#prepared, this.#publisherCount),
+        doorbells: this.#doorbells,
+        control: this.#control.buffer as SharedArrayBuffer,
+        shared: this.#parseShared.buffer,
+        heartbeats: this.#heartbeats,
+        slices: this.#accounting.slices.memory,
+        isOrdered: this.#options.order === 'key',
+        isCollecting: false,
+        schema,
+        isPortable: scannerReason() !== null,
+        lineBytesMax: this.#budget.lineBytesMax,
+        windowBytes: this.#budget.windowBytes,
+        digestKey,
+      },
+      onRejected: (lines) => this.#takeRejected(lines),
+      onFound: () => this.#checkRejects(),
+      onFailure: (error) => this.#end(error),
+      onArchived: (object) => this.#takeArchived(object),
+      onListed: () => this.#takeListed(),
+      onNotice: (text) => this.#hooks.onNotice?.(text),
+    });
+  }
+
+  /** A notice of one line: names that others chose are in it. */
+  #tell(text: string): void {
+    this.#hooks.onNotice?.(printable(text));
+  }
+
+  #createSettling(): Settling {
+    const { stats } = this.#publishing;
+    return new Settling({
+      accounting: this.#accounting,
+      journal: this.#prepared.journal,
+      parserCount: this.#options.parsers,
+      publisherCount: this.#publisherCount,
+      capacity: () => streamCapacity(this.#options, this.#prepared.stream.traits, this.#shardCount),
+      counts: () => ({
+        shardCount: this.#shardCount,
+        heldShards: sumStat(stats, STAT.HELD_SHARDS),
+        records: sumStat(stats, STAT.RECORDS),
+        bytes: sumStat(stats, STAT.BYTES),
+      }),
+      onFailure: (error) => this.#end(asFailure(error)),
+      nowMs: () => performance.now(),
+    });
+  }
+
+  /** The listing is complete: what it found is journaled, what it found archived is named. */
+  #takeListed(): void {
+    const { listed: objects, listedBytes: bytes } = this.#reading.listTally;
+    this.#prepared.journal?.append({ kind: 'listed', objects, bytes, complete: true });
+    const { archived } = this.#reading.listTally;
+    if (archived === 0) return;
+    const { bucket, key, storageClass } = this.#firstArchived!;
+    const what = `${archived} objects are archived (${storageClass}: s3://${bucket}/${key}, ...)`;
+    const file = this.#restoreFile;
+    const manifest = file === null ? '' : `${file.path} is a manifest for S3 Batch Operations; `;
+    this.#tell(`${what}: ${manifest}restore them and run the same command again`);
+    this.#guarded(() => file?.finish());
+  }
+
+  #takeArchived(object: SourceObject): void {
+    this.#firstArchived ??= object;
+    this.#guarded(() => this.#restoreFile?.add(object));
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#end(asFailure(error));
+    }
+  }
+
+  #takeLetter(letter: DeadLetter): void {
+    try {
+      const waiting = this.#prepared.deadLetters?.add(letter);
+      waiting?.catch((error: unknown) => this.#end(asFailure(error)));
+      this.#letterWait = waiting ?? this.#letterWait;
+    } catch (error) {
+      this.#end(asFailure(error));
+    }
+  }
+  #letterWait: Promise<void> | undefined;
+
+  #takeRejected(lines: readonly RejectedLine[]): void {
+    const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
+    const release = () => {
+      Atomics.sub(this.#parseShared, PARSE_SHARED.WAITING_BYTES, bytes);
+      Atomics.notify(this.#parseShared, PARSE_SHARED.WAITING_BYTES);
+    };
+    // Parsers wait for the disk: their bytes count as waiting until the letters have been written.
+    if (this.#letterWait !== undefined) void this.#letterWait.then(release, release);
+    else release();
+    this.#letterWait = undefined;
+  }
+
+  #takeNotice(notice: PublishNotice): void {
+    if (notice.kind === 'refused') {
+      for (const record of notice.records) this.#accounting.refuse(record);
+      this.#checkRejects();
+    }
+    if (notice.kind === 'reshard') this.#shardCount = notice.shardCount;
+    if (notice.kind === 'reshard')
+      this.#tell(`the stream was resharded: ${notice.shardCount} open shards now`);
+    if (notice.kind === 'breaker')
+      this.#tell(`the service fails (${notice.reason}); sending stops until it answers again`);
+    if (notice.kind === 'refresh-failed')
+      this.#tell(`the stream's shards could not be listed (${notice.reason}); asking again`);
+  }
+
+  /** @param isFinal All lines are read: a share counts, however few they are. */
+  #checkRejects(isFinal = false): void {
+    const { maxRejects } = this.#options;
+    if (maxRejects === null) return;
+    const { rejected, lines } = this.#accounting.counts.tally;
+    const before = this.#prepared.journal?.before.tally;
+    const count = rejected + (before?.rejected ?? 0);
+    const read = lines + (before?.lines ?? 0);
+    // A share means little before there are some lines: the first bad line of a run is 100 % of it.
+    const countMax =
+      'count' in maxRejects
+        ? maxRejects.count
+        : Math.max(
+            maxRejects.share * read,
+            read < REJECT_SHARE_LINES_MIN && !isFinal ? Number.POSITIVE_INFINITY : 0,
+          );
+    if (count <= countMax) return;
+    const limit = 'count' in maxRejects ? `${maxRejects.count}` : `${maxRejects.share * 100} %`;
+    this.#end(
+      new MillraceError(
+        'MILLRACE_REJECTS_EXCEEDED',
+        `More than ${limit} dead letters (--max-rejects): ${count} of ${read} lines`,
+      ),
+    );
+  }
+
+  #startTimers(): NodeJS.Timeout[] {
+    const monitor = new HeartMonitor(this.#heartbeats);
+    const progress = setInterval(() => {
+      this.#rssMaxBytes = Math.max(this.#rssMaxBytes, process.memoryUsage.rss());
+      this.#hooks.onProgress?.(progressOf(this.#facts()));
+      const hanging = monitor.findHanging(performance.now(), HANG_MS);
+      if (hanging !== null) this.#takeHang(hanging);
+    }, PROGRESS_INTERVAL_MS);
+    this.#settling.start();
+    return [progress, this.#limitWatch.start()];
+  }
+
+  #createLimitWatch(): LimitWatch {
+    return new LimitWatch({
+      lanes: this.#lanes,
+      windowWaiting: () => this.#accounting.slices.waitingCount,
+      shardCount: () => this.#shardCount,
+      stats: this.#publishing.stats,
+      publisherCount: this.#publisherCount,
+      inFlightMax: this.#options.inFlight,
+      backlog: () => this.#reading.backlog,
+      receivedBytes: () => this.#reading.stats.bytes,
+      publisherLoads: () => this.#publishing.loads(),
+      nowMs: () => performance.now(),
+    });
+  }
+
+  /** Nobody waits for a thread that hangs: neither for what it was given nor for its answers. */
+  #takeHang(thread: number): void {
+    const { parsers } = this.#options;
+    this.#end(hangFailure(thread, parsers, HANG_MS));
+    if (thread >= parsers) this.#publishing.abandon(thread - parsers);
+  }
+
+  /** Where each shard stood before the run: `verify` reads from there. */
+  #journalPositions(): void {
+    const { journal, shards } = this.#prepared;
+    if (!journal || journal.resumed) return;
+    const atMs = Date.now();
+    for (const { shardId } of shards)
+      journal.append({ kind: 'position', shardId, sequenceNumber: null, atMs });
+  }
+
+  #setPhase(phase: number): void {
+    Atomics.store(this.#control, 0, phase);
+    new Doorbell(this.#doorbells).ringAll();
+  }
+
+  /** Ends the run early. The first reason counts. */
+  #end(reason: MillraceError): void {
+    if (this.#ending) return;
+    this.#ending = reason;
+    this.#ended.resolve();
+  }
+
+  async #close(): Promise<void> {
+    const { journal, deadLetters, s3, kinesis } = this.#prepared;
+    this.#reading.abort(this.#ending ?? new Error('The run has ended'));
+    this.#guarded(() => this.#restoreFile?.discard());
+    this.#setPhase(PHASE.CUT);
+    try {
+      await this.#settling.stop();
+      this.#settling.writeRest(joinLeft(this.#publishing.receipts.map(({ left }) => left)));
+      if (!this.#ending) this.#assertBalanced();
+      // Letters come before the tallies of their lines, so the last word on a share is said here.
+      if (!this.#ending) this.#checkRejects(true);
+      await journal?.close({ status: statusOf(this.#facts()), complete: this.#ending === null });
+    } catch (error) {
+      this.#end(asFailure(error));
+    }
+    await deadLetters?.close().catch((error: unknown) => this.#end(asFailure(error)));
+    const closing = Promise.allSettled([this.#reading.close(), this.#publishing.close()]);
+    await Promise.race([closing, sleep(POOL_CLOSE_MS)]);
+    s3.destroy();
+    kinesis.destroy();
+  }
+
+  /** The accounts balance when nothing is open: every line of every object is acknowledged or a dead letter. */
+  #assertBalanced(): void {
+    const { openSlices, openObjects, counts } = this.#accounting;
+    const delivered = this.#options.dryRun
+      ? counts.tally.records
+      : sumStat(this.#publishing.stats, STAT.RECORDS);
+    if (openSlices === 0 && openObjects === 0 && delivered === counts.tally.records) return;
+    const open = `${openObjects} objects and ${openSlices} slices open`;
+    const why = `${open}, ${delivered} records acknowledged of ${counts.tally.records}`;
+    throw new MillraceError(
+      'MILLRACE_WORKER',
+      `The books do not balance (${why}); run the same command again`,
+      { exitCode: 3 },
+    );
+  }
+
+  #facts(): RunFacts {
+    return {
+      options: this.#options,
+      prepared: this.#prepared,
+      budget: this.#budget,
+      counts: this.#accounting.counts,
+      doneBytes: this.#accounting.doneBytes,
+      doneBytesBefore: this.#accounting.doneBytesBefore,
+      shardCount: this.#shardCount,
+      reading: this.#reading,
+      stats: this.#publishing.stats,
+      limitWatch: this.#limitWatch,
+      receipts: this.#publishing.receipts,
+      ending: this.#ending,
+      elapsedMs: performance.now() - this.#startedAtMs,
+      cpuAtStart: this.#cpuAtStart,
+      rssMaxBytes: Math.max(this.#rssMaxBytes, process.memoryUsage.rss()),
+    };
+  }
+}
+
+function sleep(durationMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, durationMs).unref();
+  });
+}

@@ -1,0 +1,276 @@
+/**
+ * Parse pool: the way from the source to the parser threads.
+ * Takes  segments and parcels of raw bytes from the source (SourceSink); what the parsers say of them.
+ * Gives  tasks to the Piscina pool, what was found to the accounting, blocks back to the downloads.
+ * Owns   which task a parcel becomes, the pieces that are at the parsers, the range of an object that each of them stands for, and
+ *        the ports of compressed objects that are too large for one parcel.
+ * Never  waits: quotas of blocks are the backpressure (src/source/block-pool.ts).
+ */
+import { createHash } from 'node:crypto';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Piscina } from 'piscina';
+import type { Accounting } from '../accounting/accounting.ts';
+import type { SourceLines } from '../accounting/source-lines.ts';
+import type { MillraceError } from '../base/errors.ts';
+import { DamagedError } from '../inflate/damage.ts';
+import { oversizeReject } from '../parse/inflation.ts';
+import type { ParseMessage, ParseTask, PieceEnd, PlainPiece, RawPiece, StreamInput } from '../parse/setup.ts';
+import { type Parcel, type Piece, releaseParcel, releasePiece, type SourceSink } from '../source/delivery.ts';
+import type { OversizeLine } from '../source/line-cutter.ts';
+import type { Segment, SourceObject } from '../source/object.ts';
+import { formatS3Uri } from '../source/s3/uri.ts';
+import { workerFailure } from './failures.ts';
+
+export interface ParsePoolOptions {
+  readonly accounting: Accounting;
+  /** Told what the parser threads count, where they do. */
+  readonly sourceLines?: SourceLines | undefined;
+  /** The run cannot go on. */
+  readonly onFailure: (error: MillraceError) => void;
+}
+
+/** A compressed object whose bytes go to its parser piece by piece. */
+interface Stream {
+  readonly port: MessagePort;
+  /** Whether the parser has been told that nothing follows. */
+  isOver: boolean;
+}
+
+export class ParsePool implements SourceSink {
+  #pool: Piscina<ParseTask, void> | null = null;
+  readonly #accounting: Accounting;
+  readonly #sourceLines: SourceLines | undefined;
+  readonly #onFailure: (error: MillraceError) => void;
+  /** Plain segments on their way, with the offset up to which pieces stand for them. */
+  readonly #reached = new Map<Segment, number>();
+  readonly #streams = new Map<Segment, Stream>();
+  readonly #pieces = new Map<number, Piece>();
+  readonly #coordinates = new WeakMap<SourceObject, string>();
+  readonly #tasks = new Set<Promise<void>>();
+  #pieceCount = 0;
+  #sequence = 0;
+  #isStopped = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(options: ParsePoolOptions) {
+    this.#accounting = options.accounting;
+    this.#sourceLines = options.sourceLines;
+    this.#onFailure = options.onFailure;
+  }
+
+  /** Says which threads there are: they are started with the memory of the source, which needs this sink first. */
+  start(pool: Piscina<ParseTask, void>): void {
+    this.#pool = pool;
+  }
+
+  /** Tasks that were handed over and have not ended. */
+  get taskCount(): number {
+    return this.#tasks.size;
+  }
+
+  /** Resolves when every task that was handed over has ended, and all that was found in it is known here. */
+  async idle(): Promise<void> {
+    while (this.#tasks.size > 0 || this.#pieces.size > 0)
+      await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Takes nothing more: what still comes is let go, and the parsers of compressed objects are told that no more follows. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const stream of this.#streams.values()) if (!stream.isOver) this.#tell(stream, { kind: 'abort' });
+  }
+
+  /** The object of a piece that is at a parser. */
+  objectOf(piece: number): SourceObject {
+    return this.#pieces.get(piece)!.segment.object;
+  }
+
+  /** Takes what a parser found. */
+  takeFound({ slices, ends }: Extract<ParseMessage, { kind: 'found' }>): void {
+    for (const receipt of slices) this.#accounting.addSlice(this.objectOf(receipt.piece), receipt);
+    for (const end of ends) this.#endPiece(end);
+    this.#checkIdle();
+  }
+
+  begin(segment: Segment): void {
+    if (this.#isStopped) return;
+    this.#accounting.beginSegment(segment);
+    if (segment.format === 'plain') this.#reached.set(segment, segment.start);
+  }
+
+  parcel(parcel: Parcel): void {
+    if (this.#isStopped) {
+      releaseParcel(parcel);
+      return;
+    }
+    const { format, pieces } = parcel;
+    const [first] = pieces;
+    if (format === 'plain') this.#runPlain(pieces);
+    else if (first!.objectOffset === 0 && first!.isLast) this.#runWhole(pieces, format);
+    else this.#feedStream(first!, format);
+  }
+
+  oversize(segment: Segment, line: OversizeLine): void {
+    if (this.#isStopped) return;
+    const start = this.#reached.get(segment)!;
+    const end = Math.min(segment.end, line.objectOffset + line.length + 1);
+    this.#reached.set(segment, end);
+    this.#accounting.addOversize(segment.object, oversizeReject(line, -1), start, end);
+    this.#sourceLines?.addOversize(segment.object, line.objectOffset, line.length);
+  }
+
+  end(segment: Segment, error: MillraceError | null): void {
+    if (this.#isStopped) return;
+    const reached = this.#reached.get(segment);
+    this.#reached.delete(segment);
+    // No line begins in what is left of it.
+    if (reached !== undefined && error === null && reached < segment.end)
+      this.#accounting.addEmpty(segment.object, reached, segment.end);
+    const stream = this.#streams.get(segment);
+    if (stream && !stream.isOver) this.#tell(stream, { kind: 'abort' });
+    this.#accounting.endSegment(segment);
+  }
+
+  objectFailed(object: SourceObject, error: MillraceError): void {
+    const code = error.code === 'MILLRACE_OBJECT_CHANGED' ? 'OBJECT_CHANGED' : 'OBJECT_UNREADABLE';
+    const damage = error instanceof DamagedError ? error.damage : null;
+    this.#accounting.failObject(object, code, error.message, damage);
+  }
+
+  objectSkipped(object: SourceObject): void {
+    this.#accounting.skipObject(object);
+  }
+
+  #runPlain(pieces: readonly Piece[]): void {
+    const task: ParseTask = {
+      kind: 'plain',
+      sequence: this.#sequence++,
+      pieces: pieces.map((p) => this.#plain(p)),
+    };
+    this.#run(task, pieces[0]!, []);
+  }
+
+  #runWhole(pieces: readonly Piece[], format: 'gzip' | 'zstd'): void {
+    const delivered = pieces.map(({ segment }) => this.#accounting.deliveredBefore(segment.object));
+    const raw = pieces.map((piece) => this.#raw(piece));
+    this.#run({ kind: 'whole', sequence: this.#sequence++, format, pieces: raw, delivered }, pieces[0]!, []);
+  }
+
+  #feedStream(piece: Piece, format: 'gzip' | 'zstd'): void {
+    const { segment, isLast } = piece;
+    if (this.#accounting.hasFailed(segment.object) && !this.#streams.has(segment)) {
+      // The parser has given the object up; what still arrives of it is of no use.
+      releasePiece(piece);
+      return;
+    }
+    const stream = this.#streams.get(segment) ?? this.#openStream(piece, format);
+    this.#tell(stream, { kind: 'piece', piece: this.#raw(piece), isLast });
+  }
+
+  #openStream(piece: Piece, format: 'gzip' | 'zstd'): Stream {
+    const { segment } = piece;
+    const { port1, port2 } = new MessageChannel();
+    const stream: Stream = { port: port1, isOver: false };
+    this.#streams.set(segment, stream);
+    const task: ParseTask = {
+      kind: 'stream',
+      sequence: this.#sequence++,
+      format,
+      port: port2,
+      delivered: this.#accounting.deliveredBefore(segment.object),
+      coordinate: this.#coordinate(segment.object),
+    };
+    this.#run(task, piece, [port2], () => {
+      this.#streams.delete(segment);
+      port1.close();
+    });
+    return stream;
+  }
+
+  #tell(stream: Stream, message: StreamInput): void {
+    stream.isOver = message.kind === 'abort' || message.isLast;
+    stream.port.postMessage(message);
+  }
+
+  #run(
+    task: ParseTask,
+    piece: Piece,
+    transferList: readonly MessagePort[],
+    onEnd: () => void = () => {},
+  ): void {
+    const { object, start, end } = piece.segment;
+    const watched = this.#pool!.run(task, { transferList: [...transferList] })
+      .then(onEnd)
+      .catch((error: unknown) => {
+        this.#onFailure(workerFailure('parser', error, `${formatS3Uri(object)}, bytes ${start} to ${end}`));
+      })
+      .finally(() => {
+        this.#tasks.delete(watched);
+        this.#checkIdle();
+      });
+    this.#tasks.add(watched);
+  }
+
+  #endPiece({ piece: number, error, state, count }: PieceEnd): void {
+    const piece = this.#pieces.get(number)!;
+    this.#pieces.delete(number);
+    const { object, format } = piece.segment;
+    const { objectOffset, start, end } = piece;
+    if (count && format === 'plain')
+      this.#sourceLines?.addPlain(object, objectOffset, objectOffset + (end - start), count);
+    else if (count) this.#sourceLines?.addWhole(count);
+    if (error !== null) {
+      const message = `Cannot read ${formatS3Uri(object)} to its end: ${error.why}`;
+      this.#accounting.failObject(object, 'OBJECT_UNREADABLE', message, error.damage);
+    }
+    this.#accounting.endPiece(object, piece.end - piece.start, error === null && state === 'whole');
+    releasePiece(piece);
+  }
+
+  #checkIdle(): void {
+    if (this.#tasks.size > 0 || this.#pieces.size > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** The piece with the range that it stands for: from where the one before ended, and no further than its segment. */
+  #plain(piece: Piece): PlainPiece {
+    const { segment, objectOffset, start, end } = piece;
+    const rangeStart = this.#reached.get(segment)!;
+    const rangeEnd = Math.min(segment.end, objectOffset + (end - start));
+    this.#reached.set(segment, rangeEnd);
+    const only = segment.only?.filter((offset) => offset >= rangeStart && offset < rangeEnd) ?? null;
+    return { ...this.#raw(piece), rangeStart, rangeEnd, only };
+  }
+
+  #raw(piece: Piece): RawPiece {
+    const { block, start, end, objectOffset, segment } = piece;
+    const number = this.#pieceCount++;
+    this.#pieces.set(number, piece);
+    this.#accounting.beginPiece(segment.object);
+    return {
+      buffer: block.index < 0 ? block.buffer : null,
+      byteOffset: block.byteOffset + start,
+      length: end - start,
+      objectOffset,
+      piece: number,
+      coordinate: this.#coordinate(segment.object),
+    };
+  }
+
+  #coordinate(object: SourceObject): string {
+    let coordinate = this.#coordinates.get(object);
+    if (coordinate === undefined) {
+      coordinate = coordinateOf(object);
+      this.#coordinates.set(object, coordinate);
+    }
+    return coordinate;
+  }
+}
+
+/**
+ * What the keys of an object's records start with when they have no key of their own: 11 characters that stand for bucket, key
+ * and ETag, so that the same line has the same key in every run.
+ */
+export function coordinateOf({ bucket, key, etag }: Pick<SourceObject, 'bucket' | 'key' | 'etag'>): string {
+  return createHash('md5').update(`${bucket}\n${key}\n${etag}`).digest().subarray(0, 8).toString('base64url');
+}

@@ -1,0 +1,307 @@
+/**
+ * Prepare: everything that has to be known and open before the first byte moves, so that a mistake ends the run at once.
+ * Takes  checked options.
+ * Gives  clients, the stream's facts, the run's identity, its journal and its dead letters.
+ * Owns   the order of the questions: nothing is written before the services have answered and nobody has to choose any more.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { untilNamed } from '../aws/await-name.ts';
+import type { KinesisService } from '../aws/kinesis-call.ts';
+import { createKinesisClient, resolveService } from '../aws/kinesis-client.ts';
+import { createS3Client } from '../aws/s3-client.ts';
+import type { AwsTarget } from '../aws/target.ts';
+import { MillraceError, OptionsError } from '../base/errors.ts';
+import { DeadLetters } from '../journal/dead-letters.ts';
+import { Journal } from '../journal/journal.ts';
+import { tracePath } from '../journal/redrive-trace.ts';
+import { type Identity, RUNS_FOLDER, runName } from '../journal/run-name.ts';
+import { assertDistinct, journalFiles, letterFiles, type NamedFile } from '../options/distinct-files.ts';
+import { commandOf, identityOf } from '../options/identity.ts';
+import type { BackfillOptions, RecordOptions } from '../options/options.ts';
+import { findTargets } from '../options/targets.ts';
+import type { Wire } from '../publish/codec.ts';
+import { negotiateWire } from '../publish/kinesis/negotiate-wire.ts';
+import { listOpenShards, probeStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
+import type { ShardRange } from '../record/hash-range.ts';
+import type { RecordRules } from '../scan/scanner.ts';
+import { checkLetters } from '../source/dead-letters.ts';
+import { probeSources } from '../source/s3/list.ts';
+import { untilEnded } from './ending.ts';
+import { type Chosen, chooseJournal, namedJournal, newRunRefusal, type Sought } from './near-runs.ts';
+
+export interface Prepared {
+  readonly s3: S3Client;
+  readonly kinesis: KinesisClient;
+  /** How Kinesis is reached. */
+  readonly target: AwsTarget;
+  readonly stream: StreamFacts;
+  /** Where publishers put records. */
+  readonly service: KinesisService;
+  readonly shards: readonly ShardRange[];
+  readonly wire: Wire;
+  readonly rules: RecordRules;
+  readonly schema: { readonly text: string; readonly name: string } | null;
+  readonly run: string;
+  /** Null in a dry run, which delivers nothing, and in a redrive, whose file of letters that failed again says what is left. */
+  readonly journal: Journal | null;
+  readonly deadLetters: DeadLetters | null;
+  readonly deadLetterPath: string | null;
+  readonly digestKey: Uint8Array;
+  /** Things the user should know, one line each. */
+  readonly notices: readonly string[];
+}
+
+const DIGEST_KEY_BYTES = 16;
+
+export interface PrepareHooks {
+  /** Told at once what is waited for. */
+  readonly onNotice?: (notice: string) => void;
+  /** Whether a new run is wanted though another one is about the same objects; absent: nobody can be asked. */
+  readonly askNewRun?: (warning: readonly string[], signal: AbortSignal) => Promise<boolean>;
+}
+
+/**
+ * @param signal Ends it with the signal's reason, whatever is waited for. No journal has been opened then.
+ * @throws {MillraceError} For whatever cannot work, with what to do about it.
+ */
+export async function prepare(
+  options: BackfillOptions,
+  signal: AbortSignal,
+  { onNotice: onWait = () => {}, askNewRun }: PrepareHooks = {},
+): Promise<Prepared> {
+  const targets = await findTargets(options.aws, options.stream);
+  const notices = [...targets.notices];
+  const schema = await readSchema(options.schema, (notice) => notices.push(notice));
+  const kinesis = createKinesisClient(targets.kinesis);
+  const s3 = createS3Client(targets.s3, options.downloads + 4);
+  try {
+    const services = await untilEnded(ask(options, { kinesis, s3, notices, signal, onWait }), signal);
+    const asked = { s3, kinesis, target: targets.kinesis, schema, notices, ...services };
+    return await open(options, asked, (warning) => agree(warning, signal, askNewRun));
+  } catch (error) {
+    s3.destroy();
+    kinesis.destroy();
+    throw error;
+  }
+}
+
+/** Who is asked, and who is told. */
+interface Asking {
+  readonly kinesis: KinesisClient;
+  readonly s3: S3Client;
+  readonly notices: string[];
+  readonly signal: AbortSignal;
+  readonly onWait: (notice: string) => void;
+}
+
+/** Everything that the services have to answer. */
+async function ask(
+  options: BackfillOptions,
+  { kinesis, s3, notices, signal, onWait }: Asking,
+): Promise<Pick<Prepared, 'stream' | 'shards' | 'service' | 'wire'>> {
+  const stream = await untilNamed(() => probeStream(kinesis, options.stream, signal), onWait, signal);
+  checkTraits(options, stream);
+  const shards = await listOpenShards(kinesis, stream.id, signal);
+  if (options.letters !== null) await checkLetters(options.letters);
+  const listing = { requesterPays: options.requestPayer, allowEmpty: options.allowEmpty, signal };
+  await untilNamed(() => probeSources(s3, listedSources(options), listing), onWait, signal);
+  const service = await resolveService(kinesis, stream.id.startsWith('arn:') ? stream.id : undefined);
+  const wire =
+    options.dryRun || options.wire === 'json'
+      ? options.wire
+      : await negotiateWire(kinesis, service, stream.id, notices);
+  return { stream, shards, service, wire };
+}
+
+type Asked = Pick<
+  Prepared,
+  's3' | 'kinesis' | 'target' | 'schema' | 'notices' | 'stream' | 'shards' | 'service' | 'wire'
+>;
+
+/** Opens what is on the disk. */
+async function open(
+  options: BackfillOptions,
+  asked: Asked & { readonly notices: string[] },
+  agreeTo: (warning: readonly string[]) => Promise<void>,
+): Promise<Prepared> {
+  const { stream, schema, notices } = asked;
+  const rules = recordRules(options, stream);
+  const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
+  const run = runName(stream.name, identity);
+  const commandFor = (other: Identity, journal: string | null) =>
+    commandOf(other, { options, identity, journal });
+  const sought = {
+    run,
+    identity,
+    birth: stream.birth,
+    segmentBytes: options.segmentBytes,
+    commandOf: commandFor,
+  };
+  const chosen = await choose(options, sought, (notice) => notices.push(notice));
+  const base = { ...asked, rules, run: chosen.run };
+  const paths = pathsOf(options, chosen);
+  assertDistinct(filesOf(options, paths));
+  if (chosen.warning.length > 0 && !options.newRun && !options.restart) await agreeTo(chosen.warning);
+  if (paths.journal === null) {
+    const { deadLetter: path } = paths;
+    const owner = { id: randomBytes(8).toString('hex'), run, journal: null };
+    const deadLetters = path === null ? null : await DeadLetters.open({ path, owner, resume: null });
+    noticeAside(deadLetters, notices);
+    const digestKey = randomBytes(DIGEST_KEY_BYTES);
+    return { ...base, journal: null, deadLetters, deadLetterPath: path, digestKey };
+  }
+  const digestKey = randomBytes(DIGEST_KEY_BYTES).toString('hex');
+  const { restart, requestPayer } = options;
+  const named = { path: paths.journal, run: chosen.run, identity };
+  const journal = await Journal.open({
+    ...named,
+    commandOf: (other) => commandFor(other, paths.journal),
+    stream,
+    digestKey,
+    restart,
+    requestPayer,
+    deadLetter: resolve(paths.deadLetter),
+  });
+  const deadLetters = await openDeadLetters(journal, paths.deadLetter, notices);
+  return {
+    ...base,
+    journal,
+    deadLetters,
+    deadLetterPath: paths.deadLetter,
+    digestKey: Buffer.from(journal.digestKey, 'hex'),
+  };
+}
+
+/** @throws {MillraceError} When nobody wants the run. */
+async function agree(
+  warning: readonly string[],
+  signal: AbortSignal,
+  askNewRun: PrepareHooks['askNewRun'],
+): Promise<void> {
+  if (askNewRun === undefined) throw newRunRefusal(warning);
+  if (await untilEnded(askNewRun(warning, signal), signal)) return;
+  throw new MillraceError('MILLRACE_JOURNAL', 'Nothing was sent: no new run was wanted');
+}
+
+/** Where a run keeps what it has to remember. */
+type Paths =
+  | { readonly journal: null; readonly deadLetter: string | null }
+  | { readonly journal: string; readonly deadLetter: string };
+
+function pathsOf(options: BackfillOptions, { path: journal, run }: Chosen): Paths {
+  if (keepsNothing(options)) return { journal: null, deadLetter: options.deadLetter };
+  return { journal, deadLetter: options.deadLetter ?? deadLettersBeside(journal, run) };
+}
+
+/** Where dead letters go that nobody has named a file for. */
+export function deadLettersBeside(journalPath: string, run: string): string {
+  return join(dirname(journalPath), `${run}.dead-letters.jsonl`);
+}
+
+/** A dry run delivers nothing; a redrive's file of letters that failed again says what is left. */
+function keepsNothing({ dryRun, letters }: BackfillOptions): boolean {
+  return dryRun || letters !== null;
+}
+
+/** Which journal the run goes on with. */
+async function choose(
+  options: BackfillOptions,
+  sought: Sought,
+  notice: (text: string) => void,
+): Promise<Chosen> {
+  if (keepsNothing(options)) return { path: '', run: sought.run, warning: [] };
+  return options.journal === null
+    ? await chooseJournal(RUNS_FOLDER, sought, notice)
+    : await namedJournal(options.journal, sought);
+}
+
+/** All files of a run, read and written. */
+function filesOf({ letters, schema }: BackfillOptions, { journal, deadLetter }: Paths): NamedFile[] {
+  return [
+    ...(letters === null ? [] : lettersToSend(letters)),
+    ...(schema === null ? [] : [{ name: '--schema', path: schema }]),
+    ...(journal === null ? [] : journalFiles(journal)),
+    ...(deadLetter === null ? [] : letterFiles(deadLetter)),
+  ];
+}
+
+function lettersToSend(path: string): NamedFile[] {
+  return [
+    { name: 'the dead letters to send', path },
+    { name: 'the trace of the redrive', path: tracePath(path) },
+  ];
+}
+
+/** The SOURCEs that are listed: beside an inventory they only choose among its objects. */
+export function listedSources({ sources, inventory }: Pick<BackfillOptions, 'sources' | 'inventory'>) {
+  return inventory === null ? sources : [];
+}
+
+/** What makes a line a record: the same for the run that sends it and the one that looks for it. */
+export function recordRules(options: RecordOptions, stream: StreamFacts): RecordRules {
+  const { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax } = options;
+  const { recordBytesMax: streamMax } = stream.traits;
+  const recordBytesMax = Math.min(options.recordBytesMax ?? streamMax, streamMax);
+  return { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax, recordBytesMax };
+}
+
+async function openDeadLetters(journal: Journal, path: string, notices: string[]): Promise<DeadLetters> {
+  try {
+    const covers = journal.state.covers.bind(journal.state);
+    const resume = journal.resumed ? { covers, count: journal.before.tally.rejected } : null;
+    // A journal's key is its own; its hash names the run without giving the key away.
+    const id = createHash('sha256').update(journal.digestKey).digest('hex').slice(0, 16);
+    const owner = { id, run: journal.run, journal: resolve(journal.path) };
+    const deadLetters = await DeadLetters.open({ path, owner, resume });
+    noticeAside(deadLetters, notices);
+    journal.beforeCommit = () => deadLetters.flush();
+    return deadLetters;
+  } catch (error) {
+    await journal.close({ status: 'failed', complete: false });
+    throw error;
+  }
+}
+
+function noticeAside(letters: DeadLetters | null, notices: string[]): void {
+  if (letters === null || letters.setAside === null) return;
+  notices.push(
+    letters.removed === 0
+      ? `earlier letters were moved from ${letters.path} to ${letters.setAside}`
+      : `${letters.path} does not say whose letters it holds: ${letters.removed} that this run's journal does not know were taken out, and all are kept in ${letters.setAside}`,
+  );
+}
+
+function checkTraits(options: BackfillOptions, stream: StreamFacts): void {
+  const problems: string[] = [];
+  if (stream.traits.isAutoDistributed) {
+    const why = `stream ${stream.name} distributes records by itself (RecordDistributionStrategy AUTO)`;
+    if (options.order === 'key') problems.push(`Expected --order none: ${why}, so no order can hold.`);
+    if (options.aggregate)
+      problems.push(`Expected no --aggregate: ${why}, so consumers would drop aggregated records.`);
+  }
+  if (problems.length > 0) throw new OptionsError(problems);
+}
+
+/** Reads and tries a schema. @throws {OptionsError} When it cannot be read or is none. */
+export async function readSchema(
+  path: string | null,
+  onNotice: (notice: string) => void = () => {},
+): Promise<{ text: string; name: string } | null> {
+  if (path === null) return null;
+  let text: string;
+  try {
+    // Without a byte order mark; what is no UTF-8 would silently become another schema.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+  } catch (error) {
+    throw new OptionsError([
+      `Cannot read --schema ${path}: ${error instanceof Error ? error.message : error}.`,
+    ]);
+  }
+  // Loaded here alone: the compiler of schemas is most of what a start without one would load.
+  (await import('../scan/schema.ts')).createJudge(text, path, onNotice);
+  return { text, name: path };
+}

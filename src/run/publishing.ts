@@ -1,0 +1,212 @@
+/**
+ * Publishing: the way from lanes to the stream.
+ * Takes  lanes, one per parser and publisher; what was found out about the stream.
+ * Gives  acknowledged counts in shared memory, notices, and word when all is sent, or what an orderly stop has left.
+ * Owns   the pool of publisher threads and their shared memory; the last word on whether the stream is still the one that was put to.
+ * Never  reads a lane: see src/publish/kinesis/thread.ts.
+ */
+import type { EventLoopUtilization } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { MillraceError } from '../base/errors.ts';
+import { ENGINE } from '../base/limits.ts';
+import { workerFile } from '../base/package-root.ts';
+import { keyWatchOf } from '../observe/limit-watch.ts';
+import type { BackfillOptions } from '../options/options.ts';
+import type { PublishNotice, PublishReceipt, PublishRules, PublishTask } from '../publish/setup.ts';
+import { createStats } from '../publish/stats.ts';
+import { cutOwnedRanges, packStarts } from '../record/hash-range.ts';
+import { PHASE } from '../ring/phases.ts';
+import { scannerReason } from '../scan/open.ts';
+import type { Budget } from './budget.ts';
+import { asFailure, workerFailure } from './failures.ts';
+import type { Prepared } from './prepare.ts';
+import { SentAgain } from './sent-again.ts';
+import { confirmStream, type StreamWatchOptions, watchStream } from './stream-watch.ts';
+
+export interface PublishingOptions {
+  readonly options: BackfillOptions;
+  readonly prepared: Prepared;
+  readonly budget: Budget;
+  readonly publisherCount: number;
+  /** Per parser its lanes, one per publisher. */
+  readonly lanes: readonly (readonly SharedArrayBuffer[])[];
+  readonly doorbells: SharedArrayBuffer;
+  readonly control: SharedArrayBuffer;
+  readonly heartbeats: SharedArrayBuffer;
+  readonly slices: SharedArrayBuffer;
+  /** Ends the run: nobody waits then for an answer about the stream. */
+  readonly signal: AbortSignal | undefined;
+  readonly onNotice: (notice: PublishNotice) => void;
+  readonly onFailure: (error: MillraceError) => void;
+}
+
+/** A service without one answer for this time is away for good; so are permissions and credentials that worked before. */
+const AWAY_MS = Number(process.env.MILLRACE_AWAY_MS ?? 300_000);
+const TIMES = { lingerMs: 100, requestTimeoutMs: 30_000, awayMs: AWAY_MS, recordFailuresMax: 30 } as const;
+
+/** How often it is journaled what was sent again. */
+const AGAIN_INTERVAL_MS = 50;
+
+/** First hash keys of the publishers, for the parsers; of none, one that takes all. */
+export function publisherStarts(prepared: Prepared, publisherCount: number): BigUint64Array {
+  return packStarts(publisherCount === 0 ? [{ start: 0n }] : cutOwnedRanges(prepared.shards, publisherCount));
+}
+
+export class Publishing {
+  readonly stats: SharedArrayBuffer;
+  /** How those publishers ended that have. */
+  readonly receipts: PublishReceipt[] = [];
+  readonly #given: PublishingOptions;
+  readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
+  readonly #abandoned: readonly PromiseWithResolvers<void>[];
+  readonly #closing = new AbortController();
+  readonly #asking: AbortSignal;
+
+  constructor(given: PublishingOptions) {
+    const { publisherCount: threads } = given;
+    this.#given = given;
+    this.#asking = AbortSignal.any([this.#closing.signal, ...(given.signal ? [given.signal] : [])]);
+    this.stats = createStats(Math.max(1, threads));
+    this.#pool = threads === 0 ? null : this.#createPool(threads);
+    this.#abandoned = Array.from({ length: threads }, () => Promise.withResolvers<void>());
+  }
+
+  /**
+   * Runs the publishers to their end, and asks then whether the stream is still the same: another one has nothing of what was put.
+   * Never rejects: a failure goes to `onFailure`.
+   */
+  async run(): Promise<void> {
+    if (this.#pool === null) return;
+    const { onFailure, prepared } = this.#given;
+    const sentAgain = new SentAgain(this.stats, prepared.journal);
+    const timers = [
+      watchStream(this.#watch, onFailure),
+      setInterval(() => sentAgain.append(), AGAIN_INTERVAL_MS),
+    ];
+    try {
+      const hasFailed = await this.#publish(this.#pool);
+      // An early end calls nothing delivered, and the next process asks before it puts anything.
+      if (!hasFailed && !this.#isStopped) await confirmStream(this.#watch);
+    } catch (error) {
+      if (!this.#asking.aborted) onFailure(asFailure(error));
+    } finally {
+      for (const timer of timers) clearInterval(timer);
+      sentAgain.append();
+    }
+  }
+
+  /** @returns Whether a publisher failed. */
+  async #publish(pool: Piscina<PublishTask, PublishReceipt>): Promise<boolean> {
+    const { prepared, publisherCount, onFailure } = this.#given;
+    let hasFailed = false;
+    const fail = (error: MillraceError) => {
+      hasFailed = true;
+      onFailure(error);
+    };
+    const ranges = cutOwnedRanges(prepared.shards, publisherCount);
+    const runs = ranges.map(async (ownedRange, publisherIndex) => {
+      try {
+        this.receipts.push(await pool.run(this.#setup(publisherIndex, ownedRange)));
+      } catch (error) {
+        fail(workerFailure('publisher', error));
+      }
+    });
+    await Promise.all(runs.map((run, index) => Promise.race([run, this.#abandoned[index]!.promise])));
+    return hasFailed;
+  }
+
+  get #isStopped(): boolean {
+    return Atomics.load(new Int32Array(this.#given.control), 0) >= PHASE.STOP;
+  }
+
+  get #watch(): StreamWatchOptions {
+    const { prepared, options } = this.#given;
+    const { kinesis: client, stream } = prepared;
+    const advice =
+      options.letters === null
+        ? 'deliver everything to the new one with --restart'
+        : 'send all letters again';
+    return { client, stream, advice, signal: this.#asking };
+  }
+
+  /** `run` no longer waits for this publisher. Its thread ends with `close`. */
+  abandon(publisherIndex: number): void {
+    this.#abandoned[publisherIndex]!.resolve();
+  }
+
+  /** How busy each publisher thread has been since its start. */
+  loads(): EventLoopUtilization[] {
+    return this.#pool?.threads.map((thread) => thread.performance.eventLoopUtilization()) ?? [];
+  }
+
+  /** Ends the publisher threads, whatever they are doing. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('The run has ended'));
+    await this.#pool?.destroy();
+  }
+
+  #createPool(threads: number): Piscina<PublishTask, PublishReceipt> {
+    const pool = new Piscina<PublishTask, PublishReceipt>({
+      filename: fileURLToPath(workerFile('publish')),
+      minThreads: threads,
+      maxThreads: threads,
+      resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
+      // A publisher owns sockets: it must never stand still in Atomics.wait between tasks.
+      atomics: 'disabled',
+    });
+    pool.on('message', (notice: PublishNotice) => {
+      if (notice.kind === 'failed') this.#given.onFailure(MillraceError.fromWire(notice.error));
+      else this.#given.onNotice(notice);
+    });
+    pool.on('error', (error: unknown) => this.#given.onFailure(workerFailure('publisher', error)));
+    return pool;
+  }
+
+  #setup(publisherIndex: number, ownedRange: PublishTask['ownedRange']): PublishTask {
+    const { prepared, lanes, doorbells, control, heartbeats, slices, budget } = this.#given;
+    const { id, name, traits } = prepared.stream;
+    return {
+      publisherIndex,
+      target: { ...prepared.target, name, id },
+      service: prepared.service,
+      traits,
+      rules: this.#rules(),
+      ownedRange,
+      shards: prepared.shards,
+      lanes: lanes.map((parserLanes) => parserLanes[publisherIndex]!),
+      doorbells,
+      control,
+      slices,
+      digestKey: prepared.digestKey,
+      stats: this.stats,
+      heartbeats,
+      heartIndex: lanes.length + publisherIndex,
+      bufferBytesMax: budget.publisherBytes,
+      scanner: scannerReason() === null ? 'native' : 'portable',
+      keyWatch: keyWatchOf(this.#given.options),
+      seed: (Math.random() * 2 ** 32) >>> 0,
+    };
+  }
+
+  #rules(): PublishRules {
+    const { prepared, options, publisherCount } = this.#given;
+    const { recordsPerSecond, bytesPerSecond } = options.rate ?? UNBOUNDED;
+    return {
+      wire: prepared.wire,
+      inFlightMax: options.inFlight,
+      batchRecordsMax: options.batchRecords,
+      batchBytesMax: options.batchBytes,
+      aggregateBytesMax: options.aggregate
+        ? Math.min(options.aggregateBytes, prepared.rules.recordBytesMax)
+        : null,
+      order: options.order,
+      headroom: options.headroom,
+      recordsPerSecondMax: recordsPerSecond / publisherCount,
+      bytesPerSecondMax: bytesPerSecond / publisherCount,
+      ...TIMES,
+    };
+  }
+}
+
+const UNBOUNDED = { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY };

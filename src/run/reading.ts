@@ -1,0 +1,309 @@
+/**
+ * Reading: the way from S3 to judged lines, which `backfill` and `verify` share: list, download, decompress, scan.
+ * Takes  what to read and how lines become records; the accounting; the lanes that parsers write to.
+ * Gives  frames in those lanes; slices and dead letters in the accounting.
+ * Owns   the pool of parser threads and the source stage.
+ * Never  knows what becomes of a record.
+ */
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { Piscina } from 'piscina';
+import type { Accounting } from '../accounting/accounting.ts';
+import type { SourceLines } from '../accounting/source-lines.ts';
+import { versionName } from '../aws/etag.ts';
+import { MillraceError } from '../base/errors.ts';
+import { ENGINE } from '../base/limits.ts';
+import { workerFile } from '../base/package-root.ts';
+import { SettledSet } from '../journal/settled-set.ts';
+import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
+import type { RecordOptions } from '../options/options.ts';
+import type { ParseMessage, ParseSetup, ParseTask, RejectedLine } from '../parse/setup.ts';
+import { LetterSource } from '../source/dead-letters.ts';
+import { DownloadPool } from '../source/download-pool.ts';
+import { newListTally } from '../source/list-tally.ts';
+import type { SourceObject } from '../source/object.ts';
+import { runAhead } from '../source/prefetch.ts';
+import { RETRY_POLICY_DEFAULT, systemClock } from '../source/retry.ts';
+import { createObjectGetter, type ObjectGetter } from '../source/s3/get-object.ts';
+import { Heads } from '../source/s3/heads.ts';
+import { listObjects } from '../source/s3/list.ts';
+import type { ObjectResume } from '../source/segments.ts';
+import type { Budget } from './budget.ts';
+import { workerFailure } from './failures.ts';
+import { ParsePool } from './parse-pool.ts';
+
+export interface ReadingOptions {
+  readonly sources: readonly string[];
+  /** Lines of the SOURCE `-`. Default: those of standard input. */
+  readonly stdin?: AsyncIterable<string>;
+  readonly options: RecordOptions;
+  readonly s3: S3Client;
+  readonly budget: Budget;
+  readonly accounting: Accounting;
+  /** Counts lines where the setup says so. */
+  readonly sourceLines?: SourceLines;
+  /** A dead-letter file whose letters are read in place of the sources, or null. */
+  readonly letters: string | null;
+  /** What earlier processes of the run have done, or null. */
+  readonly journal: JournalState | null;
+  /** What the parser threads are told; their number is that of its lanes. */
+  readonly setup: Omit<ParseSetup, 'memory'>;
+  /** Lines that were rejected, before the accounting knows of their slice. */
+  readonly onRejected: (lines: readonly RejectedLine[]) => void;
+  /** Frames of records, where the setup says that they are collected. */
+  readonly onFrames?: (frames: Uint8Array, object: SourceObject) => void;
+  /** The accounting knows of more slices. */
+  readonly onFound: () => void;
+  readonly onFailure: (error: MillraceError) => void;
+  /** An object that must be restored before it can be read. */
+  readonly onArchived?: (object: SourceObject) => void;
+  /** An object that the filters leave out. */
+  readonly onFiltered?: (object: Pick<SourceObject, 'bucket' | 'key'>) => void;
+  /** An object that is going to be looked at. */
+  readonly onObject?: (object: SourceObject) => void;
+  /** The listing is complete. */
+  readonly onListed: () => void;
+  /** Something that the user should know, one line. */
+  readonly onNotice?: (text: string) => void;
+}
+
+const UNVERSIONED_NOTICE =
+  'the endpoint gives no ETags: that an object has not changed is told by its size and Last-Modified alone';
+
+export class Reading {
+  readonly listTally = newListTally();
+  changedCount = 0;
+  isListingDone = false;
+  readonly #given: ReadingOptions;
+  readonly #pool: Piscina<ParseTask, void>;
+  readonly #parsePool: ParsePool;
+  readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
+  readonly #getter: ObjectGetter;
+  readonly #heads: Heads;
+  readonly #abort = new AbortController();
+
+  constructor(given: ReadingOptions) {
+    this.#given = given;
+    const { setup, options, s3 } = given;
+    const requesterPays = options.requestPayer;
+    const onUnversioned = () => given.onNotice?.(UNVERSIONED_NOTICE);
+    this.#getter = createObjectGetter(s3, { requesterPays, clock: systemClock, onUnversioned });
+    const asking = { retry: RETRY_POLICY_DEFAULT, clock: systemClock, signal: this.#abort.signal };
+    this.#heads = new Heads(s3, { requesterPays, ...asking });
+    const { accounting, sourceLines, onFailure } = given;
+    this.#parsePool = new ParsePool({ accounting, sourceLines, onFailure });
+    this.#source =
+      given.letters === null ? this.#createDownloads() : new LetterSource(given.letters, this.#parsePool);
+    this.#pool = new Piscina<ParseTask, void>({
+      filename: fileURLToPath(workerFile('parse')),
+      minThreads: setup.lanes.length,
+      maxThreads: setup.lanes.length,
+      workerData: { ...setup, memory: this.#source.memory },
+      resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
+      // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
+      stricterFIFO: true,
+    });
+    this.#pool.on('message', (message: ParseMessage) => this.#take(message));
+    this.#pool.on('error', (error: unknown) => given.onFailure(workerFailure('parser', error)));
+    this.#parsePool.start(this.#pool);
+  }
+
+  #createDownloads(): DownloadPool {
+    const { budget, options, setup } = this.#given;
+    return new DownloadPool({
+      getter: this.#getter,
+      objects: this.#objects(),
+      sink: this.#parsePool,
+      downloads: budget.downloads,
+      blocksPerSlot: budget.blocksPerSlot,
+      lineBytesMax: budget.lineBytesMax,
+      segmentBytes: options.segmentBytes,
+      blockBytes: Math.min(ENGINE.blockBytes, options.segmentBytes),
+      compression: options.compression,
+      isOrdered: setup.isOrdered,
+      resume: (object) => this.#resume(object),
+      signal: this.#abort.signal,
+    });
+  }
+
+  /** GetObject requests and bytes so far. */
+  get stats() {
+    return this.#source.stats;
+  }
+
+  /** Tasks that the parsers have been given and not ended. */
+  get backlog(): number {
+    return this.#parsePool.taskCount;
+  }
+
+  /** Downloads until the sources are exhausted or `stop` was called. @throws {MillraceError} When the sources cannot be read. */
+  async download(): Promise<void> {
+    await this.#source.run();
+  }
+
+  /** Resolves when the parsers have dealt with everything that was downloaded. */
+  async idle(): Promise<void> {
+    await this.#parsePool.idle();
+  }
+
+  /** Takes nothing more: downloads end where they are, the parsers go on with what they have been given. */
+  abort(reason: unknown): void {
+    this.#source.stop();
+    this.#abort.abort(reason);
+    this.#parsePool.stop();
+  }
+
+  #take(message: ParseMessage): void {
+    const { accounting, onRejected, onFrames, onFound } = this.#given;
+    if (message.kind === 'rejected') {
+      for (const line of message.lines) accounting.reject(this.#parsePool.objectOf(line.piece), line);
+      onRejected(message.lines);
+    } else if (message.kind === 'frames') {
+      onFrames?.(message.frames, this.#parsePool.objectOf(message.piece));
+    } else {
+      this.#parsePool.takeFound(message);
+      onFound();
+    }
+  }
+
+  /** Ends the parser threads, whatever they are doing. */
+  async close(): Promise<void> {
+    this.#getter.close();
+    await this.#pool.destroy();
+  }
+
+  /** The objects that this process has to look at, held back while too many are on their way. */
+  async *#objects(): AsyncGenerator<SourceObject> {
+    const { accounting } = this.#given;
+    const onListed = () => {
+      this.isListingDone = true;
+      this.#given.onListed();
+    };
+    for await (const object of runAhead(this.#list(), ENGINE.objectsAheadMax, onListed)) {
+      await accounting.room();
+      this.#given.onObject?.(object);
+      const lookup = await this.#lookup(object);
+      if (lookup === null) continue;
+      if (lookup.kind === 'settled') {
+        accounting.skipObject(object);
+        continue;
+      }
+      if (lookup.kind === 'changed') {
+        this.#takeChanged(object);
+        continue;
+      }
+      if (lookup.kind === 'partial') accounting.resume(object, lookup.object);
+      yield object;
+    }
+  }
+
+  /**
+   * What the journal knows of an object. Where the listing gives no ETag, and an earlier process has met the object, S3 is asked for
+   * the version. @returns null when it cannot be had, which has been said.
+   */
+  async #lookup(object: SourceObject): Promise<Lookup | null> {
+    const lookup = this.#given.journal?.lookup(object) ?? { kind: 'unknown' as const };
+    if (object.etag !== '' || lookup.kind !== 'changed') return lookup;
+    try {
+      const { etag, lastModifiedMs } = await this.#heads.find(object);
+      object.etag = versionName(etag, lastModifiedMs);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'MILLRACE_OBJECT_UNREADABLE') throw error;
+      this.#takeUnreadable(object, error);
+      return null;
+    }
+    return this.#given.journal!.lookup(object);
+  }
+
+  #list(): AsyncGenerator<SourceObject> {
+    const { options, setup, sources, s3 } = this.#given;
+    const { signal } = this.#abort;
+    return listObjects(s3, sources, {
+      filters: {
+        include: options.include,
+        exclude: options.exclude,
+        startAfter: options.startAfter ?? undefined,
+        modifiedAfterMs: options.modifiedAfterMs ?? undefined,
+        modifiedBeforeMs: options.modifiedBeforeMs ?? undefined,
+      },
+      tally: this.listTally,
+      ...(sources.includes('-') && { stdin: this.#given.stdin ?? stdinLines(signal) }),
+      ...(options.inventory !== null && this.#inventory(options.inventory)),
+      // In order mode objects are carried in listing order.
+      ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
+      ...(this.#given.onArchived && { onArchived: this.#given.onArchived }),
+      ...(this.#given.onFiltered && { onFiltered: this.#given.onFiltered }),
+      onUnreadable: (object, error) => this.#takeUnreadable(object, error),
+      requesterPays: options.requestPayer,
+      allowEmpty: options.allowEmpty,
+      signal,
+    });
+  }
+
+  /** What the inventory has named is remembered with 12 bytes an object, as in the journal. */
+  #inventory(uri: string) {
+    const { options, s3 } = this.#given;
+    const named = new SettledSet();
+    const isRepeated = (object: SourceObject) => {
+      const isNamed = named.find(object) === 'exact';
+      if (!isNamed) named.add(object);
+      return isNamed;
+    };
+    return { inventory: readInventory(s3, uri, options.requestPayer, this.#abort.signal), isRepeated };
+  }
+
+  #resume(object: SourceObject): ObjectResume | null {
+    const lookup = this.#given.journal?.lookup(object);
+    if (lookup?.kind !== 'partial') return null;
+    const { format } = lookup.object;
+    return {
+      format,
+      work: (size) =>
+        format === 'plain' ? workOf(lookup.object, size) : [{ start: 0, end: size, only: null }],
+    };
+  }
+
+  /** An object that cannot be had, of which not even its ETag is known. What an earlier process has settled stays settled. */
+  #takeUnreadable(object: SourceObject, { message }: MillraceError): void {
+    const { accounting, journal } = this.#given;
+    const lookup = journal?.lookup(object) ?? { kind: 'unknown' as const };
+    const begun = lookup.kind === 'changed' ? lookup.pinned : null;
+    if (lookup.kind === 'settled' || (lookup.kind === 'changed' && begun === null)) {
+      accounting.skipObject(object);
+      return;
+    }
+    const pinned = begun === null ? object : { ...object, etag: begun.etag, size: begun.size };
+    if (begun !== null) accounting.resume(pinned, begun);
+    accounting.failObject(pinned, 'OBJECT_UNREADABLE', message);
+  }
+
+  /** The run knows this key in another version: neither is mixed with the other. */
+  #takeChanged(object: SourceObject): void {
+    this.changedCount++;
+    const uri = `s3://${object.bucket}/${object.key}`;
+    const cure = `the new version can be carried in a run of its own, with ${uri} as its only SOURCE`;
+    const message = `${uri}: it was changed since this run began; ${cure}`;
+    this.#given.accounting.failObject(object, 'OBJECT_CHANGED', message);
+  }
+}
+
+/**
+ * Opened with the first line that is asked for: a reader of lines loses what comes before somebody listens.
+ * @param signal Ends it with the signal's reason, also while standard input stands still.
+ */
+export async function* stdinLines(signal: AbortSignal): AsyncGenerator<string> {
+  yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal });
+  signal.throwIfAborted();
+}
+
+/** Loaded where it is wanted: its readers of ORC and Parquet are the largest part of the source side. */
+async function* readInventory(
+  s3: S3Client,
+  uri: string,
+  requesterPays: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<SourceObject> {
+  const inventory = await import('../source/s3/inventory.ts');
+  yield* inventory.readInventory(s3, uri, { requesterPays, signal });
+}

@@ -1,0 +1,84 @@
+/**
+ * Stream watch: whether the stream of a run is still the one that the run began with.
+ * Takes  the stream's facts from the start of the process.
+ * Gives  an error as soon as another one is seen under its name; at the end of a run, an answer before anything is called delivered.
+ * Owns   how often is asked, and how long an answer is waited for.
+ * Never  takes silence for an answer: who cannot ask at the end has not delivered yet.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import { MillraceError } from '../base/errors.ts';
+import { assertSameStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
+
+export interface StreamWatchOptions {
+  readonly client: KinesisClient;
+  readonly stream: Pick<StreamFacts, 'name' | 'id' | 'birth'>;
+  /** What to do about another stream. */
+  readonly advice: string;
+  /** Ends the asking. */
+  readonly signal: AbortSignal;
+  /** Default: one question a minute; the service takes 20 a second from an account. */
+  readonly intervalMs?: number;
+  /** How long the last answer is waited for. Default 300,000, as for any other call of a run. */
+  readonly awayMs?: number;
+}
+
+const INTERVAL_MS = 60_000;
+const AWAY_MS = 300_000;
+const PAUSE_MS = 1_000;
+/** A stream that is not found once may be found again. */
+const GONE_MS = 5_000;
+
+/** Asks now and then. @returns The timer. @param onAnother Told once, of another stream; what cannot be answered is asked again later. */
+export function watchStream(
+  options: StreamWatchOptions,
+  onAnother: (error: MillraceError) => void,
+): NodeJS.Timeout {
+  const { client, stream, advice, signal, intervalMs = INTERVAL_MS } = options;
+  let isAsking = false;
+  const timer = setInterval(() => {
+    if (isAsking) return;
+    isAsking = true;
+    assertSameStream(client, stream, advice, signal)
+      .catch((error: unknown) => {
+        if (error instanceof MillraceError) onAnother(error);
+      })
+      .finally(() => {
+        isAsking = false;
+      });
+  }, intervalMs);
+  return timer;
+}
+
+/**
+ * Asks until there is an answer.
+ * @throws {MillraceError} Exit 2 when it is another stream, or none any more; exit 3 when nobody answered; the signal's reason.
+ */
+export async function confirmStream(options: StreamWatchOptions): Promise<void> {
+  const { client, stream, advice, signal, awayMs = AWAY_MS } = options;
+  const startMs = performance.now();
+  for (;;) {
+    try {
+      return await assertSameStream(client, stream, advice, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof MillraceError) throw error;
+      const elapsedMs = performance.now() - startMs;
+      const isGone = error instanceof Error && error.name === 'ResourceNotFoundException';
+      if (isGone && elapsedMs >= GONE_MS) throw gone(options);
+      if (elapsedMs >= awayMs) throw unconfirmed(stream.name, error);
+    }
+    await wait(PAUSE_MS, undefined, { signal });
+  }
+}
+
+function gone({ stream, advice }: StreamWatchOptions): MillraceError {
+  const message = `Cannot call anything delivered: stream ${stream.name} was deleted, with what was put to it; create it again and ${advice}`;
+  return new MillraceError('MILLRACE_STREAM', message);
+}
+
+function unconfirmed(name: string, error: unknown): MillraceError {
+  const why = error instanceof Error ? error.message : String(error);
+  const message = `Cannot confirm that stream ${name} is still the one that the records were put to: ${why}; run the same command again`;
+  return new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
+}

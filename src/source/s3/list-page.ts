@@ -1,0 +1,78 @@
+/**
+ * List page: one answer of ListObjectsV2, looked at before it is believed.
+ * Takes  what was asked for and what the SDK made of the answer. The SDK takes an empty body for an empty listing.
+ * Gives  a Page with decoded keys, or a failure that is worth asking again.
+ * Never  asks.
+ */
+import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
+import type { SourceObject } from '../object.ts';
+import { S3Failure } from './failure.ts';
+import type { Page, PageQuery } from './spread.ts';
+
+/** What such an answer is called in messages; S3 has no code for it. */
+export const MALFORMED_PAGE = 'MalformedPage';
+
+/**
+ * @throws {S3Failure} `transient`: the answer is no whole page of this listing. A listing that ends early, or an object whose size is
+ * not said, would be left out without a word.
+ */
+export function pageOf(bucket: string, query: PageQuery, output: ListObjectsV2CommandOutput): Page {
+  const { Contents = [], CommonPrefixes = [], IsTruncated, KeyCount, NextContinuationToken } = output;
+  if (typeof IsTruncated !== 'boolean') throw malformed('it does not say whether more follows');
+  if (IsTruncated && !NextContinuationToken) throw malformed('more follows, and it does not say where');
+  if (KeyCount !== undefined && KeyCount > Contents.length + CommonPrefixes.length)
+    throw malformed(`it holds fewer than the ${KeyCount} keys that it counts`);
+  const decode = output.EncodingType === 'url' ? decodeListedKey : (text: string) => text;
+  const within = (text: string | undefined) => {
+    if (!text) throw malformed('an entry has no key');
+    const key = decode(text);
+    if (!key.startsWith(query.prefix)) throw malformed('a key does not begin with the prefix asked for');
+    return key;
+  };
+  return {
+    objects: Contents.map((entry) => toObject(bucket, entry, within(entry.Key))),
+    prefixes: CommonPrefixes.map(({ Prefix }) => within(Prefix)),
+    token: IsTruncated ? NextContinuationToken : undefined,
+  };
+}
+
+/** What was thrown, or a failure that says it better: the answer was no document of S3's. */
+export function asMalformed(error: unknown): unknown {
+  const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
+  return status === 200 ? malformed('it is no listing', error) : error;
+}
+
+function malformed(why: string, cause?: unknown): S3Failure {
+  return new S3Failure('transient', `the answer is no whole page: ${why}`, {
+    status: 200,
+    awsCode: MALFORMED_PAGE,
+    cause,
+  });
+}
+
+function toObject(
+  bucket: string,
+  { ETag, Size, LastModified, StorageClass }: NonNullable<ListObjectsV2CommandOutput['Contents']>[number],
+  key: string,
+): SourceObject {
+  if (!Number.isSafeInteger(Size) || Size! < 0) throw malformed('an entry has no size');
+  return {
+    bucket,
+    key,
+    etag: ETag ?? '',
+    size: Size!,
+    lastModifiedMs: LastModified?.getTime() ?? 0,
+    storageClass: StorageClass ?? 'STANDARD',
+  };
+}
+
+/** `EncodingType: url` escapes like a form: a space is `+`. What is no valid escape is taken as it stands. */
+export function decodeListedKey(encoded: string): string {
+  const text = encoded.replaceAll('+', ' ');
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return encoded;
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Renewal: other credentials, where S3 does not take those that we have any more.
+ * Takes  a failure. Gives  word when the SDK's chain was asked, if the failure is one of credentials.
+ * Never  fails: the next request says what is wrong.
+ */
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { CredentialProvider } from '../../aws/credentials.ts';
+import type { S3Failure } from './failure.ts';
+
+export async function renewCredentials(s3: S3Client, { kind }: S3Failure): Promise<void> {
+  if (kind !== 'credentials' && kind !== 'identity') return;
+  const provider = s3.config.credentials as CredentialProvider;
+  await provider({ forceRefresh: true }).catch(() => {});
+}

@@ -1,0 +1,187 @@
+/**
+ * Verify run: proves that the stream holds what the sources hold.
+ * Takes  verify options. Gives  the report of src/verify/verify.ts.
+ * Owns   the joining of its two sides, and what a journal says about where to begin.
+ */
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import { untilNamed } from '../aws/await-name.ts';
+import { createKinesisClient } from '../aws/kinesis-client.ts';
+import { createS3Client } from '../aws/s3-client.ts';
+import { describeSuccessor, isSameStream } from '../aws/stream-birth.ts';
+import { MillraceError } from '../base/errors.ts';
+import { findTargets } from '../options/targets.ts';
+import type { VerifyRunOptions } from '../options/verify.ts';
+import { probeStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
+import { untilEnded } from '../run/ending.ts';
+import { listedSources, readSchema, recordRules } from '../run/prepare.ts';
+import { probeSources } from '../source/s3/list.ts';
+import { streamNameOf } from '../stream/list-shards.ts';
+import type { StartPosition } from '../stream/position.ts';
+import { accountFor } from './account.ts';
+import type { ComparePhase } from './compare.ts';
+import type { RunFacts } from './facts.ts';
+import { readRunLetters } from './letters.ts';
+import type { VerifyProgressView } from './progress.ts';
+import type { VerifyReport } from './report.ts';
+import { createSourceSide, type SourceProgress } from './source-side.ts';
+import { SourceWitness } from './source-witness.ts';
+import { verify } from './verify.ts';
+
+export interface VerifyHooks {
+  readonly signal?: AbortSignal;
+  readonly onNotice?: (text: string) => void;
+  readonly onPhase?: (phase: ComparePhase) => void;
+  /** Called about four times a second. */
+  readonly onProgress?: (view: VerifyProgressView) => void;
+}
+
+const PROGRESS_INTERVAL_MS = 250;
+
+/** Clocks of this machine and the service may differ by as much. Foreign records from before the run do not disturb. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
+/** @param facts Of the journal, or null. @throws {MillraceError} When it cannot begin; later failures are in the report. */
+export async function verifyRun(
+  options: VerifyRunOptions,
+  facts: RunFacts | null,
+  hooks: VerifyHooks = {},
+): Promise<VerifyReport> {
+  const { s3: sourceTarget, kinesis: target, notices } = await findTargets(options.aws, options.stream);
+  for (const notice of notices) hooks.onNotice?.(notice);
+  const kinesis = createKinesisClient(target);
+  const s3 = createS3Client(sourceTarget, options.downloads + 4);
+  try {
+    const { signal } = hooks;
+    const notice = (text: string) => hooks.onNotice?.(text);
+    const finding = untilNamed(() => findStream(kinesis, options, facts, signal), notice, signal);
+    const stream = await untilEnded(finding, signal);
+    if (facts !== null && stream.arn === facts.identity.stream) assertStreamOf(facts, stream);
+    const { requestPayer: requesterPays, allowEmpty } = options;
+    const probe = () => probeSources(s3, listedSources(options), { requesterPays, allowEmpty, signal });
+    await untilEnded(untilNamed(probe, notice, signal), signal);
+    const schemaText = facts?.identity.schema;
+    const schema =
+      typeof schemaText === 'string'
+        ? { text: schemaText, name: 'of the journal' }
+        : await readSchema(options.schema);
+    const letters = await readRunLetters({
+      ...{ deadLetter: options.deadLetter, redriven: options.redriven, facts, stream: stream.name },
+      memoryBytesMax: options.memoryBytes,
+    });
+    const witness = new SourceWitness(letters, facts, options.examplesMax);
+    const notices = new Set<string>();
+    const source = createSourceSide({
+      sources: options.sources,
+      options,
+      s3,
+      rules: recordRules(options, stream),
+      schema,
+      observer: witness,
+      onNotice: (text) => notices.add(text),
+    });
+    const watch = watchProgress(source, hooks);
+    const compared = await verify({
+      source,
+      target,
+      stream: stream.id,
+      start: startOf(options, facts),
+      ...(options.untilMs !== null && { untilMs: options.untilMs }),
+      ...(facts && { putFromMs: facts.startedAtMs }),
+      wire: options.wire,
+      isStrict: options.isStrict,
+      examplesMax: options.examplesMax,
+      memoryBytesMax: options.memoryBytes,
+      isExcused: (place) => witness.isExcused(place),
+      ...(hooks.signal && { signal: hooks.signal }),
+      ...watch.hooks,
+    });
+    watch.stop();
+    const found = accountFor(compared, witness.account(source.tally()));
+    const report = { ...found, warnings: [...found.warnings, ...Array.from(notices, asSentence)] };
+    if (report.status.startsWith('match')) await assertStillThere(kinesis, stream, hooks.signal);
+    return report;
+  } finally {
+    s3.destroy();
+    kinesis.destroy();
+  }
+}
+
+/**
+ * A stream of another name is compared as it is: somebody wants to know it.
+ * @throws {MillraceError} When the run's stream is gone and another one has its name: nothing that the run put can be on it.
+ */
+function assertStreamOf({ stream: before, identity }: RunFacts, { name, arn, birth }: StreamFacts): void {
+  if (arn !== identity.stream || isSameStream(before, birth)) return;
+  const why = describeSuccessor(name, before, birth);
+  const advice = 'deliver everything to the new one with `millrace backfill ... --restart`';
+  throw new MillraceError('MILLRACE_STREAM', `Cannot verify the run of the journal: ${why}; ${advice}`);
+}
+
+/** @throws {MillraceError} When what was read is partly another stream's. */
+async function assertStillThere(
+  client: KinesisClient,
+  stream: StreamFacts,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { birth } = await probeStream(client, stream.id, signal);
+  if (isSameStream(stream.birth, birth)) return;
+  const why = describeSuccessor(stream.name, stream.birth, birth);
+  throw new MillraceError('MILLRACE_STREAM', `Cannot call it a match: ${why}; verify again`, { exitCode: 3 });
+}
+
+/** A journal knows the stream by its ARN, whatever the run was told; an endpoint that knows no ARNs is asked by name. */
+async function findStream(
+  kinesis: KinesisClient,
+  { stream, aws }: VerifyRunOptions,
+  facts: RunFacts | null,
+  signal: AbortSignal | undefined,
+): Promise<StreamFacts> {
+  try {
+    return await probeStream(kinesis, stream, signal);
+  } catch (error) {
+    const isNameable =
+      stream.startsWith('arn:') && stream === facts?.identity.stream && aws.kinesisEndpoint !== null;
+    if (!isNameable || !(error instanceof MillraceError) || error.exitCode !== 2) throw error;
+    return await probeStream(kinesis, streamNameOf(stream), signal).catch(() => {
+      throw error;
+    });
+  }
+}
+
+/** A warning is a sentence. */
+function asSentence(notice: string): string {
+  return `${notice[0]!.toUpperCase()}${notice.slice(1)}.`;
+}
+
+function startOf(options: VerifyRunOptions, facts: RunFacts | null): StartPosition {
+  if (options.from === 'trim-horizon') return { type: 'TRIM_HORIZON' };
+  const timestampMs = options.from === 'journal' ? facts!.startedAtMs - CLOCK_SKEW_MS : options.from.timeMs;
+  return { type: 'AT_TIMESTAMP', timestampMs };
+}
+
+/** Tells of both sides while they are read, until it is stopped. */
+function watchProgress(source: { progress(): SourceProgress }, { onPhase, onProgress }: VerifyHooks) {
+  const startedAtMs = performance.now();
+  let phase: ComparePhase = { name: 'digest' };
+  let records = 0;
+  let streamTotal = 0;
+  const tell = () => {
+    const elapsedMs = performance.now() - startedAtMs;
+    onProgress?.({ phase, source: source.progress(), stream: { records }, streamTotal, elapsedMs });
+  };
+  const timer = setInterval(tell, PROGRESS_INTERVAL_MS);
+  return {
+    hooks: {
+      onPhase(next: ComparePhase) {
+        if (phase.name === 'digest') streamTotal = records;
+        phase = next;
+        records = 0;
+        onPhase?.(next);
+      },
+      onProgress: (count: number) => {
+        records = count;
+      },
+    },
+    stop: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,39 @@
+/** A thread that has work and does not beat hangs; one without work may rest. */
+import { expect, it } from 'vitest';
+import { createHeartbeats, Heart, HeartMonitor } from '../../src/ring/heartbeat.ts';
+
+function open() {
+  const memory = createHeartbeats(2);
+  const hearts = [new Heart(memory, 0), new Heart(memory, 1)] as const;
+  return { hearts, monitor: new HeartMonitor(memory) };
+}
+
+it.each([
+  { name: 'after exactly the time it does not hang yet', atMs: 1000, found: null },
+  { name: 'one millisecond later it hangs', atMs: 1001, found: 1 },
+])('$name', ({ atMs, found }) => {
+  const { hearts, monitor } = open();
+  hearts[1].isBusy = true;
+  for (let nowMs = 0; nowMs < 1000; nowMs += 250) expect(monitor.findHanging(nowMs, 1000)).toBeNull();
+  expect(monitor.findHanging(atMs, 1000)).toBe(found);
+});
+
+it('a beat starts the time anew, and a thread without work never hangs', () => {
+  const { hearts, monitor } = open();
+  hearts[1].isBusy = true;
+  monitor.findHanging(0, 1000);
+  hearts[1].beat();
+  for (let nowMs = 900; nowMs < 1900; nowMs += 250) expect(monitor.findHanging(nowMs, 1000)).toBeNull();
+  hearts[1].isBusy = false;
+  for (let nowMs = 1900; nowMs < 9000; nowMs += 250) expect(monitor.findHanging(nowMs, 1000)).toBeNull();
+});
+
+it('a process that stood still as a whole has no hanging thread: nobody could beat, and nobody could look', () => {
+  const { hearts, monitor } = open();
+  hearts[1].isBusy = true;
+  monitor.findHanging(0, 30_000);
+  expect(monitor.findHanging(3_600_000, 30_000)).toBeNull();
+  for (let nowMs = 3_600_250; nowMs < 3_629_000; nowMs += 250)
+    expect(monitor.findHanging(nowMs, 30_000)).toBeNull();
+  expect(monitor.findHanging(3_630_000, 30_000)).toBe(1);
+});

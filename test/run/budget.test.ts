@@ -1,0 +1,57 @@
+/** The buffers of a run are a sum under --memory. */
+import { describe, expect, it } from 'vitest';
+import { MIB } from '../../src/base/limits.ts';
+import { type BudgetInput, formatBudget, planBudget } from '../../src/run/budget.ts';
+
+const INPUT: BudgetInput = {
+  memoryBytes: 512 * MIB,
+  downloads: 16,
+  parsers: 2,
+  publishers: 2,
+  recordBytesMax: MIB,
+  isOrdered: false,
+};
+
+describe('the budget', () => {
+  it.each([
+    INPUT,
+    { ...INPUT, memoryBytes: 64 * MIB, parsers: 1, publishers: 1 },
+    { ...INPUT, memoryBytes: 100 * MIB },
+    { ...INPUT, isOrdered: true },
+    { ...INPUT, downloads: 256 },
+    { ...INPUT, recordBytesMax: 10 * MIB },
+  ])('never sums up to more than the memory, and gives everybody something: %j', (input) => {
+    const budget = planBudget(input);
+    const sum = budget.users.reduce((total, { bytes }) => total + bytes, 0);
+    expect(sum).toBeLessThanOrEqual(input.memoryBytes);
+    expect(budget.downloads).toBeGreaterThanOrEqual(1);
+    expect(budget.blocksPerSlot).toBeGreaterThanOrEqual(2);
+    expect(budget.laneCapacityBytes).toBeGreaterThan(input.recordBytesMax);
+    expect(budget.publisherBytes).toBeGreaterThanOrEqual(4 * input.recordBytesMax);
+  });
+
+  it('names the smallest memory that works: that much is enough, one MiB less is not', () => {
+    const tooSmall = { ...INPUT, memoryBytes: MIB };
+    let message = '';
+    try {
+      planBudget(tooSmall);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    const neededMib = Number(/at least (\d+)MiB/.exec(message)?.[1]);
+    expect(planBudget({ ...INPUT, memoryBytes: neededMib * MIB }).downloads).toBe(1);
+    expect(() => planBudget({ ...INPUT, memoryBytes: (neededMib - 1) * MIB })).toThrow('--memory');
+  });
+
+  it('is printed in one line, buffers and the rest apart; with --verbose there is one more for each user', () => {
+    const budget = planBudget(INPUT);
+    const { memoryBytes } = INPUT;
+    const mb = (bytes: number) => Math.round(bytes / 1e6);
+    const { buffersBytes, runtimeBytes } = budget;
+    const line = `memory: up to ${mb(buffersBytes + runtimeBytes)} MB: buffers of ${mb(buffersBytes)} MB, of the ${mb(memoryBytes)} MB that --memory allows them; Node with ${1 + INPUT.parsers + INPUT.publishers} threads about ${mb(runtimeBytes)} MB`;
+    expect(formatBudget(budget, { memoryBytes, verbose: false })).toBe(line);
+    const [first, ...rest] = formatBudget(budget, { memoryBytes, verbose: true }).split('\n');
+    expect([first, rest.length]).toEqual([line, budget.users.length + 1]); // and what is left
+    expect(budget.users.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(buffersBytes);
+  });
+});
