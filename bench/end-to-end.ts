@@ -37,7 +37,7 @@ const megabytes = flags.megabytes.split(',').map(Number);
 const CHECK_BYTES = flags.smoke ? 1 << 20 : 8 << 20;
 const OBJECTS = flags.smoke ? 2 : 32;
 const BASE = 'idiomatic Node';
-/** DESIGN section 6, per CPU-second. */
+/** Per CPU-second: docs/PERFORMANCE.md, "Where we are, and where we want to be". */
 const AIMS: readonly { workload: string; contender: string; metric: string; atLeast: number }[] = [
   { workload: 'github-684', contender: 'millrace', metric: 'x idiomatic, CPU', atLeast: 5 },
   { workload: 'github-684', contender: 'millrace', metric: 'MB per CPU-s', atLeast: 300 },

@@ -31,7 +31,7 @@ const PIECE_BYTES = 1 << 20;
 const WORKLOAD_BYTES = flags.smoke ? 40_000 : 16 << 20;
 const SLOW_BYTES = 256 << 10;
 const COORDINATE = Buffer.from('0123456789abcdef-7');
-/** DESIGN section 6: the native scanner against `JSON.parse` per line. */
+/** The native scanner against `JSON.parse` per line: docs/PERFORMANCE.md, "Where we are, and where we want to be". */
 const AIM = { workloads: ['github-684', 'clicks-77'], ratio: 8 };
 
 /** What a contender says about the lines; all must say the same. */

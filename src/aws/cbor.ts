@@ -2,7 +2,7 @@
  * Cbor: RFC 8949, as much of it as the Kinesis protocol `application/x-amz-cbor-1.1` uses.
  * Takes  small values to write; answers and errors to read.
  * Gives  bytes; plain values. A timestamp (tag 1) is read as its number.
- * Never  touches records in bulk: native code and src/stream/decode-portable.ts walk those without a value per record.
+ * Never  touches records in bulk: native code and src/stream/answer-portable.ts walk those without a value per record.
  */
 import { isUtf8 } from 'node:buffer';
 

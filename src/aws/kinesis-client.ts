@@ -1,6 +1,6 @@
 /**
  * Kinesis client: the SDK's, as this engine wants it. A file of its own, so that threads that never talk to S3 do not load its client.
- * Source: its default transport opens an HTTP/2 session per request (aws-sdk-js-v3#8279, docs/DESIGN decision 7).
+ * Source: its default transport opens an HTTP/2 session per request (aws-sdk-js-v3#8279, docs/LIMITS.md).
  */
 import { GetRecordsCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import type { HttpRequest } from '@smithy/protocol-http';

@@ -2,7 +2,7 @@
  * Checker: says whether a run kept its word, from the outside.
  * Takes  what must have become of the source (oracle.ts), what the stream holds, the dead-letter file, the reports of all
  *        processes of the run and how they ended.
- * Gives  a list of broken promises, each with the invariant it belongs to (I1 to I10, RELIABILITY). Empty: all were kept.
+ * Gives  a list of broken promises, each with the invariant it belongs to (I1 to I10, docs/RELIABILITY.md). Empty: all were kept.
  * Owns   the comparison. It shares no code with the engine. Its own test removes, doubles, alters and misattributes things and
  *        holds it to finding each.
  * Never  believes a report that it cannot count after.

@@ -1,5 +1,5 @@
 /**
- * Kill loop: one run that is killed again and again, and goes on each time (RELIABILITY row 1).
+ * Kill loop: one run that is killed again and again, and goes on each time (docs/RELIABILITY.md, row 1).
  * Takes  a seed and how many kills to try.
  * Gives  the broken promises (none, we hope), and counts that prove that kills happened.
  * Owns   the story of one run: its options, the weather, the moments of the kills. All of it follows from the seed. A kill at a

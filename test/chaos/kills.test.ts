@@ -1,4 +1,4 @@
-/** RELIABILITY row 1 at its count for every commit. `npm run chaos -- --kills 1000` is the long form. */
+/** docs/RELIABILITY.md, row 1 at its count for every commit. `npm run chaos -- --kills 1000` is the long form. */
 import { expect, it } from 'vitest';
 import { FAULT_POINTS } from '../../src/base/fault-points.ts';
 import { killLoop } from './kill-loop.ts';

@@ -1,5 +1,5 @@
 /**
- * RELIABILITY rows 2 and 17: signals, and threads that throw, exit, run out of memory or hang. Each time the run stops in good
+ * docs/RELIABILITY.md, rows 2 and 17: signals, and threads that throw, exit, run out of memory or hang. Each time the run stops in good
  * order, and the same command ends it with nothing lost.
  */
 import { constants } from 'node:os';

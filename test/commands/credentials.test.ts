@@ -1,4 +1,4 @@
-/** Credentials that change, expire, come late or not at all in mid-run: row 21 of the reliability table, with the real command. */
+/** Credentials that change, expire, come late or not at all in mid-run: docs/RELIABILITY.md, row 21, with the real command. */
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

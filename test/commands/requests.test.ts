@@ -1,5 +1,5 @@
 /**
- * Rows 8, 9 and 20 of the reliability table, at their counts for every commit, with the real command: parts of requests refused, whole
+ * docs/RELIABILITY.md, rows 8, 9 and 20, at their counts for every commit, with the real command: parts of requests refused, whole
  * requests failed before and after their effect, the stream gone, closed to us or in change. The service checks every signed hash.
  */
 import { afterEach, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** Every shape of history: issue 6, the real command. RELIABILITY rows 10, 11, 12, 13, 18, 22 at their counts for every commit. */
+/** Every shape of history: issue 6, the real command. docs/RELIABILITY.md, rows 10, 11, 12, 13, 18, 22 at their counts for every commit. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';

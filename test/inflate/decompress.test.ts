@@ -1,4 +1,4 @@
-/** Decompress: damage is never taken for an end. RELIABILITY rows 12 and 13. */
+/** Decompress: damage is never taken for an end. docs/RELIABILITY.md, rows 12 and 13. */
 import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

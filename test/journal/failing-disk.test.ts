@@ -1,5 +1,5 @@
 /**
- * RELIABILITY row 14: the disk fails at the k-th call, for every k, and then the process or the power goes.
+ * docs/RELIABILITY.md, row 14: the disk fails at the k-th call, for every k, and then the process or the power goes.
  * Claims, for every k: the failure was reported with exit 3; what was promised is still there afterwards; what the journal
  * believes was delivered; and the same command then ends with each rejected line exactly once and the true sums.
  */

@@ -1,4 +1,4 @@
-/** RELIABILITY row 15: whatever happens to a journal's bytes, it is refused, or what it still believes done was done. */
+/** docs/RELIABILITY.md, row 15: whatever happens to a journal's bytes, it is refused, or what it still believes done was done. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MillraceError } from '../../src/base/errors.ts';
 import { encodeEntry } from '../../src/journal/entries.ts';

@@ -36,7 +36,7 @@ it(`finds no difference between ${scanners.map(({ name }) => name).join(', ')} a
     }),
     { numRuns: cases },
   );
-  // RELIABILITY row 18: 100,000 lines at least with every commit.
+  // docs/RELIABILITY.md, row 18: 100,000 lines at least with every commit.
   expect(lines / cases).toBeGreaterThan(5);
   // A generator that has gone stale would show here: all kinds of outcomes must have been met often.
   expect(Math.min(records / cases, rejects / cases, (keyed / cases) * 10)).toBeGreaterThan(0.5);

@@ -1,4 +1,4 @@
-/** Slot: what becomes of an object that cannot be read, and of a run that cannot go on. RELIABILITY rows 10, 11, 21, 22. */
+/** Slot: what becomes of an object that cannot be read, and of a run that cannot go on. docs/RELIABILITY.md, rows 10, 11, 21, 22. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { crc32, gzipSync } from 'node:zlib';
