@@ -2,8 +2,8 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ERROR_CODES } from '../../src/errors.ts';
-import { FAULT_ACTIONS, FAULT_POINTS } from '../../src/fault-points.ts';
+import { ERROR_CODES } from '../../src/base/errors.ts';
+import { FAULT_ACTIONS, FAULT_POINTS } from '../../src/base/fault-points.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { createLane } from '../../src/ring/producer.ts';
 import { openScanner } from '../../src/scan/open.ts';

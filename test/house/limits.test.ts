@@ -1,8 +1,8 @@
-/** docs/LIMITS.md and src/limits.ts: every constant has its row, every row its constant, and both say the same number. */
+/** docs/LIMITS.md and src/base/limits.ts: every constant has its row, every row its constant, and both say the same number. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ENGINE, GIB, KIB, KINESIS, KPL, MIB, S3, ZSTD } from '../../src/limits.ts';
+import { ENGINE, GIB, KIB, KINESIS, KPL, MIB, S3, ZSTD } from '../../src/base/limits.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'LIMITS.md'), 'utf8');
 const UNITS: Readonly<Record<string, number>> = { KiB: KIB, MiB: MIB, GiB: GIB };
