@@ -4,6 +4,7 @@
  */
 import { GetRecordsCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import type { HttpRequest } from '@smithy/protocol-http';
+import { ControlRetries } from './control-retries.ts';
 import type { CredentialProvider } from './credentials.ts';
 import {
   type KinesisCaller,
@@ -16,9 +17,7 @@ import { type AwsTarget, clientOptions } from './target.ts';
 
 export type { AwsTarget } from './target.ts';
 
-/** DescribeStreamSummary and ListShards may be refused by an account's rate, and nobody but the SDK repeats them. */
-const CONTROL_PLANE_ATTEMPTS = 4;
-/** They are answered within a second, or not at all. */
+/** DescribeStreamSummary and ListShards are answered within a second, or not at all. */
 const CONTROL_PLANE_TIMEOUT_MS = 10_000;
 
 /** @param socketsMax Connections at once; default 64. @param answerTimeoutMs Of each attempt; default 10,000. */
@@ -28,7 +27,8 @@ export function createKinesisClient(
   answerTimeoutMs = CONTROL_PLANE_TIMEOUT_MS,
 ): KinesisClient {
   const options = clientOptions(target, socketsMax, answerTimeoutMs);
-  return new KinesisClient({ ...options, maxAttempts: CONTROL_PLANE_ATTEMPTS });
+  const retryStrategy = new ControlRetries(); // nobody else repeats these calls
+  return new KinesisClient({ ...options, retryStrategy });
 }
 
 /**

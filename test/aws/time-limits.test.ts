@@ -1,12 +1,14 @@
 /** Calls of the SDK's clients that are never answered, or not to their end: each attempt ends in time, and is made again. */
 import { createServer, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { createS3Client } from '../../src/aws/s3-client.ts';
 import { listOpenShards, probeStream } from '../../src/publish/kinesis/stream-probe.ts';
 import { probeSources } from '../../src/source/s3/list.ts';
 
-const ANSWER_TIMEOUT_MS = 50;
+const ANSWER_TIMEOUT_MS = 100;
 const KINESIS_ATTEMPTS = 4;
 const PROBE_ATTEMPTS = 3;
 const HALF = 'HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: 100\r\n\r\n{';
@@ -41,6 +43,9 @@ async function open(bytes: string) {
   return { target: { region: 'us-east-1', profile: null, endpoint: `http://127.0.0.1:${port}` }, heard };
 }
 
+/** Sees attempts where they are made: on a busy machine one may end before the server has heard of it. */
+const attemptsOf = (client: KinesisClient | S3Client) => vi.spyOn(client.config.requestHandler, 'handle');
+
 it.each([
   { name: 'nothing', bytes: '' },
   { name: 'half of it', bytes: HALF },
@@ -50,10 +55,12 @@ it.each([
     const { target, heard } = await open(bytes);
     const client = createKinesisClient(target, 8, ANSWER_TIMEOUT_MS);
     closers.push(() => client.destroy());
+    const attempts = attemptsOf(client);
     await expect(probeStream(client, 's')).rejects.toMatchObject({ code: 'MILLRACE_STREAM', exitCode: 3 });
-    expect(heard.requests).toBe(KINESIS_ATTEMPTS);
+    expect(attempts).toHaveBeenCalledTimes(KINESIS_ATTEMPTS);
     await expect(listOpenShards(client, 's')).rejects.toMatchObject({ code: 'MILLRACE_STREAM', exitCode: 3 });
-    expect(heard.requests).toBe(2 * KINESIS_ATTEMPTS);
+    expect(attempts).toHaveBeenCalledTimes(2 * KINESIS_ATTEMPTS);
+    expect(heard.requests).toBeGreaterThan(0);
   },
 );
 
@@ -64,9 +71,11 @@ it.each([
   const { target, heard } = await open(bytes);
   const s3 = createS3Client(target, 8, ANSWER_TIMEOUT_MS);
   closers.push(() => s3.destroy());
+  const attempts = attemptsOf(s3);
   await expect(probeSources(s3, ['s3://bucket/p/'])).rejects.toMatchObject({
     code: 'MILLRACE_SOURCE',
     message: expect.stringMatching(/Cannot list s3:\/\/bucket\/p\/.*gave up after retries/),
   });
-  expect(heard.requests).toBe(PROBE_ATTEMPTS);
+  expect(attempts).toHaveBeenCalledTimes(PROBE_ATTEMPTS);
+  expect(heard.requests).toBeGreaterThan(0);
 });
