@@ -53,7 +53,7 @@ function describeImports(root: string): string {
 }
 
 /** docs/ARCHITECTURE.md as it should be. */
-function pageWithPicture(): string {
+export function pageWithPicture(): string {
   const page = readFileSync(PAGE, 'utf8');
   if (!PLACE.test(page)) throw new Error(`Cannot draw the imports: ${PAGE} has no place for the picture`);
   return page.replace(PLACE, (_, begin, end) => `${begin}${describeImports(ROOT)}${end}`);
