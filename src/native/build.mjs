@@ -1,11 +1,16 @@
 /**
- * Builds the native addon into build/millrace.node with the C++ compiler of this machine, without node-gyp and without a
- * download: the Node-API headers come from the npm package `node-api-headers`, simdjson's source from `@nozbe/simdjson`.
- * Run by `npm ci` (script "install"). Never fails an installation: without a compiler the portable scanner serves.
- * With --strict (a developer's build) it fails, and a warning in our own files is an error. With --sanitize it builds
- * build/sanitize/millrace.node for tests: AddressSanitizer, UndefinedBehaviorSanitizer and assertions.
+ * Builds the native addon with the C++ compiler of this machine, without node-gyp and without a download: the Node-API headers come
+ * from the npm package `node-api-headers`, simdjson's source from `@nozbe/simdjson`. The addon lies in build/, with its size and
+ * checksum beside it (load.ts). Run by `npm ci` of a checkout (script "prepare"), by hand where no prebuilt addon serves.
+ * Never fails an installation: without a compiler the portable scanner serves.
+ *   --strict     a developer's build: it fails, and a warning in our own files is an error
+ *   --sanitize   build/sanitize/millrace.node for tests: AddressSanitizer, UndefinedBehaviorSanitizer and assertions
+ *   --target T   for linux-x64 or linux-arm64, with a cross compiler (CXX_LINUX_X64, CXX_LINUX_ARM64), into build/<T>/
+ * On Linux with glibc an addon is standalone: no libstdc++, no symbol newer than glibc 2.18, and the same bytes from the same compiler,
+ * wherever the checkout lies. Elsewhere it is linked as the platform does.
  */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -17,19 +22,29 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const sourceFolder = dirname(fileURLToPath(import.meta.url));
 const isStrict = process.argv.includes('--strict');
 const isSanitized = process.argv.includes('--sanitize');
-const outputFolder = join(sourceFolder, '..', '..', 'build', isSanitized ? 'sanitize' : '');
+const host = `${process.platform}-${process.arch}`;
+const target = process.argv.includes('--target') ? process.argv[process.argv.indexOf('--target') + 1] : host;
+const CROSS_COMPILERS = { 'linux-x64': 'x86_64-linux-gnu-g++', 'linux-arm64': 'aarch64-linux-gnu-g++' };
+const isCross = target !== host;
+const rootFolder = resolve(sourceFolder, '..', '..');
+const outputFolder = join(rootFolder, 'build', isSanitized ? 'sanitize' : isCross ? target : '');
 const require = createRequire(import.meta.url);
 const simdjsonFolder = join(dirname(require.resolve('@nozbe/simdjson/package.json')), 'src');
 const headersFolder = join(dirname(require.resolve('node-api-headers/package.json')), 'include');
 const addonPath = join(outputFolder, 'millrace.node');
 
-const compiler = process.env.CXX ?? 'c++';
+const compiler = isCross
+  ? (process.env[`CXX_${target.toUpperCase().replace('-', '_')}`] ?? CROSS_COMPILERS[target])
+  : (process.env.CXX ?? 'c++');
+const hasGlibc = () => process.report.getReport().header.glibcVersionRuntime !== undefined;
+const isStandalone = !isSanitized && (isCross || (process.platform === 'linux' && hasGlibc()));
+const standaloneFolder = join(sourceFolder, 'standalone');
 const hardening = ['-fstack-protector-strong', '-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=2'];
 const sanitizing = [
   ...['-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
@@ -42,21 +57,36 @@ const flags = [
     : ['-O3', '-DNDEBUG', ...hardening]),
 ];
 /** A user's compiler may know warnings that ours does not: they never fail an installation. */
-const warnings = isStrict ? ['-Wall', '-Wextra', '-Werror'] : ['-w'];
+const STRICT_WARNINGS = ['-Wall', '-Wextra', '-Werror'];
+const warnings = isStrict ? STRICT_WARNINGS : ['-w'];
 /** Everything in the addon is bound when it is loaded, and its tables are read-only from then on. */
-const linkHardening = process.platform === 'linux' ? ['-Wl,-z,relro', '-Wl,-z,now'] : [];
+const linkHardening = target.startsWith('linux-') ? ['-Wl,-z,relro', '-Wl,-z,now'] : [];
+const linkStandalone = isStandalone
+  ? [
+      ...['-static-libgcc', '-Wl,--as-needed', '-Wl,--build-id=none'],
+      `-Wl,--version-script=${join(standaloneFolder, 'exports.map')}`,
+    ]
+  : [];
 const includes = ['-isystem', headersFolder, '-isystem', simdjsonFolder];
 
-const sources = readdirSync(sourceFolder).filter((name) => name.endsWith('.cc'));
+const sourcesOf = (folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.cc'))
+    .sort() // the same order everywhere: it is the order of the code in the addon
+    .map((name) => ({ from: join(folder, name), to: name.replace(/\.cc$/, '.o') }));
 const units = [
   { from: join(simdjsonFolder, 'simdjson.cpp'), to: 'simdjson.o' },
-  ...sources.map((name) => ({ from: join(sourceFolder, name), to: name.replace(/\.cc$/, '.o') })),
+  ...sourcesOf(sourceFolder),
+  ...(isStandalone ? sourcesOf(standaloneFolder) : []),
 ];
 
-/** What the objects were built with: other flags make all of them anew. */
+/** What the objects were built with: other flags make all of them anew. What a strict build has made serves every other one. */
 const flagsPath = join(outputFolder, 'flags.txt');
-const flagsText = `${[compiler, ...flags, ...warnings, ...linkHardening].join(' ')}\n`;
-const hasSameFlags = existsSync(flagsPath) && readFileSync(flagsPath, 'utf8') === flagsText;
+const flagsTextWith = (warned) =>
+  `${[compiler, ...flags, ...warned, ...linkHardening, ...linkStandalone].join(' ')}\n`;
+const flagsText = flagsTextWith(warnings);
+const builtWith = existsSync(flagsPath) ? readFileSync(flagsPath, 'utf8') : '';
+const hasSameFlags = [flagsText, flagsTextWith(STRICT_WARNINGS)].includes(builtWith);
 
 /** Newest change of anything that our own objects are made of. Headers count for every object. */
 const headersChangedMs = Math.max(
@@ -98,20 +128,23 @@ function compile(unit) {
 async function build() {
   mkdirSync(outputFolder, { recursive: true });
   const stale = units.filter((unit) => !isFresh(unit));
-  if (stale.length === 0 && existsSync(addonPath)) return;
+  if (stale.length === 0 && existsSync(addonPath) && existsSync(`${addonPath}.sum`)) return;
   rmSync(addonPath, { force: true });
   rmSync(flagsPath, { force: true });
   await Promise.all(stale.map(compile));
   const linkFlags =
     process.platform === 'darwin'
       ? ['-bundle', '-undefined', 'dynamic_lookup']
-      : ['-shared', ...linkHardening];
+      : ['-shared', ...linkHardening, ...linkStandalone];
   if (isSanitized) linkFlags.push('-fsanitize=address,undefined');
   else if (process.platform !== 'darwin') linkFlags.push('-s');
   const objects = units.map((unit) => join(outputFolder, unit.to));
   // Linked beside its place and moved there, so that a running process never loads half a file.
   const unfinished = `${addonPath}.${process.pid}`;
   await run([...linkFlags, ...objects, '-o', unfinished]);
+  // The sum first: an addon never lies beside none, and one of another build beside it counts as damaged.
+  const bytes = readFileSync(unfinished);
+  writeFileSync(`${addonPath}.sum`, `${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}\n`);
   renameSync(unfinished, addonPath);
   writeFileSync(flagsPath, flagsText);
 }

@@ -1,13 +1,17 @@
 /**
  * Load: finds the native addon, wherever this package runs from.
- * Takes  MILLRACE_SCANNER=portable (use none) and MILLRACE_ADDON=<path> (use this build, e.g. one with sanitizers).
+ * Takes  MILLRACE_SCANNER=portable (use none) and MILLRACE_ADDON=<path> (use this build, e.g. one with sanitizers); else the addon that
+ *        was built here (build/), else the one that the package brings for this platform (prebuilt/).
  * Gives  the addon's exports, or null and the reason. The answer is kept: one look for each thread.
- * Never  throws and never prints: whoever asks decides what to say.
+ * Never  throws and never prints: whoever asks decides what to say. Never lets the system map a file that is not whole: that would
+ *        end the process with SIGBUS. Only what MILLRACE_ADDON names is loaded without a sum beside it.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../base/package-root.ts';
+import { damageOf, isMusl } from './addon-file.ts';
 
 export type NativeAddon = Readonly<Record<string, (...args: never[]) => unknown>>;
 
@@ -27,26 +31,34 @@ function load(env: NodeJS.ProcessEnv): LoadedAddon {
   if (env.MILLRACE_SCANNER === 'portable') {
     return { addon: null, reason: 'MILLRACE_SCANNER=portable' };
   }
-  const path = env.MILLRACE_ADDON ?? findAddon();
-  if (path === null) return { addon: null, reason: 'it was not built' };
+  if (env.MILLRACE_ADDON) return loadFile(env.MILLRACE_ADDON, { mayLackSum: true });
+  const root = fileURLToPath(packageRoot());
+  const platform = `${process.platform}-${process.arch}`;
+  const built = join(root, 'build', 'millrace.node');
+  const prebuilt = join(root, 'prebuilt', platform, 'millrace.node');
+  const reasons: string[] = [];
+  for (const path of [built, prebuilt]) {
+    if (!existsSync(path)) continue;
+    if (path === prebuilt && isMusl())
+      reasons.push('the prebuilt one needs glibc, and this Node is linked to musl');
+    else {
+      const found = loadFile(path);
+      if (found.addon !== null) return found;
+      reasons.push(found.reason);
+    }
+  }
+  if (reasons.length === 0) reasons.push(`there is no prebuilt addon for ${platform}`);
+  const builder = join(root, 'src', 'native', 'build.mjs');
+  return { addon: null, reason: `${reasons.join('; ')} (to build it: node ${builder})` };
+}
+
+function loadFile(path: string, { mayLackSum = false } = {}): LoadedAddon {
+  const damage = mayLackSum && !existsSync(`${path}.sum`) ? null : damageOf(path);
+  if (damage !== null) return { addon: null, reason: `${path} cannot be loaded: ${damage}` };
   try {
     return { addon: createRequire(import.meta.url)(path) as NativeAddon, reason: null };
   } catch (error) {
     const message = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
     return { addon: null, reason: `it cannot be loaded: ${message}` };
-  }
-}
-
-/** Walks up to the package root: the sources lie at src/native, what is published at dist/src/native. */
-function findAddon(): string | null {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (;;) {
-    if (existsSync(join(folder, 'package.json'))) {
-      const path = join(folder, 'build', 'millrace.node');
-      return existsSync(path) ? path : null;
-    }
-    const parent = dirname(folder);
-    if (parent === folder) return null;
-    folder = parent;
   }
 }

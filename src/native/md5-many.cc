@@ -106,7 +106,7 @@ struct Kernel {
 };
 
 /** Each step waits for the one before it, so that more lanes cost hardly more time; but lanes without a message are wasted. */
-Kernel chooseKernel(size_t count) {
+Kernel chooseKernel([[maybe_unused]] size_t count) {
 #if defined(__x86_64__)
   static const bool hasAvx512 = __builtin_cpu_supports("avx512vl");
   if (hasAvx512 && count > 8) return {lanes16avx512::blocks, 16};

@@ -1,4 +1,4 @@
-/** The addon of a release is hardened, and our own C++ has no warning: what a developer's and a user's build ask of the compiler. */
+/** The addon of a release is hardened and runs on systems older than this one, and our own C++ has no warning: what a developer's and a user's build ask of the compiler. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -19,7 +19,21 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const ADDON = join(ROOT, 'build', 'millrace.node');
 const canRead = existsSync(ADDON) && spawnSync('readelf', ['--version']).status === 0;
 const why = canRead ? '' : ' (not run: no addon, or no readelf)';
-const readelf = (...flags: string[]) => execFileSync('readelf', [...flags, ADDON], { encoding: 'utf8' });
+const readelfOf = (path: string, ...flags: string[]) =>
+  execFileSync('readelf', [...flags, path], { encoding: 'utf8' });
+const readelf = (...flags: string[]) => readelfOf(ADDON, ...flags);
+
+/** Libraries, and versions of symbols, that an addon asks its system for. */
+function needsOf(path: string): { libraries: string[]; newestGlibc: number; others: string[] } {
+  const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1]!);
+  const versions = all(readelfOf(path, '-VW'), /Name: ([A-Z]+_[\d.]+)/g);
+  const glibc = versions.filter((name) => /^GLIBC_2\./.test(name));
+  return {
+    libraries: all(readelfOf(path, '-dW'), /\(NEEDED\).*\[(.*)\]/g),
+    newestGlibc: Math.max(...glibc.map((name) => Number(name.split('.')[1]))),
+    others: versions.filter((name) => !glibc.includes(name)),
+  };
+}
 
 describe.skipIf(!canRead)(`the addon of a release${why}`, () => {
   it('is bound as a whole when it is loaded, and its tables are read-only from then on', () => {
@@ -38,6 +52,23 @@ describe.skipIf(!canRead)(`the addon of a release${why}`, () => {
   });
 });
 
+describe.skipIf(!canRead || process.platform !== 'linux')(`the addon of a release, elsewhere${why}`, () => {
+  it('asks its system for nothing but the C library, and for nothing in it that glibc 2.28 has not', () => {
+    const { libraries, newestGlibc, others } = needsOf(ADDON);
+    expect(libraries.filter((name) => !/^(libc\.so\.6|ld-linux-.*)$/.test(name))).toEqual([]);
+    expect(newestGlibc).toBeGreaterThan(0);
+    expect(newestGlibc).toBeLessThanOrEqual(28);
+    expect(others).toEqual([]);
+  });
+
+  it('shows Node its two entries and keeps its own operator new to itself', () => {
+    const shown = readelf('-sW', '--dyn-syms').matchAll(/ GLOBAL DEFAULT +\d+ (\S+)/g);
+    expect(new Set([...shown].map((match) => match[1]))).toEqual(
+      new Set(['napi_register_module_v1', 'node_api_module_get_api_version_v1']),
+    );
+  });
+});
+
 const hasCompiler = spawnSync(process.env.CXX ?? 'c++', ['--version']).status === 0;
 const whyNot = hasCompiler ? '' : ' (not run: no C++ compiler)';
 
@@ -47,6 +78,7 @@ describe.skipIf(!hasCompiler)(`a build with a warning in our own files${whyNot}`
   beforeAll(() => {
     cpSync(join(ROOT, 'src', 'native', 'build.mjs'), join(native, 'build.mjs'));
     cpSync(join(ROOT, 'src', 'native', 'args.h'), join(native, 'args.h'));
+    cpSync(join(ROOT, 'src', 'native', 'standalone'), join(native, 'standalone'), { recursive: true });
     const headers = join('node_modules', 'node-api-headers');
     const simdjson = join(folder, 'node_modules', '@nozbe', 'simdjson');
     mkdirSync(join(simdjson, 'src'), { recursive: true });
