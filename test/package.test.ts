@@ -2,7 +2,7 @@
  * The package: what `npm pack` makes of a clean checkout, unpacked in an empty folder elsewhere. Its command runs, its library too, with
  * types. Nothing of it but what `dependencies` name is linked to it, so that a package that is missing there is missed.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -44,18 +44,44 @@ beforeAll(() => {
     mkdirSync(dirname(join(elsewhere, 'node_modules', name)), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules', name), join(elsewhere, 'node_modules', name));
   }
-}, 180_000);
+}, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('an installation of it goes on without a compiler', () => {
-  const output = execFileSync(process.execPath, ['src/native/build.mjs'], {
-    cwd: installed,
-    encoding: 'utf8',
-    env: { ...process.env, CXX: '/nowhere/c++' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+describe('its native addon', () => {
+  const platform = `${process.platform}-${process.arch}`;
+  const hasPrebuilt = ['linux-x64', 'linux-arm64'].includes(platform);
+  const sumOf = (...path: string[]) => readFileSync(join(...path, 'millrace.node.sum'), 'utf8');
+
+  it('is compiled by no installation', () => {
+    const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+    expect(Object.keys(scripts)).toContain('prepare'); // of a checkout: npm does not run it for what comes from a registry
+    expect(['preinstall', 'install', 'postinstall'].filter((name) => name in scripts)).toEqual([]);
   });
-  expect(output).not.toContain('    at ');
-  expect(existsSync(join(installed, 'src', 'native', 'addon.cc'))).toBe(true);
+
+  it.skipIf(!hasPrebuilt)('is byte for byte the one that is built in another folder', () => {
+    call(process.execPath, ['src/native/build.mjs', '--strict'], ROOT);
+    expect(sumOf(installed, 'prebuilt', platform)).toBe(sumOf(ROOT, 'build'));
+  });
+
+  const canCross = platform === 'linux-x64' && spawnSync('aarch64-linux-gnu-g++', ['--version']).status === 0;
+  it.skipIf(!canCross)(
+    `is there for arm64 too${canCross ? '' : ' (not run: no g++-aarch64-linux-gnu)'}, the same bytes each time`,
+    () => {
+      call(process.execPath, ['src/native/build.mjs', '--strict', '--target', 'linux-arm64'], ROOT);
+      expect(sumOf(installed, 'prebuilt', 'linux-arm64')).toBe(sumOf(ROOT, 'build', 'linux-arm64'));
+    },
+  );
+
+  it('is built by the command that a platform without one is told, which never fails', () => {
+    const output = execFileSync(process.execPath, ['src/native/build.mjs'], {
+      cwd: installed,
+      encoding: 'utf8',
+      env: { ...process.env, CXX: '/nowhere/c++' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    expect(output).not.toContain('    at ');
+    expect(existsSync(join(installed, 'src', 'native', 'addon.cc'))).toBe(true);
+  });
 });
 
 describe('its command', () => {
