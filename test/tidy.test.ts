@@ -79,6 +79,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/inflate/gunzip.ts': 'test/inflate/decompress.test.ts',
   'src/inflate/unzstd.ts': 'test/inflate/decompress.test.ts',
   'src/inflate/zstd-units.ts': 'test/inflate/decompress.test.ts',
+  'src/native/addon-file.ts': 'test/native/load.test.ts',
   'src/native/inflate.ts': 'test/inflate/decompress.test.ts',
   'src/native/inflate-portable.ts': 'test/inflate/decompress.test.ts',
   'src/publish/setup.ts': 'types only',
@@ -94,6 +95,7 @@ const WRITERS = [
   'src/journal/files.ts', // with the flags of own-file.ts
   'src/run/restore-file.ts', // into what own-file.ts has opened
   'src/base/fault-points.ts', // tests alone ask for it
+  'src/native/addon-file.ts', // reads the head of Node's executable
 ];
 
 describe('names', () => {
