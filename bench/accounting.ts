@@ -53,7 +53,7 @@ function measure(sliceBytes: number): number {
   const accounting = new Accounting({
     journal: { append, pin: () => 1 },
     parserCount: 1,
-    onLetter: () => {},
+    onDeadLetter: () => {},
     digestOf: () => ({ sumA: 0n, sumB: 0n }),
     isDryRun: false,
   });

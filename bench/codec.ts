@@ -46,7 +46,7 @@ function fillLane(workload: Workload): { lane: SharedArrayBuffer; records: numbe
       dataStart: start,
       dataEnd: end,
       appendNewline: false,
-      unit: 1,
+      slice: 1,
       lineOffset: start,
       hashHigh: hash.readBigUInt64BE(0),
       hashLow: hash.readBigUInt64BE(8),

@@ -41,7 +41,7 @@ function framesOf(workload: Workload): { frames: Uint8Array; records: number; re
       dataStart: start,
       dataEnd: end,
       appendNewline: false,
-      unit: 1,
+      slice: 1,
       lineOffset: start,
       hashHigh: BigInt(record),
       hashLow: 0n,

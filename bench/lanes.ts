@@ -58,7 +58,7 @@ function recordOf({ dataBytes }: Setup) {
     dataStart: 0,
     dataEnd: dataBytes,
     appendNewline: false,
-    unit: 0,
+    slice: 0,
     lineOffset: 0,
     hashHigh: 1n,
     hashLow: 2n,
@@ -129,7 +129,12 @@ async function post(setup: Setup): Promise<void> {
     inFlight++;
     if (way === 'port, clone') {
       port.postMessage(
-        Array.from({ length: count }, () => ({ key: record.key, data: record.data, unit: 0, lineOffset: 0 })),
+        Array.from({ length: count }, () => ({
+          key: record.key,
+          data: record.data,
+          slice: 0,
+          lineOffset: 0,
+        })),
       );
       continue;
     }

@@ -106,7 +106,7 @@ function scanBlocks(scanner: Scanner, lanes: ScanLanes, bytes: Buffer): Sums {
   const cells = lanes.buffers.map((lane) => new Int32Array(lane));
   const sums = { lines: 0, valid: 0 };
   eachPiece(bytes, (start, end) => {
-    const piece = { bytes, start, end, objectOffset: start, unit: 1, coordinate: COORDINATE };
+    const piece = { bytes, start, end, objectOffset: start, slice: 1, coordinate: COORDINATE };
     for (let from = start; from < end; ) {
       const result = scanner.scan(piece, from);
       sums.lines += result.lines;

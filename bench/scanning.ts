@@ -33,7 +33,7 @@ export function scanAll(scanner: Scanner, { buffers }: ScanLanes, bytes: Buffer)
   for (let start = 0; start < bytes.length; ) {
     const limit = start + PIECE_BYTES;
     const end = limit < bytes.length ? bytes.lastIndexOf(10, limit - 1) + 1 : bytes.length;
-    const piece = { bytes, start, end, objectOffset: start, unit: 1, coordinate: COORDINATE };
+    const piece = { bytes, start, end, objectOffset: start, slice: 1, coordinate: COORDINATE };
     for (let from = start; from < end; ) {
       const result = scanner.scan(piece, from);
       records += result.records;

@@ -8,7 +8,7 @@
 import { strictEqual } from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { openScanner } from '../src/scan/open.ts';
-import { createJudge } from '../src/scan/schema.ts';
+import { createValidator } from '../src/scan/schema.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';
 import { oneLane, rulesFor, scanAll } from './scanning.ts';
@@ -62,9 +62,9 @@ for (const [name, schema] of Object.entries(SCHEMAS)) {
   bytes.set(made);
   const rules = rulesFor(workload.key);
   const lanes = oneLane();
-  const judge = createJudge(JSON.stringify(schema), `${name}.json`);
+  const validator = createValidator(JSON.stringify(schema), `${name}.json`);
   const plain = openScanner(rules, lanes);
-  const judging = openScanner(rules, lanes, { judge });
+  const judging = openScanner(rules, lanes, { validator });
   const subjects = [
     { name: `${plain.kind} scanner`, run: () => scanAll(plain, lanes, bytes) },
     { name: `${plain.kind} scanner with --schema`, run: () => scanAll(judging, lanes, bytes) },

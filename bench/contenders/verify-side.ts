@@ -37,7 +37,7 @@ async function digestSource(): Promise<SideDigest> {
     },
     schema: null,
     observer: {
-      onLetter: ({ message }) => {
+      onDeadLetter: ({ message }) => {
         throw new Error(message);
       },
       onArchived: () => {},

@@ -67,7 +67,7 @@ export function numbers({ seed, lineCount }: WorkloadOptions): Buffer {
   });
 }
 
-/** The clicks, with one line in a hundred broken: cut off, a raw control character, bytes that are no UTF-8, a stray quote. */
+/** The clicks, with one line in a hundred broken: cut off, a raw control character, bytes that are no UTF-8, a misrouted quote. */
 export function invalidOnePercent({ seed, lineCount }: WorkloadOptions): Buffer {
   const bytes = clicks({ seed, lineCount });
   const random = new Random(seed + 1);

@@ -5,7 +5,7 @@
  *        the report.
  * Owns   the open objects and slices of the run, and the rule of settlement: a slice is settled when its receipt is there and as many
  *        of its records are acknowledged or refused as were written. Lines = blank + rejected + records, always.
- * Never  does I/O or reads a clock: entries and letters go to src/journal/, which decides when they are on the disk.
+ * Never  does I/O or reads a clock: entries and dead letters go to src/journal/, which decides when they are on the disk.
  */
 import type { RejectCode } from '../base/errors.ts';
 import type { Damage } from '../inflate/damage.ts';
@@ -30,7 +30,7 @@ export interface AccountingOptions {
   readonly journal: AccountingJournal | null;
   readonly parserCount: number;
   /** Hands a dead letter over. */
-  readonly onLetter: (letter: DeadLetter) => void;
+  readonly onDeadLetter: (deadLetter: DeadLetter) => void;
   /** Sums of the digest of one refused record: it was counted as published and is not. */
   readonly digestOf: (key: Uint8Array, data: Uint8Array) => { sumA: bigint; sumB: bigint };
   /** Nothing is sent, so a record is settled when it is scanned. */
@@ -176,7 +176,7 @@ export class Accounting {
   /** Writes the dead letter of a line that a parser has rejected; its slice's receipt counts it. */
   reject({ bucket, key, etag }: SourceObject, line: RejectedLine): void {
     const { code, message, objectOffset: offset, length, data } = line;
-    this.#options.onLetter({ bucket, key, etag, offset, length, code, message, data });
+    this.#options.onDeadLetter({ bucket, key, etag, offset, length, code, message, data });
   }
 
   /** A line that was never in a piece because it is too long to be kept. It stands for [start, end). */
@@ -195,7 +195,7 @@ export class Accounting {
 
   /** The stream refused a record for good: it is a reject, and no longer one of the published. */
   refuse(record: RefusedRecord): void {
-    const slice = record.unit & SLICE_MASK;
+    const slice = record.slice & SLICE_MASK;
     const open = this.#open.get(slice);
     if (open !== undefined) this.#refuse(open, record);
     else this.#early.set(slice, [...(this.#early.get(slice) ?? []), record]);
@@ -210,7 +210,7 @@ export class Accounting {
     const { bucket, key, etag } = object;
     countReject(this.counts.tally, code);
     const whole = { offset: null, length: null, data: null };
-    this.#options.onLetter({ bucket, key, etag, ...whole, code, message, ...(damage && { damage }) });
+    this.#options.onDeadLetter({ bucket, key, etag, ...whole, code, message, ...(damage && { damage }) });
     this.#closeIfDone(account);
   }
 
@@ -303,7 +303,7 @@ export class Accounting {
   #refuse(open: OpenSlice, record: RefusedRecord): void {
     const { objectOffset: offset, key, data, message } = record;
     const { object } = open.account;
-    this.#options.onLetter({
+    this.#options.onDeadLetter({
       bucket: object.bucket,
       key: object.key,
       etag: object.etag,
@@ -354,7 +354,7 @@ export class Accounting {
     for (const { start, end, tally } of parts)
       journal.append({ kind: 'segment', id: this.#pin(account), start, end, tally });
     const { failedCode } = account;
-    // Its letter is written again, or not, by the next process, which tries it again.
+    // Its dead letter is written again, or not, by the next process, which tries it again.
     if (isClosed) journal.append({ kind: 'object-failed', id: this.#pin(account), failed: failedCode! });
   }
 

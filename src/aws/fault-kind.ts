@@ -9,10 +9,10 @@
  * | kind        | what it was                                     | may be asked again                                     |
  * |-------------|-------------------------------------------------|--------------------------------------------------------|
  * | throttle    | the service, or a proxy before it, is busy      | always, later                                          |
- * | transient   | 5xx, resets, time-outs, what nobody knows       | while the service may be away                          |
+ * | transient   | 5xx, resets, time-outs, what nobody knows       | while the service may be unavailable                          |
  * | skew        | the clocks differ                               | by the service's clock                                 |
- * | credentials | expired, rotated, or their provider is ill      | renewed; then, if anything ever worked, as if away     |
- * | denied      | a permission, a key, a stream that is not there | if anything ever worked, as if away                    |
+ * | credentials | expired, rotated, or their provider is ill      | renewed; then, if anything ever worked, as if unavailable     |
+ * | denied      | a permission, a key, a stream that is not there | if anything ever worked, as if unavailable                    |
  * | refused     | the request's own content                       | never unchanged: a part of it may be taken             |
  */
 export type FaultKind = 'throttle' | 'transient' | 'skew' | 'credentials' | 'denied' | 'refused';

@@ -14,7 +14,7 @@ export interface Damage {
   readonly unprovenFrom: number | null;
 }
 
-/** Whether a letter's field is what a letter says of damage: people edit the file. */
+/** Whether a dead letter's field is what a dead letter says of damage: people edit the file. */
 export function isDamage(value: unknown): value is Damage {
   if (value === null || typeof value !== 'object') return false;
   const { storedOffset, offset, unprovenFrom } = value as Record<string, unknown>;

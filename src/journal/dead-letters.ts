@@ -1,22 +1,28 @@
 /**
  * Dead letters: the file of lines that were not delivered.
- * Takes  letters, as soon as a line is rejected.
+ * Takes  dead letters, as soon as a line is rejected.
  * Gives  a JSONL file (docs/CLI.md) in which each rejected line stands exactly once, however often the run was resumed.
  * Owns   the file, mode 0600. At most `bufferBytesMax` of it waits in memory.
- * Never  syncs on its own time: `flush` is the journal's `beforeCommit`, so that no unit is journaled before its letters are safe.
+ * Never  syncs on its own time: `flush` is the journal's `beforeCommit`, so that no unit is journaled before its dead letters are safe.
  *
- * Letters are appended at once, whatever becomes of their unit: nothing is held back and memory stays flat even if every line
- * of a huge unit is bad. When a process dies, the file may hold letters of units that are not journaled as done. Those units
- * are done again and give the same letters again; so at resume every letter that the journal does not cover is taken out
- * (take-out.ts). That must never hit letters of another run: a file belongs to one run (letter-owner.ts), and to one process while
+ * Dead letters are appended at once, whatever becomes of their unit: nothing is held back and memory stays flat even if every line
+ * of a huge unit is bad. When a process dies, the file may hold dead letters of units that are not journaled as done. Those units
+ * are done again and give the same dead letters again; so at resume every dead letter that the journal does not cover is taken out
+ * (take-out.ts). That must never hit dead letters of another run: a file belongs to one run (letter-owner.ts), and to one process while
  * it works (`<file>.lock`).
  */
 import { MillraceError, type RejectCode } from '../base/errors.ts';
 import { faultPoint } from '../base/fault-points.ts';
+import {
+  type DeadLetterOwner,
+  isForgotten,
+  readOwner,
+  refuseDeadLettersOf,
+  writeOwner,
+} from './dead-letter-owner.ts';
 import { type Files, type OpenedFile, realFiles, writeAll } from './files.ts';
-import { isForgotten, type LetterOwner, readOwner, refuseLettersOf, writeOwner } from './letter-owner.ts';
 import { type Lock, takeLock } from './lock.ts';
-import { lettersFailure, type Opened, setLettersAside, takeOut } from './take-out.ts';
+import { deadLettersFailure, type Opened, setDeadLettersAside, takeOut } from './take-out.ts';
 
 export interface DeadLetter {
   readonly bucket: string;
@@ -34,18 +40,18 @@ export interface DeadLetter {
   readonly damage?: Readonly<Record<'storedOffset' | 'offset' | 'unprovenFrom', number | null>>;
 }
 
-/** What names the work that a letter belongs to. */
-export type LetterPlace = Pick<DeadLetter, 'bucket' | 'key' | 'etag' | 'offset'>;
+/** What names the work that a dead letter belongs to. */
+export type DeadLetterPlace = Pick<DeadLetter, 'bucket' | 'key' | 'etag' | 'offset'>;
 
 export interface DeadLettersOptions {
   /** Its folder is made if it is absent. A device or a pipe is written to and otherwise left alone. */
   readonly path: string;
-  readonly owner: LetterOwner;
-  /** Null for a run from its beginning: letters of a run that nobody can go on with are set aside as `<path>.<n>`. */
+  readonly owner: DeadLetterOwner;
+  /** Null for a run from its beginning: dead letters of a run that nobody can go on with are set aside as `<path>.<n>`. */
   readonly resume: {
     /** `state.covers` of the journal. */
-    readonly covers: (place: LetterPlace) => boolean;
-    /** Rejects that the journal counts: the file must hold as many letters, or it is not the run's. */
+    readonly covers: (place: DeadLetterPlace) => boolean;
+    /** Rejects that the journal counts: the file must hold as many dead letters, or it is not the run's. */
     readonly count: number;
   } | null;
   /** False leaves the raw lines out. Default true. */
@@ -58,14 +64,14 @@ export interface DeadLettersOptions {
 
 export class DeadLetters {
   readonly path: string;
-  /** Where earlier letters of the same name were moved or copied, or null. */
+  /** Where earlier dead letters of the same name were moved or copied, or null. */
   readonly setAside: string | null;
-  /** Letters that were taken out at resume, because their units are done again. */
+  /** Dead letters that were taken out at resume, because their units are done again. */
   readonly removed: number;
   #count: number;
   readonly #file: OpenedFile;
   readonly #lock: Lock | null;
-  /** Writes down whose letters these are, once, before the first of them. */
+  /** Writes down whose dead letters these are, once, before the first of them. */
   #claim: (() => Promise<void>) | null;
   readonly #payload: boolean;
   readonly #bufferBytesMax: number;
@@ -108,23 +114,23 @@ export class DeadLetters {
       return new DeadLetters(options, { ...(await openOwn(files, options)), lock });
     } catch (error) {
       await lock?.release().catch(() => undefined);
-      throw error instanceof MillraceError ? error : lettersFailure(options.path, error);
+      throw error instanceof MillraceError ? error : deadLettersFailure(options.path, error);
     }
   }
 
-  /** Letters in the file or on their way to it, of all processes of the run. */
+  /** Dead letters in the file or on their way to it, of all processes of the run. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * Takes a letter. Letters reach the file in the order of these calls.
-   * @returns Undefined, or when more than `bufferBytesMax` waits a promise: give no more letters before it has ended.
+   * Takes a dead letter. Dead letters reach the file in the order of these calls.
+   * @returns Undefined, or when more than `bufferBytesMax` waits a promise: give no more dead letters before it has ended.
    * @throws {MillraceError} MILLRACE_DEAD_LETTER, exit 3, after a failed write; from then on always.
    */
-  add(letter: DeadLetter): Promise<void> | undefined {
+  add(deadLetter: DeadLetter): Promise<void> | undefined {
     this.#assertUsable();
-    const { bucket, key, etag, offset, length, code, message, data, damage } = letter;
+    const { bucket, key, etag, offset, length, code, message, data, damage } = deadLetter;
     const fields: Record<string, unknown> = { bucket, key, etag, offset, length, code, message };
     if (damage !== undefined) fields.damage = damage;
     if (data !== null && this.#payload)
@@ -136,7 +142,7 @@ export class DeadLetters {
     return this.#waitingBytes > this.#bufferBytesMax ? this.#enqueue(false) : undefined;
   }
 
-  /** Resolves when every letter given before this call is on the disk. Costs nothing when there is none. @throws As `add`. */
+  /** Resolves when every dead letter given before this call is on the disk. Costs nothing when there is none. @throws As `add`. */
   flush(): Promise<void> {
     return this.#enqueue(true);
   }
@@ -153,7 +159,7 @@ export class DeadLetters {
     }
   }
 
-  /** One write at a time, so that letters are neither mixed nor overtaken. */
+  /** One write at a time, so that dead letters are neither mixed nor overtaken. */
   #enqueue(sync: boolean): Promise<void> {
     const step = this.#last.then(() => this.#write(sync));
     this.#last = step.catch(() => undefined);
@@ -179,7 +185,7 @@ export class DeadLetters {
         this.#unsynced = false;
       }
     } catch (error) {
-      this.#failure = lettersFailure(this.path, error);
+      this.#failure = deadLettersFailure(this.path, error);
       throw this.#failure;
     }
   }
@@ -211,17 +217,17 @@ async function openOwn(files: Files, options: DeadLettersOptions): Promise<Omit<
     const isOwn = before?.id === owner.id;
     const isEmpty = (await file.sizeBytes()) === 0;
     if (!isEmpty && before !== null && !isOwn && (resume !== null || !isForgotten(before, owner)))
-      refuseLettersOf(before, path);
+      refuseDeadLettersOf(before, path);
     let opened: Opened = { kept: 0, removed: 0, setAside: null };
     if (resume !== null) opened = await takeOut(files, path, file, resume, isOwn);
-    else if (!isEmpty) opened = await setLettersAside(files, path, file);
+    else if (!isEmpty) opened = await setDeadLettersAside(files, path, file);
     if (opened.replaced === true || (resume === null && opened.setAside !== null)) {
       await file.close();
       file = await files.open(path, 'append');
     }
     await files.syncFolderOf(path);
     const claim = () => writeOwner(files, path, owner);
-    // Letters that stay have an owner from now on; an empty file gets one with its first letter.
+    // Dead letters that stay have an owner from now on; an empty file gets one with its first dead letter.
     if (!isOwn && opened.kept > 0) await claim();
     return { file, opened, claim: isOwn || opened.kept > 0 ? null : claim };
   } catch (error) {

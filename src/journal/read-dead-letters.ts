@@ -1,8 +1,8 @@
 /**
  * Redrive: repaired dead letters on their way back to the publisher.
  * Takes  a dead-letter file (docs/CLI.md), in which people have replaced data: base64 in `data`, or as it is in `text`.
- * Gives  letters with the coordinates that they had; and what is wrong with a line, in words, with its number.
- * Owns   what a sendable letter is. Whether its data is a valid record, the scanner judges as it judges any line.
+ * Gives  dead letters with the coordinates that they had; and what is wrong with a line, in words, with its number.
+ * Owns   what a sendable dead letter is. Whether its data is a valid record, the scanner judges as it judges any line.
  * Never  keeps more than one line, or puts a payload into a message.
  */
 import { MIB } from '../base/limits.ts';
@@ -15,9 +15,9 @@ export interface LinePlace {
   readonly offset: number;
 }
 
-/** A letter that can be sent: one line of an object again. */
-export interface RedriveLetter extends LinePlace {
-  /** Bytes that the line had, if the letter says so: more than `data` has where only its beginning was kept. */
+/** A dead letter that can be sent: one line of an object again. */
+export interface RedriveDeadLetter extends LinePlace {
+  /** Bytes that the line had, if the dead letter says so: more than `data` has where only its beginning was kept. */
   readonly length: number | null;
   /** Why it was not delivered then. */
   readonly code: string;
@@ -26,27 +26,27 @@ export interface RedriveLetter extends LinePlace {
   readonly lineNumber: number;
 }
 
-/** A letter about a whole object, which has no data that could be sent. */
-export interface ObjectLetter extends Pick<RedriveLetter, 'bucket' | 'key' | 'etag' | 'code'> {
-  /** Why, as the letter says. */
+/** A dead letter about a whole object, which has no data that could be sent. */
+export interface ObjectDeadLetter extends Pick<RedriveDeadLetter, 'bucket' | 'key' | 'etag' | 'code'> {
+  /** Why, as the dead letter says. */
   readonly reason: string;
-  /** As it stands in the letter, where it says what was delivered of the object. */
+  /** As it stands in the dead letter, where it says what was delivered of the object. */
   readonly damage: unknown;
 }
 
 /** A line that cannot be sent. */
 export type RedriveProblem = { readonly lineNumber: number; readonly message: string } & (
-  | { readonly kind: 'object'; readonly object: ObjectLetter }
+  | { readonly kind: 'object'; readonly object: ObjectDeadLetter }
   /** No dead letter. */
   | { readonly kind: 'malformed' }
 );
 
 export type RedriveLine =
-  | { readonly letter: RedriveLetter; readonly problem: null }
-  | { readonly letter: null; readonly problem: RedriveProblem };
+  | { readonly deadLetter: RedriveDeadLetter; readonly problem: null }
+  | { readonly deadLetter: null; readonly problem: RedriveProblem };
 
 /** A record of 10 MiB in base64, and its coordinates. */
-export const LETTER_BYTES_MAX = 16 * MIB;
+export const DEAD_LETTER_BYTES_MAX = 16 * MIB;
 
 const NEWLINE = 0x0a;
 
@@ -61,8 +61,8 @@ export async function* readDeadLetters(
   let lineNumber = 0;
   for await (const line of linesOf(chunks)) {
     lineNumber += 1;
-    if (line === null) yield malformed(lineNumber, `it is longer than ${LETTER_BYTES_MAX} bytes`);
-    else if (line.some((byte) => byte > 0x20)) yield readLetter(line, lineNumber);
+    if (line === null) yield malformed(lineNumber, `it is longer than ${DEAD_LETTER_BYTES_MAX} bytes`);
+    else if (line.some((byte) => byte > 0x20)) yield readDeadLetter(line, lineNumber);
   }
 }
 
@@ -71,7 +71,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
   let held: Uint8Array[] = [];
   let heldBytes = 0;
   const take = (last: Uint8Array) => {
-    const line = heldBytes + last.length > LETTER_BYTES_MAX ? null : Buffer.concat([...held, last]);
+    const line = heldBytes + last.length > DEAD_LETTER_BYTES_MAX ? null : Buffer.concat([...held, last]);
     held = [];
     heldBytes = 0;
     return line;
@@ -84,7 +84,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
     }
     heldBytes += chunk.length - start;
     // What is too long already is only counted.
-    if (heldBytes > LETTER_BYTES_MAX) held = [];
+    if (heldBytes > DEAD_LETTER_BYTES_MAX) held = [];
     else if (start < chunk.length) held.push(Uint8Array.prototype.slice.call(chunk, start));
   }
   if (heldBytes > 0) yield take(new Uint8Array(0));
@@ -92,10 +92,10 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
 
 function malformed(lineNumber: number, why: string): RedriveLine {
   const message = `Line ${lineNumber} is no dead letter: ${why}`;
-  return { letter: null, problem: { lineNumber, kind: 'malformed', message } };
+  return { deadLetter: null, problem: { lineNumber, kind: 'malformed', message } };
 }
 
-function readLetter(line: Buffer, lineNumber: number): RedriveLine {
+function readDeadLetter(line: Buffer, lineNumber: number): RedriveLine {
   let value: unknown;
   try {
     value = JSON.parse(line.toString('utf8'));
@@ -114,7 +114,7 @@ function readLetter(line: Buffer, lineNumber: number): RedriveLine {
     const message = `Line ${lineNumber} has no data: ${code} of object s3://${printable(bucket)}/${printable(key)} as a whole, or a letter without payload`;
     const reason = typeof fields.message === 'string' ? fields.message : message;
     const object = { bucket, key, etag, code, reason, damage: fields.damage };
-    return { letter: null, problem: { lineNumber, kind: 'object', message, object } };
+    return { deadLetter: null, problem: { lineNumber, kind: 'object', message, object } };
   }
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
     return malformed(lineNumber, 'offset must be a number of bytes');
@@ -122,7 +122,7 @@ function readLetter(line: Buffer, lineNumber: number): RedriveLine {
   const data = dataOf(fields);
   if (typeof data === 'string') return malformed(lineNumber, data);
   const length = typeof fields.length === 'number' ? fields.length : null;
-  return { letter: { bucket, key, etag, offset, length, code, data, lineNumber }, problem: null };
+  return { deadLetter: { bucket, key, etag, offset, length, code, data, lineNumber }, problem: null };
 }
 
 /** The line's bytes, or what is wrong with them. */

@@ -1,10 +1,10 @@
 /**
  * Redrive trace: which dead letters a redrive has delivered, for `verify`.
- * Takes  a file of letters that was sent, and the file of those that failed again.
- * Gives  `<file>.redriven`: for each redrive that came to its end a head (`stream`, `at`), then a line for each letter that it delivered,
+ * Takes  a file of dead letters that was sent, and the file of those that failed again.
+ * Gives  `<file>.redriven`: for each redrive that came to its end a head (`stream`, `at`), then a line for each dead letter that it delivered,
  *        with `bucket`, `key`, `etag` and `offset`.
  * Owns   that file. It is appended to, mode 0600; one that is no trace is left alone.
- * Never  says of a letter that it was delivered where that is not certain: without a trace it counts as a dead letter still.
+ * Never  says of a dead letter that it was delivered where that is not certain: without a trace it counts as a dead letter still.
  */
 import { hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -22,13 +22,13 @@ export async function fileMark(path: string): Promise<string | null> {
   return `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
 }
 
-export function tracePath(letters: string): string {
-  return `${letters}.redriven`;
+export function tracePath(deadLetters: string): string {
+  return `${deadLetters}.redriven`;
 }
 
 export interface TraceOptions {
-  /** The letters that were sent. */
-  readonly letters: string;
+  /** The dead letters that were sent. */
+  readonly deadLetters: string;
   /** Those that failed again. */
   readonly again: string;
   /** Name of the stream. */
@@ -37,8 +37,8 @@ export interface TraceOptions {
 }
 
 /** Writes the trace of a redrive that has ended. @throws {MillraceError} MILLRACE_DEAD_LETTER, exit 3. */
-export async function writeTrace({ letters, again, stream, nowMs }: TraceOptions): Promise<void> {
-  const path = tracePath(letters);
+export async function writeTrace({ deadLetters, again, stream, nowMs }: TraceOptions): Promise<void> {
+  const path = tracePath(deadLetters);
   let file: OpenedFile | null = null;
   try {
     if (!(await stat(again)).isFile())
@@ -49,7 +49,7 @@ export async function writeTrace({ letters, again, stream, nowMs }: TraceOptions
     if (!(await isTrace(file))) throw new Error('there is a file of that name that is no trace of a redrive');
     const writer = new LineWriter(file);
     await writer.add({ kind: 'redriven', stream, at: nowMs });
-    for await (const place of placesIn(letters)) if (!failed.has(nameOf(place))) await writer.add(place);
+    for await (const place of placesIn(deadLetters)) if (!failed.has(nameOf(place))) await writer.add(place);
     await writer.flush();
     await file.datasync();
   } catch (error) {
@@ -63,7 +63,7 @@ export async function writeTrace({ letters, again, stream, nowMs }: TraceOptions
   }
 }
 
-/** @param onPlace Gets each letter that was delivered to this stream. @returns Redrives to other streams in the trace. */
+/** @param onPlace Gets each dead letter that was delivered to this stream. @returns Redrives to other streams in the trace. */
 export async function readTrace(
   path: string,
   stream: string,
@@ -87,11 +87,11 @@ export async function readTrace(
   return others;
 }
 
-/** Letters with something to send. */
+/** Dead letters with something to send. */
 async function* placesIn(path: string): AsyncGenerator<LinePlace> {
-  for await (const { letter } of readDeadLetters(createReadStream(path))) {
-    if (letter === null || !letter.data.some((byte) => byte > 0x20)) continue;
-    const { bucket, key, etag, offset } = letter;
+  for await (const { deadLetter } of readDeadLetters(createReadStream(path))) {
+    if (deadLetter === null || !deadLetter.data.some((byte) => byte > 0x20)) continue;
+    const { bucket, key, etag, offset } = deadLetter;
     yield { bucket, key, etag, offset };
   }
 }
@@ -144,7 +144,7 @@ function isPlace(fields: unknown): fields is LinePlace {
   return [bucket, key, etag].every((text) => typeof text === 'string') && Number.isSafeInteger(offset);
 }
 
-/** 96 bits in 16 characters: a file of letters may be long. */
+/** 96 bits in 16 characters: a file of dead letters may be long. */
 function nameOf({ bucket, key, etag, offset }: LinePlace): string {
   return hash('sha256', JSON.stringify([bucket, key, etag, offset]), 'base64url').slice(0, 16);
 }

@@ -168,19 +168,19 @@ export class JournalState {
 
   /**
    * Whether a dead letter belongs to work that is journaled as done, so that nobody will write it again.
-   * @param letter `offset` null: it is about the object as a whole.
+   * @param dead letter `offset` null: it is about the object as a whole.
    */
-  covers(letter: { bucket: string; key: string; etag: string; offset: number | null }): boolean {
-    const begun = this.#partialByKey.get(nameOf(letter));
-    if (begun !== undefined && isSameEtag(begun.etag, letter.etag)) {
-      // An object that was given up is tried again, and its letter written again if that fails.
-      const { offset } = letter;
+  covers(deadLetter: { bucket: string; key: string; etag: string; offset: number | null }): boolean {
+    const begun = this.#partialByKey.get(nameOf(deadLetter));
+    if (begun !== undefined && isSameEtag(begun.etag, deadLetter.etag)) {
+      // An object that was given up is tried again, and its dead letter written again if that fails.
+      const { offset } = deadLetter;
       if (offset === null) return false;
       if (begun.done.some(([start, end]) => offset >= start && offset < end)) return true;
       const left = begun.left.find(({ start, end }) => offset >= start && offset < end);
       return left !== undefined && !left.offsets.includes(offset);
     }
-    return this.#settled !== null && this.#settled.find({ ...letter, size: ANY_SIZE }) === 'exact';
+    return this.#settled !== null && this.#settled.find({ ...deadLetter, size: ANY_SIZE }) === 'exact';
   }
 
   /** Whether the run could not carry an object of this name, in whatever version, to its end. */

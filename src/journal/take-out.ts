@@ -1,13 +1,13 @@
 /**
  * Take out: brings a dead-letter file to what its journal knows, when a run is resumed or begun.
  * Takes  the opened file, and what the journal covers.
- * Gives  how many letters stay and how many went.
- * Owns   the decision, letter by letter. Letters that the journal does not know go only where the file is known to be the run's own: they
+ * Gives  how many dead letters stay and how many went.
+ * Owns   the decision, dead letter by dead letter. Dead letters that the journal does not know go only where the file is known to be the run's own: they
  *        are of units that are done again. Of a file that says nothing about its run a whole copy stays beside it.
  */
 import { MillraceError } from '../base/errors.ts';
 import { faultPoint } from '../base/fault-points.ts';
-import type { DeadLetter, DeadLettersOptions, LetterPlace } from './dead-letters.ts';
+import type { DeadLetter, DeadLetterPlace, DeadLettersOptions } from './dead-letters.ts';
 import { type Files, type OpenedFile, readLines, reasonOf, removeDraft, writeAll } from './files.ts';
 
 export interface Opened {
@@ -19,23 +19,23 @@ export interface Opened {
   readonly replaced?: boolean;
 }
 
-/** Moves letters of a run that is forgotten out of the way. @throws {MillraceError} Exit 2, when the file holds no letters. */
-export async function setLettersAside(files: Files, path: string, file: OpenedFile): Promise<Opened> {
+/** Moves dead letters of a run that is forgotten out of the way. @throws {MillraceError} Exit 2, when the file holds no dead letters. */
+export async function setDeadLettersAside(files: Files, path: string, file: OpenedFile): Promise<Opened> {
   const { lines } = await readLines(file, (line, lineNumber) => {
     isCoveredLine(line, path, lineNumber, () => true);
     return false;
   });
-  if (lines === 0) await assertBegunLetter(file, path);
+  if (lines === 0) await assertBegunDeadLetter(file, path);
   const setAside = await freeName(files, path);
   await files.rename(path, setAside);
   return { kept: 0, removed: 0, setAside };
 }
 
-/** One line without an end: a letter that was torn, or a file of others. */
-async function assertBegunLetter(file: OpenedFile, path: string): Promise<void> {
-  const bytes = Buffer.alloc(LETTER_START.length);
+/** One line without an end: a dead letter that was torn, or a file of others. */
+async function assertBegunDeadLetter(file: OpenedFile, path: string): Promise<void> {
+  const bytes = Buffer.alloc(DEAD_LETTER_START.length);
   const count = await file.read(bytes, 0);
-  if (!LETTER_START.startsWith(bytes.toString('latin1', 0, count))) refuse(path, 1);
+  if (!DEAD_LETTER_START.startsWith(bytes.toString('latin1', 0, count))) refuse(path, 1);
 }
 
 function refuse(path: string, lineNumber: number): never {
@@ -53,7 +53,7 @@ async function freeName(files: Files, path: string): Promise<string> {
 }
 
 /**
- * Leaves only the letters that the journal covers.
+ * Leaves only the dead letters that the journal covers.
  * @param isOwn Whether the file is known to be of this run alone. Else nothing goes before a copy of it is on the disk.
  */
 export async function takeOut(
@@ -118,22 +118,22 @@ async function copyAside(files: Files, path: string, file: OpenedFile): Promise<
   return name;
 }
 
-/** @throws {MillraceError} When the line is no letter at all and not what a torn write leaves: then the file is someone else's. */
+/** @throws {MillraceError} When the line is no dead letter at all and not what a torn write leaves: then the file is someone else's. */
 function isCoveredLine(
   line: Buffer,
   path: string,
   lineNumber: number,
-  covers: (place: LetterPlace) => boolean,
+  covers: (place: DeadLetterPlace) => boolean,
 ): boolean {
-  let letter: Partial<Record<keyof DeadLetter, unknown>>;
+  let deadLetter: Partial<Record<keyof DeadLetter, unknown>>;
   try {
-    letter = JSON.parse(line.toString('utf8'));
+    deadLetter = JSON.parse(line.toString('utf8'));
   } catch {
     // After a loss of power, bytes that were never synced may be zeros or missing; their unit is not journaled.
-    letter = {};
-    if (line.includes(0) || line.includes(LETTER_START)) return false;
+    deadLetter = {};
+    if (line.includes(0) || line.includes(DEAD_LETTER_START)) return false;
   }
-  const { bucket, key, etag, offset } = letter ?? {};
+  const { bucket, key, etag, offset } = deadLetter ?? {};
   const isPlaced = offset === null || Number.isSafeInteger(offset);
   if (typeof bucket !== 'string' || typeof key !== 'string' || typeof etag !== 'string' || !isPlaced) {
     refuse(path, lineNumber);
@@ -145,10 +145,10 @@ async function rewriteCovered(
   files: Files,
   path: string,
   file: OpenedFile,
-  covers: (place: LetterPlace) => boolean,
+  covers: (place: DeadLetterPlace) => boolean,
 ): Promise<void> {
   const draft = `${path}.new`;
-  await removeDraft(files, draft, LETTER_START);
+  await removeDraft(files, draft, DEAD_LETTER_START);
   const fresh = await files.open(draft, 'create');
   try {
     let waiting: Buffer[] = [];
@@ -181,10 +181,10 @@ async function rewriteCovered(
 }
 
 const NEWLINE = Buffer.from('\n');
-/** How every letter of ours begins. */
-const LETTER_START = '{"bucket":';
+/** How every dead letter of ours begins. */
+const DEAD_LETTER_START = '{"bucket":';
 
-export function lettersFailure(path: string, error: unknown): MillraceError {
+export function deadLettersFailure(path: string, error: unknown): MillraceError {
   return new MillraceError(
     'MILLRACE_DEAD_LETTER',
     `Cannot write the dead-letter file ${path}: ${reasonOf(error)}. Nothing is lost; cure that and repeat the command to go on`,

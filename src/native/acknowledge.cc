@@ -16,18 +16,18 @@ napi_value acknowledge(napi_env env, napi_callback_info info) {
   const uint8_t verdict = uint8_t(u32Of(env, args[3]));
   View<int32_t> acknowledged = viewOf<int32_t>(env, args[4]);
   // Neighbours mostly belong to one segment: one atomic add for a run of them.
-  uint32_t runUnit = 0;
+  uint32_t runSlice = 0;
   int32_t runCount = 0;
   const auto flush = [&] {
-    if (runCount > 0 && runUnit < acknowledged.length)
-      __atomic_fetch_add(acknowledged.data + runUnit, runCount, __ATOMIC_SEQ_CST);
+    if (runCount > 0 && runSlice < acknowledged.length)
+      __atomic_fetch_add(acknowledged.data + runSlice, runCount, __ATOMIC_SEQ_CST);
   };
   for (uint32_t i = 0; i < count; i++) {
     if (verdicts[i] == verdict) {
-      const uint32_t unit = loadU32(frame + FRAME_UNIT);
-      if (unit != runUnit) {
+      const uint32_t slice = loadU32(frame + FRAME_SLICE);
+      if (slice != runSlice) {
         flush();
-        runUnit = unit;
+        runSlice = slice;
         runCount = 0;
       }
       runCount++;

@@ -171,7 +171,7 @@ napi_value drain(napi_env env, napi_callback_info info) {
 napi_value laneConstants(napi_env env, napi_callback_info) {
   const uint32_t numbers[] = {
       LANE_HEAD_BYTE / 4, LANE_TAIL_BYTE / 4, LANE_END_BYTE / 4, LANE_DATA_BYTE,    FRAME_FRAME_BYTES,  FRAME_KIND,
-      FRAME_FLAGS,        FRAME_KEY_BYTES,    FRAME_DATA_BYTES,  FRAME_UNIT,        FRAME_LINE_OFFSET,  FRAME_HASH_HIGH,
+      FRAME_FLAGS,        FRAME_KEY_BYTES,    FRAME_DATA_BYTES,  FRAME_SLICE,        FRAME_LINE_OFFSET,  FRAME_HASH_HIGH,
       FRAME_HASH_LOW,     FRAME_HEADER_BYTES, KIND_RECORD,       KIND_PAD,          KIND_BEGIN,         KIND_END,
       FLAG_EXPLICIT_HASH_KEY, FLAG_DROPPED};
   napi_value list;

@@ -21,7 +21,7 @@ constexpr size_t FRAME_KIND = 4;
 constexpr size_t FRAME_FLAGS = 5;
 constexpr size_t FRAME_KEY_BYTES = 6;
 constexpr size_t FRAME_DATA_BYTES = 8;
-constexpr size_t FRAME_UNIT = 12;
+constexpr size_t FRAME_SLICE = 12;
 constexpr size_t FRAME_LINE_OFFSET = 16;
 constexpr size_t FRAME_HASH_HIGH = 24;
 constexpr size_t FRAME_HASH_LOW = 32;
@@ -42,7 +42,7 @@ struct FrameHeader {
   uint8_t flags;
   uint16_t keyBytes;
   uint32_t dataBytes;
-  uint32_t unit;
+  uint32_t slice;
   uint64_t lineOffset;
   uint64_t hashHigh;
   uint64_t hashLow;
@@ -50,7 +50,7 @@ struct FrameHeader {
 static_assert(sizeof(FrameHeader) == FRAME_HEADER_BYTES, "the header has no holes");
 static_assert(offsetof(FrameHeader, kind) == FRAME_KIND && offsetof(FrameHeader, flags) == FRAME_FLAGS);
 static_assert(offsetof(FrameHeader, keyBytes) == FRAME_KEY_BYTES && offsetof(FrameHeader, dataBytes) == FRAME_DATA_BYTES);
-static_assert(offsetof(FrameHeader, unit) == FRAME_UNIT && offsetof(FrameHeader, lineOffset) == FRAME_LINE_OFFSET);
+static_assert(offsetof(FrameHeader, slice) == FRAME_SLICE && offsetof(FrameHeader, lineOffset) == FRAME_LINE_OFFSET);
 static_assert(offsetof(FrameHeader, hashHigh) == FRAME_HASH_HIGH && offsetof(FrameHeader, hashLow) == FRAME_HASH_LOW);
 
 /** Size of a frame with its header and padding. */

@@ -248,7 +248,7 @@ napi_value outlineGetRecords(napi_env env, napi_callback_info info) {
 
 /**
  * decodeGetRecords(answer, cursor, out, index, range | null): writes frames from the cursor on, as many as fit, and moves it on.
- * The frame's unit is the record's ordinal in the answer, its lineOffset the sub-record's number. With a range (four u64: first and
+ * The frame's slice is the record's ordinal in the answer, its lineOffset the sub-record's number. With a range (four u64: first and
  * last hash key) sub-records get their hash keys; all of an aggregate that reaches beyond the range are flagged, and counted in the cursor.
  * Returns the bytes written, or -1 when the answer is malformed.
  */

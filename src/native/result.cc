@@ -12,9 +12,9 @@ namespace millrace {
 namespace {
 
 // As VERDICT of src/publish/codec.ts has them.
-enum : uint8_t { STORED = 0, THROTTLED = 1, FAILED = 2, STRAY = 3 };
+enum : uint8_t { STORED = 0, THROTTLED = 1, FAILED = 2, MISROUTED = 3 };
 // As TEXT of src/publish/codec-native.ts has them.
-enum : uint32_t { CODE = 0, MESSAGE = 1, STRAY_SHARDS = 2 };
+enum : uint32_t { CODE = 0, MESSAGE = 1, MISROUTED_SHARDS = 2 };
 
 /** What one record of the answer says. Lengths of absent fields are meaningless. */
 struct Answer {
@@ -26,8 +26,8 @@ struct Answer {
   TextRef message;
 };
 
-/** Judges record after record. The last `Records` field of the answer counts, as in JavaScript. */
-struct Judge {
+/** Tells record after record. The last `Records` field of the answer counts, as in JavaScript. */
+struct Tally {
   View<uint8_t> verdicts;
   uint32_t entries;
   bool isAnyShard;
@@ -37,8 +37,8 @@ struct Judge {
   bool isValid = false;
   uint32_t index = 0;
   uint32_t counts[4] = {};
-  /** The shard of each stray record. Empty but after a reshard. */
-  std::vector<TextRef> strays;
+  /** The shard of each misrouted record. Empty but after a reshard. */
+  std::vector<TextRef> misrouted;
   bool hasFailed = false;
   bool hasFailedMessage = false;
   TextRef failedCode;
@@ -48,7 +48,7 @@ struct Judge {
     isSeen = isValid = true;
     index = 0;
     std::memset(counts, 0, sizeof counts);
-    strays.clear();
+    misrouted.clear();
     hasFailed = hasFailedMessage = false;
   }
   void record(const Answer& answer) {
@@ -69,8 +69,8 @@ struct Judge {
       }
     } else if (!isAnyShard && (answer.shard.length != expected.length ||
                                std::memcmp(answer.shard.bytes, expected.bytes, expected.length) != 0)) {
-      verdict = STRAY;
-      strays.push_back(answer.shard);
+      verdict = MISROUTED;
+      misrouted.push_back(answer.shard);
     }
     verdicts.data[index++] = verdict;
     counts[verdict]++;
@@ -100,7 +100,7 @@ bool readCborRecord(CborReader& reader, Answer& answer) {
   return reader.isOk;
 }
 
-bool readCbor(View<uint8_t> body, Judge& judge) {
+bool readCbor(View<uint8_t> body, Tally& tally) {
   CborReader reader(body.data, body.length);
   uint64_t fields;
   if (!reader.open(CborReader::MAP, fields)) return false;
@@ -113,14 +113,14 @@ bool readCbor(View<uint8_t> body, Judge& judge) {
     }
     uint64_t records;
     if (!reader.open(CborReader::ARRAY, records)) return false;
-    judge.begin();
+    tally.begin();
     while (reader.more(records)) {
       Answer answer;
       if (!readCborRecord(reader, answer)) return false;
-      judge.record(answer);
+      tally.record(answer);
     }
   }
-  return reader.isOk && reader.isAtEnd() && judge.isDone();
+  return reader.isOk && reader.isAtEnd() && tally.isDone();
 }
 
 bool optionalText(simdjson::dom::element value, TextRef& text, bool& isThere) {
@@ -145,8 +145,8 @@ bool readJsonRecord(simdjson::dom::element element, Answer& answer) {
   return true;
 }
 
-/** @param parser Owns the texts that the judge points at. */
-bool readJson(simdjson::dom::parser& parser, View<uint8_t> body, Judge& judge) {
+/** @param parser Owns the texts that the tally points at. */
+bool readJson(simdjson::dom::parser& parser, View<uint8_t> body, Tally& tally) {
   // simdjson steps over a byte order mark, JSON.parse refuses it.
   if (body.length == 0 || body.data[0] == 0xef) return false;
   simdjson::dom::element answer;
@@ -157,14 +157,14 @@ bool readJson(simdjson::dom::parser& parser, View<uint8_t> body, Judge& judge) {
     if (field.key != "Records") continue;
     simdjson::dom::array records;
     if (field.value.get_array().get(records) != simdjson::SUCCESS) return false;
-    judge.begin();
+    tally.begin();
     for (const auto record : records) {
       Answer one;
       if (!readJsonRecord(record, one)) return false;
-      judge.record(one);
+      tally.record(one);
     }
   }
-  return judge.isDone();
+  return tally.isDone();
 }
 
 void setText(napi_env env, napi_value list, uint32_t index, const TextRef& text) {
@@ -181,23 +181,23 @@ napi_value readPutResult(napi_env env, napi_callback_info info) {
   const View<uint8_t> body = viewOf<uint8_t>(env, args[0]);
   const bool isJson = u32Of(env, args[1]) != 0;
   const View<uint8_t> expected = viewOf<uint8_t>(env, args[3]);
-  Judge judge;
-  judge.verdicts = viewOf<uint8_t>(env, args[4]);
-  judge.entries = u32Of(env, args[2]);
-  judge.isAnyShard = expected.length == 0;
-  judge.expected = {expected.data, expected.length};
+  Tally tally;
+  tally.verdicts = viewOf<uint8_t>(env, args[4]);
+  tally.entries = u32Of(env, args[2]);
+  tally.isAnyShard = expected.length == 0;
+  tally.expected = {expected.data, expected.length};
   View<double> counts = viewOf<double>(env, args[5]);
   const napi_value texts = args[6];
-  if (judge.entries > judge.verdicts.length) judge.entries = uint32_t(judge.verdicts.length);
+  if (tally.entries > tally.verdicts.length) tally.entries = uint32_t(tally.verdicts.length);
 
   napi_value isRead;
-  const bool isDone = isJson ? readJson(parser, body, judge) : readCbor(body, judge);
+  const bool isDone = isJson ? readJson(parser, body, tally) : readCbor(body, tally);
   napi_get_boolean(env, isDone, &isRead);
   if (!isDone) return isRead;
-  for (int i = 0; i < 4; i++) counts.data[i] = judge.counts[i];
-  if (judge.hasFailed) setText(env, texts, CODE, judge.failedCode);
-  if (judge.hasFailed && judge.hasFailedMessage) setText(env, texts, MESSAGE, judge.failedMessage);
-  for (uint32_t i = 0; i < judge.strays.size(); i++) setText(env, texts, STRAY_SHARDS + i, judge.strays[i]);
+  for (int i = 0; i < 4; i++) counts.data[i] = tally.counts[i];
+  if (tally.hasFailed) setText(env, texts, CODE, tally.failedCode);
+  if (tally.hasFailed && tally.hasFailedMessage) setText(env, texts, MESSAGE, tally.failedMessage);
+  for (uint32_t i = 0; i < tally.misrouted.size(); i++) setText(env, texts, MISROUTED_SHARDS + i, tally.misrouted[i]);
   return isRead;
 }
 

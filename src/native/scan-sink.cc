@@ -84,7 +84,7 @@ bool writeRecord(ScanState& state, ScanCall& call, const PendingRecord& record, 
   // In whole words: a header that is put together elsewhere from smaller parts and copied waits for its own stores.
   const uint64_t header[5] = {
       needBytes | (uint64_t(KIND_RECORD) << 32) | (uint64_t(record.flags) << 40) | (uint64_t(record.keyBytes) << 48),
-      dataBytes | (uint64_t(call.unit) << 32),
+      dataBytes | (uint64_t(call.slice) << 32),
       call.objectOffset + (uint64_t(record.line - call.bytes) - call.start),
       record.hashHigh,
       record.hashLow,
@@ -145,7 +145,7 @@ bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint
   return true;
 }
 
-uint32_t writeCoordinates(const ScanCall& call, const uint8_t* line, uint8_t* out) {
+uint32_t writePositionalKey(const ScanCall& call, const uint8_t* line, uint8_t* out) {
   std::memcpy(out, call.coordinate, call.coordinateBytes);
   uint8_t* at = out + call.coordinateBytes;
   *at++ = ':';
@@ -178,7 +178,7 @@ bool findKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, Reco
   return toKey(state, value.start + 1, value.end - 1, true, key);
 }
 
-bool judgeLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd) {
+bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd) {
   const uint8_t* data = at;
   const uint8_t* dataEnd = lineEnd;
   while (data < dataEnd && isJsonSpace(*data)) data++;

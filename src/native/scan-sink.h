@@ -16,10 +16,10 @@ bool flushRecords(ScanState& state, ScanCall& call);
 bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, RejectNumber number);
 
 /** Judges one line exactly. @param at First byte of the line to look at, after a byte order mark. @returns False when the call has ended. */
-bool judgeLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd);
+bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd);
 
 /** Writes the coordinates key of a line. @returns Its bytes. */
-uint32_t writeCoordinates(const ScanCall& call, const uint8_t* line, uint8_t* out);
+uint32_t writePositionalKey(const ScanCall& call, const uint8_t* line, uint8_t* out);
 
 /** Counts the blank lines since the last record. */
 inline void countBlank(ScanCall& call, uint32_t blank) {
@@ -74,10 +74,10 @@ inline bool addRecord(ScanState& state, ScanCall& call, const uint8_t* line, con
   key.hasExplicit = false;
   if (state.hasHashKey) key.hasExplicit = findHashKey(state, data, dataEnd, key);
   const bool isMissing = (state.hasKey && key.key == nullptr) || (state.hasHashKey && !key.hasExplicit);
-  if (isMissing && !state.usesCoordinates) return addReject(state, call, line, lineEnd, MISSING_KEY);
+  if (isMissing && !state.usesPositionalKeys) return addReject(state, call, line, lineEnd, MISSING_KEY);
   if (key.key == nullptr) {
     key.key = keyScratch(state);
-    key.keyBytes = writeCoordinates(call, line, keyScratch(state));
+    key.keyBytes = writePositionalKey(call, line, keyScratch(state));
   }
   const uint64_t dataBytes = uint64_t(dataEnd - data);
   if (dataBytes + state.appendsNewline + key.keyBytes > state.recordBytesMax) {

@@ -53,7 +53,7 @@ struct ScanCall {
   uint64_t start;
   uint64_t end;
   uint64_t objectOffset;
-  uint32_t unit;
+  uint32_t slice;
   const uint8_t* coordinate;
   uint32_t coordinateBytes;
   double* rejectCells;
@@ -98,7 +98,7 @@ struct ScanSetup {
   bool hasKey;
   bool hasHashKey;
   bool appendsNewline;
-  bool usesCoordinates;
+  bool usesPositionalKeys;
   /** Whether the window's own search can follow the key pointer: no name needs an escape. */
   bool isKeyPlain;
   /** First bytes of the pointer's names, by which most other names are told apart; 0 of them if the pointer is too long. */

@@ -22,7 +22,7 @@
 // neighbouring tokens, except for what a comma or a closing bracket needs to know about its container, so all pairs are checked at
 // once with shifted masks, and only brackets and newlines are visited one by one.
 //
-// What this accepts is valid. Whatever it does not accept goes to judgeLine, which decides: so a doubt costs time, never truth.
+// What this accepts is valid. Whatever it does not accept goes to validateLine, which decides: so a doubt costs time, never truth.
 
 #include "scan-tokens.h"
 
@@ -116,7 +116,7 @@ inline bool finishLine(WindowScan& scan, LineWalk& walk, uint32_t lineAt, uint32
     doubtIndex++;
     isDoubted = true;
   }
-  if (isDoubted) [[unlikely]] return judgeLine(state, scan.call, line, line, lineEnd);
+  if (isDoubted) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
   if (firstToken == newlineToken) {
     scan.call.blankBefore++;
     return true;

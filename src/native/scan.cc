@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 constexpr uint32_t RULE_APPEND_NEWLINE = 1;
-constexpr uint32_t RULE_COORDINATES = 2;
+constexpr uint32_t RULE_POSITIONAL_KEYS = 2;
 constexpr uint32_t WINDOW_BYTES_LEAST = 2 * 1024;
 /** Vectors may be read past the end of a name. */
 constexpr size_t NAME_SLACK = 64;
@@ -176,7 +176,7 @@ napi_value scanCreate(napi_env env, napi_callback_info info) {
   state->hasHashKey = !isNull(env, args[1]);
   const uint32_t flags = u32Of(env, args[2]);
   state->appendsNewline = (flags & RULE_APPEND_NEWLINE) != 0;
-  state->usesCoordinates = (flags & RULE_COORDINATES) != 0;
+  state->usesPositionalKeys = (flags & RULE_POSITIONAL_KEYS) != 0;
   const double depthMax = doubleOf(env, args[3]);
   state->depthMax = depthMax < 2147483647.0 ? uint32_t(depthMax) : 2147483647u;
   state->recordBytesMax = uint64_t(doubleOf(env, args[4]));
@@ -213,14 +213,14 @@ void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
   if (isObjectStart && end - at >= 3 && std::memcmp(at, "\xef\xbb\xbf", 3) == 0) {
     const void* newline = std::memchr(at, '\n', size_t(end - at));
     const uint8_t* lineEnd = newline == nullptr ? end : static_cast<const uint8_t*>(newline);
-    if (!judgeLine(state, call, at, at + 3, lineEnd)) return;
+    if (!validateLine(state, call, at, at + 3, lineEnd)) return;
     at = lineEnd < end ? lineEnd + 1 : end;
   }
   while (at < end) {
     bool isLong;
     const uint8_t* windowEnd = findWindowEnd(state, at, end, isLong);
     if (isLong) {
-      if (!judgeLine(state, call, at, at, windowEnd)) return;
+      if (!validateLine(state, call, at, at, windowEnd)) return;
       at = windowEnd < end ? windowEnd + 1 : end;
       continue;
     }
@@ -235,7 +235,7 @@ void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
   call.next = end;
 }
 
-/** scanRun(state, bytes, start, end, from, objectOffset, unit, coordinate, sums, rejects) */
+/** scanRun(state, bytes, start, end, from, objectOffset, slice, coordinate, sums, rejects) */
 napi_value scanRun(napi_env env, napi_callback_info info) {
   const Args<10> args(env, info);
   void* external = nullptr;
@@ -253,7 +253,7 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   call.start = uint64_t(doubleOf(env, args[2]));
   call.end = uint64_t(doubleOf(env, args[3]));
   call.objectOffset = uint64_t(doubleOf(env, args[5]));
-  call.unit = u32Of(env, args[6]);
+  call.slice = u32Of(env, args[6]);
   call.coordinate = coordinate.data;
   call.coordinateBytes = uint32_t(coordinate.length);
   call.rejectCells = viewOf<double>(env, args[9]).data;

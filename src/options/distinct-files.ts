@@ -25,7 +25,7 @@ export function journalFiles(path: string): NamedFile[] {
 }
 
 /** What a dead-letter file has beside it. */
-export function letterFiles(path: string): NamedFile[] {
+export function deadLetterFiles(path: string): NamedFile[] {
   return [{ name: '--dead-letter', path }, ...besides('the dead letters', path, ['lock', 'new', 'run'])];
 }
 

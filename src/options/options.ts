@@ -87,8 +87,8 @@ export interface BackfillOptions {
   readonly showKeys: boolean;
   /** Which buffers the memory is for is said at the start. */
   readonly verbose: boolean;
-  /** A dead-letter file whose letters are sent in place of sources (`redrive`), or null. */
-  readonly letters: string | null;
+  /** A dead-letter file whose dead letters are sent in place of sources (`redrive`), or null. */
+  readonly deadLetters: string | null;
   readonly aws: AwsOptions;
 }
 
@@ -381,7 +381,7 @@ export function parseBackfillOptions(sources: readonly string[], raw: RawFlags):
     dryRun: reader.switch('dry-run'),
     showKeys: reader.switch('show-keys'),
     verbose: reader.switch('verbose'),
-    letters: null,
+    deadLetters: null,
     aws: readAws(reader),
   };
   reader.finish();
@@ -411,12 +411,12 @@ export function parseRedriveOptions(words: readonly string[], raw: RawFlags): Ba
       if (!reader.problems.includes(problem)) reader.problems.push(problem);
   }
   reader.finish();
-  const [letters] = words;
+  const [deadLetters] = words;
   return Object.freeze({
     ...options!,
     sources: [],
-    letters: letters!,
-    deadLetter: options!.deadLetter ?? `${letters}.again`,
+    deadLetters: deadLetters!,
+    deadLetter: options!.deadLetter ?? `${deadLetters}.again`,
   });
 }
 

@@ -101,7 +101,7 @@ export type ParseTask =
       readonly coordinate: string;
     };
 
-/** What a parser found in one slice, which stands for the range [start, end) of its object. Its letters have been posted before. */
+/** What a parser found in one slice, which stands for the range [start, end) of its object. Its dead letters have been posted before. */
 export interface SliceReceipt extends ScanTally {
   readonly slice: number;
   readonly piece: number;

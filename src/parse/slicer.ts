@@ -177,8 +177,8 @@ export class Slicer {
     shift: number,
     receipt: SliceReceipt,
   ): void {
-    const { slice: unit, piece } = receipt;
-    const lines = { bytes, start: from, end, objectOffset: from + shift, unit, coordinate };
+    const { slice, piece } = receipt;
+    const lines = { bytes, start: from, end, objectOffset: from + shift, slice, coordinate };
     for (let at = from; ; ) {
       this.#digest.begin();
       const result = this.#scanner.scan(lines, at);

@@ -11,9 +11,9 @@ import { faultPoint } from '../base/fault-points.ts';
 import { FRAME, FRAME_KIND } from '../record/frame.ts';
 import { Heart } from '../ring/heartbeat.ts';
 import { LaneProducer } from '../ring/producer.ts';
-import type { LineJudge } from '../scan/judging.ts';
 import { openScanner } from '../scan/open.ts';
 import type { ScanLanes } from '../scan/scanner.ts';
+import type { LineValidator } from '../scan/validating.ts';
 import { Inflation } from './inflation.ts';
 import { LineCounter } from './line-count.ts';
 import { PARSE_SHARED, type ParseSetup, type ParseTask, type PlainPiece } from './setup.ts';
@@ -27,7 +27,7 @@ export class ParseThread {
   /** Opened with the first compressed object, and kept: to make its block costs more than a small object. */
   #inflation: Inflation | null = null;
 
-  private constructor(setup: ParseSetup, judge: LineJudge | undefined) {
+  private constructor(setup: ParseSetup, validator: LineValidator | undefined) {
     this.setup = setup;
     const index = Atomics.add(new Int32Array(setup.shared), PARSE_SHARED.STARTED, 1);
     const buffers = setup.lanes[index];
@@ -35,7 +35,7 @@ export class ParseThread {
     this.#lanes = { buffers, starts: setup.starts };
     this.#heart = new Heart(setup.heartbeats, index);
     const onTry = () => this.#heart.beat();
-    const scanner = openScanner(setup.rules, this.#lanes, { portable: setup.isPortable, judge, onTry });
+    const scanner = openScanner(setup.rules, this.#lanes, { portable: setup.isPortable, validator, onTry });
     this.#slicer = new Slicer({
       setup,
       index,
@@ -49,8 +49,8 @@ export class ParseThread {
   /** Builds the thread's parser. The schema's compiler is loaded only where there is a schema: it costs more than all else here. */
   static async open(setup: ParseSetup): Promise<ParseThread> {
     const { schema } = setup;
-    const judge = schema && (await import('../scan/schema.ts')).createJudge(schema.text, schema.name);
-    return new ParseThread(setup, judge ?? undefined);
+    const validator = schema && (await import('../scan/schema.ts')).createValidator(schema.text, schema.name);
+    return new ParseThread(setup, validator ?? undefined);
   }
 
   /** Does one task, or as much of it as there is time for when the run is being stopped. Rejects only for a broken invariant. */

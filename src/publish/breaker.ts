@@ -1,7 +1,7 @@
 /**
  * Breaker: stops sending when the service as a whole fails, and probes until it is back.
  * Takes  the outcome of each request, with the time.
- * Gives  whether a request may go now, and when the service counts as away for good.
+ * Gives  whether a request may go now, and when the service counts as unavailable for good.
  * Owns   one union of states. Pure: the caller brings the clock and chance. One breaker per publisher thread.
  */
 
@@ -20,12 +20,12 @@ export class Breaker {
   #failingSinceMs: number | null = null;
   /** How often it opened: for the report. */
   openedCount = 0;
-  readonly #awayMs: number;
+  readonly #unavailableMs: number;
   readonly #random: () => number;
 
-  /** @param awayMs After this time without one success the service counts as away for good. */
-  constructor(awayMs: number, random: () => number) {
-    this.#awayMs = awayMs;
+  /** @param awayMs After this time without one success the service counts as unavailable for good. */
+  constructor(unavailableMs: number, random: () => number) {
+    this.#unavailableMs = unavailableMs;
     this.#random = random;
   }
 
@@ -53,7 +53,7 @@ export class Breaker {
     this.#failingSinceMs = null;
   }
 
-  /** Says that a request failed as a whole: 5xx, reset, timeout. @returns True when the service is away for good. */
+  /** Says that a request failed as a whole: 5xx, reset, timeout. @returns True when the service is unavailable for good. */
   onFailure(nowMs: number): boolean {
     this.#failures++;
     this.#failingSinceMs ??= nowMs;
@@ -64,6 +64,6 @@ export class Breaker {
       const capMs = Math.min(PROBE_MAX_MS, PROBE_BASE_MS * 2 ** this.#probes++);
       this.#probeAtMs = nowMs + capMs * (0.5 + this.#random() / 2);
     }
-    return nowMs - this.#failingSinceMs >= this.#awayMs;
+    return nowMs - this.#failingSinceMs >= this.#unavailableMs;
   }
 }

@@ -39,7 +39,7 @@ interface CodecAddon {
     entryCounts: Uint32Array,
     result: Float64Array,
   ): void;
-  /** @returns False for a body that it leaves to the portable reader. `texts` receives code, message, and the shard of each stray record. */
+  /** @returns False for a body that it leaves to the portable reader. `texts` receives code, message, and the shard of each misrouted record. */
   readPutResult(
     body: Uint8Array,
     isJson: number,
@@ -67,7 +67,7 @@ interface CodecAddon {
 }
 
 /** Places in the texts of `readPutResult`, as src/native/result.cc has them. */
-const TEXT = { CODE: 0, MESSAGE: 1, STRAY_SHARDS: 2 } as const;
+const TEXT = { CODE: 0, MESSAGE: 1, MISROUTED_SHARDS: 2 } as const;
 
 const DRAIN_STATUS: readonly DrainResult['status'][] = ['empty', 'shard-full', 'begin', 'end'];
 
@@ -191,7 +191,7 @@ class NativeCodec implements Codec {
     }
     return {
       counts: [counts[0]!, counts[1]!, counts[2]!, counts[3]!],
-      strayShardIds: texts.slice(TEXT.STRAY_SHARDS) as string[],
+      misroutedShardIds: texts.slice(TEXT.MISROUTED_SHARDS) as string[],
       failedCode: texts[TEXT.CODE] ?? null,
       failedMessage: texts[TEXT.MESSAGE] ?? null,
     };

@@ -43,8 +43,8 @@ class FrameCursor {
   get dataBytes(): number {
     return this.#view.getUint32(this.at + FRAME.DATA_BYTES, true);
   }
-  get unit(): number {
-    return this.#view.getUint32(this.at + FRAME.UNIT, true);
+  get slice(): number {
+    return this.#view.getUint32(this.at + FRAME.SLICE, true);
   }
   get key(): Uint8Array {
     const start = this.at + FRAME.HEADER_BYTES;
@@ -192,19 +192,19 @@ function acknowledge(
   acknowledged: Int32Array,
 ): void {
   const cursor = new FrameCursor(frames);
-  let runUnit = 0;
+  let runSlice = 0;
   let runCount = 0;
   for (let i = 0; i < count; i++, cursor.next()) {
     if (frameVerdicts[i] !== verdict) continue;
-    const { unit } = cursor;
-    if (unit !== runUnit) {
-      if (runCount > 0) Atomics.add(acknowledged, runUnit, runCount);
-      runUnit = unit;
+    const { slice } = cursor;
+    if (slice !== runSlice) {
+      if (runCount > 0) Atomics.add(acknowledged, runSlice, runCount);
+      runSlice = slice;
       runCount = 0;
     }
     runCount++;
   }
-  if (runCount > 0) Atomics.add(acknowledged, runUnit, runCount);
+  if (runCount > 0) Atomics.add(acknowledged, runSlice, runCount);
 }
 
 function select(

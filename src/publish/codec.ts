@@ -60,14 +60,14 @@ export const VERDICT = {
   /** InternalFailure and every code that this engine does not know. */
   FAILED: 2,
   /** Stored in another shard than expected. */
-  STRAY: 3,
+  MISROUTED: 3,
 } as const;
 
 export interface PutVerdict {
   /** Records per verdict, indexed by VERDICT. */
   readonly counts: readonly [number, number, number, number];
   /** For each STRAY record, in the order of the request, the shard that stored it. */
-  readonly strayShardIds: readonly string[];
+  readonly misroutedShardIds: readonly string[];
   /** Error code and message (with digits of account and stream as the service gives them) of the first FAILED record, or null. */
   readonly failedCode: string | null;
   readonly failedMessage: string | null;

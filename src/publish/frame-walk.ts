@@ -84,7 +84,7 @@ export function readRefused(batch: Batch, message: string): RefusedRecord[] {
     const keyStart = at + FRAME.HEADER_BYTES;
     const dataStart = keyStart + bytes.readUInt16LE(at + FRAME.KEY_BYTES);
     records.push({
-      unit: bytes.readUInt32LE(at + FRAME.UNIT),
+      slice: bytes.readUInt32LE(at + FRAME.SLICE),
       objectOffset: Number(bytes.readBigUInt64LE(at + FRAME.LINE_OFFSET)),
       key: Uint8Array.from(bytes.subarray(keyStart, dataStart)),
       data: Uint8Array.from(bytes.subarray(dataStart, dataStart + bytes.readUInt32LE(at + FRAME.DATA_BYTES))),

@@ -36,7 +36,7 @@ export class LeftCollector {
     let runSlice = -1;
     let at = 0;
     for (let index = 0; index < count; index++) {
-      const slice = view.getUint32(at + FRAME.UNIT, true) & SLICE_MASK;
+      const slice = view.getUint32(at + FRAME.SLICE, true) & SLICE_MASK;
       if (slice !== runSlice) {
         this.#addDigest(runSlice, frames.subarray(runStart, at));
         runStart = at;

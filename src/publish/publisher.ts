@@ -79,7 +79,7 @@ export class Publisher {
     this.#control = new Int32Array(setup.control);
     this.#stats = statsRow(setup.stats, setup.publisherIndex);
     this.#drain = new LaneDrain(setup.lanes, parts.codec, rules.order === 'key', () => this.#hasEnough());
-    this.#breaker = new Breaker(rules.awayMs, parts.random);
+    this.#breaker = new Breaker(rules.unavailableMs, parts.random);
     const runCeiling = {
       recordsPerSecond: rules.recordsPerSecondMax,
       bytesPerSecond: rules.bytesPerSecondMax,
@@ -109,13 +109,13 @@ export class Publisher {
       const seen = this.#bell.count(index);
       const phase = Atomics.load(this.#control, 0);
       const isStopping = phase >= PHASE.STOP || this.#hasFailed;
-      const isWaiting = this.#set.hasStrayed && !this.#hasFailed;
+      const isWaiting = this.#set.hasMisrouted && !this.#hasFailed;
       const isAtRest = this.#inFlight === 0 && this.#refresh !== 'running' && !isWaiting;
       if (phase === PHASE.CUT || (phase === PHASE.LEAVE && isAtRest)) return this.#leave();
       let sleepMs = SLEEP_MAX_MS;
       let lanes: Drained = 'blocked';
       if (isStopping) {
-        // What strayed is on the stream: only the shard map says whether consumers see it.
+        // What were misrouted is on the stream: only the shard map says whether consumers see it.
         if (isWaiting) sleepMs = this.#dispatchRefresh(this.#parts.nowMs());
       } else {
         do {
@@ -142,7 +142,7 @@ export class Publisher {
   #leave(): PublishReceipt {
     const left = new LeftCollector(this.#parts.digest);
     let unknownCount = 0;
-    for (const batch of [...this.#sent, ...this.#set.strayedBatches]) {
+    for (const batch of [...this.#sent, ...this.#set.misroutedBatches]) {
       unknownCount += batch.count;
       left.addFrames(batch.buffer.subarray(0, batch.bytes), batch.count);
     }
@@ -293,7 +293,7 @@ export class Publisher {
         if (settlement.failedRecords > 0)
           paces[shardIndex]!.onRequestFailed(this.#parts.nowMs(), batch.failures);
         if (settlement.refused.length > 0) this.#parts.post({ kind: 'refused', records: settlement.refused });
-        if (answer.verdict.counts[VERDICT.STRAY] > 0 && this.#refresh === 'idle') this.#refresh = 'due';
+        if (answer.verdict.counts[VERDICT.MISROUTED] > 0 && this.#refresh === 'idle') this.#refresh = 'due';
         this.#set.skew.take(shards[shardIndex]!.shardId, settlement.storedRecords, settlement.storedBytes);
         this.#count(STAT.RECORDS, settlement.storedRecords);
         this.#count(STAT.BYTES, settlement.storedBytes);
@@ -355,13 +355,13 @@ export class Publisher {
     this.#parts.post({ kind: 'refresh-failed', reason });
     const nowMs = this.#parts.nowMs();
     this.#refreshFailingSinceMs ??= nowMs;
-    if (nowMs - this.#refreshFailingSinceMs < this.#setup.rules.awayMs) return;
+    if (nowMs - this.#refreshFailingSinceMs < this.#setup.rules.unavailableMs) return;
     // The shards were listed before: what denies it may be over soon, and is the reason where it is not.
     if (error instanceof MillraceError && error.exitCode === 2) {
       this.#fail(error);
       return;
     }
-    const seconds = Math.round(this.#setup.rules.awayMs / 1000);
+    const seconds = Math.round(this.#setup.rules.unavailableMs / 1000);
     this.#fail(
       new MillraceError(
         'MILLRACE_SERVICE_AWAY',

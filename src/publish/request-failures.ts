@@ -3,8 +3,8 @@
  * Takes  the error of each such request with its batch.
  * Gives  the batch back to its shard's queue, whole or in parts; the error that ends the run, once there is one.
  * Owns   the rule for what is denied: before anybody's first answer it ends the run at once; after it, it is asked for again like a
- *        service that is away, for as long. Permissions are replicated, keys rotated, streams made again, and this run has worked before.
- * Never  sends or waits: see publisher.ts. What an error is says taxonomy.ts.
+ *        service that is unavailable, for as long. Permissions are replicated, keys rotated, streams made again, and this run has worked before.
+ * Never  sends or waits: see publisher.ts. What an error is says error classification.ts.
  */
 import { KinesisCallError } from '../aws/kinesis-call.ts';
 import { MillraceError } from '../base/errors.ts';
@@ -110,16 +110,16 @@ export class RequestFailures {
   ): MillraceError | null {
     const { breaker, post, setup, stats } = this.#parts;
     const stateBefore = breaker.state;
-    const isAway = breaker.onFailure(nowMs);
+    const isUnavailable = breaker.onFailure(nowMs);
     stats[STAT.BREAKER_OPENED] = breaker.openedCount;
     const reason =
       failure.kind === 'denied' && error.awsCode !== null
         ? `${error.awsCode}: ${error.message}`
         : error.message;
     if (stateBefore === 'closed' && breaker.state === 'open') post({ kind: 'breaker', reason });
-    if (!isAway) return null;
+    if (!isUnavailable) return null;
     if (failure.kind === 'denied') return failure.error;
-    const seconds = Math.round(setup.rules.awayMs / 1000);
+    const seconds = Math.round(setup.rules.unavailableMs / 1000);
     const why = `no request succeeded for ${seconds} s, last: ${error.message}`;
     const advice = 'run the same command again when the service is back';
     return new MillraceError(

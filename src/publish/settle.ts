@@ -28,7 +28,7 @@ export interface SettleParts {
 }
 
 const NOTHING: readonly RefusedRecord[] = [];
-/** Mark of combined records in another shard than expected, while strays are sorted. */
+/** Mark of combined records in another shard than expected, while misrouted records are sorted. */
 const COMBINED = 2;
 
 /** Settles one answer. The batch's memory is the shard set's afterwards. */
@@ -37,15 +37,15 @@ export function settle(parts: SettleParts, shardIndex: number, batch: Batch, ans
   const { counts } = answer.verdict;
   const sent = batch.buffer.subarray(0, answer.framesBytes);
   codec.acknowledge(sent, answer.frames, answer.frameVerdicts, VERDICT.STORED, acknowledged);
-  const strayed = counts[VERDICT.STRAY] > 0 ? settleStrays(parts, shardIndex, batch, answer) : null;
+  const misrouted = counts[VERDICT.MISROUTED] > 0 ? settleMisrouted(parts, shardIndex, batch, answer) : null;
   const isPlain = counts[VERDICT.THROTTLED] + counts[VERDICT.FAILED] === 0 && answer.frames === batch.count;
   const settlement = isPlain
     ? { count: batch.count, payloadBytes: batch.payloadBytes, throttled: 0, failed: 0, refused: NOTHING }
     : settleRefused(parts, shardIndex, batch, answer);
   parts.shardSet.queues.release(shardIndex, batch);
   return {
-    storedRecords: settlement.count - (strayed?.count ?? 0),
-    storedBytes: settlement.payloadBytes - (strayed?.payloadBytes ?? 0),
+    storedRecords: settlement.count - (misrouted?.count ?? 0),
+    storedBytes: settlement.payloadBytes - (misrouted?.payloadBytes ?? 0),
     throttledRecords: settlement.throttled,
     failedRecords: settlement.failed,
     refused: settlement.refused,
@@ -133,15 +133,20 @@ function take(
  * its records lies outside the shard's range, so it waits for the shard map, and nothing of it is acknowledged before.
  * @returns The records that wait, or null.
  */
-function settleStrays(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {
-  const { strayed, frameVerdicts, frames, framesBytes } = answer;
-  const marks = frameVerdicts.map((verdict) => (verdict === VERDICT.STRAY ? GOES : STAYS));
-  for (const one of strayed) marks.fill(COMBINED, one.firstFrame, one.firstFrame + one.frames);
+function settleMisrouted(
+  parts: SettleParts,
+  shardIndex: number,
+  batch: Batch,
+  answer: PutAnswer,
+): Batch | null {
+  const { misrouted, frameVerdicts, frames, framesBytes } = answer;
+  const marks = frameVerdicts.map((verdict) => (verdict === VERDICT.MISROUTED ? GOES : STAYS));
+  for (const one of misrouted) marks.fill(COMBINED, one.firstFrame, one.firstFrame + one.frames);
   parts.codec.acknowledge(batch.buffer.subarray(0, framesBytes), frames, marks, GOES, parts.acknowledged);
   const waiting = take(parts, shardIndex, batch, answer, marks, COMBINED);
   if (!waiting) return null;
   parts.shardSet.queues.disown(shardIndex, waiting);
-  parts.shardSet.keepStrayed(waiting, strayed);
+  parts.shardSet.keepMisrouted(waiting, misrouted);
   return waiting;
 }
 

@@ -42,8 +42,8 @@ export interface PublishRules {
   /** An open batch goes when it is this old, full or not. */
   readonly lingerMs: number;
   readonly requestTimeoutMs: number;
-  /** Without one successful request for this time the service counts as away for good. */
-  readonly awayMs: number;
+  /** Without one successful request for this time the service counts as unavailable for good. */
+  readonly unavailableMs: number;
   /** A record that ends in InternalFailure this often is refused for good. */
   readonly recordFailuresMax: number;
 }
@@ -83,7 +83,7 @@ export interface PublishTask extends PublishSetup {
 
 /** A record that the stream refused for good. */
 export interface RefusedRecord {
-  readonly unit: number;
+  readonly slice: number;
   readonly objectOffset: number;
   readonly key: Uint8Array;
   readonly data: Uint8Array;

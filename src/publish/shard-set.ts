@@ -2,7 +2,7 @@
  * Shard set: the shards of one publisher as they are now, and the change to the next ones when the stream is resharded.
  * Takes  the shards of the publisher's range; later the stream's new shard map.
  * Gives  for each shard its queue of batches and its pace.
- * Owns   queues, paces, requests in flight and what was acknowledged per shard, and the aggregated records that strayed.
+ * Owns   queues, paces, requests in flight and what was acknowledged per shard, and the misrouted aggregated records.
  * Never  sends or asks the service: see publisher.ts.
  */
 import { KINESIS } from '../base/limits.ts';
@@ -26,12 +26,12 @@ const BATCH_SECONDS_OF_SHARD = 0.5;
 const AGGREGATED_PAYLOAD_SHARE = 0.5;
 
 /** Aggregated records, one behind the other in a batch, that reached shards whose ranges their parts may not all lie in. */
-interface Strayed {
+interface Misrouted {
   readonly batch: Batch;
   readonly aggregates: readonly StoredAggregate[];
 }
 
-/** What a change of shards has done to the records of strayed aggregates. */
+/** What a change of shards has done to the records of were misrouted aggregates. */
 export interface ShardChange {
   readonly hasChanged: boolean;
   /** They go again: consumers drop their aggregate, or nobody knows its shard. */
@@ -47,7 +47,7 @@ export class ShardSet {
   readonly inFlight: number[] = [];
   #limits: BatchLimits;
   paces: ShardPace[];
-  #strayed: Strayed[] = [];
+  #misrouted: Misrouted[] = [];
   readonly #setup: PublishSetup;
   readonly #codec: Codec;
   readonly #pool: BufferPool;
@@ -70,18 +70,18 @@ export class ShardSet {
     return this.queues.shards;
   }
 
-  /** True when no record waits, not even one that strayed. */
+  /** True when no record waits, not even one that were misrouted. */
   get isEmpty(): boolean {
-    return this.queues.isEmpty && this.#strayed.length === 0;
+    return this.queues.isEmpty && this.#misrouted.length === 0;
   }
 
   /** Whether aggregated records wait for the shard map. */
-  get hasStrayed(): boolean {
-    return this.#strayed.length > 0;
+  get hasMisrouted(): boolean {
+    return this.#misrouted.length > 0;
   }
 
-  get strayedBatches(): Batch[] {
-    return this.#strayed.map(({ batch }) => batch);
+  get misroutedBatches(): Batch[] {
+    return this.#misrouted.map(({ batch }) => batch);
   }
 
   /** From now on batches hold no more payload than this: somebody on the way takes no larger ones. */
@@ -99,14 +99,14 @@ export class ShardSet {
       : Math.min(batch.count, 1 + Math.floor(batch.payloadBytes / aggregateBytesMax));
   }
 
-  /** Keeps aggregated records that strayed until `update` tells which shard has which range. */
-  keepStrayed(batch: Batch, aggregates: readonly StoredAggregate[]): void {
-    this.#strayed.push({ batch, aggregates });
+  /** Keeps misrouted aggregated records until `update` tells which shard has which range. */
+  keepMisrouted(batch: Batch, aggregates: readonly StoredAggregate[]): void {
+    this.#misrouted.push({ batch, aggregates });
   }
 
   /**
    * Goes over to the stream's shards as they are now. Nothing may be in flight.
-   * @param acknowledge Told the records of strayed aggregates that are where a consumer finds them, all or none of each: marks GOES.
+   * @param acknowledge Told the records of were misrouted aggregates that are where a consumer finds them, all or none of each: marks GOES.
    */
   update(
     all: readonly ShardRange[],
@@ -120,7 +120,7 @@ export class ShardSet {
     if (hasChanged) this.#replace(shards, nowMs);
     let resentCount = 0;
     const settled = { records: 0, bytes: 0 };
-    for (const { batch, aggregates } of this.#strayed.splice(0)) {
+    for (const { batch, aggregates } of this.#misrouted.splice(0)) {
       const frames = batch.buffer.subarray(0, batch.bytes);
       const dropped = markDropped(frames, aggregates, all);
       const safe = dropped.map((mark) => (mark === GOES ? STAYS : GOES));

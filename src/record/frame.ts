@@ -12,7 +12,7 @@
  * |    5 | u8   | flags      | FRAME_FLAG                                                                                   |
  * |    6 | u16  | keyBytes   | UTF-8 bytes of the partition key                                                             |
  * |    8 | u32  | dataBytes  | bytes of the record's data                                                                   |
- * |   12 | u32  | unit       | low half: slice of the record (slices.ts); high half: which of its line's outputs it is, 0      |
+ * |   12 | u32  | slice      | low half: slice of the record (slices.ts); high half: which of its line's outputs it is, 0      |
  * |   16 | u64  | lineOffset | byte offset of the line's first data byte in the (decompressed) object; BEGIN and END: the task's sequence |
  * |   24 | u64  | hashHigh   | upper half of the record's 128-bit hash key (MD5 of the partition key, or the explicit one)  |
  * |   32 | u64  | hashLow    | lower half                                                                                   |
@@ -26,7 +26,7 @@ export const FRAME = {
   FLAGS: 5,
   KEY_BYTES: 6,
   DATA_BYTES: 8,
-  UNIT: 12,
+  SLICE: 12,
   LINE_OFFSET: 16,
   HASH_HIGH: 24,
   HASH_LOW: 32,

@@ -53,8 +53,8 @@ export class LaneConsumer {
   get dataBytes(): number {
     return this.#view.getUint32(this.frameStart + FRAME.DATA_BYTES, true);
   }
-  get unit(): number {
-    return this.#view.getUint32(this.frameStart + FRAME.UNIT, true);
+  get slice(): number {
+    return this.#view.getUint32(this.frameStart + FRAME.SLICE, true);
   }
   /** Line offset of a RECORD, task sequence of a BEGIN or END. */
   get lineOffset(): number {

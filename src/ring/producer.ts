@@ -28,7 +28,7 @@ export interface LaneRecord {
   readonly dataEnd: number;
   readonly appendNewline: boolean;
   /** Slice of the record (slices.ts), u32. */
-  readonly unit: number;
+  readonly slice: number;
   /** Byte offset of the line's first data byte in its object, below 2^53. */
   readonly lineOffset: number;
   /** The record's 128-bit hash key. */
@@ -111,7 +111,7 @@ export class LaneProducer {
     view.setUint8(at + FRAME.FLAGS, record.flags);
     view.setUint16(at + FRAME.KEY_BYTES, keyBytes, true);
     view.setUint32(at + FRAME.DATA_BYTES, dataBytes, true);
-    view.setUint32(at + FRAME.UNIT, record.unit, true);
+    view.setUint32(at + FRAME.SLICE, record.slice, true);
     this.#writeLineOffset(at, record.lineOffset);
     view.setBigUint64(at + FRAME.HASH_HIGH, record.hashHigh, true);
     view.setBigUint64(at + FRAME.HASH_LOW, record.hashLow, true);

@@ -20,7 +20,7 @@
 export const SLICE_COUNT_MAX = 65_536;
 /** Largest slice, but for one of a single line. */
 export const SLICE_BYTES_MAX = 256 * 1024;
-/** A frame's slice is the low half of its UNIT; the high half says which of its line's outputs it is. */
+/** A frame's slice is the low half of its SLICE; the high half says which of its line's outputs it is. */
 export const SLICE_MASK = 0xffff;
 
 const CONTROL_CELL = SLICE_COUNT_MAX;

@@ -123,7 +123,7 @@ class Run {
     this.#accounting = new Accounting({
       journal: prepared.journal,
       parserCount: options.parsers,
-      onLetter: (letter) => this.#takeLetter(letter),
+      onDeadLetter: (deadLetter) => this.#takeDeadLetter(deadLetter),
       digestOf: (key, data) => {
         digester.reset();
         digester.addRecord(key, data);
@@ -234,7 +234,7 @@ class Run {
       s3,
       budget: this.#budget,
       accounting: this.#accounting,
-      letters: this.#options.letters,
+      deadLetters: this.#options.deadLetters,
       journal: journal?.state ?? null,
       setup: {
         rules,
@@ -313,16 +313,16 @@ class Run {
     }
   }
 
-  #takeLetter(letter: DeadLetter): void {
+  #takeDeadLetter(deadLetter: DeadLetter): void {
     try {
-      const waiting = this.#prepared.deadLetters?.add(letter);
+      const waiting = this.#prepared.deadLetters?.add(deadLetter);
       waiting?.catch((error: unknown) => this.#end(asFailure(error)));
-      this.#letterWait = waiting ?? this.#letterWait;
+      this.#deadLetterWait = waiting ?? this.#deadLetterWait;
     } catch (error) {
       this.#end(asFailure(error));
     }
   }
-  #letterWait: Promise<void> | undefined;
+  #deadLetterWait: Promise<void> | undefined;
 
   #takeRejected(lines: readonly RejectedLine[]): void {
     const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
@@ -330,10 +330,10 @@ class Run {
       Atomics.sub(this.#parseShared, PARSE_SHARED.WAITING_BYTES, bytes);
       Atomics.notify(this.#parseShared, PARSE_SHARED.WAITING_BYTES);
     };
-    // Parsers wait for the disk: their bytes count as waiting until the letters have been written.
-    if (this.#letterWait !== undefined) void this.#letterWait.then(release, release);
+    // Parsers wait for the disk: their bytes count as waiting until the dead letters have been written.
+    if (this.#deadLetterWait !== undefined) void this.#deadLetterWait.then(release, release);
     else release();
-    this.#letterWait = undefined;
+    this.#deadLetterWait = undefined;
   }
 
   #takeNotice(notice: PublishNotice): void {
@@ -440,7 +440,7 @@ class Run {
       await this.#settling.stop();
       this.#settling.writeRest(joinLeft(this.#publishing.receipts.map(({ left }) => left)));
       if (!this.#ending) this.#assertBalanced();
-      // Letters come before the tallies of their lines, so the last word on a share is said here.
+      // Dead letters come before the tallies of their lines, so the last word on a share is said here.
       if (!this.#ending) this.#checkRejects(true);
       await journal?.close({ status: statusOf(this.#facts()), complete: this.#ending === null });
     } catch (error) {

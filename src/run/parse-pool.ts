@@ -1,9 +1,9 @@
 /**
  * Parse pool: the way from the source to the parser threads.
- * Takes  segments and parcels of raw bytes from the source (SourceSink); what the parsers say of them.
+ * Takes  segments and parse batches of raw bytes from the source (SourceSink); what the parsers say of them.
  * Gives  tasks to the Piscina pool, what was found to the accounting, blocks back to the downloads.
- * Owns   which task a parcel becomes, the pieces that are at the parsers, the range of an object that each of them stands for, and
- *        the ports of compressed objects that are too large for one parcel.
+ * Owns   which task a parse batch becomes, the pieces that are at the parsers, the range of an object that each of them stands for, and
+ *        the ports of compressed objects that are too large for one parse batch.
  * Never  waits: quotas of blocks are the backpressure (src/source/block-pool.ts).
  */
 import { createHash } from 'node:crypto';
@@ -15,7 +15,13 @@ import type { MillraceError } from '../base/errors.ts';
 import { DamagedError } from '../inflate/damage.ts';
 import { oversizeReject } from '../parse/inflation.ts';
 import type { ParseMessage, ParseTask, PieceEnd, PlainPiece, RawPiece, StreamInput } from '../parse/setup.ts';
-import { type Parcel, type Piece, releaseParcel, releasePiece, type SourceSink } from '../source/delivery.ts';
+import {
+  type ParseBatch,
+  type Piece,
+  releaseParseBatch,
+  releasePiece,
+  type SourceSink,
+} from '../source/delivery.ts';
 import type { OversizeLine } from '../source/line-cutter.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
 import { formatS3Uri } from '../source/s3/uri.ts';
@@ -98,12 +104,12 @@ export class ParsePool implements SourceSink {
     if (segment.format === 'plain') this.#reached.set(segment, segment.start);
   }
 
-  parcel(parcel: Parcel): void {
+  parseBatch(parseBatch: ParseBatch): void {
     if (this.#isStopped) {
-      releaseParcel(parcel);
+      releaseParseBatch(parseBatch);
       return;
     }
-    const { format, pieces } = parcel;
+    const { format, pieces } = parseBatch;
     const [first] = pieces;
     if (format === 'plain') this.#runPlain(pieces);
     else if (first!.objectOffset === 0 && first!.isLast) this.#runWhole(pieces, format);

@@ -19,7 +19,7 @@ import { DeadLetters } from '../journal/dead-letters.ts';
 import { Journal } from '../journal/journal.ts';
 import { tracePath } from '../journal/redrive-trace.ts';
 import { type Identity, RUNS_FOLDER, runName } from '../journal/run-name.ts';
-import { assertDistinct, journalFiles, letterFiles, type NamedFile } from '../options/distinct-files.ts';
+import { assertDistinct, deadLetterFiles, journalFiles, type NamedFile } from '../options/distinct-files.ts';
 import { commandOf, identityOf } from '../options/identity.ts';
 import type { BackfillOptions, RecordOptions } from '../options/options.ts';
 import { findTargets } from '../options/targets.ts';
@@ -28,7 +28,7 @@ import { negotiateWire } from '../publish/kinesis/negotiate-wire.ts';
 import { listOpenShards, probeStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import type { RecordRules } from '../scan/scanner.ts';
-import { checkLetters } from '../source/dead-letters.ts';
+import { checkDeadLetters } from '../source/dead-letters.ts';
 import { probeSources } from '../source/s3/list.ts';
 import { untilEnded } from './ending.ts';
 import { type Chosen, chooseJournal, namedJournal, newRunRefusal, type Sought } from './near-runs.ts';
@@ -46,7 +46,7 @@ export interface Prepared {
   readonly rules: RecordRules;
   readonly schema: { readonly text: string; readonly name: string } | null;
   readonly run: string;
-  /** Null in a dry run, which delivers nothing, and in a redrive, whose file of letters that failed again says what is left. */
+  /** Null in a dry run, which delivers nothing, and in a redrive, whose file of dead letters that failed again says what is left. */
   readonly journal: Journal | null;
   readonly deadLetters: DeadLetters | null;
   readonly deadLetterPath: string | null;
@@ -106,7 +106,7 @@ async function ask(
   const stream = await untilNamed(() => probeStream(kinesis, options.stream, signal), onWait, signal);
   checkTraits(options, stream);
   const shards = await listOpenShards(kinesis, stream.id, signal);
-  if (options.letters !== null) await checkLetters(options.letters);
+  if (options.deadLetters !== null) await checkDeadLetters(options.deadLetters);
   const listing = { requesterPays: options.requestPayer, allowEmpty: options.allowEmpty, signal };
   await untilNamed(() => probeSources(s3, listedSources(options), listing), onWait, signal);
   const service = await resolveService(kinesis, stream.id.startsWith('arn:') ? stream.id : undefined);
@@ -202,9 +202,9 @@ export function deadLettersBeside(journalPath: string, run: string): string {
   return join(dirname(journalPath), `${run}.dead-letters.jsonl`);
 }
 
-/** A dry run delivers nothing; a redrive's file of letters that failed again says what is left. */
-function keepsNothing({ dryRun, letters }: BackfillOptions): boolean {
-  return dryRun || letters !== null;
+/** A dry run delivers nothing; a redrive's file of dead letters that failed again says what is left. */
+function keepsNothing({ dryRun, deadLetters }: BackfillOptions): boolean {
+  return dryRun || deadLetters !== null;
 }
 
 /** Which journal the run goes on with. */
@@ -220,16 +220,16 @@ async function choose(
 }
 
 /** All files of a run, read and written. */
-function filesOf({ letters, schema }: BackfillOptions, { journal, deadLetter }: Paths): NamedFile[] {
+function filesOf({ deadLetters, schema }: BackfillOptions, { journal, deadLetter }: Paths): NamedFile[] {
   return [
-    ...(letters === null ? [] : lettersToSend(letters)),
+    ...(deadLetters === null ? [] : deadLettersToSend(deadLetters)),
     ...(schema === null ? [] : [{ name: '--schema', path: schema }]),
     ...(journal === null ? [] : journalFiles(journal)),
-    ...(deadLetter === null ? [] : letterFiles(deadLetter)),
+    ...(deadLetter === null ? [] : deadLetterFiles(deadLetter)),
   ];
 }
 
-function lettersToSend(path: string): NamedFile[] {
+function deadLettersToSend(path: string): NamedFile[] {
   return [
     { name: 'the dead letters to send', path },
     { name: 'the trace of the redrive', path: tracePath(path) },
@@ -266,12 +266,12 @@ async function openDeadLetters(journal: Journal, path: string, notices: string[]
   }
 }
 
-function noticeAside(letters: DeadLetters | null, notices: string[]): void {
-  if (letters === null || letters.setAside === null) return;
+function noticeAside(deadLetters: DeadLetters | null, notices: string[]): void {
+  if (deadLetters === null || deadLetters.setAside === null) return;
   notices.push(
-    letters.removed === 0
-      ? `earlier letters were moved from ${letters.path} to ${letters.setAside}`
-      : `${letters.path} does not say whose letters it holds: ${letters.removed} that this run's journal does not know were taken out, and all are kept in ${letters.setAside}`,
+    deadLetters.removed === 0
+      ? `earlier letters were moved from ${deadLetters.path} to ${deadLetters.setAside}`
+      : `${deadLetters.path} does not say whose letters it holds: ${deadLetters.removed} that this run's journal does not know were taken out, and all are kept in ${deadLetters.setAside}`,
   );
 }
 
@@ -302,6 +302,6 @@ export async function readSchema(
     ]);
   }
   // Loaded here alone: the compiler of schemas is most of what a start without one would load.
-  (await import('../scan/schema.ts')).createJudge(text, path, onNotice);
+  (await import('../scan/schema.ts')).createValidator(text, path, onNotice);
   return { text, name: path };
 }

@@ -41,9 +41,14 @@ export interface PublishingOptions {
   readonly onFailure: (error: MillraceError) => void;
 }
 
-/** A service without one answer for this time is away for good; so are permissions and credentials that worked before. */
-const AWAY_MS = Number(process.env.MILLRACE_AWAY_MS ?? 300_000);
-const TIMES = { lingerMs: 100, requestTimeoutMs: 30_000, awayMs: AWAY_MS, recordFailuresMax: 30 } as const;
+/** A service without one answer for this time is unavailable for good; so are permissions and credentials that worked before. */
+const UNAVAILABLE_MS = Number(process.env.MILLRACE_AWAY_MS ?? 300_000);
+const TIMES = {
+  lingerMs: 100,
+  requestTimeoutMs: 30_000,
+  unavailableMs: UNAVAILABLE_MS,
+  recordFailuresMax: 30,
+} as const;
 
 /** How often it is journaled what was sent again. */
 const AGAIN_INTERVAL_MS = 50;
@@ -124,7 +129,7 @@ export class Publishing {
     const { prepared, options } = this.#given;
     const { kinesis: client, stream } = prepared;
     const advice =
-      options.letters === null
+      options.deadLetters === null
         ? 'deliver everything to the new one with --restart'
         : 'send all letters again';
     return { client, stream, advice, signal: this.#asking };

@@ -19,7 +19,7 @@ import { SettledSet } from '../journal/settled-set.ts';
 import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
 import type { RecordOptions } from '../options/options.ts';
 import type { ParseMessage, ParseSetup, ParseTask, RejectedLine } from '../parse/setup.ts';
-import { LetterSource } from '../source/dead-letters.ts';
+import { DeadLetterSource } from '../source/dead-letters.ts';
 import { DownloadPool } from '../source/download-pool.ts';
 import { newListTally } from '../source/list-tally.ts';
 import type { SourceObject } from '../source/object.ts';
@@ -43,8 +43,8 @@ export interface ReadingOptions {
   readonly accounting: Accounting;
   /** Counts lines where the setup says so. */
   readonly sourceLines?: SourceLines;
-  /** A dead-letter file whose letters are read in place of the sources, or null. */
-  readonly letters: string | null;
+  /** A dead-letter file whose dead letters are read in place of the sources, or null. */
+  readonly deadLetters: string | null;
   /** What earlier processes of the run have done, or null. */
   readonly journal: JournalState | null;
   /** What the parser threads are told; their number is that of its lanes. */
@@ -94,7 +94,9 @@ export class Reading {
     const { accounting, sourceLines, onFailure } = given;
     this.#parsePool = new ParsePool({ accounting, sourceLines, onFailure });
     this.#source =
-      given.letters === null ? this.#createDownloads() : new LetterSource(given.letters, this.#parsePool);
+      given.deadLetters === null
+        ? this.#createDownloads()
+        : new DeadLetterSource(given.deadLetters, this.#parsePool);
     this.#pool = new Piscina<ParseTask, void>({
       filename: fileURLToPath(workerFile('parse')),
       minThreads: setup.lanes.length,

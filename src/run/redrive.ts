@@ -1,7 +1,7 @@
 /**
  * Redrive: a run whose source is a dead-letter file, and the trace that it leaves for `verify`.
  * Takes  options of `redrive`. Gives  the report of the run.
- * Owns   the rule when a trace is certain: the run has come to its end, and nobody has changed the file of letters meanwhile.
+ * Owns   the rule when a trace is certain: the run has come to its end, and nobody has changed the file of dead letters meanwhile.
  */
 
 import { MillraceError } from '../base/errors.ts';
@@ -12,15 +12,15 @@ import { type BackfillHooks, backfill } from './engine.ts';
 
 /** @throws {MillraceError} When the run cannot begin. */
 export async function redrive(options: BackfillOptions, hooks: BackfillHooks = {}): Promise<BackfillReport> {
-  const letters = options.letters!;
-  const before = await fileMark(letters).catch(() => null);
+  const deadLetters = options.deadLetters!;
+  const before = await fileMark(deadLetters).catch(() => null);
   const report = await backfill(options, hooks);
   const isEnded = report.status === 'delivered' || report.status === 'delivered-with-rejects';
   if (!isEnded || report.records.delivered === 0) return report;
   try {
-    if (before === null || (await fileMark(letters)) !== before)
-      throw new MillraceError('MILLRACE_DEAD_LETTER', `Cannot write ${tracePath(letters)}: ${CHANGED}`);
-    await writeTrace({ letters, again: options.deadLetter!, stream: report.stream, nowMs: Date.now() });
+    if (before === null || (await fileMark(deadLetters)) !== before)
+      throw new MillraceError('MILLRACE_DEAD_LETTER', `Cannot write ${tracePath(deadLetters)}: ${CHANGED}`);
+    await writeTrace({ deadLetters, again: options.deadLetter!, stream: report.stream, nowMs: Date.now() });
   } catch (error) {
     hooks.onNotice?.(error instanceof Error ? error.message : String(error));
   }

@@ -20,11 +20,11 @@ export interface StreamWatchOptions {
   /** Default: one question a minute; the service takes 20 a second from an account. */
   readonly intervalMs?: number;
   /** How long the last answer is waited for. Default 300,000, as for any other call of a run. */
-  readonly awayMs?: number;
+  readonly unavailableMs?: number;
 }
 
 const INTERVAL_MS = 60_000;
-const AWAY_MS = 300_000;
+const UNAVAILABLE_MS = 300_000;
 const PAUSE_MS = 1_000;
 /** A stream that is not found once may be found again. */
 const GONE_MS = 5_000;
@@ -55,7 +55,7 @@ export function watchStream(
  * @throws {MillraceError} Exit 2 when it is another stream, or none any more; exit 3 when nobody answered; the signal's reason.
  */
 export async function confirmStream(options: StreamWatchOptions): Promise<void> {
-  const { client, stream, advice, signal, awayMs = AWAY_MS } = options;
+  const { client, stream, advice, signal, unavailableMs = UNAVAILABLE_MS } = options;
   const startMs = performance.now();
   for (;;) {
     try {
@@ -66,7 +66,7 @@ export async function confirmStream(options: StreamWatchOptions): Promise<void> 
       const elapsedMs = performance.now() - startMs;
       const isGone = error instanceof Error && error.name === 'ResourceNotFoundException';
       if (isGone && elapsedMs >= GONE_MS) throw gone(options);
-      if (elapsedMs >= awayMs) throw unconfirmed(stream.name, error);
+      if (elapsedMs >= unavailableMs) throw unconfirmed(stream.name, error);
     }
     await wait(PAUSE_MS, undefined, { signal });
   }

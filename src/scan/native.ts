@@ -38,7 +38,7 @@ interface ScanExports {
     end: number,
     from: number,
     objectOffset: number,
-    unit: number,
+    slice: number,
     coordinate: Uint8Array,
     sums: Float64Array,
     rejects: Float64Array,
@@ -46,7 +46,7 @@ interface ScanExports {
   scanInstructions(): string[];
 }
 
-const FLAG = { APPEND_NEWLINE: 1, COORDINATES: 2 } as const;
+const FLAG = { APPEND_NEWLINE: 1, POSITIONAL_KEYS: 2 } as const;
 /** Cells of `sums`, in the order of struct ScanSums. */
 const SUM = {
   STATUS: 0,
@@ -92,7 +92,7 @@ export class NativeScanner implements Scanner {
       tokenBytes(rules.partitionKey),
       tokenBytes(rules.explicitHashKey),
       (rules.appendNewline ? FLAG.APPEND_NEWLINE : 0) |
-        (rules.onMissingKey === 'coordinates' ? FLAG.COORDINATES : 0),
+        (rules.onMissingKey === 'coordinates' ? FLAG.POSITIONAL_KEYS : 0),
       rules.depthMax,
       rules.recordBytesMax,
       lanes.buffers.map((lane) => new Uint8Array(lane)),
@@ -107,7 +107,7 @@ export class NativeScanner implements Scanner {
   }
 
   scan(piece: ScanPiece, from: number): ScanResult {
-    const { start, end, objectOffset, unit, coordinate } = piece;
+    const { start, end, objectOffset, slice, coordinate } = piece;
     const sums = this.#sums;
     this.#run(
       this.#state,
@@ -116,7 +116,7 @@ export class NativeScanner implements Scanner {
       end,
       from,
       objectOffset,
-      unit,
+      slice,
       coordinate,
       sums,
       this.#rejects,

@@ -7,16 +7,16 @@
  */
 import { loadAddon } from '../native/load.ts';
 import { Guard } from './guard.ts';
-import { JudgingScanner, type LineJudge } from './judging.ts';
 import { NativeScanner } from './native.ts';
 import { PortableScanner } from './portable.ts';
 import type { RecordRules, ScanLanes, Scanner } from './scanner.ts';
+import { type LineValidator, ValidatingScanner } from './validating.ts';
 
 export interface OpenScannerOptions {
   /** Asks for the portable scanner. Default false. */
   readonly portable?: boolean;
   /** Refuses valid lines (`--schema`). */
-  readonly judge?: LineJudge;
+  readonly validator?: LineValidator;
   /** Called now and then while a line that takes long is judged. */
   readonly onTry?: () => void;
 }
@@ -29,8 +29,10 @@ export function openScanner(rules: RecordRules, lanes: ScanLanes, options: OpenS
   const { addon } = loadAddon();
   const isPortable = addon === null || options.portable;
   const scanner = isPortable ? new PortableScanner(rules, lanes) : new NativeScanner(addon, rules, lanes);
-  const { judge, onTry } = options;
-  return judge ? new JudgingScanner(scanner, judge, rules.depthMax, new Guard({ onTry })) : scanner;
+  const { validator, onTry } = options;
+  return validator
+    ? new ValidatingScanner(scanner, validator, rules.depthMax, new Guard({ onTry }))
+    : scanner;
 }
 
 /** Why there is no native scanner here, or null. */

@@ -153,13 +153,13 @@ export class PortableScanner implements Scanner {
     }
     // Buffer.write turns lone surrogates into U+FFFD, as TextEncoder does.
     if (hasKey) this.#keyBytes = this.#key.write(key, 0, 'utf8');
-    else this.#keyBytes = this.#writeCoordinates(piece, lineStart);
+    else this.#keyBytes = this.#writePositionalKey(piece, lineStart);
     if (this.#dataBytes(end - start) + this.#keyBytes > rules.recordBytesMax)
       return rejected('RECORD_TOO_LARGE');
     return { kind: 'record', start, end, explicit };
   }
 
-  #writeCoordinates(piece: ScanPiece, lineStart: number): number {
+  #writePositionalKey(piece: ScanPiece, lineStart: number): number {
     this.#key.set(piece.coordinate, 0);
     const at = piece.coordinate.length;
     return at + this.#key.write(`:${lineOffset(piece, lineStart)}`, at, 'latin1');
@@ -197,7 +197,7 @@ export class PortableScanner implements Scanner {
       dataStart: record.start,
       dataEnd: record.end,
       appendNewline: this.#rules.appendNewline,
-      unit: piece.unit,
+      slice: piece.slice,
       lineOffset: lineOffset(piece, lineStart),
       hashHigh: hashKey.high,
       hashLow: hashKey.low,

@@ -48,7 +48,7 @@ export interface ScanPiece {
   /** Offset of bytes[start] in the (decompressed) object, below 2^53. At 0 a UTF-8 byte order mark is skipped. */
   readonly objectOffset: number;
   /** Number of the slice, which goes into every frame, u32. */
-  readonly unit: number;
+  readonly slice: number;
   /** ASCII, 1 to 64 bytes: a record without a key of its own gets the key `<coordinate>:<line offset in decimal>`. */
   readonly coordinate: Uint8Array;
 }

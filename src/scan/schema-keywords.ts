@@ -10,7 +10,7 @@ import { compareDecimals, decimalKey, multiplesOf } from './decimal.ts';
 import type { ExactNumbers } from './exact-numbers.ts';
 
 /** What the keywords look numbers up in. */
-export interface JudgedNumbers {
+export interface ValidatedNumbers {
   readonly schema: ExactNumbers;
   /** The schema has numbers that a double does not hold: doubles decide nothing. */
   readonly isSchemaRounded: boolean;
@@ -47,7 +47,7 @@ const LIMITS = [
   { keyword: 'exclusiveMinimum', words: '>', isWithin: (order: number) => order > 0, beyond: _`<=` },
 ] as const;
 
-function limitKeyword(limit: (typeof LIMITS)[number], judged: JudgedNumbers): CodeKeywordDefinition {
+function limitKeyword(limit: (typeof LIMITS)[number], validated: ValidatedNumbers): CodeKeywordDefinition {
   const { keyword, words, isWithin, beyond } = limit;
   return {
     keyword,
@@ -56,20 +56,20 @@ function limitKeyword(limit: (typeof LIMITS)[number], judged: JudgedNumbers): Co
     error: { message: ({ params }) => str`must be ${words} ${params.limit}` },
     code(cxt) {
       const { gen, data, schema, parentSchema } = cxt;
-      cxt.setParams({ limit: _`${judged.schema.textAt(parentSchema, keyword, schema)}` });
-      const bound = judged.schema.decimalAt(parentSchema, keyword, schema);
+      cxt.setParams({ limit: _`${validated.schema.textAt(parentSchema, keyword, schema)}` });
+      const bound = validated.schema.decimalAt(parentSchema, keyword, schema);
       const isBeyond = call(cxt, (holder, property, value) => {
-        const decimal = judged.record.decimalAt(holder, property, value as number);
+        const decimal = validated.record.decimalAt(holder, property, value as number);
         return !isWithin(compareDecimals(decimal, bound));
       });
-      if (judged.isSchemaRounded) return cxt.fail(isBeyond);
-      const state = gen.scopeValue('obj', { ref: judged });
+      if (validated.isSchemaRounded) return cxt.fail(isBeyond);
+      const state = gen.scopeValue('obj', { ref: validated });
       cxt.fail(_`${state}.isRecordRounded ? ${isBeyond} : ${data} ${beyond} ${schema}`);
     },
   };
 }
 
-function multipleOfKeyword(judged: JudgedNumbers): CodeKeywordDefinition {
+function multipleOfKeyword(validated: ValidatedNumbers): CodeKeywordDefinition {
   const keyword = 'multipleOf';
   return {
     keyword,
@@ -78,33 +78,33 @@ function multipleOfKeyword(judged: JudgedNumbers): CodeKeywordDefinition {
     error: { message: ({ params }) => str`must be multiple of ${params.unit}` },
     code(cxt) {
       const { schema, parentSchema } = cxt;
-      cxt.setParams({ unit: _`${judged.schema.textAt(parentSchema, keyword, schema)}` });
-      const isMultiple = multiplesOf(judged.schema.decimalAt(parentSchema, keyword, schema));
+      cxt.setParams({ unit: _`${validated.schema.textAt(parentSchema, keyword, schema)}` });
+      const isMultiple = multiplesOf(validated.schema.decimalAt(parentSchema, keyword, schema));
       const isNone = call(cxt, (holder, property, value) => {
-        return !isMultiple(judged.record.decimalAt(holder, property, value as number));
+        return !isMultiple(validated.record.decimalAt(holder, property, value as number));
       });
       cxt.fail(isNone);
     },
   };
 }
 
-function constKeyword(judged: JudgedNumbers): CodeKeywordDefinition {
+function constKeyword(validated: ValidatedNumbers): CodeKeywordDefinition {
   return {
     keyword: 'const',
     error: { message: 'must be equal to constant' },
     code(cxt) {
       const { data, schema, parentSchema } = cxt;
       if (typeof schema === 'string') return cxt.fail(_`${data} !== ${schema}`);
-      const wanted = keyOf(schema, judged.schema, parentSchema, 'const');
+      const wanted = keyOf(schema, validated.schema, parentSchema, 'const');
       const isOther = call(cxt, (holder, property, value) => {
-        return keyOf(value, judged.record, holder, property) !== wanted;
+        return keyOf(value, validated.record, holder, property) !== wanted;
       });
       cxt.fail(isOther);
     },
   };
 }
 
-function enumKeyword(judged: JudgedNumbers): CodeKeywordDefinition {
+function enumKeyword(validated: ValidatedNumbers): CodeKeywordDefinition {
   return {
     keyword: 'enum',
     schemaType: 'array',
@@ -115,16 +115,16 @@ function enumKeyword(judged: JudgedNumbers): CodeKeywordDefinition {
       const texts = gen.scopeValue('obj', {
         ref: new Set(schema.filter((item) => typeof item === 'string')),
       });
-      const keys = new Set(schema.map((item, i) => keyOf(item, judged.schema, schema, i)));
+      const keys = new Set(schema.map((item, i) => keyOf(item, validated.schema, schema, i)));
       const isOther = call(cxt, (holder, property, value) => {
-        return !keys.has(keyOf(value, judged.record, holder, property));
+        return !keys.has(keyOf(value, validated.record, holder, property));
       });
       cxt.fail(_`typeof ${data} == "string" ? !${texts}.has(${data}) : ${isOther}`);
     },
   };
 }
 
-function uniqueItemsKeyword(judged: JudgedNumbers): CodeKeywordDefinition {
+function uniqueItemsKeyword(validated: ValidatedNumbers): CodeKeywordDefinition {
   return {
     keyword: 'uniqueItems',
     type: 'array',
@@ -137,7 +137,7 @@ function uniqueItemsKeyword(judged: JudgedNumbers): CodeKeywordDefinition {
       if (!cxt.schema) return;
       const pair = cxt.gen.const(
         'pair',
-        call(cxt, (_holder, _property, value) => equalPairIn(value as unknown[], judged.record)),
+        call(cxt, (_holder, _property, value) => equalPairIn(value as unknown[], validated.record)),
       );
       cxt.setParams({ first: _`${pair}[0]`, second: _`${pair}[1]` });
       cxt.fail(_`${pair} !== null`);
@@ -158,12 +158,12 @@ function equalPairIn(items: readonly unknown[], numbers: ExactNumbers): [number,
 }
 
 /** Definitions that take the place of ajv's, for one validator. */
-export function exactKeywords(judged: JudgedNumbers): CodeKeywordDefinition[] {
+export function exactKeywords(validated: ValidatedNumbers): CodeKeywordDefinition[] {
   return [
-    ...LIMITS.map((limit) => limitKeyword(limit, judged)),
-    multipleOfKeyword(judged),
-    constKeyword(judged),
-    enumKeyword(judged),
-    uniqueItemsKeyword(judged),
+    ...LIMITS.map((limit) => limitKeyword(limit, validated)),
+    multipleOfKeyword(validated),
+    constKeyword(validated),
+    enumKeyword(validated),
+    uniqueItemsKeyword(validated),
   ];
 }

@@ -12,9 +12,9 @@ import { Ajv } from 'ajv/dist/ajv.js';
 import addFormats from 'ajv-formats';
 import { OptionsError } from '../base/errors.ts';
 import { ExactNumbers, mayRound, parseExactly } from './exact-numbers.ts';
-import type { LineJudge } from './judging.ts';
 import { linearPattern } from './linear-pattern.ts';
-import { exactKeywords, type JudgedNumbers } from './schema-keywords.ts';
+import { exactKeywords, type ValidatedNumbers } from './schema-keywords.ts';
+import type { LineValidator } from './validating.ts';
 
 type Validator = Ajv | Ajv2019 | Ajv2020;
 type Dialect = new (options: ConstructorParameters<typeof Ajv2020>[0]) => Validator;
@@ -39,30 +39,30 @@ const PROBES = [null, true, 0, '', [], {}];
  * @param onNotice Told of what is in the schema and judges nothing: a format that nobody here knows (2020-12 says to ignore it).
  * @throws {OptionsError} When it is not JSON, or not a schema.
  */
-export function createJudge(
+export function createValidator(
   text: string,
   name: string,
   onNotice: (notice: string) => void = () => {},
-): LineJudge {
+): LineValidator {
   try {
-    return compiledJudge(text, (notice) => onNotice(`--schema ${name}: ${notice}`));
+    return compiledValidator(text, (notice) => onNotice(`--schema ${name}: ${notice}`));
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
     throw new OptionsError([`Expected --schema ${name} to be a JSON Schema: ${reason}`]);
   }
 }
 
-function compiledJudge(text: string, onNotice: (notice: string) => void): LineJudge {
+function compiledValidator(text: string, onNotice: (notice: string) => void): LineValidator {
   if (text.trim() === '') throw new Error('it is empty');
   const { value: schema, numbers } = parseExactly(text);
   disinherit(schema);
-  const judged: JudgedNumbers = {
+  const validated: ValidatedNumbers = {
     schema: numbers,
     isSchemaRounded: mayRound(text),
     record: NONE,
     isRecordRounded: false,
   };
-  const ajv = openValidator(schema, judged, onNotice);
+  const ajv = openValidator(schema, validated, onNotice);
   const validate = ajv.compile(schema as object);
   const ask = (value: unknown) => {
     if (validate(value)) return null;
@@ -76,18 +76,18 @@ function compiledJudge(text: string, onNotice: (notice: string) => void): LineJu
     throw error instanceof RangeError ? new Error('it refers to itself without end') : error;
   }
   return (value, line) => {
-    judged.isRecordRounded = mayRound(line);
+    validated.isRecordRounded = mayRound(line);
     // Set each time: where the line before was interrupted, nothing was put back.
-    judged.record = NONE;
-    if (!judged.isRecordRounded) return ask(value);
+    validated.record = NONE;
+    if (!validated.isRecordRounded) return ask(value);
     const exact = parseExactly(line);
-    judged.record = exact.numbers;
+    validated.record = exact.numbers;
     return ask(exact.value);
   };
 }
 
 /** A validator of the schema's dialect. @param schema Loses its `$schema`, so that every way to write it is understood. */
-function openValidator(schema: unknown, judged: JudgedNumbers, onNotice: (notice: string) => void) {
+function openValidator(schema: unknown, validated: ValidatedNumbers, onNotice: (notice: string) => void) {
   const told = new Set<unknown>();
   const tell = (notice: unknown) => {
     if (!told.has(notice)) onNotice(String(notice));
@@ -100,7 +100,7 @@ function openValidator(schema: unknown, judged: JudgedNumbers, onNotice: (notice
   });
   addFormats.default(ajv as Ajv);
   Object.setPrototypeOf(ajv.formats, null);
-  for (const definition of exactKeywords(judged)) {
+  for (const definition of exactKeywords(validated)) {
     ajv.removeKeyword(definition.keyword as string);
     ajv.addKeyword(definition);
   }

@@ -89,7 +89,7 @@ export class BlockTarget implements CutTarget<Block> {
   open(): Block | null {
     if (this.#block === null) {
       this.#block = this.#blocks.take();
-      // What we wait for may be pending in a parcel that waits for more.
+      // What we wait for may be pending in a parse batch that waits for more.
       if (this.#block === null) this.#holdback.makeRoom();
     }
     return this.#block;

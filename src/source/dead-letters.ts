@@ -1,9 +1,9 @@
 /**
- * Letter source: repaired dead letters in the place of downloads.
- * Takes  a dead-letter file (src/journal/read-dead-letters.ts says what a sendable letter is).
- * Gives  each letter to the parsers as a line of the object that it came from, at its old offset: so it has the key that it would
- *        have had, and the same rules judge it. A letter about a whole object cannot be sent: it fails again as it is.
- * Owns   the bound of letters on their way.
+ * Dead letter source: repaired dead letters in the place of downloads.
+ * Takes  a dead-letter file (src/journal/read-dead-letters.ts says what a sendable dead letter is).
+ * Gives  each dead letter to the parsers as a line of the object that it came from, at its old offset: so it has the key that it would
+ *        have had, and the same rules judge it. A dead letter about a whole object cannot be sent: it fails again as it is.
+ * Owns   the bound of dead letters on their way.
  */
 import { createReadStream } from 'node:fs';
 import { MillraceError, OptionsError } from '../base/errors.ts';
@@ -11,8 +11,8 @@ import { ENGINE } from '../base/limits.ts';
 import { DamagedError, isDamage } from '../inflate/damage.ts';
 import { headerOf } from '../journal/look.ts';
 import {
-  type ObjectLetter,
-  type RedriveLetter,
+  type ObjectDeadLetter,
+  type RedriveDeadLetter,
   type RedriveProblem,
   readDeadLetters,
 } from '../journal/read-dead-letters.ts';
@@ -21,19 +21,19 @@ import type { Piece, SourceSink } from './delivery.ts';
 import { OVERSIZE_HEAD_BYTES } from './line-cutter.ts';
 import type { Segment, SourceObject } from './object.ts';
 
-/** Letters that one parcel holds at most. */
-const PARCEL_LETTERS_MAX = 256;
-/** Parcels on their way to and from the parsers. */
-const PARCELS_MAX = 8;
+/** Dead letters that one parse batch holds at most. */
+const PARSE_BATCH_LETTERS_MAX = 256;
+/** Parse batches on their way to and from the parsers. */
+const PARSE_BATCHES_MAX = 8;
 /** Problems that one message names. */
 const PROBLEMS_MAX = 10;
 
 /** Reads the file once, before anything is sent. @throws {OptionsError} When a line of it is no dead letter, or it cannot be read. */
-export async function checkLetters(path: string): Promise<void> {
+export async function checkDeadLetters(path: string): Promise<void> {
   const problems: string[] = [];
   try {
-    for await (const { letter, problem } of readDeadLetters(createReadStream(path))) {
-      const message = letter === null ? malformation(problem) : truncation(letter);
+    for await (const { deadLetter, problem } of readDeadLetters(createReadStream(path))) {
+      const message = deadLetter === null ? malformation(problem) : truncation(deadLetter);
       if (message !== null && problems.push(`${path}: ${message}.`) === PROBLEMS_MAX) break;
     }
   } catch (error) {
@@ -52,15 +52,15 @@ function malformation(problem: RedriveProblem): string | null {
 }
 
 /** The beginning of a line may be a valid record of its own, and is never what was meant. */
-function truncation({ code, data, length, lineNumber }: RedriveLetter): string | null {
+function truncation({ code, data, length, lineNumber }: RedriveDeadLetter): string | null {
   const isHead = code === 'RECORD_TOO_LARGE' && data.byteLength === OVERSIZE_HEAD_BYTES;
   if (!isHead || length === null || length <= OVERSIZE_HEAD_BYTES) return null;
   const advice = 'put the whole record there, or take the letter out';
   return `Line ${lineNumber} holds only the beginning of a line that was too long: ${advice}`;
 }
 
-export class LetterSource implements BlockOwner {
-  /** A source must have some; letters lie in buffers of their own. */
+export class DeadLetterSource implements BlockOwner {
+  /** A source must have some; dead letters lie in buffers of their own. */
   readonly memory = new SharedArrayBuffer(READ_PADDING_BYTES);
   readonly stats = { requests: 0, bytes: 0, retries: 0, throttles: 0 };
   readonly #path: string;
@@ -75,25 +75,25 @@ export class LetterSource implements BlockOwner {
     this.#sink = sink;
   }
 
-  /** Takes no further letter. */
+  /** Takes no further dead letter. */
   stop(): void {
     this.#isStopped = true;
     this.#wake?.();
   }
 
-  /** Hands all letters over. */
+  /** Hands all dead letters over. */
   async run(): Promise<void> {
-    let waiting: RedriveLetter[] = [];
+    let waiting: RedriveDeadLetter[] = [];
     let bytes = 0;
-    for await (const { letter, problem } of readDeadLetters(createReadStream(this.#path))) {
+    for await (const { deadLetter, problem } of readDeadLetters(createReadStream(this.#path))) {
       if (this.#isStopped) return;
-      if (letter === null) {
+      if (deadLetter === null) {
         if (problem.kind === 'object') this.#giveOn(problem.object);
         continue;
       }
-      waiting.push(letter);
-      bytes += letter.data.byteLength;
-      if (waiting.length < PARCEL_LETTERS_MAX && bytes < ENGINE.blockBytes) continue;
+      waiting.push(deadLetter);
+      bytes += deadLetter.data.byteLength;
+      if (waiting.length < PARSE_BATCH_LETTERS_MAX && bytes < ENGINE.blockBytes) continue;
       await this.#send(waiting, bytes);
       waiting = [];
       bytes = 0;
@@ -101,49 +101,50 @@ export class LetterSource implements BlockOwner {
     if (waiting.length > 0) await this.#send(waiting, bytes);
   }
 
-  async #send(letters: readonly RedriveLetter[], bytes: number): Promise<void> {
-    while (this.#onTheirWay >= PARCELS_MAX && !this.#isStopped) {
+  async #send(deadLetters: readonly RedriveDeadLetter[], bytes: number): Promise<void> {
+    while (this.#onTheirWay >= PARSE_BATCHES_MAX && !this.#isStopped) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    const block = this.#createBlock(bytes, letters.length);
+    const block = this.#createBlock(bytes, deadLetters.length);
     const pieces: Piece[] = [];
     let position = 0;
-    for (const letter of letters) {
-      block.bytes.set(letter.data, position);
-      const end = position + letter.data.byteLength;
-      const segment = this.#segmentOf(letter);
-      pieces.push({ segment, block, start: position, end, objectOffset: letter.offset, isLast: true });
+    for (const deadLetter of deadLetters) {
+      block.bytes.set(deadLetter.data, position);
+      const end = position + deadLetter.data.byteLength;
+      const segment = this.#segmentOf(deadLetter);
+      pieces.push({ segment, block, start: position, end, objectOffset: deadLetter.offset, isLast: true });
       position = end;
       this.#sink.begin(segment);
     }
     this.stats.bytes += bytes;
-    this.#sink.parcel({ format: 'plain', pieces, bytes });
+    this.#sink.parseBatch({ format: 'plain', pieces, bytes });
     for (const { segment } of pieces) this.#sink.end(segment, null);
   }
 
   /** Nothing of it can be sent, so it stands in the new dead-letter file as it stands in this one. */
-  #giveOn(letter: ObjectLetter): void {
-    const code = letter.code === 'OBJECT_CHANGED' ? 'MILLRACE_OBJECT_CHANGED' : 'MILLRACE_OBJECT_UNREADABLE';
+  #giveOn(deadLetter: ObjectDeadLetter): void {
+    const code =
+      deadLetter.code === 'OBJECT_CHANGED' ? 'MILLRACE_OBJECT_CHANGED' : 'MILLRACE_OBJECT_UNREADABLE';
     const error =
-      code === 'MILLRACE_OBJECT_UNREADABLE' && isDamage(letter.damage)
-        ? new DamagedError(letter.reason, letter.damage)
-        : new MillraceError(code, letter.reason);
-    this.#sink.objectFailed(this.#objectOf(letter, 0), error);
+      code === 'MILLRACE_OBJECT_UNREADABLE' && isDamage(deadLetter.damage)
+        ? new DamagedError(deadLetter.reason, deadLetter.damage)
+        : new MillraceError(code, deadLetter.reason);
+    this.#sink.objectFailed(this.#objectOf(deadLetter, 0), error);
   }
 
-  /** A letter is an object of its own, told apart from others of the same name by its number. */
-  #objectOf({ bucket, key, etag }: ObjectLetter | RedriveLetter, size: number): SourceObject {
+  /** A dead letter is an object of its own, told apart from others of the same name by its number. */
+  #objectOf({ bucket, key, etag }: ObjectDeadLetter | RedriveDeadLetter, size: number): SourceObject {
     const part = this.#count++;
     return { bucket, key, etag, size, lastModifiedMs: 0, storageClass: 'STANDARD', part };
   }
 
   /** An object of one line. */
-  #segmentOf(letter: RedriveLetter): Segment {
-    const { offset, data } = letter;
+  #segmentOf(deadLetter: RedriveDeadLetter): Segment {
+    const { offset, data } = deadLetter;
     const size = Math.max(1, data.byteLength);
-    const object = this.#objectOf(letter, size);
+    const object = this.#objectOf(deadLetter, size);
     return {
       object,
       objectIndex: object.part!,
@@ -155,7 +156,7 @@ export class LetterSource implements BlockOwner {
     };
   }
 
-  /** A buffer of its own, with one reference a letter. */
+  /** A buffer of its own, with one reference a dead letter. */
   #createBlock(bytes: number, references: number): Block {
     const buffer = new SharedArrayBuffer(bytes + READ_PADDING_BYTES);
     this.#onTheirWay++;
@@ -169,7 +170,7 @@ export class LetterSource implements BlockOwner {
     };
   }
 
-  /** A parser has dealt with a letter of this block. */
+  /** A parser has dealt with a dead letter of this block. */
   release(block: Block): void {
     if (--block.references > 0) return;
     this.#onTheirWay--;

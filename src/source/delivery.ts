@@ -1,8 +1,8 @@
 /**
- * Delivery: the door out of this folder. What slots produce side by side leaves through it in parcels, in order if asked for.
+ * Delivery: the door out of this folder. What slots produce side by side leaves through it in parse batches, in order if asked for.
  * Takes  events of segments from download slots.
- * Gives  them to the sink: pieces of many small segments in one parcel, so that handing over costs nothing per object.
- * Owns   the pending parcel and, in ordered mode, the backlog of segments that are not due. The backlog holds no bytes of its
+ * Gives  them to the sink: pieces of many small segments in one parse batch, so that handing over costs nothing per object.
+ * Owns   the pending parse batch and, in ordered mode, the backlog of segments that are not due. The backlog holds no bytes of its
  *        own: they lie in the blocks of the slots, whose quotas bound it.
  */
 import type { MillraceError } from '../base/errors.ts';
@@ -25,11 +25,11 @@ export interface Piece {
 
 /**
  * What a parser is given at once. All pieces have the segment's `format`.
- * - plain: whole lines; any parser may take any parcel.
+ * - plain: whole lines; any parser may take any parse batch.
  * - gzip, zstd: either whole small objects (each piece is its object's only one), or one piece of a larger object; the pieces of
  *   one object must reach one parser, in order.
  */
-export interface Parcel {
+export interface ParseBatch {
   readonly format: Format;
   readonly pieces: readonly Piece[];
   /** Sum over the pieces. */
@@ -41,10 +41,10 @@ export interface SourceSink {
   /** First event of a segment; its `format`, `end` and `count` are settled. */
   begin(segment: Segment): void;
   /** The receiver calls `releasePiece` for each piece, or `releaseParcel`, when the bytes have been dealt with. */
-  parcel(parcel: Parcel): void;
-  /** A line over `lineBytesMax`: it is in no parcel. */
+  parseBatch(parseBatch: ParseBatch): void;
+  /** A line over `lineBytesMax`: it is in no parse batch. */
   oversize(segment: Segment, line: OversizeLine): void;
-  /** Last event of a segment, after all its parcels. With an error its lines are incomplete; the object has been reported. */
+  /** Last event of a segment, after all its parse batches. With an error its lines are incomplete; the object has been reported. */
   end(segment: Segment, error: MillraceError | null): void;
   /** Once per object that cannot be carried to its end. Its other segments end with an error too, or are never begun. */
   objectFailed(object: SourceObject, error: MillraceError): void;
@@ -52,9 +52,9 @@ export interface SourceSink {
   objectSkipped(object: SourceObject): void;
 }
 
-/** Gives the blocks of a parcel back. @throws {AssertionError} When called twice for one parcel. */
-export function releaseParcel(parcel: Parcel): void {
-  for (const piece of parcel.pieces) releasePiece(piece);
+/** Gives the blocks of a parse batch back. @throws {AssertionError} When called twice for one parse batch. */
+export function releaseParseBatch(parseBatch: ParseBatch): void {
+  for (const piece of parseBatch.pieces) releasePiece(piece);
 }
 
 /** Gives the block of one piece back. */
@@ -65,10 +65,10 @@ export function releasePiece({ block }: Piece): void {
 export interface DeliveryOptions {
   readonly sink: SourceSink;
   readonly clock: Clock;
-  /** A parcel this large leaves at once. */
-  readonly parcelBytes: number;
-  /** A parcel of this many pieces leaves at once. Default 256. */
-  readonly parcelPiecesMax?: number;
+  /** A parse batch this large leaves at once. */
+  readonly parseBatchBytes: number;
+  /** A parse batch of this many pieces leaves at once. Default 256. */
+  readonly parseBatchPiecesMax?: number;
   /** A smaller one leaves after this time. Default 5 ms: of a run of small objects some dozens come together in it. */
   readonly lingerMs?: number;
   readonly isOrdered: boolean;
@@ -94,7 +94,7 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#piecesMax = options.parcelPiecesMax ?? 256;
+    this.#piecesMax = options.parseBatchPiecesMax ?? 256;
     this.#lingerMs = options.lingerMs ?? 5;
   }
 
@@ -130,12 +130,12 @@ export class Delivery {
     this.#cancelLinger?.();
     this.#cancelLinger = null;
     if (this.#pieces.length === 0) return;
-    const parcel = { format: this.#pieces[0]!.segment.format, pieces: this.#pieces, bytes: this.#bytes };
+    const parseBatch = { format: this.#pieces[0]!.segment.format, pieces: this.#pieces, bytes: this.#bytes };
     const ends = this.#ends;
     this.#pieces = [];
     this.#bytes = 0;
     this.#ends = [];
-    this.#options.sink.parcel(parcel);
+    this.#options.sink.parseBatch(parseBatch);
     for (const { segment, error } of ends) this.#options.sink.end(segment, error);
   }
 
@@ -177,7 +177,7 @@ export class Delivery {
     if (!isFitting) this.flush();
     this.#pieces.push(piece);
     this.#bytes += piece.end - piece.start;
-    const isFull = this.#bytes >= this.#options.parcelBytes || this.#pieces.length >= this.#piecesMax;
+    const isFull = this.#bytes >= this.#options.parseBatchBytes || this.#pieces.length >= this.#piecesMax;
     if (isFull || !canShare(piece)) this.flush();
     else this.#cancelLinger ??= this.#options.clock.later(this.#lingerMs, () => this.flush());
   }

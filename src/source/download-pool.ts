@@ -1,6 +1,6 @@
 /**
  * DownloadPool: the whole source stage behind one door. Downloads run side by side; what they bring leaves through the sink.
- * Takes  objects in listing order, and releases of parcels.
+ * Takes  objects in listing order, and releases of parse batches.
  * Gives  segments as events to the sink: plain objects as pieces of whole lines, compressed ones as stored bytes.
  * Owns   the slots, their blocks, and how many of them may work at once.
  * Never  parses, decompresses or journals. The only state of a run is in this object.
@@ -46,7 +46,7 @@ export interface DownloadPoolOptions {
   readonly lineBytesMax?: number;
   /** Default ENGINE.segmentLookaheadBytes. */
   readonly lookaheadBytes?: number;
-  readonly parcelBytes?: number;
+  readonly parseBatchBytes?: number;
   readonly lingerMs?: number;
   /** What the journal knows of an object, or null. */
   readonly resume?: (object: SourceObject) => ObjectResume | null;
@@ -85,9 +85,9 @@ export class DownloadPool {
     this.#adaptive = new AdaptiveLimit({ max: options.downloads });
     this.#witness = new Witness(options.getter, options.stallTimeoutMs ?? STALL_TIMEOUT_MS);
     this.#blocks = new BlockPool(DownloadPool.#blockOptions(options));
-    const parcelBytes = options.parcelBytes ?? this.#blocks.blockBytes / 4;
+    const parseBatchBytes = options.parseBatchBytes ?? this.#blocks.blockBytes / 4;
     const { sink, isOrdered, lingerMs } = options;
-    const base = { sink, isOrdered, clock: this.#clock, parcelBytes };
+    const base = { sink, isOrdered, clock: this.#clock, parseBatchBytes };
     this.#delivery = new Delivery(lingerMs === undefined ? base : { ...base, lingerMs });
     this.#planner = new Planner({
       objects: options.objects,

@@ -38,7 +38,7 @@ const MAGICS: readonly (readonly [name: string, latin1: string])[] = [
   ['UTF-16', '\xfe\xff'],
 ];
 /** The first bytes could be a line of text that is no JSON: a binary one has control characters close behind. */
-const MAGICS_OF_LETTERS: readonly (readonly [name: string, latin1: string])[] = [
+const MAGICS_OF_DEAD_LETTERS: readonly (readonly [name: string, latin1: string])[] = [
   ['Parquet', 'PAR1'],
   ['Parquet', 'PARE'],
   ['ORC', 'ORC'],
@@ -58,7 +58,7 @@ export function foreignFormatOf(head: Uint8Array): string | null {
   const text = Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString('latin1');
   const named = MAGICS.find(([, magic]) => text.startsWith(magic));
   if (named !== undefined) return named[0];
-  const lettered = MAGICS_OF_LETTERS.find(([, magic]) => text.startsWith(magic));
+  const lettered = MAGICS_OF_DEAD_LETTERS.find(([, magic]) => text.startsWith(magic));
   if (lettered !== undefined && CONTROL.test(text.slice(lettered[1].length))) return lettered[0];
   if (/^BZh[1-9]/.test(text) && BZIP2_BLOCKS.includes(text.slice(4, 10))) return 'bzip2';
   return wideTextOf(text) ?? (isHadoopSnappy(head) ? 'Snappy' : null);

@@ -287,10 +287,10 @@ class Parser {
 function rangeOf(text: string): string[] | null {
   const match = /^(?:(-?\d{1,15})\.\.(-?\d{1,15})|([A-Za-z])\.\.([A-Za-z]))(?:\.\.(-?\d{1,15}))?$/.exec(text);
   if (match === null) return null;
-  const [, from, to, fromLetter, toLetter, stepText] = match;
+  const [, from, to, fromDeadLetter, toDeadLetter, stepText] = match;
   const isNumber = from !== undefined;
-  const low = isNumber ? Number(from) : fromLetter!.charCodeAt(0);
-  const high = isNumber ? Number(to) : toLetter!.charCodeAt(0);
+  const low = isNumber ? Number(from) : fromDeadLetter!.charCodeAt(0);
+  const high = isNumber ? Number(to) : toDeadLetter!.charCodeAt(0);
   const step = Math.max(1, Math.abs(Number(stepText ?? 1)));
   const count = Math.floor(Math.abs(high - low) / step) + 1;
   if (count > RANGE_MAX) throw new RangeError(`{${text}} stands for over ${RANGE_MAX} texts`);

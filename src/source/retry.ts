@@ -33,7 +33,7 @@ export const systemClock: Clock = {
 };
 
 export interface RetryPolicy {
-  /** Attempts without any progress before the service counts as away. Default 10: about half a minute of trying. */
+  /** Attempts without any progress before the service counts as unavailable. Default 10: about half a minute of trying. */
   readonly attemptsMax: number;
   /** The same while the answer is a throttle: the service is there, only busy. Default 40: about ten minutes. */
   readonly throttleAttemptsMax: number;

@@ -52,7 +52,7 @@ export class Slot {
 
   /**
    * Downloads one segment, or gives up its object.
-   * @throws What ends the whole run: the service is away, the set-up is wrong, the signal was aborted, a bug.
+   * @throws What ends the whole run: the service is unavailable, the set-up is wrong, the signal was aborted, a bug.
    */
   async run(segment: Segment): Promise<void> {
     const { planner, onObjectError } = this.#options;

@@ -130,7 +130,7 @@ export class PortableAnswer implements Answer {
     view.setUint8(FRAME.KIND, FRAME_KIND.RECORD);
     view.setUint16(FRAME.KEY_BYTES, key.length, true);
     view.setUint32(FRAME.DATA_BYTES, part.data.length, true);
-    view.setUint32(FRAME.UNIT, ordinal, true);
+    view.setUint32(FRAME.SLICE, ordinal, true);
     view.setUint32(FRAME.LINE_OFFSET, this.#sub, true);
     const isExplicit = isAggregate && part.explicitHashKey !== null;
     view.setUint8(

@@ -5,7 +5,7 @@
  * Owns   the interface; two readers implement it with equal results, answer-native.ts and answer-portable.ts.
  * Never  drops a record: what starts like an aggregate and is none is passed on as it is, and said to be so.
  *
- * In a frame `unit` is the record's ordinal in the answer and `lineOffset` the number of the sub-record in its aggregate.
+ * In a frame `slice` is the record's ordinal in the answer and `lineOffset` the number of the sub-record in its aggregate.
  */
 import type { CborValue } from '../aws/cbor.ts';
 

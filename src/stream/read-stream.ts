@@ -59,7 +59,7 @@ export interface ReadStreamOptions {
   /** Default 30,000. */
   readonly requestTimeoutMs?: number;
   /** A shard without one answer for this time ends the reader, resumable. Default 300,000. */
-  readonly awayMs?: number;
+  readonly unavailableMs?: number;
   /** Ends the reader: iteration throws the signal's reason. */
   readonly signal?: AbortSignal;
   readonly onUndecodable?: (record: Undecodable) => void;
@@ -100,7 +100,7 @@ export const wallClock: ReaderClock = {
 };
 
 /** A shard without one answer for this time ends the reader. */
-const AWAY_MS = 300_000;
+const UNAVAILABLE_MS = 300_000;
 /** Between two tries to list the shards. */
 const LIST_INTERVAL_MS = 1_000;
 
@@ -207,9 +207,9 @@ class Reader implements StreamReader {
     this.#startDue();
   }
 
-  /** Once records were read, asks for as long as a service may be away. @throws {MillraceError} MILLRACE_STREAM, MILLRACE_SERVICE_AWAY. */
+  /** Once records were read, asks for as long as a service may be unavailable. @throws {MillraceError} MILLRACE_STREAM, MILLRACE_SERVICE_AWAY. */
   async #list(): Promise<ShardInfo[]> {
-    const { client, stream, awayMs = AWAY_MS } = this.#options;
+    const { client, stream, unavailableMs = UNAVAILABLE_MS } = this.#options;
     const sinceMs = this.#clock.nowMs();
     for (;;) {
       try {
@@ -217,7 +217,7 @@ class Reader implements StreamReader {
       } catch (error) {
         this.#stop.signal.throwIfAborted();
         const failure = classifyReadFailure(error, this.#streamName);
-        const isOver = !this.#client.hasRead || this.#clock.nowMs() - sinceMs >= awayMs;
+        const isOver = !this.#client.hasRead || this.#clock.nowMs() - sinceMs >= unavailableMs;
         if (failure.kind === 'fatal' || (failure.kind === 'denied' && isOver)) throw failure.error;
         const message = `Cannot list the shards of stream ${this.#streamName}: ${(error as Error).message}`;
         if (isOver) throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
@@ -249,7 +249,7 @@ class Reader implements StreamReader {
       recordsPerCall: options.recordsPerCall ?? KINESIS.getRecordsCountMax,
       pollIntervalMs: options.pollIntervalMs ?? 1000,
       untilMs: options.untilMs ?? Number.POSITIVE_INFINITY,
-      awayMs: options.awayMs ?? AWAY_MS,
+      unavailableMs: options.unavailableMs ?? UNAVAILABLE_MS,
       isHashRangeChecked: options.checkHashRange ?? true,
       pace: new ReadPace(options.limits),
       nowMs: () => this.#clock.nowMs(),

@@ -31,8 +31,8 @@ export interface ShardReaderOptions {
   readonly pollIntervalMs: number;
   /** Reading ends once everything that arrived before this time is read; Infinity: never. */
   readonly untilMs: number;
-  /** Without one answer for this time the service counts as away for good. */
-  readonly awayMs: number;
+  /** Without one answer for this time the service counts as unavailable for good. */
+  readonly unavailableMs: number;
   readonly isHashRangeChecked: boolean;
   readonly pace: ReadPace;
   readonly nowMs: () => number;
@@ -148,14 +148,14 @@ export class ShardReader {
       pace.rest(startMs, pollIntervalMs);
     if (!isEmpty || readToMs > this.#moved.readToMs + ARRIVAL_MARGIN_MS)
       this.#moved = { readToMs, atMs: startMs };
-    else if (this.state === 'open' && startMs - this.#moved.atMs >= this.#options.awayMs)
+    else if (this.state === 'open' && startMs - this.#moved.atMs >= this.#options.unavailableMs)
       throw this.#stuck(behindMs);
   }
 
   /** Behind for ever, and nothing in any answer: whoever waits for an end would wait for ever, too. */
   #stuck(behindMs: number): MillraceError {
-    const { awayMs, shard, streamName } = this.#options;
-    const message = `Cannot read stream ${streamName} to its end: shard ${shard.shardId} has brought nothing in ${Math.round(awayMs / 1000)} s, and still says that it is ${behindMs} ms behind`;
+    const { unavailableMs, shard, streamName } = this.#options;
+    const message = `Cannot read stream ${streamName} to its end: shard ${shard.shardId} has brought nothing in ${Math.round(unavailableMs / 1000)} s, and still says that it is ${behindMs} ms behind`;
     return new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3 });
   }
 
@@ -169,7 +169,7 @@ export class ShardReader {
   }
 
   #failed(error: Error): void {
-    const { awayMs, client, nowMs, onGetRecordsError, pace, shard, streamName } = this.#options;
+    const { unavailableMs, client, nowMs, onGetRecordsError, pace, shard, streamName } = this.#options;
     const failure = classifyReadFailure(error, streamName);
     const now = nowMs();
     if (failure.kind === 'fatal' || (failure.kind === 'denied' && !client.hasRead)) {
@@ -177,10 +177,10 @@ export class ShardReader {
       throw failure.error;
     }
     this.#failingSinceMs ??= now;
-    if (now - this.#failingSinceMs >= awayMs) {
+    if (now - this.#failingSinceMs >= unavailableMs) {
       onGetRecordsError?.({ shardId: shard.shardId, error, action: 'fatal' });
       if (failure.kind === 'denied') throw failure.error;
-      const message = `Cannot read stream ${streamName}: no answer for shard ${shard.shardId} in ${Math.round(awayMs / 1000)} s, at last ${error.message}`;
+      const message = `Cannot read stream ${streamName}: no answer for shard ${shard.shardId} in ${Math.round(unavailableMs / 1000)} s, at last ${error.message}`;
       throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
     }
     const isExpired = failure.kind === 'expired';

@@ -55,7 +55,7 @@ export class StreamBatch {
   }
 
   /**
-   * Runs of RECORD frames (src/record/frame.ts); each is valid until the next. `unit` is the record's ordinal in the batch,
+   * Runs of RECORD frames (src/record/frame.ts); each is valid until the next. `slice` is the record's ordinal in the batch,
    * `lineOffset` the number of the part in its aggregate. Once per batch, this or records().
    */
   *frames(): Generator<Uint8Array, void, undefined> {
@@ -82,7 +82,7 @@ export class StreamBatch {
   }
 
   #record(run: Uint8Array, bytes: Buffer, at: number): StreamRecord {
-    const ordinal = bytes.readUInt32LE(at + FRAME.UNIT);
+    const ordinal = bytes.readUInt32LE(at + FRAME.SLICE);
     const keyAt = at + FRAME.HEADER_BYTES;
     const dataAt = keyAt + bytes.readUInt16LE(at + FRAME.KEY_BYTES);
     const sequenceNumber = this.#answer.sequenceNumber(ordinal);
@@ -104,7 +104,7 @@ export class StreamBatch {
     };
   }
 
-  /** @param ordinal A frame's `unit`. */
+  /** @param ordinal A frame's `slice`. */
   sequenceNumber(ordinal: number): string {
     return this.#answer.sequenceNumber(ordinal);
   }

@@ -8,7 +8,7 @@
  */
 import { type ErrorCode, MillraceError, type WireError } from '../base/errors.ts';
 import { describeObjects, type LeftOut, type LeftOutKind } from './left-out.ts';
-import type { LetterAccount, LetterlessPlace, LineAccount, NamedKind, VerifyReport } from './report.ts';
+import type { DeadLetterAccount, LetterlessPlace, LineAccount, NamedKind, VerifyReport } from './report.ts';
 import type { ObjectPlace } from './sides.ts';
 import type { ComparedReport } from './verify.ts';
 
@@ -16,7 +16,7 @@ export interface SourceAccount {
   readonly lines: LineAccount;
   /** Objects of which not every byte was counted. */
   readonly uneven: readonly ObjectPlace[];
-  readonly letters: LetterAccount;
+  readonly deadLetters: DeadLetterAccount;
   readonly withoutLetter: readonly LetterlessPlace[];
   readonly leftOut: LeftOut;
   readonly examplesMax: number;
@@ -34,7 +34,7 @@ const NAMED: Readonly<Record<NamedKind, readonly LeftOutKind[]>> = {
 
 export function accountFor(compared: ComparedReport, account: SourceAccount): VerifyReport {
   const { excused: _, ...base } = compared;
-  const { lines, letters, leftOut, examplesMax, withoutLetter } = account;
+  const { lines, deadLetters, leftOut, examplesMax, withoutLetter } = account;
   const failure = compared.error ?? failureOf(account);
   const status = statusOf(compared, account, failure);
   const each = <T>(of: (kinds: readonly LeftOutKind[]) => T) =>
@@ -48,7 +48,7 @@ export function accountFor(compared: ComparedReport, account: SourceAccount): Ve
     status,
     error: status === 'failed' ? failure : null,
     lines,
-    deadLetters: letters,
+    deadLetters: deadLetters,
     objects: each((kinds) => kinds.reduce((sum, kind) => sum + leftOut.of(kind).count, 0)),
     examples: { ...compared.examples, withoutLetter, ...examples },
     warnings: [...compared.warnings, ...account.warnings, ...warningsOf(account)],
@@ -57,14 +57,14 @@ export function accountFor(compared: ComparedReport, account: SourceAccount): Ve
 
 function statusOf(
   { status }: ComparedReport,
-  { lines, letters, leftOut }: SourceAccount,
+  { lines, deadLetters, leftOut }: SourceAccount,
   failure: WireError | null,
 ): VerifyReport['status'] {
   if (status !== 'match') return status;
-  if (letters.absent > 0) return 'differ';
+  if (deadLetters.absent > 0) return 'differ';
   if (failure !== null) return 'failed';
-  const isUnheld = letters.file === null && lines.rejected > letters.redriven;
-  return isUnheld || letters.held > 0 || leftOut.of('givenUp').count > 0 ? 'match-with-rejects' : 'match';
+  const isUnheld = deadLetters.file === null && lines.rejected > deadLetters.redriven;
+  return isUnheld || deadLetters.held > 0 || leftOut.of('givenUp').count > 0 ? 'match-with-rejects' : 'match';
 }
 
 /** What keeps the comparison from being one of the whole source, or null. */
@@ -102,7 +102,7 @@ function unreadOf(leftOut: LeftOut): string[] {
   });
 }
 
-function warningsOf({ letters, leftOut }: SourceAccount): string[] {
+function warningsOf({ deadLetters, leftOut }: SourceAccount): string[] {
   const warnings = unreadOf(leftOut).map((part) => `${capital(part)}: what is in there was not compared.`);
   const givenUp = leftOut.of('givenUp');
   if (givenUp.count > 0)
@@ -110,9 +110,9 @@ function warningsOf({ letters, leftOut }: SourceAccount): string[] {
   const newer = leftOut.of('newer');
   if (newer.count > 0)
     warnings.push(`Changed since the run: ${describeObjects(newer)}; other versions were delivered.`);
-  if (letters.unclaimed > 0)
+  if (deadLetters.unclaimed > 0)
     warnings.push(
-      `${letters.unclaimed} dead letters are about lines that are on the stream, or not in what was compared.`,
+      `${deadLetters.unclaimed} dead letters are about lines that are on the stream, or not in what was compared.`,
     );
   return warnings;
 }

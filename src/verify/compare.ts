@@ -68,10 +68,10 @@ export type Comparison = Pick<
   readonly excused: number;
 };
 
-/** Foreign records whose coordinate keys are kept, to see which missing line they are. A few hundred bytes each. */
-const COORDINATES_MAX = 10_000;
+/** Foreign records whose positional keys are kept, to see which missing line they are. A few hundred bytes each. */
+const POSITIONAL_KEYS_MAX = 10_000;
 /** 11 characters of base64url, a colon, the line's offset: the key of a record without a key of its own. */
-const COORDINATE_KEY = /^[\w-]{11}:\d{1,16}$/;
+const POSITIONAL_KEY = /^[\w-]{11}:\d{1,16}$/;
 
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const bucketBits = options.bucketBits ?? BUCKET_BITS;
@@ -138,10 +138,10 @@ class Search {
   #hashes = new Uint32Array(4 * 4096);
   readonly #missing: SourcePlace[] = [];
   readonly #duplicated: StreamPlace[] = [];
-  readonly #foreign: StreamPlace[] = [];
+  readonly #unexpected: StreamPlace[] = [];
   readonly #altered: (SourcePlace & StreamPlace)[] = [];
-  /** Foreign records with coordinate keys, of all rounds: a line and its altered copy lie in different buckets. */
-  readonly #foreignByKey = new Map<string, StreamPlace>();
+  /** Foreign records with positional keys, of all rounds: a line and its altered copy lie in different buckets. */
+  readonly #unexpectedByKey = new Map<string, StreamPlace>();
   readonly #missingByKey = new Map<string, SourcePlace>();
   #counts = { missing: 0, duplicated: 0, foreign: 0 };
   #alteredCount = 0;
@@ -182,14 +182,15 @@ class Search {
     this.#forEach(frames, round, (at, aLow, bLow, bHigh) => {
       const verdict = table.take(aLow, bLow, bHigh);
       if (verdict === 'due') return;
-      const isForeign = verdict === 'unknown';
-      this.#counts[isForeign ? 'foreign' : 'duplicated'] += 1;
-      const examples = isForeign ? this.#foreign : this.#duplicated;
-      const key = isForeign && this.#foreignByKey.size < COORDINATES_MAX ? coordinateKeyAt(frames, at) : null;
+      const isUnexpected = verdict === 'unknown';
+      this.#counts[isUnexpected ? 'foreign' : 'duplicated'] += 1;
+      const examples = isUnexpected ? this.#unexpected : this.#duplicated;
+      const key =
+        isUnexpected && this.#unexpectedByKey.size < POSITIONAL_KEYS_MAX ? positionalKeyAt(frames, at) : null;
       if (examples.length >= this.#examplesMax && key === null) return;
-      const place = locate(viewOf(frames).getUint32(at + FRAME.UNIT, true));
+      const place = locate(viewOf(frames).getUint32(at + FRAME.SLICE, true));
       if (examples.length < this.#examplesMax) examples.push(place);
-      if (key !== null) this.#foreignByKey.set(key, place);
+      if (key !== null) this.#unexpectedByKey.set(key, place);
     });
   }
 
@@ -211,7 +212,7 @@ class Search {
         return;
       }
       if (this.#missing.length < this.#examplesMax) this.#missing.push(place);
-      const key = this.#missingByKey.size < COORDINATES_MAX ? coordinateKeyAt(frames, at) : null;
+      const key = this.#missingByKey.size < POSITIONAL_KEYS_MAX ? positionalKeyAt(frames, at) : null;
       if (key !== null) this.#missingByKey.set(key, place);
     });
   }
@@ -240,7 +241,7 @@ class Search {
 
   result() {
     for (const [key, place] of this.#missingByKey) {
-      const found = this.#foreignByKey.get(key);
+      const found = this.#unexpectedByKey.get(key);
       if (!found) continue;
       this.#alteredCount += 1;
       if (this.#altered.length < this.#examplesMax) this.#altered.push({ ...place, ...found });
@@ -252,7 +253,7 @@ class Search {
       examples: {
         missing: this.#missing,
         duplicated: this.#duplicated,
-        foreign: this.#foreign,
+        foreign: this.#unexpected,
         altered: this.#altered,
       },
     };
@@ -276,11 +277,11 @@ function viewOf(frames: Uint8Array): DataView {
   return view;
 }
 
-function coordinateKeyAt(frames: Uint8Array, at: number): string | null {
+function positionalKeyAt(frames: Uint8Array, at: number): string | null {
   const keyBytes = viewOf(frames).getUint16(at + FRAME.KEY_BYTES, true);
   // 11 characters, a colon and 16 digits at most.
   if (keyBytes < 13 || keyBytes > 28) return null;
   const start = frames.byteOffset + at + FRAME.HEADER_BYTES;
   const key = Buffer.from(frames.buffer, start, keyBytes).toString('latin1');
-  return COORDINATE_KEY.test(key) ? key : null;
+  return POSITIONAL_KEY.test(key) ? key : null;
 }

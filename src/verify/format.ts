@@ -83,11 +83,11 @@ function linesOf({ lines }: VerifyView): string {
 /** What is worth a row only where there is some of it. */
 function rowsOf({ deadLetters, objects }: VerifyView): string[] {
   const { file, held, redriven, absent } = deadLetters;
-  const letters: string[] = [];
-  if (held > 0) letters.push(formatCount(held));
-  if (redriven > 0) letters.push(`${formatCount(redriven)} redriven`);
-  if (absent > 0) letters.push(`${formatCount(absent)} lines without one`);
-  const rows = letters.length === 0 ? [] : [`  dead letters ${printable(`${letters.join(', ')} (${file})`)}`];
+  const parts: string[] = [];
+  if (held > 0) parts.push(formatCount(held));
+  if (redriven > 0) parts.push(`${formatCount(redriven)} redriven`);
+  if (absent > 0) parts.push(`${formatCount(absent)} lines without one`);
+  const rows = parts.length === 0 ? [] : [`  dead letters ${printable(`${parts.join(', ')} (${file})`)}`];
   for (const [name, count] of Object.entries(objects))
     if (count > 0) rows.push(`  ${name.padEnd(13)}${objectsOf(count)}`);
   return rows;

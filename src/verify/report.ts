@@ -31,7 +31,7 @@ export interface ComparisonReport {
   readonly duplicated: number;
   /** Records that the source has not. */
   readonly foreign: number;
-  /** Pairs of a missing and a foreign record with one coordinate key: the same line with other data. Counted in both, too. */
+  /** Pairs of a missing and a foreign record with one positional key: the same line with other data. Counted in both, too. */
   readonly altered: number;
   /** Parts of KPL aggregates that the Kinesis Client Library drops, because a hash key belongs to another shard. They count nowhere else. */
   readonly outsideHashRange: number;
@@ -52,7 +52,7 @@ export interface VerifyReport extends Omit<ComparisonReport, 'status' | 'example
   readonly status: 'match' | 'match-with-rejects' | 'differ' | 'failed';
   /** Lines of the source. `counted` by their line ends alone; it is the sum of the others. */
   readonly lines: LineAccount;
-  readonly deadLetters: LetterAccount;
+  readonly deadLetters: DeadLetterAccount;
   /** Objects that could not be compared, or not to their ends, and those that filters have left out. */
   readonly objects: Readonly<Record<NamedKind, number>>;
   readonly examples: ComparisonReport['examples'] & {
@@ -79,15 +79,15 @@ export interface LineAccount {
   readonly filtered: number;
 }
 
-export interface LetterAccount {
+export interface DeadLetterAccount {
   /** Null where none is known. */
   readonly file: string | null;
-  /** Lines that were not delivered and have a letter: rejected ones, and records that the stream refused. */
+  /** Lines that were not delivered and have a dead letter: rejected ones, and records that the stream refused. */
   readonly held: number;
-  /** Lines whose letters a redrive has delivered. */
+  /** Lines whose dead letters a redrive has delivered. */
   readonly redriven: number;
-  /** Rejected lines without a letter. */
+  /** Rejected lines without a dead letter. */
   readonly absent: number;
-  /** Letters about lines that are on the stream, or not in what was compared. */
+  /** Dead letters about lines that are on the stream, or not in what was compared. */
   readonly unclaimed: number;
 }

@@ -19,8 +19,8 @@ import { streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
 import { accountFor } from './account.ts';
 import type { ComparePhase } from './compare.ts';
+import { readRunDeadLetters } from './dead-letters.ts';
 import type { RunFacts } from './facts.ts';
-import { readRunLetters } from './letters.ts';
 import type { VerifyProgressView } from './progress.ts';
 import type { VerifyReport } from './report.ts';
 import { createSourceSide, type SourceProgress } from './source-side.ts';
@@ -64,11 +64,11 @@ export async function verifyRun(
       typeof schemaText === 'string'
         ? { text: schemaText, name: 'of the journal' }
         : await readSchema(options.schema);
-    const letters = await readRunLetters({
+    const deadLetters = await readRunDeadLetters({
       ...{ deadLetter: options.deadLetter, redriven: options.redriven, facts, stream: stream.name },
       memoryBytesMax: options.memoryBytes,
     });
-    const witness = new SourceWitness(letters, facts, options.examplesMax);
+    const witness = new SourceWitness(deadLetters, facts, options.examplesMax);
     const notices = new Set<string>();
     const source = createSourceSide({
       sources: options.sources,

@@ -41,7 +41,7 @@ export interface SourceSideOptions {
 
 export interface SourceObserver {
   /** What a backfill would write a dead letter of. */
-  onLetter(letter: DeadLetter): void;
+  onDeadLetter(deadLetter: DeadLetter): void;
   onArchived(object: SourceObject): void;
   onFiltered(object: ObjectPlace): void;
   /** An object that is going to be read. */
@@ -133,7 +133,7 @@ class Scan {
   readonly #purpose: Purpose;
   readonly #accounting: Accounting;
   readonly #sourceLines = new SourceLines();
-  #objectLetters = 0;
+  #objectDeadLetters = 0;
   readonly #shared = createParseShared();
   readonly #heartbeats: SharedArrayBuffer;
   readonly #reading: Reading;
@@ -152,7 +152,7 @@ class Scan {
     this.#accounting = new Accounting({
       journal: null,
       parserCount: options.parsers,
-      onLetter: (letter) => this.#takeLetter(letter),
+      onDeadLetter: (deadLetter) => this.#takeDeadLetter(deadLetter),
       digestOf: () => ({ sumA: 0n, sumB: 0n }),
       // Nobody has to acknowledge a record: it is settled when it is scanned.
       isDryRun: true,
@@ -166,7 +166,7 @@ class Scan {
       budget,
       accounting: this.#accounting,
       sourceLines: this.#sourceLines,
-      letters: null,
+      deadLetters: null,
       journal: null,
       setup: {
         rules,
@@ -214,12 +214,12 @@ class Scan {
     const uneven: ObjectPlace[] = [];
     for (const object of this.#sourceLines.uneven)
       if (!this.#accounting.hasFailed(object)) uneven.push(object);
-    // Letters about whole objects are no lines.
+    // Dead letters about whole objects are no lines.
     return {
       counted: this.#sourceLines.lines,
       records,
       blank,
-      rejected: rejected - this.#objectLetters,
+      rejected: rejected - this.#objectDeadLetters,
       uneven,
     };
   }
@@ -259,9 +259,9 @@ class Scan {
     await this.#reading.idle();
   }
 
-  #takeLetter(letter: DeadLetter): void {
-    if (letter.offset === null) this.#objectLetters++;
-    if (this.#purpose.kind === 'digest') this.#given.observer.onLetter(letter);
+  #takeDeadLetter(deadLetter: DeadLetter): void {
+    if (deadLetter.offset === null) this.#objectDeadLetters++;
+    if (this.#purpose.kind === 'digest') this.#given.observer.onDeadLetter(deadLetter);
   }
 
   #takeRejected(lines: readonly RejectedLine[]): void {

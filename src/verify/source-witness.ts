@@ -2,39 +2,39 @@
  * Source witness: what `verify` remembers of the first reading of the sources, beside the records.
  * Takes  rejected lines and objects as they are found; the dead letters of the run; what its journal knows.
  * Gives  the account of every line and object (src/verify/account.ts).
- * Owns   which letter stands for which line. Counts and a few examples; it never keeps a line.
+ * Owns   which dead letter stands for which line. Counts and a few examples; it never keeps a line.
  */
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { LinePlace } from '../journal/read-dead-letters.ts';
 import type { SourceObject } from '../source/object.ts';
 import type { SourceAccount } from './account.ts';
+import type { RunDeadLetters } from './dead-letters.ts';
 import type { RunFacts } from './facts.ts';
 import { LeftOut } from './left-out.ts';
-import type { RunLetters } from './letters.ts';
 import type { LetterlessPlace, SourcePlace } from './report.ts';
 import type { ObjectPlace } from './sides.ts';
 import type { SourceObserver, SourceTally } from './source-side.ts';
 
 export class SourceWitness implements SourceObserver {
-  readonly #letters: RunLetters;
+  readonly #deadLetters: RunDeadLetters;
   readonly #facts: Pick<RunFacts, 'hasFailed' | 'isNewer'> | null;
   readonly #examplesMax: number;
   readonly #leftOut: LeftOut;
-  readonly #withoutLetter: LetterlessPlace[] = [];
+  readonly #withoutDeadLetter: LetterlessPlace[] = [];
   readonly #counts = { held: 0, redriven: 0, absent: 0 };
 
   constructor(
-    letters: RunLetters,
+    deadLetters: RunDeadLetters,
     facts: Pick<RunFacts, 'hasFailed' | 'isNewer'> | null,
     examplesMax: number,
   ) {
-    this.#letters = letters;
+    this.#deadLetters = deadLetters;
     this.#facts = facts;
     this.#examplesMax = examplesMax;
     this.#leftOut = new LeftOut(examplesMax);
   }
 
-  onLetter({ bucket, key, etag, offset, length, code }: DeadLetter): void {
+  onDeadLetter({ bucket, key, etag, offset, length, code }: DeadLetter): void {
     if (offset === null) this.#takeObject({ bucket, key }, code);
     else this.#takeLine({ bucket, key, etag, offset }, length);
   }
@@ -54,7 +54,7 @@ export class SourceWitness implements SourceObserver {
   /** A line whose record is not on the stream. */
   isExcused(place: SourcePlace & ObjectPlace): boolean {
     const { bucket, key, etag = '', offset } = place;
-    const verdict = this.#letters.book.take({ bucket, key, etag, offset });
+    const verdict = this.#deadLetters.book.take({ bucket, key, etag, offset });
     if (verdict === 'absent') return false;
     this.#counts[verdict]++;
     return true;
@@ -63,13 +63,13 @@ export class SourceWitness implements SourceObserver {
   /** @param tally Null where the first reading has not come to its end. */
   account(tally: SourceTally | null): SourceAccount {
     const { counted, records, blank, rejected, uneven } = tally ?? NOTHING;
-    const { file, book, ifRejected, warnings } = this.#letters;
+    const { file, book, ifRejected, warnings } = this.#deadLetters;
     const isUnknown = ifRejected !== null && rejected > this.#counts.redriven;
     return {
       lines: { counted, records, blank, rejected, filtered: 0 },
       uneven,
-      letters: { file, ...this.#counts, unclaimed: tally === null ? 0 : book.unclaimed },
-      withoutLetter: this.#withoutLetter,
+      deadLetters: { file, ...this.#counts, unclaimed: tally === null ? 0 : book.unclaimed },
+      withoutLetter: this.#withoutDeadLetter,
       leftOut: this.#leftOut,
       examplesMax: this.#examplesMax,
       warnings: [
@@ -80,12 +80,12 @@ export class SourceWitness implements SourceObserver {
   }
 
   #takeLine(place: LinePlace, length: number | null): void {
-    const verdict = this.#letters.book.take(place);
+    const verdict = this.#deadLetters.book.take(place);
     if (verdict !== 'absent') this.#counts[verdict]++;
-    else if (this.#letters.file !== null) this.#miss({ ...place, length });
+    else if (this.#deadLetters.file !== null) this.#miss({ ...place, length });
   }
 
-  /** An object that the run could not read either is told of by its journal, and by its letter. */
+  /** An object that the run could not read either is told of by its journal, and by its dead letter. */
   #takeObject(object: ObjectPlace, code: DeadLetter['code']): void {
     const isKnown = code !== 'OBJECT_CHANGED' && this.#facts?.hasFailed(object) === true;
     if (!isKnown) {
@@ -93,14 +93,15 @@ export class SourceWitness implements SourceObserver {
       return;
     }
     this.#leftOut.add('givenUp', object);
-    const hasLetter = this.#letters.book.takeObject(object);
-    if (!hasLetter && this.#letters.file !== null) this.#miss({ ...object, offset: null, length: null });
+    const hasDeadLetter = this.#deadLetters.book.takeObject(object);
+    if (!hasDeadLetter && this.#deadLetters.file !== null)
+      this.#miss({ ...object, offset: null, length: null });
   }
 
   #miss({ bucket, key, offset, length }: LetterlessPlace): void {
     this.#counts.absent++;
-    if (this.#withoutLetter.length < this.#examplesMax)
-      this.#withoutLetter.push({ bucket, key, offset, length });
+    if (this.#withoutDeadLetter.length < this.#examplesMax)
+      this.#withoutDeadLetter.push({ bucket, key, offset, length });
   }
 }
 

@@ -18,12 +18,12 @@ const object: SourceObject = {
 };
 
 let entries: JournalEntry[];
-let letters: DeadLetter[];
+let deadLetters: DeadLetter[];
 let state: JournalState;
 
 beforeEach(() => {
   entries = [];
-  letters = [];
+  deadLetters = [];
   state = new JournalState();
 });
 
@@ -45,7 +45,7 @@ function open(more: { isDryRun?: boolean; hasJournal?: boolean } = {}) {
         }
       : null,
     parserCount: 1,
-    onLetter: (letter) => letters.push(letter),
+    onDeadLetter: (deadLetter) => deadLetters.push(deadLetter),
     digestOf: () => ({ sumA: 1n, sumB: 2n }),
     isDryRun,
   });
@@ -117,17 +117,17 @@ describe('a slice', () => {
     accounting.beginSegment(segmentOf(0, 100));
     const one = receipt(0, 40);
     const refused = {
-      unit: one.slice,
+      slice: one.slice,
       objectOffset: 7,
       key: Buffer.from('k'),
       data: Buffer.from('data'),
       message: 'no',
     };
     accounting.refuse(refused);
-    expect(letters).toEqual([]);
+    expect(deadLetters).toEqual([]);
     accounting.addSlice(object, one);
     accounting.refuse({ ...refused, objectOffset: 9 });
-    expect(letters).toMatchObject([
+    expect(deadLetters).toMatchObject([
       { key: 'k', offset: 7, code: 'PUT_REFUSED' },
       { key: 'k', offset: 9, code: 'PUT_REFUSED' },
     ]);
@@ -232,8 +232,8 @@ describe('an object', () => {
     accounting.settle();
     accounting.writeEntries();
     expect(told()).toEqual(['segment 0-40 10', 'failed OBJECT_UNREADABLE']);
-    expect(letters.map(({ offset, message }) => [offset, message])).toEqual([[null, 'damaged']]);
-    // Its letter will be written again by the next process, if it fails again.
+    expect(deadLetters.map(({ offset, message }) => [offset, message])).toEqual([[null, 'damaged']]);
+    // Its dead letter will be written again by the next process, if it fails again.
     expect([state.totals.tally.rejected, state.totals.failedByCode]).toEqual([0, { OBJECT_UNREADABLE: 1 }]);
     expect([accounting.openObjects, accounting.counts.objectsFailed]).toEqual([0, 1]);
   });

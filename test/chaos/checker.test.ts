@@ -64,9 +64,9 @@ function sound(more: Partial<Evidence> = {}): Evidence {
 }
 const base = sound();
 const record = (n: number) => base.stored[n]!;
-const letterLines = base.letters.trim().split('\n');
+const deadLetterLines = base.letters.trim().split('\n');
 const letter = (n: number, change: object) =>
-  letterLines
+  deadLetterLines
     .map((text, at) => (at === n ? JSON.stringify({ ...JSON.parse(text), ...change }) : text))
     .join('\n')
     .concat('\n');
@@ -139,10 +139,14 @@ describe('finds', () => {
     ],
     [
       'a letter that is missing',
-      { letters: without(letterLines, 1).join('\n').concat('\n') },
+      { letters: without(deadLetterLines, 1).join('\n').concat('\n') },
       /^I3: b\/b .* is missing/,
     ],
-    ['a letter that stands twice', { letters: `${base.letters}${letterLines[0]}\n` }, /^I3: .* stands twice/],
+    [
+      'a letter that stands twice',
+      { letters: `${base.letters}${deadLetterLines[0]}\n` },
+      /^I3: .* stands twice/,
+    ],
     [
       'a letter of a valid line',
       { letters: `${base.letters}${letter(0, { offset: 0 }).split('\n')[0]}\n` },

@@ -35,7 +35,7 @@ export interface FinalReport {
 
 export interface Evidence {
   readonly expected: Expected;
-  /** Objects that could not be read to their end: each has one letter of its own, its lines may be anywhere. */
+  /** Objects that could not be read to their end: each has one dead letter of its own, its lines may be anywhere. */
   readonly unreadable?: readonly SourceObject[];
   readonly stored: readonly StoredRecord[];
   /** Content of the dead-letter file. */
@@ -62,7 +62,7 @@ const SHOWN_MAX = 5;
 export function check(evidence: Evidence): string[] {
   return [
     ...checkStream(evidence),
-    ...checkLetters(evidence),
+    ...checkDeadLetters(evidence),
     ...checkBooks(evidence),
     ...checkEnd(evidence),
   ];
@@ -148,7 +148,7 @@ function disorder(expected: Expected, stored: readonly StoredRecord[]): string[]
   return problems;
 }
 
-function checkLetters({ expected, letters, unreadable }: Evidence): string[] {
+function checkDeadLetters({ expected, letters, unreadable }: Evidence): string[] {
   const wanted = new Map<string, string>();
   for (const { object, offset, length, code, data } of expected.letters) {
     wanted.set(placeOf(object, offset), describe(length, code, data.toString('base64')));

@@ -46,7 +46,7 @@ describe('a run whose journal is compacted while it goes on', () => {
         const problems = check({
           expected: expectedOf(world.objects, {}),
           stored: await world.stored(),
-          letters: world.lettersText(),
+          letters: world.deadLettersText(),
           report: JSON.parse(last.stdout) as FinalReport,
           exitCode: last.exitCode,
           duplicatesMax: gap,

@@ -131,7 +131,7 @@ export class World {
     );
   }
 
-  lettersText(): string {
+  deadLettersText(): string {
     return existsSync(this.letters) ? readFileSync(this.letters, 'utf8') : '';
   }
   journalText(): string {

@@ -125,7 +125,7 @@ export async function killLoop(seed: number, killsMax: number, mix = EVERYTHING)
         ...check({
           expected,
           stored,
-          letters: world.lettersText(),
+          letters: world.deadLettersText(),
           report: final,
           exitCode: last!.exitCode,
           duplicatesMax: Math.max(0, duplicatesMax) + withoutAnswer(world, flags, expected),

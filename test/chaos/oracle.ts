@@ -36,7 +36,7 @@ export interface ExpectedRecord {
   readonly partitionKey: string;
   readonly data: Buffer;
 }
-export interface ExpectedLetter {
+export interface ExpectedDeadLetter {
   readonly object: SourceObject;
   readonly offset: number;
   readonly length: number;
@@ -47,11 +47,11 @@ export interface Expected {
   readonly lines: number;
   readonly blank: number;
   readonly records: ExpectedRecord[];
-  readonly letters: ExpectedLetter[];
+  readonly letters: ExpectedDeadLetter[];
 }
 
 export function expectedOf(objects: readonly SourceObject[], rules: OracleRules): Expected {
-  const result = { lines: 0, blank: 0, records: [] as ExpectedRecord[], letters: [] as ExpectedLetter[] };
+  const result = { lines: 0, blank: 0, records: [] as ExpectedRecord[], letters: [] as ExpectedDeadLetter[] };
   for (const object of objects) {
     if (object.unreadable !== undefined) continue;
     const content = Buffer.from(object.content);

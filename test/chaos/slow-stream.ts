@@ -98,7 +98,7 @@ export async function slowRun(seed: number, kind: SlowKind, end: SlowEnd, endsMa
             partitionKeyMember: flags.includes('--partition-key') ? 'user' : null,
           }),
           stored,
-          letters: world.lettersText(),
+          letters: world.deadLettersText(),
           report,
           exitCode: last.exitCode,
           duplicatesMax: sum,

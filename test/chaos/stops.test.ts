@@ -21,7 +21,7 @@ async function finishAndCheck(world: World, duplicatesMax: number, earlier: read
   const problems = check({
     expected: expectedOf(world.objects, {}),
     stored,
-    letters: world.lettersText(),
+    letters: world.deadLettersText(),
     report,
     exitCode: last.exitCode,
     duplicatesMax,

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FastS3Object } from '../../src/embedded/fast-s3.ts';
 import { undocumentedFields } from './documented.ts';
-import { BUCKET, type Letter, runCommand, STREAM, World } from './fixture.ts';
+import { BUCKET, type DeadLetter, runCommand, STREAM, World } from './fixture.ts';
 
 const LINE_COUNT = 500;
 /** Three of five lines are no JSON, and the last has no line end. */
@@ -45,11 +45,11 @@ const redrive = async (file: string) => {
   return JSON.parse(ended.stdout);
 };
 
-const writeLetters = (path: string, letters: readonly unknown[]) =>
+const writeDeadLetters = (path: string, letters: readonly unknown[]) =>
   writeFileSync(path, letters.map((letter) => `${JSON.stringify(letter)}\n`).join(''));
 
 /** Makes JSON of a line again. */
-const repaired = (letter: Letter) => {
+const repaired = (letter: DeadLetter) => {
   const text = Buffer.from(letter.data!, 'base64').toString();
   return { ...letter, data: Buffer.from(`${text}}`).toString('base64') };
 };
@@ -145,7 +145,7 @@ describe('a run with dead letters', () => {
     await deliver(objects, 1);
     const letters = world.deadLetters();
     const [lost] = letters.splice(17, 1);
-    writeLetters(world.letters, letters);
+    writeDeadLetters(world.letters, letters);
     const { bucket, key, offset, length } = lost!;
     expect(await verify()).toMatchObject({
       ...{ ...accounted, status: 'differ' },
@@ -183,8 +183,8 @@ describe('a run with dead letters', () => {
   it('counts letters that were redriven as delivered, from the file itself and what failed again', async () => {
     await deliver(objects, 1);
     const letters = world.deadLetters();
-    // Repaired in place: a letter is told by its coordinates.
-    writeLetters(world.letters, [...letters.slice(0, 100).map(repaired), ...letters.slice(100)]);
+    // Repaired in place: a dead letter is told by its coordinates.
+    writeDeadLetters(world.letters, [...letters.slice(0, 100).map(repaired), ...letters.slice(100)]);
     expect(await verify()).toMatchObject({ ...accounted, deadLetters: { held: REJECTS } });
     expect(await redrive(world.letters)).toMatchObject({ exitCode: 1, records: { delivered: 100 } });
     expect(await verify()).toMatchObject({
@@ -195,9 +195,9 @@ describe('a run with dead letters', () => {
       },
     });
     const again = `${world.letters}.again`;
-    writeLetters(again, [
-      ...world.lettersAt(again).slice(0, 100).map(repaired),
-      ...world.lettersAt(again).slice(100),
+    writeDeadLetters(again, [
+      ...world.deadLettersAt(again).slice(0, 100).map(repaired),
+      ...world.deadLettersAt(again).slice(100),
     ]);
     expect(await redrive(again)).toMatchObject({ exitCode: 1, records: { delivered: 100 } });
     expect(await verify()).toMatchObject({ ...accounted, deadLetters: { held: 100, redriven: 200 } });
@@ -206,7 +206,7 @@ describe('a run with dead letters', () => {
   it('counts letters that were redriven from a copy as delivered when it is told of the trace', async () => {
     await deliver(objects, 1);
     const copy = join(world.folder, 'copy.jsonl');
-    writeLetters(copy, world.deadLetters().map(repaired));
+    writeDeadLetters(copy, world.deadLetters().map(repaired));
     expect(await redrive(copy)).toMatchObject({ exitCode: 0, records: { delivered: REJECTS } });
     expect(await verify()).toMatchObject({ ...accounted, deadLetters: { held: REJECTS, redriven: 0 } });
     const journal = ['--journal', world.journal, '--redriven', `${copy}.redriven`];
@@ -225,7 +225,7 @@ describe('a run with dead letters', () => {
   it('leaves no trace beside a file that is none of its own', async () => {
     await deliver(objects, 1);
     const copy = join(world.folder, 'copy.jsonl');
-    writeLetters(copy, world.deadLetters().slice(0, 3).map(repaired));
+    writeDeadLetters(copy, world.deadLetters().slice(0, 3).map(repaired));
     writeFileSync(`${copy}.redriven`, 'my notes\n');
     const args = ['redrive', copy, '--stream', STREAM, ...endpoints()];
     const ended = await runCommand(args, { cwd: world.folder });

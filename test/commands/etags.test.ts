@@ -64,7 +64,7 @@ describe('an object is taken for the one that was listed', () => {
       const isToldOf = faults[0]?.operation === '*';
       expect(ended.stderr.match(/the endpoint gives no ETags/g)?.length ?? 0).toBe(isToldOf ? 1 : 0);
       for (const { kind } of faults) expect(world.s3.stats().faultsFired[kind]).toBeGreaterThan(0);
-      const letters = world.lettersAt(`${world.letters}.${format}`);
+      const letters = world.deadLettersAt(`${world.letters}.${format}`);
       expect(letters).toMatchObject([{ key: 'plain', code: 'INVALID_JSON', etag: pinned }]);
     }
     const again = linesOf(PLAIN).slice(0, -1);

@@ -1,4 +1,4 @@
-/** Objects that failed, issue 13: the same command tries them again, sends only what is left of them, and their letters go when it succeeds. */
+/** Objects that failed, issue 13: the same command tries them again, sends only what is left of them, and their dead letters go when it succeeds. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FastS3Object, S3Fault } from '../../src/embedded/fast-s3.ts';
@@ -26,7 +26,7 @@ const status = async (): Promise<RunStatus> =>
 const expectStored = (...bodies: readonly Buffer[]) =>
   expect(differences(linesOf(...bodies), dataOf(world.records()))).toEqual(new Map());
 
-/** What holds after a process, in its report, in `status` and in the file of letters. */
+/** What holds after a process, in its report, in `status` and in the file of dead letters. */
 async function expectFailed(codes: Readonly<Record<string, number>>) {
   const { report, ended } = await world.report(FLAGS);
   const count = Object.values(codes).reduce((sum, one) => sum + one, 0);
@@ -65,7 +65,7 @@ describe('an object is carried as soon as it can be read:', () => {
     expect(world.s3.stats().faultsFired.ill).toBeGreaterThan(0);
     expect(failed.records.delivered).toBe(300);
     expectStored(GOOD);
-    // As long as it is ill its letter stands once, and nothing is sent twice.
+    // As long as it is ill its dead letter stands once, and nothing is sent twice.
     expect((await expectFailed({ OBJECT_UNREADABLE: 1 })).records.delivered).toBe(0);
 
     world.s3.setFaults([]);

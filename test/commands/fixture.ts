@@ -191,13 +191,13 @@ export class World {
   }
 
   /** The dead letters. */
-  deadLetters(): Letter[] {
-    return lettersIn(this.letters);
+  deadLetters(): DeadLetter[] {
+    return deadLettersIn(this.letters);
   }
 
   /** Those of another file. */
-  lettersAt(path: string): Letter[] {
-    return lettersIn(path);
+  deadLettersAt(path: string): DeadLetter[] {
+    return deadLettersIn(path);
   }
 
   /** Every byte that the run left in its folder. */
@@ -213,7 +213,7 @@ export class World {
   }
 }
 
-export interface Letter {
+export interface DeadLetter {
   readonly bucket: string;
   readonly key: string;
   readonly etag: string;
@@ -229,7 +229,7 @@ export interface Letter {
   };
 }
 
-function lettersIn(path: string): Letter[] {
+function deadLettersIn(path: string): DeadLetter[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, 'utf8').split('\n');
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line));

@@ -174,8 +174,8 @@ describe('is refused in the words of the page, exit 2, and left as it is:', () =
     it.skipIf(isSkipped)(found, async () => {
       await prepare();
       const stored = world.records().length;
-      const isAboutLetters = ROWS.get(found)![0]!.includes('D:');
-      const path = isAboutLetters ? world.letters : world.journal;
+      const isAboutDeadLetters = ROWS.get(found)![0]!.includes('D:');
+      const path = isAboutDeadLetters ? world.letters : world.journal;
       const isFile = existsSync(path) && lstatSync(path).isFile();
       const before = isFile ? readFileSync(path) : null;
       const ended = await backfill(flags);
@@ -186,7 +186,7 @@ describe('is refused in the words of the page, exit 2, and left as it is:', () =
         .map((line) => asOnPage(line.replace(/^millrace: /, '')));
       expect(said).toEqual(ROWS.get(found)!.map(asOnPage));
       if (before !== null) expect(readFileSync(path, 'latin1')).toBe(before.toString('latin1'));
-      if (isAboutLetters) expect((await status()).state).toBe('stopped');
+      if (isAboutDeadLetters) expect((await status()).state).toBe('stopped');
       expect(world.records().length).toBe(stored);
     });
   }

@@ -33,7 +33,7 @@ interface Files {
 }
 let files: Files;
 const journalPath = () => files.journal;
-const lettersPath = () => files.letters;
+const deadLettersPath = () => files.letters;
 
 /** Where flags name them. */
 function named(): Files {
@@ -87,7 +87,7 @@ async function putAgain(records: readonly ExpectedRecord[]): Promise<void> {
 /** Copies of a run's files, and the services as its process found them. */
 async function open(run: OldRun) {
   copyFileSync(join(FIXTURES, `${run.name}.journal`), journalPath());
-  copyFileSync(join(FIXTURES, `${run.name}.letters.jsonl`), lettersPath());
+  copyFileSync(join(FIXTURES, `${run.name}.letters.jsonl`), deadLettersPath());
   const objects = oldSource(run);
   s3 = await startFastS3({
     buckets: { [SOURCE_BUCKET]: objects.map(({ key, stored, etag }) => ({ key, body: stored, etag })) },
@@ -118,9 +118,9 @@ async function verify() {
 const textOf = ({ partitionKey, data }: { partitionKey: string; data: Buffer }) =>
   `${partitionKey}\n${data.toString('latin1')}`;
 
-/** Each bad line has its letter once, with its bytes, and so has the object that cannot be read. */
-function expectLetters({ letters }: Expected, hasUnreadable: boolean): void {
-  const found = linesIn(lettersPath());
+/** Each bad line has its dead letter once, with its bytes, and so has the object that cannot be read. */
+function expectDeadLetters({ letters }: Expected, hasUnreadable: boolean): void {
+  const found = linesIn(deadLettersPath());
   const wanted = letters.map(({ object, offset, code, data }) =>
     [object.key, offset, code, data.toString('base64')].join(' '),
   );
@@ -162,7 +162,7 @@ describe('the program goes on with a journal of its first format', () => {
       ...{ status: 'delivered-with-rejects', resumed: true },
       records: { delivered: expected.records.length - before.length, deliveredBefore: before.length },
     });
-    expectLetters(expected, hasUnreadable);
+    expectDeadLetters(expected, hasUnreadable);
     expect(await status()).toMatchObject({
       ...{ state: 'finished', records: { delivered: expected.records.length } },
       deadLetters: expected.letters.length + (hasUnreadable ? 1 : 0),
@@ -177,7 +177,7 @@ describe('the program goes on with a journal of its first format', () => {
     expect(report).toMatchObject({
       ...{ status: 'match-with-rejects', missing: 0, duplicated: 0, foreign: 0 },
       lines: { rejected: expected.letters.length },
-      deadLetters: { file: lettersPath(), held: expected.letters.length, absent: 0, unclaimed: 0 },
+      deadLetters: { file: deadLettersPath(), held: expected.letters.length, absent: 0, unclaimed: 0 },
       objects: { unreadable: hasUnreadable ? 1 : 0 },
     });
     expect(report.source.records).toBe(expected.records.length);
@@ -199,7 +199,7 @@ it('verify holds the lines of a journal that does not say where its dead letters
     },
   ]);
   const beside = join(folder, `${linesIn(journalPath())[0].run}.dead-letters.jsonl`);
-  copyFileSync(lettersPath(), beside);
+  copyFileSync(deadLettersPath(), beside);
   expect((await verify()).report).toMatchObject({
     status: 'match-with-rejects',
     deadLetters: { file: beside, held: expected.letters.length, absent: 0, unclaimed: 0 },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { coordinateOf } from '../../src/run/parse-pool.ts';
 import { undocumentedFields } from './documented.ts';
-import { type Letter, runCommand, STREAM, World } from './fixture.ts';
+import { type DeadLetter, runCommand, STREAM, World } from './fixture.ts';
 
 const ETAG = '"etag-of-the-object"';
 const GOOD = ['{"u":"one"}', '{"u":"two"}'];
@@ -16,14 +16,14 @@ let world: World;
 afterEach(() => world?.close());
 
 /** Runs a backfill. @returns Its dead letters, in the order of their lines. */
-async function lettersOf(flags: readonly string[] = [], body: Buffer = BODY): Promise<Letter[]> {
+async function deadLettersOf(flags: readonly string[] = [], body: Buffer = BODY): Promise<DeadLetter[]> {
   world = await World.open({ objects: [{ key: 'a.jsonl', etag: ETAG, body }], shards: 2 });
   const { ended } = await world.report(flags);
   expect([ended.exitCode, ended.stderr]).toEqual([1, '']);
   return world.deadLetters().sort((one, other) => one.offset! - other.offset!);
 }
 
-const repaired = (letter: Letter, data: string) => ({
+const repaired = (letter: DeadLetter, data: string) => ({
   ...letter,
   data: Buffer.from(data).toString('base64'),
 });
@@ -35,7 +35,7 @@ function write(name: string, letters: readonly unknown[]): string {
   return path;
 }
 
-const readLetters = (path: string): Letter[] =>
+const readDeadLetters = (path: string): DeadLetter[] =>
   readFileSync(path, 'utf8')
     .split('\n')
     .filter(Boolean)
@@ -57,9 +57,9 @@ const rows = () =>
   world.records().map(({ partitionKey, data }) => ({ partitionKey, data: data.toString('latin1') }));
 
 it('delivers repaired letters under the keys that their lines would have had; what fails again goes to <file>.again', async () => {
-  const letters = await lettersOf();
+  const letters = await deadLettersOf();
   expect(letters.map(({ code }) => code)).toEqual(['INVALID_JSON', 'INVALID_JSON']);
-  const [first, second] = letters as [Letter, Letter];
+  const [first, second] = letters as [DeadLetter, DeadLetter];
   const file = write('repaired.jsonl', [
     repaired(first, '{"now":"whole"}'),
     repaired(second, '{"still":broken}'),
@@ -77,7 +77,7 @@ it('delivers repaired letters under the keys that their lines would have had; wh
   const partitionKey = `${coordinate}:${first.offset}`;
   expect(rows()).toHaveLength(GOOD.length + 2); // Of the broken lines one is well-formed: it only has no /u.
   expect(rows()).toContainEqual({ partitionKey, data: '{"now":"whole"}' });
-  const again = readLetters(`${file}.again`);
+  const again = readDeadLetters(`${file}.again`);
   expect(again).toEqual([
     { ...repaired(second, '{"still":broken}'), length: 16, message: expect.any(String) },
   ]);
@@ -89,9 +89,9 @@ it('delivers repaired letters under the keys that their lines would have had; wh
 });
 
 it('takes keys out of repaired data as the backfill does, and text in place of base64', async () => {
-  const letters = await lettersOf(['--partition-key', '/u']);
+  const letters = await deadLettersOf(['--partition-key', '/u']);
   expect(letters.map(({ code }) => code)).toEqual(['INVALID_JSON', 'INVALID_JSON', 'MISSING_KEY']);
-  const [one, , keyless] = letters as [Letter, Letter, Letter];
+  const [one, , keyless] = letters as [DeadLetter, DeadLetter, DeadLetter];
   const { data: _, ...unsaid } = keyless;
   const file = write('repaired.jsonl', [
     repaired(one, '{"u":"öne"}'),
@@ -99,13 +99,13 @@ it('takes keys out of repaired data as the backfill does, and text in place of b
   ]);
   const other = join(world.folder, 'elsewhere.jsonl');
   const { exitCode, report } = await redrive([file, '--partition-key', '/u', '--dead-letter', other]);
-  expect([exitCode, report.deadLetter, readLetters(other)]).toEqual([0, null, []]);
+  expect([exitCode, report.deadLetter, readDeadLetters(other)]).toEqual([0, null, []]);
   const sent = rows().filter(({ data }) => !GOOD.includes(data));
   expect(sent.map(({ partitionKey }) => partitionKey).sort()).toEqual(['3', 'öne']);
 });
 
 it('gives letters about whole objects on: there is nothing in them that could be sent', async () => {
-  const [first] = await lettersOf();
+  const [first] = await deadLettersOf();
   const whole = {
     ...{ bucket: 'bucket', key: 'b.jsonl', etag: ETAG, offset: null, length: null },
     ...{ code: 'OBJECT_CHANGED', message: 'The object was changed' },
@@ -118,12 +118,12 @@ it('gives letters about whole objects on: there is nothing in them that could be
   const { exitCode, report } = await redrive([file]);
   expect([exitCode, report.status]).toEqual([1, 'delivered-with-rejects']);
   expect(report.records.delivered).toBe(1);
-  expect(readLetters(`${file}.again`)).toEqual([whole, { ...whole, code: 'OBJECT_UNREADABLE' }]);
+  expect(readDeadLetters(`${file}.again`)).toEqual([whole, { ...whole, code: 'OBJECT_UNREADABLE' }]);
 });
 
 describe('a file that is not what it should be', () => {
   it('is not sent at all: every problem is named, exit 2', async () => {
-    const letters = await lettersOf();
+    const letters = await deadLettersOf();
     const before = rows();
     const file = write('broken.jsonl', [
       repaired(letters[0]!, '{"fine":1}'),

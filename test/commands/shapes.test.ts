@@ -23,7 +23,7 @@ function lines(name: string, count: number): Buffer {
   return Buffer.from(text);
 }
 
-/** Of each object the letters' codes. */
+/** Of each object the dead letters' codes. */
 function codesByKey(): Map<string, string[]> {
   const letters = Map.groupBy(world.deadLetters(), ({ key }) => key);
   return new Map([...letters].map(([key, own]) => [key, own.map(({ code }) => code).sort()]));
@@ -222,7 +222,7 @@ describe('row 12: damaged gzip and zstd', () => {
         const { damage } = letters.get(key)!;
         const proven = linesOf(content.subarray(0, damage?.unprovenFrom ?? damage?.offset ?? 0));
         const more = differences(wanted, found);
-        // What is proven is there. What is not may be wrong where a bit is, and the letter says from where on.
+        // What is proven is there. What is not may be wrong where a bit is, and the dead letter says from where on.
         expect([key, [...differences(proven, found).values()].filter((count) => count < 0)]).toEqual([
           key,
           [],
@@ -324,7 +324,7 @@ function keyIn(text: string): string {
   }
 }
 
-/** A flip in the magic number makes plain bytes of it: bad lines then, each with its letter. */
+/** A flip in the magic number makes plain bytes of it: bad lines then, each with its dead letter. */
 function isOtherFormat(key: string, codes: ReadonlyMap<string, readonly string[]>): boolean {
   const own = codes.get(key) ?? [];
   return own.length > 0 && own.every((code) => code === 'INVALID_UTF8' || code === 'INVALID_JSON');

@@ -11,12 +11,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MillraceError } from '../../src/base/errors.ts';
-import { type DeadLetter, DeadLetters, type LetterPlace } from '../../src/journal/dead-letters.ts';
-import { ownerPathOf, writeOwner } from '../../src/journal/letter-owner.ts';
+import { ownerPathOf, writeOwner } from '../../src/journal/dead-letter-owner.ts';
+import { type DeadLetter, type DeadLetterPlace, DeadLetters } from '../../src/journal/dead-letters.ts';
 import { MemoryDisk } from './memory-disk.ts';
-import { LETTERS, letterNames, noLock, OWNER } from './small-run.ts';
+import { DEAD_LETTERS, deadLetterNames, noLock, OWNER } from './small-run.ts';
 
-const letter = (key: string, offset: number | null, more: Partial<DeadLetter> = {}): DeadLetter => ({
+const deadLetter = (key: string, offset: number | null, more: Partial<DeadLetter> = {}): DeadLetter => ({
   bucket: 'b',
   key,
   etag: '"1"',
@@ -27,7 +27,7 @@ const letter = (key: string, offset: number | null, more: Partial<DeadLetter> = 
   data: offset === null ? null : Buffer.from('a\xff{', 'latin1'),
   ...more,
 });
-const coversEven = (place: LetterPlace) => place.offset !== null && place.offset % 2 === 0;
+const coversEven = (place: DeadLetterPlace) => place.offset !== null && place.offset % 2 === 0;
 async function failureOf(promise: Promise<unknown>): Promise<MillraceError> {
   return promise.then(
     () => expect.unreachable('it should have failed'),
@@ -35,7 +35,7 @@ async function failureOf(promise: Promise<unknown>): Promise<MillraceError> {
   );
 }
 const fileOf = (...offsets: number[]) =>
-  offsets.map((offset) => `${JSON.stringify(letter('k', offset, { data: null }))}\n`).join('');
+  offsets.map((offset) => `${JSON.stringify(deadLetter('k', offset, { data: null }))}\n`).join('');
 
 describe('the dead-letter file on a real disk', () => {
   let folder: string;
@@ -46,10 +46,10 @@ describe('the dead-letter file on a real disk', () => {
 
   it('holds coordinates, code, message and raw bytes of a line, in mode 0600, and no data for an object', async () => {
     const path = join(folder, 'deep', 'dead.jsonl');
-    const letters = await DeadLetters.open({ path, owner: OWNER, resume: null });
-    await letters.add(letter('../k\n\u001b[31m', 7));
-    await letters.add(letter('k', null, { code: 'OBJECT_CHANGED' }));
-    await letters.close();
+    const deadLetters = await DeadLetters.open({ path, owner: OWNER, resume: null });
+    await deadLetters.add(deadLetter('../k\n\u001b[31m', 7));
+    await deadLetters.add(deadLetter('k', null, { code: 'OBJECT_CHANGED' }));
+    await deadLetters.close();
     const [line, object] = readFileSync(path, 'utf8')
       .trim()
       .split('\n')
@@ -75,14 +75,14 @@ describe('the dead-letter file on a real disk', () => {
     });
     expect(readFileSync(path, 'utf8')).not.toContain('\u001b'); // a terminal that shows the file is not steered by a key
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(letters.count).toBe(2);
+    expect(deadLetters.count).toBe(2);
   });
 
   it('leaves the payload out when asked', async () => {
     const path = join(folder, 'dead.jsonl');
-    const letters = await DeadLetters.open({ path, owner: OWNER, resume: null, payload: false });
-    await letters.add(letter('k', 7));
-    await letters.close();
+    const deadLetters = await DeadLetters.open({ path, owner: OWNER, resume: null, payload: false });
+    await deadLetters.add(deadLetter('k', 7));
+    await deadLetters.close();
     expect(JSON.parse(readFileSync(path, 'utf8'))).not.toHaveProperty('data');
   });
 
@@ -101,12 +101,12 @@ describe('the dead-letter file on a real disk', () => {
     writeFileSync(path, fileOf(1)); // of an older version, which wrote down no owner
     const first = await DeadLetters.open({ path, owner: OWNER, resume: null });
     expect(first.setAside).toBe(`${path}.1`);
-    await first.add(letter('k', 3));
+    await first.add(deadLetter('k', 3));
     await first.close();
     const second = await DeadLetters.open({ path, owner: { ...OWNER, id: 'restarted' }, resume: null });
     expect(second.setAside).toBe(`${path}.2`);
     await second.close();
-    expect([path, `${path}.1`, `${path}.2`].map((name) => letterNames(readFileSync(name)))).toEqual([
+    expect([path, `${path}.1`, `${path}.2`].map((name) => deadLetterNames(readFileSync(name)))).toEqual([
       ...[[], ['k:1'], ['k:3']],
     ]);
   });
@@ -146,13 +146,13 @@ describe('the dead-letter file on a real disk', () => {
   it('is refused to a second process while the first one works, and then to every other run', async () => {
     const path = join(folder, 'dead.jsonl');
     const other = { id: 'other', run: 'b-1', journal: '/run/b.journal' };
-    const letters = await DeadLetters.open({ path, owner: OWNER, resume: null });
+    const deadLetters = await DeadLetters.open({ path, owner: OWNER, resume: null });
     const locked = await failureOf(DeadLetters.open({ path, owner: other, resume: null }));
     expect([locked.code, locked.exitCode, locked.message]).toEqual([
       ...['MILLRACE_DEAD_LETTER', 2, expect.stringContaining(`process ${process.pid} is working with it`)],
     ]);
-    await letters.add(letter('k', 2));
-    await letters.close();
+    await deadLetters.add(deadLetter('k', 2));
+    await deadLetters.close();
     const before = readFileSync(path, 'utf8');
     for (const resume of [null, { covers: () => false, count: 0 }]) {
       const error = await failureOf(DeadLetters.open({ path, owner: other, resume }));
@@ -171,21 +171,21 @@ describe('the dead-letter file on a real disk', () => {
 
   it('ends with exit 3 on a full device, and may be a device that keeps nothing', async () => {
     const full = await DeadLetters.open({ path: '/dev/full', owner: OWNER, resume: null });
-    await full.add(letter('k', 1));
+    await full.add(deadLetter('k', 1));
     const error = await failureOf(full.flush());
     expect([error.code, error.exitCode, error.message.includes('the disk is full (ENOSPC)')]).toEqual([
       'MILLRACE_DEAD_LETTER',
       3,
       true,
     ]);
-    expect(() => full.add(letter('k', 2))).toThrow(error);
+    expect(() => full.add(deadLetter('k', 2))).toThrow(error);
     await full.close();
     const none = await DeadLetters.open({
       path: '/dev/null',
       owner: OWNER,
       resume: { covers: () => true, count: 5 },
     });
-    await none.add(letter('k', 1));
+    await none.add(deadLetter('k', 1));
     await none.close();
     expect(none.count).toBe(6);
   });
@@ -227,41 +227,52 @@ describe('at resume', () => {
     { name: 'nothing from an empty file', content: '', count: 0, left: [], removed: 0 },
   ])('takes out $name', async ({ content, count, left, removed }) => {
     const disk = new MemoryDisk();
-    disk.put(LETTERS, content);
-    await writeOwner(disk, LETTERS, OWNER);
-    const letters = await DeadLetters.open({
-      path: LETTERS,
+    disk.put(DEAD_LETTERS, content);
+    await writeOwner(disk, DEAD_LETTERS, OWNER);
+    const deadLetters = await DeadLetters.open({
+      path: DEAD_LETTERS,
       files: disk,
       owner: OWNER,
       lock: noLock,
       resume: { covers: coversEven, count },
     });
-    expect([letters.count, letters.removed]).toEqual([left.length, removed]);
-    await letters.add(letter('k', 99));
-    await letters.close();
-    expect(letterNames(disk.content(LETTERS))).toEqual([...left, 99].map((offset) => `k:${offset}`).sort());
-    expect(disk.paths).toEqual([LETTERS, ownerPathOf(LETTERS)]);
+    expect([deadLetters.count, deadLetters.removed]).toEqual([left.length, removed]);
+    await deadLetters.add(deadLetter('k', 99));
+    await deadLetters.close();
+    expect(deadLetterNames(disk.content(DEAD_LETTERS))).toEqual(
+      [...left, 99].map((offset) => `k:${offset}`).sort(),
+    );
+    expect(disk.paths).toEqual([DEAD_LETTERS, ownerPathOf(DEAD_LETTERS)]);
   });
 
   it('keeps letters that the journal does not know, where the file says nothing about its run: two runs of an older version shared it', async () => {
     const disk = new MemoryDisk();
     const content = fileOf(0, 1, 2, 3);
-    disk.put(LETTERS, content);
-    const options = { path: LETTERS, files: disk, lock: noLock };
+    disk.put(DEAD_LETTERS, content);
+    const options = { path: DEAD_LETTERS, files: disk, lock: noLock };
     const resume = { covers: coversEven, count: 2 };
-    const letters = await DeadLetters.open({ ...options, owner: OWNER, resume });
-    expect([letters.count, letters.removed, letters.setAside]).toEqual([2, 2, `${LETTERS}.1`]);
-    await letters.close();
-    expect(disk.content(`${LETTERS}.1`)!.toString()).toBe(content);
-    // The other run is told, and finds its own letters in the copy.
+    const deadLetters = await DeadLetters.open({ ...options, owner: OWNER, resume });
+    expect([deadLetters.count, deadLetters.removed, deadLetters.setAside]).toEqual([
+      2,
+      2,
+      `${DEAD_LETTERS}.1`,
+    ]);
+    await deadLetters.close();
+    expect(disk.content(`${DEAD_LETTERS}.1`)!.toString()).toBe(content);
+    // The other run is told, and finds its own dead letters in the copy.
     const other = { id: 'other', run: 'b-1', journal: '/run/b.journal' };
-    const odd = { covers: (place: LetterPlace) => !coversEven(place), count: 2 };
+    const odd = { covers: (place: DeadLetterPlace) => !coversEven(place), count: 2 };
     const error = await failureOf(DeadLetters.open({ ...options, owner: other, resume: odd }));
     expect(error.message).toContain(`the run ${OWNER.run}`);
-    const found = await DeadLetters.open({ ...options, path: `${LETTERS}.1`, owner: other, resume: odd });
+    const found = await DeadLetters.open({
+      ...options,
+      path: `${DEAD_LETTERS}.1`,
+      owner: other,
+      resume: odd,
+    });
     expect(found.count).toBe(2);
     // From now on it is known whose they are, and what is done again goes without a copy.
-    disk.put(LETTERS, fileOf(0, 2, 5));
+    disk.put(DEAD_LETTERS, fileOf(0, 2, 5));
     const again = await DeadLetters.open({ ...options, owner: OWNER, resume });
     expect([again.count, again.removed, again.setAside]).toEqual([2, 1, null]);
   });
@@ -284,10 +295,10 @@ describe('at resume', () => {
     { name: 'a line is JSON null', content: 'null\n', count: 0, says: /line 1 is not a dead letter/ },
   ])('refuses the file and leaves it as it is when $name', async ({ content, count, says }) => {
     const disk = new MemoryDisk();
-    if (content !== null) disk.put(LETTERS, content);
+    if (content !== null) disk.put(DEAD_LETTERS, content);
     const error = await failureOf(
       DeadLetters.open({
-        path: LETTERS,
+        path: DEAD_LETTERS,
         files: disk,
         owner: OWNER,
         lock: noLock,
@@ -295,15 +306,15 @@ describe('at resume', () => {
       }),
     );
     expect([error.code, error.exitCode, says.test(error.message)]).toEqual(['MILLRACE_DEAD_LETTER', 2, true]);
-    expect(disk.content(LETTERS)!.toString()).toBe(content ?? '');
+    expect(disk.content(DEAD_LETTERS)!.toString()).toBe(content ?? '');
   });
 });
 
 it('asks its giver to wait as soon as more than the buffer holds, and not before', async () => {
   const disk = new MemoryDisk();
   const bytes = fileOf(10).length;
-  const letters = await DeadLetters.open({
-    path: LETTERS,
+  const deadLetters = await DeadLetters.open({
+    path: DEAD_LETTERS,
     files: disk,
     owner: OWNER,
     lock: noLock,
@@ -311,24 +322,24 @@ it('asks its giver to wait as soon as more than the buffer holds, and not before
     payload: false,
     bufferBytesMax: 2 * bytes,
   });
-  expect(letters.add(letter('k', 10))).toBeUndefined();
-  expect(letters.add(letter('k', 11))).toBeUndefined();
-  const wait = letters.add(letter('k', 12));
+  expect(deadLetters.add(deadLetter('k', 10))).toBeUndefined();
+  expect(deadLetters.add(deadLetter('k', 11))).toBeUndefined();
+  const wait = deadLetters.add(deadLetter('k', 12));
   expect(wait).toBeInstanceOf(Promise);
   await wait;
-  expect(letterNames(disk.content(LETTERS))).toEqual(['k:10', 'k:11', 'k:12']);
+  expect(deadLetterNames(disk.content(DEAD_LETTERS))).toEqual(['k:10', 'k:11', 'k:12']);
 });
 
 it('costs no call when there is nothing to flush', async () => {
   const disk = new MemoryDisk();
-  const letters = await DeadLetters.open({
-    path: LETTERS,
+  const deadLetters = await DeadLetters.open({
+    path: DEAD_LETTERS,
     files: disk,
     owner: OWNER,
     lock: noLock,
     resume: null,
   });
   const before = disk.calls;
-  await letters.flush();
+  await deadLetters.flush();
   expect(disk.calls).toBe(before);
 });

@@ -15,7 +15,16 @@ import { readJournal } from '../../src/journal/read.ts';
 import { JournalState } from '../../src/journal/state.ts';
 import { tally } from '../../src/journal/tally.ts';
 import { type Failure, MemoryDisk, seeded } from './memory-disk.ts';
-import { JOURNAL, LETTER_NAMES, LETTERS, letterNames, noLock, smallRun, TRUTH, WORK } from './small-run.ts';
+import {
+  DEAD_LETTER_NAMES,
+  DEAD_LETTERS,
+  deadLetterNames,
+  JOURNAL,
+  noLock,
+  smallRun,
+  TRUTH,
+  WORK,
+} from './small-run.ts';
 
 /** `key:start-end` ranges of 100 bytes that a journal believes done, read without the engine's help. */
 async function believed(disk: MemoryDisk): Promise<Set<string>> {
@@ -39,7 +48,7 @@ async function believed(disk: MemoryDisk): Promise<Set<string>> {
 async function finish(disk: MemoryDisk, label: string): Promise<void> {
   const last = await smallRun(disk);
   expect(last.error, label).toBeNull();
-  expect(letterNames(disk.content(LETTERS)), label).toEqual(LETTER_NAMES);
+  expect(deadLetterNames(disk.content(DEAD_LETTERS)), label).toEqual(DEAD_LETTER_NAMES);
   const again = await smallRun(disk);
   expect([again.error, again.delivered.size], label).toEqual([null, 0]);
   const state = new JournalState();

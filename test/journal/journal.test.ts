@@ -127,7 +127,7 @@ describe('a journal on a real disk', () => {
     const seen: boolean[] = [];
     journal.beforeCommit = async () => {
       seen.push(disk.content(JOURNAL)!.includes('"late"'));
-      // What is appended now is not in this commit: its letters may not be safe yet.
+      // What is appended now is not in this commit: its dead letters may not be safe yet.
       if (seen.length === 1) journal.append({ kind: 'object-done', object: object('later'), tally: tally() });
     };
     journal.append({ kind: 'object-done', object: object('late'), tally: tally() });

@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { LETTER_BYTES_MAX, type RedriveLine, readDeadLetters } from '../../src/journal/read-dead-letters.ts';
+import {
+  DEAD_LETTER_BYTES_MAX,
+  type RedriveLine,
+  readDeadLetters,
+} from '../../src/journal/read-dead-letters.ts';
 
-const LETTER = {
+const DEAD_LETTER = {
   bucket: 'b',
   key: 'k',
   etag: '"e"',
@@ -21,7 +25,7 @@ async function read(...chunks: (string | Uint8Array)[]): Promise<RedriveLine[]> 
   return lines;
 }
 
-const line = (fields: object) => JSON.stringify({ ...LETTER, ...fields });
+const line = (fields: object) => JSON.stringify({ ...DEAD_LETTER, ...fields });
 const base64 = (text: string | Uint8Array) => Buffer.from(text).toString('base64');
 
 it('gives repaired letters with their coordinates, by data or by text', async () => {
@@ -29,11 +33,11 @@ it('gives repaired letters with their coordinates, by data or by text', async ()
   const place = { bucket: 'b', key: 'k', etag: '"e"', code: 'INVALID_JSON' };
   expect(lines).toEqual([
     {
-      letter: { ...place, offset: 17, length: 3, data: Buffer.from('{"a":1}'), lineNumber: 1 },
+      deadLetter: { ...place, offset: 17, length: 3, data: Buffer.from('{"a":1}'), lineNumber: 1 },
       problem: null,
     },
     {
-      letter: { ...place, offset: 0, length: 3, data: Buffer.from('{"ü":2}'), lineNumber: 3 },
+      deadLetter: { ...place, offset: 0, length: 3, data: Buffer.from('{"ü":2}'), lineNumber: 3 },
       problem: null,
     },
   ]);
@@ -88,7 +92,7 @@ it.each([
   { text: 'x', data: 'x' },
   { text: '\n', data: '' },
 ])('takes one line end at the end as the editor’s: $text', async ({ text, data }) => {
-  expect((await read(line({ text })))[0]!.letter!.data.toString()).toBe(data);
+  expect((await read(line({ text })))[0]!.deadLetter!.data.toString()).toBe(data);
 });
 
 it('tells letters about whole objects apart, and lets no name steer the terminal', async () => {
@@ -107,19 +111,19 @@ it('tells letters about whole objects apart, and lets no name steer the terminal
 it('does not keep a line that is too long, and goes on behind it', async () => {
   const chunk = Buffer.alloc(1 << 20, 'x');
   const lines = await read(
-    ...Array.from({ length: LETTER_BYTES_MAX / chunk.length }, () => chunk),
+    ...Array.from({ length: DEAD_LETTER_BYTES_MAX / chunk.length }, () => chunk),
     'y\n',
     line({ text: '1' }),
   );
   expect(lines.map(({ problem }) => problem?.message ?? 'sent')).toEqual([
-    `Line 1 is no dead letter: it is longer than ${LETTER_BYTES_MAX} bytes`,
+    `Line 1 is no dead letter: it is longer than ${DEAD_LETTER_BYTES_MAX} bytes`,
     'sent',
   ]);
 });
 
 it('takes a line of exactly the longest length', async () => {
   const empty = line({ text: '' });
-  const fill = 'x'.repeat(LETTER_BYTES_MAX - empty.length);
-  expect((await read(line({ text: fill })))[0]!.letter!.data.length).toBe(fill.length);
+  const fill = 'x'.repeat(DEAD_LETTER_BYTES_MAX - empty.length);
+  expect((await read(line({ text: fill })))[0]!.deadLetter!.data.length).toBe(fill.length);
   expect((await read(line({ text: `${fill}x` })))[0]!.problem!.message).toContain('longer than');
 });

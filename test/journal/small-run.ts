@@ -5,17 +5,18 @@
  * Owns   the work: four plain objects of three segments, one compressed object, two small ones; some lines are bad.
  * Never  sleeps.
  */
+
+import type { DeadLetterOwner } from '../../src/journal/dead-letter-owner.ts';
 import { DeadLetters } from '../../src/journal/dead-letters.ts';
 import type { PinnedObject } from '../../src/journal/entries.ts';
 import type { Files } from '../../src/journal/files.ts';
 import { Journal } from '../../src/journal/journal.ts';
-import type { LetterOwner } from '../../src/journal/letter-owner.ts';
 import type { Lock } from '../../src/journal/lock.ts';
 import { workOf } from '../../src/journal/state.ts';
 import { addTally, type Tally, tally } from '../../src/journal/tally.ts';
 
 export const JOURNAL = '/run/a.journal';
-export const LETTERS = '/run/a.dead.jsonl';
+export const DEAD_LETTERS = '/run/a.dead.jsonl';
 const SEGMENT_BYTES = 100;
 const LINE_BYTES = 10;
 
@@ -56,7 +57,7 @@ export const TRUTH: Tally = WORK.reduce((sum, work) => {
   return sum;
 }, tally());
 
-export const LETTER_NAMES: string[] = WORK.flatMap((work) =>
+export const DEAD_LETTER_NAMES: string[] = WORK.flatMap((work) =>
   Array.from({ length: work.size / LINE_BYTES }, (_, n) => n * LINE_BYTES)
     .filter(isBad)
     .map((offset) => `${work.key}:${offset}`),
@@ -72,8 +73,8 @@ export interface Outcome {
   readonly resumed: boolean;
 }
 
-/** Whose letters they are. */
-export const OWNER: LetterOwner = { id: '0011223344556677', run: 'a-12345678', journal: JOURNAL };
+/** Whose dead letters they are. */
+export const OWNER: DeadLetterOwner = { id: '0011223344556677', run: 'a-12345678', journal: JOURNAL };
 
 export const noLock = async (): Promise<Lock> => ({ isHeld: async () => true, release: async () => {} });
 
@@ -99,15 +100,15 @@ export async function smallRun(
     });
     resumed = journal.resumed;
     const covers = journal.state.covers.bind(journal.state);
-    const letters = await DeadLetters.open({
-      path: LETTERS,
+    const deadLetters = await DeadLetters.open({
+      path: DEAD_LETTERS,
       files,
       lock: noLock,
       owner: OWNER,
       bufferBytesMax: 200,
       resume: journal.resumed ? { covers, count: journal.before.tally.rejected } : null,
     });
-    journal.beforeCommit = () => letters.flush();
+    journal.beforeCommit = () => deadLetters.flush();
     const units = planUnits(journal);
     let count = 0;
     for (const unit of units) {
@@ -116,7 +117,7 @@ export async function smallRun(
       count += 1;
       for (let offset = unit.start; offset < unit.end; offset += LINE_BYTES) {
         if (isBad(offset))
-          await letters.add({
+          await deadLetters.add({
             ...unit.work,
             offset,
             length: LINE_BYTES - 1,
@@ -133,7 +134,7 @@ export async function smallRun(
       }
     }
     await journal.close({ status: 'delivered-with-rejects', complete: true });
-    await letters.close();
+    await deadLetters.close();
     for (const name of delivered) promised.add(name);
     closed = true;
     return { delivered, promised, error: null, closed, resumed };
@@ -189,8 +190,8 @@ function planUnits(journal: Journal): Unit[] {
   return Array.from({ length: longest }, (_, turn) => perObject.flatMap((units) => units[turn] ?? [])).flat();
 }
 
-/** `key:offset` of each letter in a dead-letter file, sorted. */
-export function letterNames(content: Buffer | null): string[] {
+/** `key:offset` of each dead letter in a dead-letter file, sorted. */
+export function deadLetterNames(content: Buffer | null): string[] {
   const lines = (content ?? Buffer.alloc(0)).toString().split('\n').slice(0, -1);
   return lines
     .map((line) => JSON.parse(line))

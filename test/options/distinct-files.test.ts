@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { assertDistinct, journalFiles, letterFiles } from '../../src/options/distinct-files.ts';
+import { assertDistinct, deadLetterFiles, journalFiles } from '../../src/options/distinct-files.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -49,7 +49,7 @@ it('takes files of one content, of one name in two folders, and devices twice', 
 it.each(['run.journal.lock', 'run.journal.new', 'run.restore.csv', 'run.journal'])(
   'knows what stands beside a journal: dead letters into %s',
   (name) => {
-    const files = [...journalFiles(join(folder, 'run.journal')), ...letterFiles(join(folder, name))];
+    const files = [...journalFiles(join(folder, 'run.journal')), ...deadLetterFiles(join(folder, name))];
     expect(() => assertDistinct(files)).toThrow(/--dead-letter to be two files/);
   },
 );

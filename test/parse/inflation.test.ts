@@ -41,7 +41,7 @@ class Recorder {
   }
 }
 
-/** Pieces of stored bytes in one shared memory, as the downloads leave them; and what the scanner and the letters are given. */
+/** Pieces of stored bytes in one shared memory, as the downloads leave them; and what the scanner and the dead letters are given. */
 function open(stored: readonly Uint8Array[]) {
   const memory = new SharedArrayBuffer(stored.reduce((sum, { length }) => sum + length, 0));
   let byteOffset = 0;
@@ -166,7 +166,7 @@ describe.each<Kind>(['gzip', 'zstd'])('%s', (kind) => {
       why: expect.stringMatching(/^Cannot decompress the (gzip|zstd) data: /),
     });
     expect(errors).toEqual([null, isDamaged, isDamaged, isDamaged, null]);
-    expect([0, 3, 4].map((unit) => scanned.get(unit)?.text)).toEqual(['1\n2\n', '1\n2\n', '1\n2\n']);
+    expect([0, 3, 4].map((slice) => scanned.get(slice)?.text)).toEqual(['1\n2\n', '1\n2\n', '1\n2\n']);
   });
 
   it('joins members, and passes on what was delivered before', async () => {

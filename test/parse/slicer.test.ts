@@ -7,8 +7,8 @@ import { laneBytes } from '../../src/ring/layout.ts';
 import { PHASE } from '../../src/ring/phases.ts';
 import { SliceOwner } from '../../src/ring/slices.ts';
 import { createDoorbells } from '../../src/ring/wait.ts';
-import type { LineJudge } from '../../src/scan/judging.ts';
 import { openScanner } from '../../src/scan/open.ts';
+import type { LineValidator } from '../../src/scan/validating.ts';
 
 const RULES = {
   partitionKey: null,
@@ -24,7 +24,7 @@ const SOURCE = { piece: 5, coordinate: Buffer.from('c') };
  * One parser with one lane of this size, and everything that its main thread is told.
  * @param stopsAtBeat The run is stopped when the parser has beaten so often: once a slice, and once before it waits.
  */
-function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY, judge?: LineJudge) {
+function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY, validator?: LineValidator) {
   const owner = new SliceOwner(1);
   const lanes = { buffers: [new SharedArrayBuffer(laneBytes(capacityBytes))], starts: new BigUint64Array(2) };
   const control = new Int32Array(new SharedArrayBuffer(4));
@@ -50,7 +50,7 @@ function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY, j
     },
     index: 0,
     lanes,
-    scanner: openScanner(RULES, lanes, { portable: false, judge }),
+    scanner: openScanner(RULES, lanes, { portable: false, validator }),
     heart: {
       beat: () => {
         if (++beats === stopsAtBeat) Atomics.store(control, 0, PHASE.STOP);
@@ -76,7 +76,7 @@ function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY, j
   const records = () => {
     const consumer = new LaneConsumer(lanes.buffers[0]!);
     const all: [slice: number, lineOffset: number][] = [];
-    while (consumer.next()) all.push([consumer.unit, consumer.lineOffset]);
+    while (consumer.next()) all.push([consumer.slice, consumer.lineOffset]);
     return all;
   };
   return { owner, control, messages, slicer, found, records };
@@ -157,11 +157,11 @@ describe('the slicer', () => {
   });
 
   it('hears behind a line that cannot be judged that the run is being stopped, and leaves the rest to the source', () => {
-    const judge = (value: unknown) => {
+    const validator = (value: unknown) => {
       if ((value as { n: number }).n === 103) throw new Error('no verdict');
       return null;
     };
-    const { slicer, found, records } = open(1 << 20, 2, judge);
+    const { slicer, found, records } = open(1 << 20, 2, validator);
     expect(() => slicer.scan(SOURCE, run(lines(8), { objectOffset: 1000 }))).toThrow(StoppedError);
     const { slices, rejected } = found();
     expect(slices).toMatchObject([{ start: 1000, end: 1040, lines: 4, rejected: 1, records: 3 }]);

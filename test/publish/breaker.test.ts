@@ -51,10 +51,10 @@ describe('Breaker', () => {
   });
 
   it.each([
-    { afterMs: 59_999, isAway: false },
-    { afterMs: 60_000, isAway: true },
-  ])('says away = $isAway $afterMs ms after the first of only failures', ({ afterMs, isAway }) => {
+    { afterMs: 59_999, isUnavailable: false },
+    { afterMs: 60_000, isUnavailable: true },
+  ])('says away = $isAway $afterMs ms after the first of only failures', ({ afterMs, isUnavailable }) => {
     const breaker = failed(1, 1_000);
-    expect(breaker.onFailure(1_000 + afterMs)).toBe(isAway);
+    expect(breaker.onFailure(1_000 + afterMs)).toBe(isUnavailable);
   });
 });

@@ -33,7 +33,7 @@ function laneOf(
       dataStart: 0,
       dataEnd: record.data.length,
       appendNewline: false,
-      unit: record.unit,
+      slice: record.slice,
       lineOffset: record.lineOffset,
       hashHigh: hashKey >> 64n,
       hashLow: hashKey & 0xffff_ffff_ffff_ffffn,

@@ -118,7 +118,7 @@ async function put(codec: Codec, wire: Wire, body: Uint8Array, entries: number):
   const verdict = codec.readPutResult(answer, wire, entries, 'shardId-000000000000', new Uint8Array(entries));
   expect(verdict).toEqual({
     counts: [entries, 0, 0, 0],
-    strayShardIds: [],
+    misroutedShardIds: [],
     failedCode: null,
     failedMessage: null,
   });

@@ -233,7 +233,7 @@ describe.each(codecs)('the $kind codec', (codec) => {
         const acknowledged = new Int32Array(new SharedArrayBuffer(64)).fill(1);
         codec.acknowledge(framesOf(records), records.length, verdicts, 2, acknowledged);
         const wanted = new Int32Array(16).fill(1);
-        for (const [i, { unit }] of records.entries()) if (verdicts[i] === 2) wanted[unit]!++;
+        for (const [i, { slice }] of records.entries()) if (verdicts[i] === 2) wanted[slice]!++;
         expect([...acknowledged]).toEqual([...wanted]);
       }),
       { numRuns: 60 },

@@ -6,7 +6,7 @@ import { FRAME, FRAME_FLAG, FRAME_KIND, frameBytes } from '../../src/record/fram
 export interface TestRecord {
   readonly key: string;
   readonly data: Uint8Array;
-  readonly unit: number;
+  readonly slice: number;
   readonly lineOffset: number;
   /** Null: the MD5 of the key is the hash key. */
   readonly explicitHashKey: bigint | null;
@@ -34,7 +34,7 @@ export function framesOf(records: readonly TestRecord[]): Uint8Array {
     bytes.writeUInt8(record.explicitHashKey === null ? 0 : FRAME_FLAG.EXPLICIT_HASH_KEY, at + FRAME.FLAGS);
     bytes.writeUInt16LE(key.length, at + FRAME.KEY_BYTES);
     bytes.writeUInt32LE(record.data.length, at + FRAME.DATA_BYTES);
-    bytes.writeUInt32LE(record.unit, at + FRAME.UNIT);
+    bytes.writeUInt32LE(record.slice, at + FRAME.SLICE);
     bytes.writeBigUInt64LE(BigInt(record.lineOffset), at + FRAME.LINE_OFFSET);
     bytes.writeBigUInt64LE(hashKey >> 64n, at + FRAME.HASH_HIGH);
     bytes.writeBigUInt64LE(hashKey & 0xffff_ffff_ffff_ffffn, at + FRAME.HASH_LOW);
@@ -50,7 +50,7 @@ export function record(fields: Partial<TestRecord> = {}): TestRecord {
   return {
     key: 'k',
     data: Buffer.from('{}'),
-    unit: 0,
+    slice: 0,
     lineOffset: 0,
     explicitHashKey: null,
     ...fields,
@@ -77,7 +77,7 @@ export const anyRecord: fc.Arbitrary<TestRecord> = fc.record({
     { weight: 8, arbitrary: fc.uint8Array({ minLength: 0, maxLength: 120 }) },
     { weight: 1, arbitrary: fc.uint8Array({ minLength: 0, maxLength: 3000, size: 'max' }) },
   ),
-  unit: fc.integer({ min: 0, max: 15 }),
+  slice: fc.integer({ min: 0, max: 15 }),
   lineOffset: fc.maxSafeNat(),
   explicitHashKey: fc.oneof(
     { weight: 3, arbitrary: fc.constant(null) },

@@ -31,7 +31,7 @@ describe.each(codecs)('LaneDrain with the $kind codec', (codec) => {
                 dataStart: 0,
                 dataEnd: 2,
                 appendNewline: false,
-                unit: 0,
+                slice: 0,
                 lineOffset: frame,
                 hashHigh: 0n,
                 hashLow: 0n,

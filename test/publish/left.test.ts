@@ -5,9 +5,9 @@ import { framesOf, record } from './frames.ts';
 import { digestOf } from './publish-run.ts';
 
 const records = Array.from({ length: 9 }, (_, i) =>
-  record({ key: `k${i}`, data: Buffer.from(`{"id":${i}}`), lineOffset: i * 10, unit: i % 3 === 2 ? 7 : 3 }),
+  record({ key: `k${i}`, data: Buffer.from(`{"id":${i}}`), lineOffset: i * 10, slice: i % 3 === 2 ? 7 : 3 }),
 );
-const ofSlice = (slice: number) => records.filter(({ unit }) => unit === slice);
+const ofSlice = (slice: number) => records.filter((one) => one.slice === slice);
 const sumsOf = (slice: number) => {
   const { count, bytes, sumA, sumB } = digestOf(framesOf(ofSlice(slice)));
   return { slice, count, bytes, sumA, sumB, offsets: ofSlice(slice).map(({ lineOffset }) => lineOffset) };

@@ -75,7 +75,7 @@ describe('Publisher', () => {
       record({
         key: `${i}`,
         explicitHashKey: shards[shardIndex]!.start,
-        unit: shardIndex,
+        slice: shardIndex,
         data: Buffer.alloc(1000),
       });
     const slow = Array.from({ length: 3_000 }, (_, i) => key(0, i));
@@ -169,7 +169,11 @@ describe('Publisher', () => {
   ] satisfies { name: string; fault: KinesisFault; exitCode: number; says: string }[])(
     'ends on $name with exit code $exitCode',
     async ({ fault, exitCode, says }) => {
-      const outcome = await publish({ records: numbered(10), faults: [fault], rules: { awayMs: 5_000 } });
+      const outcome = await publish({
+        records: numbered(10),
+        faults: [fault],
+        rules: { unavailableMs: 5_000 },
+      });
       expect(outcome.error).toMatchObject({ exitCode });
       expect(outcome.error!.message).toContain(says);
       expect(outcome.acknowledged).toBe(0);
@@ -266,7 +270,7 @@ describe('Publisher', () => {
       const outcome = await publish({
         records: numbered(300, 30),
         shardCount: 1,
-        rules: { aggregateBytesMax: 51_200, awayMs: 3_000 },
+        rules: { aggregateBytesMax: 51_200, unavailableMs: 3_000 },
         meanwhile: (kinesis) => {
           kinesis.call('SplitShard', {
             StreamName: 's',

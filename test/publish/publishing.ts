@@ -1,7 +1,7 @@
 /** Publishing fixtures: setups, batches and answers for the tests of the publish stage. The clock and chance are the test's. */
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { type Codec, VERDICT } from '../../src/publish/codec.ts';
-import type { PutAnswer, StrayedAggregate } from '../../src/publish/kinesis/put-records.ts';
+import type { MisroutedAggregate, PutAnswer } from '../../src/publish/kinesis/put-records.ts';
 import type { PublishRules, PublishSetup } from '../../src/publish/setup.ts';
 import type { Batch } from '../../src/publish/shard-queues.ts';
 import { ShardSet } from '../../src/publish/shard-set.ts';
@@ -34,7 +34,7 @@ export const RULES: PublishRules = {
   bytesPerSecondMax: Number.POSITIVE_INFINITY,
   lingerMs: 100,
   requestTimeoutMs: 5_000,
-  awayMs: 60_000,
+  unavailableMs: 60_000,
   recordFailuresMax: 5,
 };
 
@@ -104,20 +104,20 @@ export function batchOf(bench: Bench, records: readonly TestRecord[], shardIndex
 export function answerOf(
   batch: Batch,
   verdicts: readonly number[],
-  strayed: readonly StrayedAggregate[] = [],
+  misrouted: readonly MisroutedAggregate[] = [],
 ): PutAnswer {
   const counts: [number, number, number, number] = [0, 0, 0, 0];
   for (const verdict of verdicts) counts[verdict]!++;
   return {
     verdict: {
       counts,
-      strayShardIds: verdicts.filter((verdict) => verdict === VERDICT.STRAY).map(() => 'shard-9'),
+      misroutedShardIds: verdicts.filter((verdict) => verdict === VERDICT.MISROUTED).map(() => 'shard-9'),
       failedCode: verdicts.includes(VERDICT.FAILED) ? 'InternalFailure' : null,
       failedMessage: null,
     },
     frameVerdicts: Uint8Array.from(verdicts),
     frames: batch.count,
     framesBytes: batch.bytes,
-    strayed,
+    misrouted,
   };
 }

@@ -12,11 +12,11 @@ const COUNT = 2_000;
 const RULES = { inFlightMax: 8, batchRecordsMax: 25, recordFailuresMax: 30 };
 
 /** Sends all records, with what goes wrong after the twentieth request. */
-const run = (fault: KinesisFault, awayMs = 60_000): Promise<Outcome> =>
+const run = (fault: KinesisFault, unavailableMs = 60_000): Promise<Outcome> =>
   publish({
     records: numbered(COUNT),
     faults: [{ ...fault, skip: 20 }, SLOW],
-    rules: { ...RULES, awayMs },
+    rules: { ...RULES, unavailableMs },
   });
 
 const CODES = [
@@ -76,7 +76,7 @@ it.each(['AccessDeniedException', 'ExpiredTokenException', 'ResourceNotFoundExce
     const outcome = await publish({
       records: numbered(COUNT),
       shardCount: 1,
-      rules: { ...RULES, aggregateBytesMax: 2_000, awayMs: 60_000 },
+      rules: { ...RULES, aggregateBytesMax: 2_000, unavailableMs: 60_000 },
       meanwhile: (kinesis) => {
         kinesis.call('SplitShard', {
           StreamName: 's',
@@ -97,7 +97,7 @@ describe('what is denied before anything was ever taken', () => {
     const outcome = await publish({
       records: numbered(COUNT),
       faults: [{ ...DENIED, code }],
-      rules: { ...RULES, awayMs: 60_000 },
+      rules: { ...RULES, unavailableMs: 60_000 },
     });
     expect(outcome.error).toMatchObject({ exitCode: 2 });
     // Those that were on their way together, and no other.

@@ -7,7 +7,7 @@ import { codecs } from './codecs.ts';
 import { record } from './frames.ts';
 import { answerOf, batchOf, evenShards, setupOf, shardSetOf } from './publishing.ts';
 
-const { STORED, THROTTLED, FAILED, STRAY } = VERDICT;
+const { STORED, THROTTLED, FAILED, MISROUTED } = VERDICT;
 
 /** Takes everything that waits for a shard, as the offsets of its records, and gives its memory back. */
 function waitingOf(bench: ReturnType<typeof shardSetOf>, shardIndex = 0): number[] {
@@ -44,7 +44,7 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
           fc.array(fc.constantFrom(STORED, THROTTLED, FAILED), { minLength: 1, maxLength: 60 }),
           (verdicts) => {
             const { bench, parts } = start({ order });
-            const records = verdicts.map((_, i) => record({ key: `k${i}`, lineOffset: i, unit: i }));
+            const records = verdicts.map((_, i) => record({ key: `k${i}`, lineOffset: i, slice: i }));
             const batch = batchOf(bench, records);
             const settlement = settle(parts, 0, batch, answerOf(batch, verdicts));
             const acknowledged = verdicts.map((_, i) => bench.acknowledged[i]);
@@ -83,7 +83,7 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
   it('acknowledges a record that travelled alone wherever it landed', () => {
     const { bench, parts } = start();
     const batch = batchOf(bench, [record()]);
-    const settlement = settle(parts, 0, batch, answerOf(batch, [STRAY]));
+    const settlement = settle(parts, 0, batch, answerOf(batch, [MISROUTED]));
     expect([settlement.storedRecords, bench.acknowledged[0], bench.pool.outBytes]).toEqual([1, 1, 0]);
   });
 
@@ -92,7 +92,7 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     // More rounds than the shard's share of the memory would bear if a single one leaked.
     for (let round = 0; round < 2_000; round++) {
       const batch = batchOf(bench, [record(), record()]);
-      settle(parts, 0, batch, answerOf(batch, [STRAY, STRAY], [strayedTo('shard-9', 0, 2)]));
+      settle(parts, 0, batch, answerOf(batch, [MISROUTED, MISROUTED], [strayedTo('shard-9', 0, 2)]));
       bench.shardSet.update(evenShards(1), 0, () => {});
       expect(waitingOf(bench)).toHaveLength(2);
       expect(bench.pool.outBytes).toBe(0);
@@ -105,10 +105,15 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     const half = 1n << 127n;
     // Two aggregates and a lone record, each landed in a shard of its own; the second one reaches over the border.
     const hashes = [1n, 2n, half - 1n, half, half + 1n];
-    const records = hashes.map((explicitHashKey, i) => record({ lineOffset: i, unit: i, explicitHashKey }));
+    const records = hashes.map((explicitHashKey, i) => record({ lineOffset: i, slice: i, explicitHashKey }));
     const batch = batchOf(bench, records);
-    const strayed = [strayedTo('shard-0', 0, 2), strayedTo('shard-1', 2, 2)];
-    const settlement = settle(parts, 0, batch, answerOf(batch, [STRAY, STRAY, STRAY, STRAY, STRAY], strayed));
+    const misrouted = [strayedTo('shard-0', 0, 2), strayedTo('shard-1', 2, 2)];
+    const settlement = settle(
+      parts,
+      0,
+      batch,
+      answerOf(batch, [MISROUTED, MISROUTED, MISROUTED, MISROUTED, MISROUTED], misrouted),
+    );
     expect([settlement.storedRecords, settlement.storedBytes]).toEqual([1, batch.payloadBytes / 5]);
     expect([...bench.acknowledged.subarray(0, 5)]).toEqual([0, 0, 0, 0, 1]);
     expect(bench.shardSet.isEmpty).toBe(false);

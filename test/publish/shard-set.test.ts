@@ -31,7 +31,7 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
   /** Records with keys of their own, in one batch of shard 0. */
   function queue(bench: Bench, count: number, from = 0): TestRecord[] {
     const records = Array.from({ length: count }, (_, i) =>
-      record({ key: `k${from + i}`, lineOffset: from + i, unit: 0 }),
+      record({ key: `k${from + i}`, lineOffset: from + i, slice: 0 }),
     );
     bench.shardSet.queues.unshift(0, batchOf(bench, records));
     return records;
@@ -134,7 +134,7 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
     const records = Array.from({ length: 20 }, (_, i) => record({ key: `k${i}`, lineOffset: i }));
     const batch = batchOf(bench, records);
     bench.shardSet.queues.disown(0, batch);
-    bench.shardSet.keepStrayed(batch, [{ frames: 20, shardId: 'shard-of-tomorrow' }]);
+    bench.shardSet.keepMisrouted(batch, [{ frames: 20, shardId: 'shard-of-tomorrow' }]);
     expect(bench.shardSet.isEmpty).toBe(false);
     const marked: number[] = [];
     const change = bench.shardSet.update(evenShards(1), 0, (_, __, marks) => marked.push(...marks));

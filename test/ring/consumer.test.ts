@@ -20,7 +20,7 @@ describe('LaneConsumer', () => {
     expect(tail()).toBe(0);
     consumer.release();
     expect(tail()).toBe(96);
-    expect([consumer.next(), consumer.unit, consumer.next()]).toEqual([true, 2, false]);
+    expect([consumer.next(), consumer.slice, consumer.next()]).toEqual([true, 2, false]);
   });
 
   it('gives a frame again after putBack, and releases only what is before it', () => {
@@ -30,7 +30,7 @@ describe('LaneConsumer', () => {
     consumer.putBack();
     consumer.release();
     expect(tail()).toBe(48);
-    expect([consumer.next(), consumer.unit]).toEqual([true, 1]);
+    expect([consumer.next(), consumer.slice]).toEqual([true, 1]);
   });
 
   it('begins where the reader before it has released', () => {
@@ -38,7 +38,7 @@ describe('LaneConsumer', () => {
     consumer.next();
     consumer.release();
     const second = new LaneConsumer(lane, true);
-    expect([second.next(), second.unit, second.next()]).toEqual([true, 1, false]);
+    expect([second.next(), second.slice, second.next()]).toEqual([true, 1, false]);
   });
 
   it('finds a second reader in a debug run', () => {

@@ -30,7 +30,7 @@ function write(): void {
       dataStart: 0,
       dataEnd: dataBytes,
       appendNewline: false,
-      unit: index,
+      slice: index,
       lineOffset: index,
       hashHigh: 0n,
       hashLow: 0n,

@@ -11,7 +11,7 @@ export function laneRecord(index: number, keyBytes: number, dataBytes: number): 
     dataStart: 0,
     dataEnd: dataBytes,
     appendNewline: false,
-    unit: index >>> 0,
+    slice: index >>> 0,
     lineOffset: index * 1e6,
     hashHigh: BigInt(index),
     hashLow: BigInt(index) << 32n,
@@ -26,7 +26,7 @@ export function readFrame(consumer: LaneConsumer) {
     data: Buffer.from(
       consumer.bytes.subarray(consumer.dataStart, consumer.dataStart + consumer.dataBytes),
     ).toString('latin1'),
-    unit: consumer.unit,
+    slice: consumer.slice,
     lineOffset: consumer.lineOffset,
     hashHigh: consumer.hashHigh,
     hashLow: consumer.hashLow,
@@ -40,7 +40,7 @@ export function wantedFrame(record: LaneRecord) {
   return {
     key: Buffer.from(record.key.subarray(record.keyStart, record.keyEnd)).toString('latin1'),
     data: record.appendNewline ? `${data}\n` : data,
-    unit: record.unit,
+    slice: record.slice,
     lineOffset: record.lineOffset,
     hashHigh: record.hashHigh,
     hashLow: record.hashLow,

@@ -55,7 +55,7 @@ describe('a lane between two threads', () => {
         const { bytes, keyStart, dataStart } = consumer;
         const isSame =
           consumer.kind === FRAME_KIND.RECORD &&
-          consumer.unit === read &&
+          consumer.slice === read &&
           consumer.keyBytes === keyBytes &&
           consumer.dataBytes === dataBytes &&
           (keyBytes === 0 || (bytes[keyStart] === fill && bytes[keyStart + keyBytes - 1] === fill)) &&

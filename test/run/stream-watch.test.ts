@@ -47,7 +47,7 @@ it('another stream is named at the end', async () => {
 
 it('who cannot ask has not delivered: exit 3', async () => {
   kinesis.setFaults([{ kind: 'error', code: 'InternalFailure', operation: 'DescribeStreamSummary' }]);
-  await expect(confirmStream({ ...options, awayMs: 1 })).rejects.toMatchObject({
+  await expect(confirmStream({ ...options, unavailableMs: 1 })).rejects.toMatchObject({
     ...{ code: 'MILLRACE_SERVICE_AWAY', exitCode: 3 },
     message: expect.stringContaining('run the same command again'),
   });

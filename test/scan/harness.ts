@@ -44,7 +44,7 @@ export function scannersUnderTest(): readonly ScannerUnderTest[] {
 }
 
 export const COORDINATE = Buffer.from('0123456789abcdef-7');
-export const UNIT = 4_000_000_000;
+export const SLICE = 4_000_000_000;
 
 /** One frame, without the padding behind it, whose content nobody promises. */
 export interface SeenFrame {
@@ -52,7 +52,7 @@ export interface SeenFrame {
   readonly kind: number;
   readonly frameBytes: number;
   readonly flags: number;
-  readonly unit: number;
+  readonly slice: number;
   readonly lineOffset: number;
   readonly hash: string;
   readonly key: string;
@@ -119,7 +119,7 @@ export function runScanner(
     start: margin,
     end: margin + bytes.length,
     objectOffset,
-    unit: UNIT,
+    slice: SLICE,
     coordinate: COORDINATE,
   };
   const tally: ScanTally = { lines: 0, blank: 0, rejected: 0, records: 0, recordBytes: 0 };
@@ -183,7 +183,7 @@ function readFrame(lane: number, frame: Buffer): SeenFrame {
     kind: frame.readUInt8(FRAME.KIND),
     frameBytes: frame.readUInt32LE(FRAME.FRAME_BYTES),
     flags: frame.readUInt8(FRAME.FLAGS),
-    unit: frame.readUInt32LE(FRAME.UNIT),
+    slice: frame.readUInt32LE(FRAME.SLICE),
     lineOffset: Number(frame.readBigUInt64LE(FRAME.LINE_OFFSET)),
     hash: hex(frame.readBigUInt64LE(FRAME.HASH_HIGH)) + hex(frame.readBigUInt64LE(FRAME.HASH_LOW)),
     key: frame.toString('latin1', FRAME.HEADER_BYTES, dataAt),
@@ -341,7 +341,7 @@ export function expectedRun(expected: readonly Expected[]) {
       data,
       hash,
       flags,
-      unit: UNIT,
+      slice: SLICE,
     })),
   };
 }
@@ -354,6 +354,13 @@ export function seenRun(run: ScanRun) {
     records: run.frames
       .flat()
       .sort((a, b) => a.lineOffset - b.lineOffset)
-      .map(({ lineOffset, key, data, hash, flags, unit }) => ({ lineOffset, key, data, hash, flags, unit })),
+      .map(({ lineOffset, key, data, hash, flags, slice }) => ({
+        lineOffset,
+        key,
+        data,
+        hash,
+        flags,
+        slice,
+      })),
   };
 }

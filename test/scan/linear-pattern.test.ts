@@ -129,10 +129,10 @@ it('decides as V8 does, on short texts and on long ones', () => {
   let decided = 0;
   let matched = 0;
   fc.assert(
-    fc.property(pattern, fc.array(fc.constantFrom(...TEXT), { maxLength: 7 }), (source, letters) => {
+    fc.property(pattern, fc.array(fc.constantFrom(...TEXT), { maxLength: 7 }), (source, deadLetters) => {
       fc.pre(isPattern(source));
       const v8 = new RegExp(source, 'u');
-      const text = letters.join('');
+      const text = deadLetters.join('');
       const linear = linearPattern(source, 0);
       decided += linear instanceof RegExp ? 0 : 1;
       matched += v8.test(text) ? 1 : 0;

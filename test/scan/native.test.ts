@@ -87,7 +87,7 @@ it.skipIf(addon === null)(`refuses a piece that lies outside of its buffer${why}
     start: 0,
     end: 11,
     objectOffset: 0,
-    unit: 0,
+    slice: 0,
     coordinate: Buffer.from('c'),
   };
   expect(() => scanner.scan(piece, 0)).toThrow(RangeError);

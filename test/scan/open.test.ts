@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { loadAddon } from '../../src/native/load.ts';
-import { JudgingScanner } from '../../src/scan/judging.ts';
 import { openScanner, scannerReason } from '../../src/scan/open.ts';
+import { ValidatingScanner } from '../../src/scan/validating.ts';
 import { openLanes, RULES } from './harness.ts';
 
 it('opens the native scanner exactly where there is an addon', () => {
@@ -16,9 +16,9 @@ it('opens the portable scanner when asked to', () => {
 
 it('puts a judge in front of the scanner that it would have opened', () => {
   const { addon } = loadAddon();
-  const options = { judge: () => 'no' };
+  const options = { validator: () => 'no' };
   const scanner = openScanner(RULES, openLanes(1), options);
-  expect(scanner).toBeInstanceOf(JudgingScanner);
+  expect(scanner).toBeInstanceOf(ValidatingScanner);
   expect(scanner.kind).toBe(addon === null ? 'portable' : 'native');
   expect(openScanner(RULES, openLanes(1), { ...options, portable: true }).kind).toBe('portable');
 });

@@ -1,18 +1,18 @@
 /** Schema: what conforms, and what people are told about what does not. */
 import { describe, expect, it } from 'vitest';
 import { OptionsError } from '../../src/base/errors.ts';
-import { createJudge } from '../../src/scan/schema.ts';
+import { createValidator } from '../../src/scan/schema.ts';
 
 /** A judge of lines, by a schema as it is written. */
 function lineJudge(schema: string) {
-  const judge = createJudge(schema, 'events.schema.json');
-  return (line: string) => judge(JSON.parse(line), line);
+  const validator = createValidator(schema, 'events.schema.json');
+  return (line: string) => validator(JSON.parse(line), line);
 }
 
 /** A judge of values that JSON can write. */
-function judgeOf(schema: unknown) {
-  const judge = lineJudge(JSON.stringify(schema));
-  return (value: unknown) => judge(JSON.stringify(value));
+function validatorOf(schema: unknown) {
+  const validator = lineJudge(JSON.stringify(schema));
+  return (value: unknown) => validator(JSON.stringify(value));
 }
 
 /** One value of each format that conforms, and one that does not. RFC 3339, 5321, 3986, 4122, 6901 and so on. */
@@ -36,8 +36,8 @@ const FORMATS: readonly [format: string, good: string, bad: string][] = [
 
 describe('a judge', () => {
   it.each(FORMATS)('knows the format %s', (format, good, bad) => {
-    const judge = judgeOf({ type: 'object', properties: { v: { type: 'string', format } } });
-    expect([judge({ v: good }), judge({ v: bad })]).toEqual([null, expect.stringContaining(format)]);
+    const validator = validatorOf({ type: 'object', properties: { v: { type: 'string', format } } });
+    expect([validator({ v: good }), validator({ v: bad })]).toEqual([null, expect.stringContaining(format)]);
   });
 
   it.each([
@@ -73,41 +73,43 @@ describe('a judge', () => {
     },
     { name: 'false', schema: false, good: undefined, bad: 1 },
   ])('knows the 2020-12 keyword $name', ({ schema, good, bad }) => {
-    const judge = judgeOf(schema);
-    if (good !== undefined) expect(judge(good)).toBe(null);
-    expect(judge(bad)).toMatch(/^The record does not conform: /);
+    const validator = validatorOf(schema);
+    if (good !== undefined) expect(validator(good)).toBe(null);
+    expect(validator(bad)).toMatch(/^The record does not conform: /);
   });
 
   it('tells where and which rule of the first error, and no value of the record', () => {
-    const judge = judgeOf({
+    const validator = validatorOf({
       type: 'object',
       required: ['id'],
       properties: { id: { type: 'string', pattern: '^[0-9]+$' }, 'a/b': { enum: ['x'] } },
     });
-    expect(judge({})).toBe("The record does not conform: / must have required property 'id'");
-    expect(judge({ id: 'secret' })).toBe('The record does not conform: /id must match pattern "^[0-9]+$"');
-    expect(judge({ id: '1', 'a/b': 'secret' })).toBe(
+    expect(validator({})).toBe("The record does not conform: / must have required property 'id'");
+    expect(validator({ id: 'secret' })).toBe(
+      'The record does not conform: /id must match pattern "^[0-9]+$"',
+    );
+    expect(validator({ id: '1', 'a/b': 'secret' })).toBe(
       'The record does not conform: /a~1b must be equal to one of the allowed values',
     );
-    expect(judge([])).toBe('The record does not conform: / must be object');
+    expect(validator([])).toBe('The record does not conform: / must be object');
   });
 
   it('changes nothing in the value, and keeps nothing from one value to the next', () => {
     const schema = '{"type":"object","properties":{"n":{"type":"integer","default":7}}}';
-    const judge = createJudge(schema, 'events.schema.json');
+    const validator = createValidator(schema, 'events.schema.json');
     const empty = {};
-    expect([judge(empty, '{}'), empty, judge({ n: '1' }, '{"n":"1"}'), judge({ n: 1 }, '{"n":1}')]).toEqual([
-      null,
-      {},
-      'The record does not conform: /n must be integer',
-      null,
-    ]);
+    expect([
+      validator(empty, '{}'),
+      empty,
+      validator({ n: '1' }, '{"n":"1"}'),
+      validator({ n: 1 }, '{"n":1}'),
+    ]).toEqual([null, {}, 'The record does not conform: /n must be integer', null]);
   });
 
   it('takes a property that is called __proto__ for a property like any other', () => {
-    const judge = lineJudge('{"type":"object","additionalProperties":{"type":"integer"}}');
-    expect(judge('{"__proto__":"x"}')).toContain('must be integer');
-    expect(judge('{"__proto__":1,"constructor":2}')).toBe(null);
+    const validator = lineJudge('{"type":"object","additionalProperties":{"type":"integer"}}');
+    expect(validator('{"__proto__":"x"}')).toContain('must be integer');
+    expect(validator('{"__proto__":1,"constructor":2}')).toBe(null);
   });
 });
 
@@ -200,9 +202,9 @@ const NUMBERS: readonly [name: string, schema: string, good: readonly string[], 
 
 describe('numbers', () => {
   it.each(NUMBERS)('are judged by their digits: %s', (_name, schema, good, bad) => {
-    const judge = lineJudge(schema);
-    expect(good.filter((line) => judge(line) !== null)).toEqual([]);
-    expect(bad.filter((line) => judge(line) === null)).toEqual([]);
+    const validator = lineJudge(schema);
+    expect(good.filter((line) => validator(line) !== null)).toEqual([]);
+    expect(bad.filter((line) => validator(line) === null)).toEqual([]);
     // Again within a record, and beside a number that no double holds.
     const within = lineJudge(`{"properties":{"v":${schema}}}`);
     expect(good.filter((line) => within(`{"v":${line},"n":12345678901234567890}`) !== null)).toEqual([]);
@@ -210,28 +212,30 @@ describe('numbers', () => {
   });
 
   it('are judged by their digits behind a reference, too', () => {
-    const judge = lineJudge(
+    const validator = lineJudge(
       '{"$defs":{"n":{"maximum":1}},"properties":{"a":{"items":{"$ref":"#/$defs/n"}},"b":{"$ref":"#/$defs/n"}}}',
     );
-    expect(judge('{"a":[1,0.99999999999999999999],"b":1}')).toBe(null);
-    expect(judge('{"a":[1,1.00000000000000000001]}')).toContain('/a/1 must be <= 1');
-    expect(judge('{"b":1.00000000000000000001}')).toContain('/b must be <= 1');
+    expect(validator('{"a":[1,0.99999999999999999999],"b":1}')).toBe(null);
+    expect(validator('{"a":[1,1.00000000000000000001]}')).toContain('/a/1 must be <= 1');
+    expect(validator('{"b":1.00000000000000000001}')).toContain('/b must be <= 1');
   });
 
   it('are told with the limit as the schema writes it, and never with the value', () => {
-    const judge = lineJudge('{"properties":{"a":{"maximum":9223372036854775807},"b":{"multipleOf":0.01}}}');
-    expect(judge('{"a":9223372036854775808}')).toBe(
+    const validator = lineJudge(
+      '{"properties":{"a":{"maximum":9223372036854775807},"b":{"multipleOf":0.01}}}',
+    );
+    expect(validator('{"a":9223372036854775808}')).toBe(
       'The record does not conform: /a must be <= 9223372036854775807',
     );
-    expect(judge('{"b":0.001}')).toBe('The record does not conform: /b must be multiple of 0.01');
+    expect(validator('{"b":0.001}')).toBe('The record does not conform: /b must be multiple of 0.01');
   });
 
   it('of one record say nothing about the next', () => {
-    const judge = lineJudge('{"properties":{"a":{"maximum":1}}}');
+    const validator = lineJudge('{"properties":{"a":{"maximum":1}}}');
     expect([
-      judge('{"a":1.00000000000000000001}'),
-      judge('{"a":1}'),
-      judge('{"a":0.99999999999999999999}'),
+      validator('{"a":1.00000000000000000001}'),
+      validator('{"a":1}'),
+      validator('{"a":0.99999999999999999999}'),
     ]).toEqual(['The record does not conform: /a must be <= 1', null, null]);
   });
 });
@@ -241,17 +245,17 @@ const INHERITED = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', '__de
 
 describe('a property that every object inherits', () => {
   it.each(INHERITED)('%s may be absent where it is optional, and is missed where it is required', (name) => {
-    const optional = judgeOf({ properties: { [name]: { type: 'string' } }, additionalProperties: false });
+    const optional = validatorOf({ properties: { [name]: { type: 'string' } }, additionalProperties: false });
     expect([optional({}), optional({ [name]: 'x' })]).toEqual([null, null]);
     expect([optional({ [name]: 1 }), optional({ other: 1 })]).not.toContain(null);
-    const required = judgeOf({ required: [name] });
+    const required = validatorOf({ required: [name] });
     expect([required({}), required({ [name]: null })]).toEqual([
       `The record does not conform: / must have required property '${name}'`,
       null,
     ]);
-    const many = judgeOf({ required: Array.from({ length: 30 }, (_, i) => (i === 0 ? name : `p${i}`)) });
+    const many = validatorOf({ required: Array.from({ length: 30 }, (_, i) => (i === 0 ? name : `p${i}`)) });
     expect(many(Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`p${i}`, i])))).toContain(name);
-    const dependent = judgeOf({
+    const dependent = validatorOf({
       dependentRequired: { [name]: ['a'] },
       dependentSchemas: { [name]: { minProperties: 2 } },
     });
@@ -260,13 +264,13 @@ describe('a property that every object inherits', () => {
   });
 
   it.each(INHERITED)('%s is compared as others are', (name) => {
-    const constant = judgeOf({ const: { [name]: { a: 1 } } });
+    const constant = validatorOf({ const: { [name]: { a: 1 } } });
     expect([
       constant({ [name]: { a: 1 } }),
       constant({}) === null,
       constant({ [name]: { a: 2 } }) === null,
     ]).toEqual([null, false, false]);
-    const unique = judgeOf({ uniqueItems: true });
+    const unique = validatorOf({ uniqueItems: true });
     expect(unique([{ [name]: { a: 1 } }, { [name]: { a: 2 } }, {}])).toBe(null);
     expect(unique([{ [name]: { a: 1 } }, { [name]: { a: 1 } }])).toContain('duplicate items');
   });
@@ -274,17 +278,20 @@ describe('a property that every object inherits', () => {
   it.each([...INHERITED, '__proto__'])('%s is unevaluated unless a keyword has dealt with it', (name) => {
     const some = { patternProperties: { '^a': true } };
     const all = { required: ['b'], patternProperties: { '': true } };
-    const judge = lineJudge(JSON.stringify({ anyOf: [some, all], unevaluatedProperties: false }));
-    expect([judge('{"a":1}'), judge(`{"a":1,"${name}":1}`), judge(`{"b":1,"${name}":1}`)]).toEqual([
-      null,
-      'The record does not conform: / must NOT have unevaluated properties',
-      null,
-    ]);
+    const validator = lineJudge(JSON.stringify({ anyOf: [some, all], unevaluatedProperties: false }));
+    expect([
+      validator('{"a":1}'),
+      validator(`{"a":1,"${name}":1}`),
+      validator(`{"b":1,"${name}":1}`),
+    ]).toEqual([null, 'The record does not conform: / must NOT have unevaluated properties', null]);
   });
 
   it('__proto__ is required where it is, and refused in a schema that has it as a key: ajv passes over it', () => {
-    const judge = lineJudge('{"required":["__proto__"]}');
-    expect([judge('{"__proto__":1}'), judge('{}')]).toEqual([null, expect.stringContaining('__proto__')]);
+    const validator = lineJudge('{"required":["__proto__"]}');
+    expect([validator('{"__proto__":1}'), validator('{}')]).toEqual([
+      null,
+      expect.stringContaining('__proto__'),
+    ]);
     expect(() => lineJudge('{"properties":{"__proto__":{"type":"string"}}}')).toThrow(/property __proto__/);
   });
 });
@@ -311,8 +318,8 @@ describe('a schema', () => {
       text: '{"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"anyOf":[{"$ref":"#/$defs/a"}]}}}',
     },
   ])('with $name is refused, and the message names the file', ({ text }) => {
-    expect(() => createJudge(text, 'events.schema.json')).toThrow(OptionsError);
-    expect(() => createJudge(text, 'events.schema.json')).toThrow(/--schema events\.schema\.json/);
+    expect(() => createValidator(text, 'events.schema.json')).toThrow(OptionsError);
+    expect(() => createValidator(text, 'events.schema.json')).toThrow(/--schema events\.schema\.json/);
   });
 
   it.each([
@@ -323,10 +330,13 @@ describe('a schema', () => {
     { dialect: 'http://json-schema.org/draft-07/schema#', keyword: 'items' },
     { dialect: 'https://json-schema.org/draft-07/schema', keyword: 'items' },
   ])('is read by its own dialect: $keyword is a tuple in $dialect', ({ dialect, keyword }) => {
-    const judge = judgeOf({ $schema: dialect, [keyword]: [{ multipleOf: 0.01 }, { type: 'string' }] });
-    expect([judge([19.99, 'a']), judge([1])]).toEqual([null, null]);
-    expect(judge([0.001])).toContain('must be multiple of 0.01');
-    expect(judge([1, 2])).toContain('/1 must be string');
+    const validator = validatorOf({
+      $schema: dialect,
+      [keyword]: [{ multipleOf: 0.01 }, { type: 'string' }],
+    });
+    expect([validator([19.99, 'a']), validator([1])]).toEqual([null, null]);
+    expect(validator([0.001])).toContain('must be multiple of 0.01');
+    expect(validator([1, 2])).toContain('/1 must be string');
   });
 
   it('of an unknown dialect is refused with the names of those that are known', () => {
@@ -336,19 +346,19 @@ describe('a schema', () => {
   });
 
   it('that refers to itself judges records of any depth that a stack can hold, and fails on deeper ones', () => {
-    const judge = lineJudge('{"type":["array","integer"],"items":{"$ref":"#"}}');
+    const validator = lineJudge('{"type":["array","integer"],"items":{"$ref":"#"}}');
     const nested = (depth: number) => `${'['.repeat(depth)}1${']'.repeat(depth)}`;
-    expect(judge(nested(500))).toBe(null);
-    expect(judge(nested(500).replace('1', '"x"'))).toContain('must be array,integer');
-    expect(() => judge(nested(200_000))).toThrow(RangeError);
-    expect(judge('[1]')).toBe(null);
+    expect(validator(nested(500))).toBe(null);
+    expect(validator(nested(500).replace('1', '"x"'))).toContain('must be array,integer');
+    expect(() => validator(nested(200_000))).toThrow(RangeError);
+    expect(validator('[1]')).toBe(null);
   });
 
   it('with a format that nobody knows judges nothing by it, and says so once', () => {
     const notices: string[] = [];
     const schema = '{"properties":{"a":{"format":"colour"}}}';
-    const judge = createJudge(schema, 'events.schema.json', (notice) => notices.push(notice));
-    expect(judge({ a: 'any' }, '{"a":"any"}')).toBe(null);
+    const validator = createValidator(schema, 'events.schema.json', (notice) => notices.push(notice));
+    expect(validator({ a: 'any' }, '{"a":"any"}')).toBe(null);
     expect(notices).toEqual([
       '--schema events.schema.json: unknown format "colour" ignored in schema at path "#/properties/a"',
     ]);

@@ -2,7 +2,7 @@
  * Job: objects in somebody's S3, a stream in somebody's Kinesis, and the real command between them.
  * Takes  the endpoints of two services, objects, the stream's shape.
  * Gives  how the command ended, and what the stream holds as the stock SDK reads it: none of our own readers is asked.
- * Owns   a folder for journal and letters, and two clients. Buckets and streams are the test's: their services go with it.
+ * Owns   a folder for journal and dead letters, and two clients. Buckets and streams are the test's: their services go with it.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

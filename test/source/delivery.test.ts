@@ -1,8 +1,8 @@
-/** Delivery: parcels, their limits, and the order of what leaves. */
+/** Delivery: parse batches, their limits, and the order of what leaves. */
 import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../src/base/errors.ts';
 import { BlockPool } from '../../src/source/block-pool.ts';
-import { Delivery, type DeliveryOptions, type Piece, releaseParcel } from '../../src/source/delivery.ts';
+import { Delivery, type DeliveryOptions, type Piece, releaseParseBatch } from '../../src/source/delivery.ts';
 import type { Format, Segment } from '../../src/source/object.ts';
 import { systemClock } from '../../src/source/retry.ts';
 
@@ -19,8 +19,8 @@ function delivery(more: Partial<DeliveryOptions> = {}) {
   const made = new Delivery({
     sink: {
       begin: ({ index }) => told.push(`begin ${index}`),
-      parcel: (parcel) =>
-        told.push(`parcel ${parcel.pieces.map((piece) => piece.segment.index)} ${parcel.bytes}`),
+      parseBatch: (parseBatch) =>
+        told.push(`parcel ${parseBatch.pieces.map((piece) => piece.segment.index)} ${parseBatch.bytes}`),
       oversize: ({ index }) => told.push(`oversize ${index}`),
       end: ({ index }, error) => told.push(`end ${index}${error === null ? '' : ' failed'}`),
       objectFailed: () => {},
@@ -35,7 +35,7 @@ function delivery(more: Partial<DeliveryOptions> = {}) {
         };
       },
     },
-    parcelBytes: 100,
+    parseBatchBytes: 100,
     isOrdered: false,
     ...more,
   });
@@ -74,7 +74,7 @@ describe('Delivery', () => {
   });
 
   it('sends a parcel of parcelPiecesMax pieces at once', () => {
-    const { told, whole } = delivery({ parcelPiecesMax: 3 });
+    const { told, whole } = delivery({ parseBatchPiecesMax: 3 });
     for (let index = 0; index < 5; index++) whole(segmentOf(index), 1);
     expect(told.filter((event) => event.startsWith('parcel'))).toEqual(['parcel 0,1,2 3']);
   });
@@ -143,7 +143,7 @@ it('releaseParcel gives the blocks back, each as often as it is in use', () => {
   const block = own!.take()!;
   block.references += 2;
   const place = { segment: segmentOf(0), block, start: 0, end: 1, objectOffset: 0, isLast: false };
-  releaseParcel({ format: 'plain', pieces: [place, place], bytes: 2 });
+  releaseParseBatch({ format: 'plain', pieces: [place, place], bytes: 2 });
   expect(block.references).toBe(1);
   own!.release(block);
   expect(() => own!.release(block)).toThrow();

@@ -3,7 +3,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type FastS3, type FastS3Object, startFastS3 } from '../../src/embedded/fast-s3.ts';
-import { type Parcel, releaseParcel } from '../../src/source/delivery.ts';
+import { type ParseBatch, releaseParseBatch } from '../../src/source/delivery.ts';
 import { listObjects } from '../../src/source/s3/list.ts';
 import { hastyClock, joined, type RunOptions, runPool, startPool, testClient } from './source-run.ts';
 
@@ -139,35 +139,35 @@ describe('DownloadPool', () => {
     );
     const recorded = await run(server, { downloads: 16 });
     expect(joined(recorded).size).toBe(1000);
-    expect(recorded.parcels.length).toBeLessThan(200);
-    expect(recorded.parcels.reduce((sum, parcel) => sum + parcel.pieces, 0)).toBe(1000);
+    expect(recorded.parseBatches.length).toBeLessThan(200);
+    expect(recorded.parseBatches.reduce((sum, parseBatch) => sum + parseBatch.pieces, 0)).toBe(1000);
   });
 
   it('waits when nothing is released, and goes on when it is', async () => {
     const server = await serve([{ key: 'big', body: lines('a', 2_000_000) }]);
-    const held: Parcel[] = [];
+    const held: ParseBatch[] = [];
     const { pool, recorded } = startPool({
       endpoint: server.endpoint,
       objects: listing(server),
       ...SMALL,
       downloads: 2,
       blocksPerSlot: 3,
-      release: (parcel) => held.push(parcel),
+      release: (parseBatch) => held.push(parseBatch),
     });
     const running = pool.run();
-    const bytesHeld = () => held.reduce((sum, parcel) => sum + parcel.bytes, 0);
+    const bytesHeld = () => held.reduce((sum, parseBatch) => sum + parseBatch.bytes, 0);
     let released = 0;
     let heldMax = 0;
     while (joined(recorded).get('big')?.length !== 2_000_000 && released < 10_000) {
       await new Promise((resolve) => setImmediate(resolve));
       heldMax = Math.max(heldMax, bytesHeld());
-      const parcel = held.shift();
-      if (parcel !== undefined) releaseParcel(parcel);
+      const parseBatch = held.shift();
+      if (parseBatch !== undefined) releaseParseBatch(parseBatch);
       released++;
       if (pool.stats.bytes > 2_000_000 && held.length === 0) break;
     }
-    held.splice(0).forEach(releaseParcel);
-    const drain = setInterval(() => held.splice(0).forEach(releaseParcel), 1);
+    held.splice(0).forEach(releaseParseBatch);
+    const drain = setInterval(() => held.splice(0).forEach(releaseParseBatch), 1);
     await running;
     clearInterval(drain);
     expect(heldMax).toBeLessThanOrEqual(2 * 3 * SMALL.blockBytes);

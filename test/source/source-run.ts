@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { createS3Client } from '../../src/aws/s3-client.ts';
 import type { MillraceError } from '../../src/base/errors.ts';
-import { type Parcel, releaseParcel, type SourceSink } from '../../src/source/delivery.ts';
+import { type ParseBatch, releaseParseBatch, type SourceSink } from '../../src/source/delivery.ts';
 import { DownloadPool, type DownloadPoolOptions } from '../../src/source/download-pool.ts';
 import type { OversizeLine } from '../../src/source/line-cutter.ts';
 import type { Segment, SourceObject } from '../../src/source/object.ts';
@@ -36,7 +36,7 @@ export interface Recorded {
   readonly events: string[];
   /** Bytes by object and segment, pieces one after the other. */
   readonly contents: Map<string, Buffer>;
-  readonly parcels: { pieces: number; bytes: number; format: string }[];
+  readonly parseBatches: { pieces: number; bytes: number; format: string }[];
   readonly errors: Map<string, MillraceError>;
   readonly oversized: { key: string; line: OversizeLine }[];
   readonly skipped: string[];
@@ -49,36 +49,41 @@ export function nameOf(segment: Segment): string {
 export interface RunOptions extends Partial<Omit<DownloadPoolOptions, 'objects'>> {
   readonly endpoint: string;
   readonly objects: AsyncIterable<SourceObject>;
-  /** When parcels go back. Default: in a later turn of the event loop. */
-  readonly release?: (parcel: Parcel) => void;
+  /** When parse batches go back. Default: in a later turn of the event loop. */
+  readonly release?: (parseBatch: ParseBatch) => void;
 }
 
 export function startPool(options: RunOptions): { pool: DownloadPool; recorded: Recorded } {
   const recorded: Recorded = {
     events: [],
     contents: new Map(),
-    parcels: [],
+    parseBatches: [],
     errors: new Map(),
     oversized: [],
     skipped: [],
   };
   const { events, contents } = recorded;
-  const release = options.release ?? ((parcel: Parcel) => setImmediate(() => releaseParcel(parcel)));
+  const release =
+    options.release ?? ((parseBatch: ParseBatch) => setImmediate(() => releaseParseBatch(parseBatch)));
   const sink: SourceSink = {
     begin: (segment) => {
       events.push(`begin ${nameOf(segment)} ${segment.format}`);
       contents.set(nameOf(segment), Buffer.alloc(0));
     },
-    parcel: (parcel) => {
-      recorded.parcels.push({ pieces: parcel.pieces.length, bytes: parcel.bytes, format: parcel.format });
-      for (const { segment, block, start, end, objectOffset, isLast } of parcel.pieces) {
+    parseBatch: (parseBatch) => {
+      recorded.parseBatches.push({
+        pieces: parseBatch.pieces.length,
+        bytes: parseBatch.bytes,
+        format: parseBatch.format,
+      });
+      for (const { segment, block, start, end, objectOffset, isLast } of parseBatch.pieces) {
         const name = nameOf(segment);
         const before = contents.get(name);
         if (before === undefined) throw new Error(`a piece of ${name} came before its begin`);
         events.push(`piece ${name} ${objectOffset}${isLast ? ' last' : ''}`);
         contents.set(name, Buffer.concat([before, block.bytes.subarray(start, end)]));
       }
-      release(parcel);
+      release(parseBatch);
     },
     oversize: ({ object }, line) => recorded.oversized.push({ key: object.key, line }),
     end: (segment, error) => events.push(`end ${nameOf(segment)}${error === null ? '' : ` ${error.code}`}`),

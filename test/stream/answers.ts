@@ -92,7 +92,7 @@ export function readAll(answer: Answer, body: Uint8Array, range: HashRange | nul
     for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at)) {
       const keyBytes = bytes.readUInt16LE(at + FRAME.KEY_BYTES);
       const dataAt = at + FRAME.HEADER_BYTES + keyBytes;
-      const ordinal = bytes.readUInt32LE(at + FRAME.UNIT);
+      const ordinal = bytes.readUInt32LE(at + FRAME.SLICE);
       const flags = bytes.readUInt8(at + FRAME.FLAGS);
       const marks = [
         ...((flags & FRAME_FLAG.DROPPED) !== 0 ? ['dropped'] : []),

@@ -127,7 +127,7 @@ describe('the end of reading', () => {
   it('fails, resumable, for a shard that brings nothing and falls ever further behind', async () => {
     const startedAtMs = Date.now();
     const stuck = behindBy(() => Date.now() - startedAtMs + 60_000);
-    await expect(readBehind(stuck, { awayMs: 300 })).rejects.toMatchObject({
+    await expect(readBehind(stuck, { unavailableMs: 300 })).rejects.toMatchObject({
       code: 'MILLRACE_SERVICE_AWAY',
       exitCode: 3,
       message: expect.stringMatching(/shard shardId-0+ has brought nothing in \d+ s.* ms behind/),
@@ -434,7 +434,7 @@ describe('errors', () => {
     f.kinesis.setFaults([{ kind: 'error', operation: 'GetRecords' }]);
     const clock = virtual();
     const failure = await f
-      .readAll({ clock, awayMs: 60_000 })
+      .readAll({ clock, unavailableMs: 60_000 })
       .catch((error: unknown) => error as MillraceError);
     expect(failure).toMatchObject({ code: 'MILLRACE_SERVICE_AWAY', exitCode: 3 });
     expect(clock.sleptMs.slice(0, 5).map((ms, i) => ms >= 125 * 2 ** i && ms <= 250 * 2 ** i)).toEqual(
@@ -490,7 +490,7 @@ describe('errors', () => {
     const f = await fixture();
     await f.put(numbered(40));
     f.kinesis.setFaults([{ kind: 'error', operation: 'GetRecords', code: 'AccessDeniedException', skip: 2 }]);
-    const reading = f.readAll({ recordsPerCall: 5, clock: virtual(), awayMs: 30_000 });
+    const reading = f.readAll({ recordsPerCall: 5, clock: virtual(), unavailableMs: 30_000 });
     await expect(reading).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringMatching(/allow .*GetRecords/),

@@ -12,11 +12,17 @@ const COMPARED: ComparedReport = {
   examples: { missing: [], duplicated: [], foreign: [], altered: [] },
 };
 const LINES = { counted: 10, records: 8, blank: 2, rejected: 0, filtered: 0 };
-const LETTERS = { file: 'letters.jsonl', held: 0, redriven: 0, absent: 0, unclaimed: 0 };
+const DEAD_LETTERS = { file: 'letters.jsonl', held: 0, redriven: 0, absent: 0, unclaimed: 0 };
 const OBJECT = { bucket: 'b', key: 'k' };
 
 function verdict(account: Partial<SourceAccount>, compared: Partial<ComparedReport> = {}) {
-  const whole = { lines: LINES, uneven: [], letters: LETTERS, withoutLetter: [], leftOut: new LeftOut(2) };
+  const whole = {
+    lines: LINES,
+    uneven: [],
+    deadLetters: DEAD_LETTERS,
+    withoutLetter: [],
+    leftOut: new LeftOut(2),
+  };
   const report = accountFor(
     { ...COMPARED, ...compared },
     { ...whole, examplesMax: 2, warnings: [], ...account },
@@ -53,27 +59,32 @@ describe('lines', () => {
 
   const lines = { ...LINES, counted: 13, rejected: 3 };
   it.each([
-    { name: 'that are dead letters', letters: { held: 3 }, status: 'match-with-rejects' },
-    { name: 'that a redrive has delivered, all of them,', letters: { redriven: 3 }, status: 'match' },
+    { name: 'that are dead letters', deadLetters: { held: 3 }, status: 'match-with-rejects' },
+    { name: 'that a redrive has delivered, all of them,', deadLetters: { redriven: 3 }, status: 'match' },
     {
       name: 'that a redrive has delivered, but for one,',
-      letters: { held: 1, redriven: 2 },
+      deadLetters: { held: 1, redriven: 2 },
       status: 'match-with-rejects',
     },
-    { name: 'without a letter', letters: { held: 2, absent: 1 }, status: 'differ' },
-    { name: 'whose letters nobody knows', letters: { file: null }, status: 'match-with-rejects' },
+    { name: 'without a letter', deadLetters: { held: 2, absent: 1 }, status: 'differ' },
+    { name: 'whose letters nobody knows', deadLetters: { file: null }, status: 'match-with-rejects' },
     {
       name: 'whose letters nobody knows, all redriven,',
-      letters: { file: null, redriven: 3 },
+      deadLetters: { file: null, redriven: 3 },
       status: 'match',
     },
-  ])('$name: $status', ({ letters, status }) => {
-    expect(verdict({ lines, letters: { ...LETTERS, ...letters } })).toMatchObject({ status, error: null });
+  ])('$name: $status', ({ deadLetters, status }) => {
+    expect(verdict({ lines, deadLetters: { ...DEAD_LETTERS, ...deadLetters } })).toMatchObject({
+      status,
+      error: null,
+    });
   });
 
   it('with dead letters excuse no record that is missing', () => {
-    const letters = { ...LETTERS, held: 3 };
-    expect(verdict({ lines, letters }, { status: 'differ', missing: 1 })).toMatchObject({ status: 'differ' });
+    const deadLetters = { ...DEAD_LETTERS, held: 3 };
+    expect(verdict({ lines, deadLetters }, { status: 'differ', missing: 1 })).toMatchObject({
+      status: 'differ',
+    });
   });
 });
 

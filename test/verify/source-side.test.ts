@@ -128,7 +128,7 @@ function sideOf(prefix: string, given: { segmentBytes: number; downloads: number
     },
     schema: null,
     observer: {
-      onLetter: ({ offset, code }) => expect(offset, code).not.toBeNull(),
+      onDeadLetter: ({ offset, code }) => expect(offset, code).not.toBeNull(),
       onArchived: () => {},
       onFiltered: () => {},
       onObject: () => {},

@@ -66,7 +66,7 @@ const aggregated = (records: readonly TestLine[]): TestLine[] =>
   aggregatesOf(records, (index) => String(BigInt(index % 8) << 125n), true);
 
 /** All in the first shard, with records whose hash keys are from all over. */
-const strayed = (records: readonly TestLine[]): TestLine[] => aggregatesOf(records, () => '0', false);
+const misrouted = (records: readonly TestLine[]): TestLine[] => aggregatesOf(records, () => '0', false);
 
 it.each([
   { name: 'plain records on 1 shard', shards: 1, pack: (records: TestLine[]) => records },
@@ -248,7 +248,7 @@ it('reads a shard that comes up while it reads', async () => {
 describe.each(DECODERS)('where aggregates reach beyond their shard (%s)', (decoder) => {
   it('counts all of their records as missing, as consumers do not see them', async () => {
     const f = await fixture(2);
-    await f.put(strayed(RECORDS));
+    await f.put(misrouted(RECORDS));
     const report = await check(f, { decoder });
     expect(report).toMatchObject({ status: 'differ', missing: 900, duplicated: 0, foreign: 0 });
     expect([report.streamRecords.records, report.outsideHashRange]).toEqual([0, 900]);
@@ -258,7 +258,7 @@ describe.each(DECODERS)('where aggregates reach beyond their shard (%s)', (decod
   it('matches where all of their records stand again, and differs where only those outside do', async () => {
     const f = await fixture(2);
     const first = RECORDS.slice(0, 40);
-    await f.put([...RECORDS.slice(40), ...strayed(first)]);
+    await f.put([...RECORDS.slice(40), ...misrouted(first)]);
     const isOutside = ({ key }: TestLine) => createHash('md5').update(key).digest()[0]! >= 128;
     const outside = first.filter(isOutside);
     expect(outside.length).toBeGreaterThan(5);

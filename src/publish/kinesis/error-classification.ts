@@ -12,7 +12,7 @@ import { MillraceError } from '../../base/errors.ts';
 export type RequestFailure =
   | { readonly kind: 'throttled' }
   | { readonly kind: 'failed'; readonly isAmbiguous: boolean }
-  /** `error` ends the run: at once, or when it was the answer for as long as a service may be away. */
+  /** `error` ends the run: at once, or when it was the answer for as long as a service may be unavailable. */
   | { readonly kind: 'denied'; readonly error: MillraceError }
   /** `error` ends the run where it is no matter of single records. */
   | {

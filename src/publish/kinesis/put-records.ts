@@ -21,17 +21,17 @@ export interface PutAnswer {
   readonly frames: number;
   readonly framesBytes: number;
   /** Aggregated records that another shard than the expected one stored. */
-  readonly strayed: readonly StrayedAggregate[];
+  readonly misrouted: readonly MisroutedAggregate[];
 }
 
 /** An aggregated record in another shard than expected: neighbouring frames of a request that was answered. */
-export interface StrayedAggregate {
+export interface MisroutedAggregate {
   readonly firstFrame: number;
   readonly frames: number;
   readonly shardId: string;
 }
 
-const NONE: readonly StrayedAggregate[] = [];
+const NONE: readonly MisroutedAggregate[] = [];
 
 export interface PutOptions {
   readonly wire: Wire;
@@ -79,7 +79,7 @@ export class RecordPutter {
     const bytes = this.#codec.encode(frames, batch.count, wire, stream, out);
     const frameVerdicts = new Uint8Array(batch.count);
     const verdict = await this.#call(out.subarray(0, bytes), shard, frameVerdicts);
-    return { verdict, frameVerdicts, frames: batch.count, framesBytes: batch.bytes, strayed: NONE };
+    return { verdict, frameVerdicts, frames: batch.count, framesBytes: batch.bytes, misrouted: NONE };
   }
 
   async #putAggregated(
@@ -105,20 +105,20 @@ export class RecordPutter {
     const entryVerdicts = new Uint8Array(made.entries);
     const verdict = await this.#call(out.subarray(0, made.bytes), shard, entryVerdicts);
     const frameVerdicts = new Uint8Array(made.frames);
-    const strayed: StrayedAggregate[] = [];
+    const misrouted: MisroutedAggregate[] = [];
     let firstFrame = 0;
-    let strays = 0;
+    let misroutedCount = 0;
     for (let entry = 0; entry < made.entries; entry++) {
       const frameCount = entryCounts[entry]!;
       frameVerdicts.fill(entryVerdicts[entry]!, firstFrame, firstFrame + frameCount);
-      if (entryVerdicts[entry] === VERDICT.STRAY) {
-        const shardId = verdict.strayShardIds[strays++]!;
+      if (entryVerdicts[entry] === VERDICT.MISROUTED) {
+        const shardId = verdict.misroutedShardIds[misroutedCount++]!;
         // A record that travelled alone is stored wherever it landed.
-        if (frameCount > 1) strayed.push({ firstFrame, frames: frameCount, shardId });
+        if (frameCount > 1) misrouted.push({ firstFrame, frames: frameCount, shardId });
       }
       firstFrame += frameCount;
     }
-    return { verdict, frameVerdicts, frames: made.frames, framesBytes: made.framesBytes, strayed };
+    return { verdict, frameVerdicts, frames: made.frames, framesBytes: made.framesBytes, misrouted };
   }
 
   async #call(body: Uint8Array, shard: OwnedShard, verdicts: Uint8Array): Promise<PutVerdict> {

@@ -31,7 +31,7 @@ export function readPutResult(
     );
   }
   const counts: [number, number, number, number] = [0, 0, 0, 0];
-  const strayShardIds: string[] = [];
+  const misroutedShardIds: string[] = [];
   let failedCode: string | null = null;
   let failedMessage: string | null = null;
   for (const [index, record] of records.entries()) {
@@ -44,13 +44,13 @@ export function readPutResult(
         failedMessage = message;
       }
     } else if (expectedShardId !== null && shardId !== expectedShardId) {
-      verdict = VERDICT.STRAY;
-      strayShardIds.push(shardId!);
+      verdict = VERDICT.MISROUTED;
+      misroutedShardIds.push(shardId!);
     }
     verdicts[index] = verdict;
     counts[verdict]!++;
   }
-  return { counts, strayShardIds, failedCode, failedMessage };
+  return { counts, misroutedShardIds, failedCode, failedMessage };
 }
 
 function parseJson(body: Uint8Array): unknown {

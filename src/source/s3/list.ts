@@ -259,8 +259,8 @@ class Lister {
     try {
       return { ...object, storageClass: (await this.#heads.find(object)).storageClass };
     } catch (error) {
-      const isAway = !(error instanceof MillraceError) || error.code === 'MILLRACE_SERVICE_AWAY';
-      if (isAway) throw error;
+      const isUnavailable = !(error instanceof MillraceError) || error.code === 'MILLRACE_SERVICE_AWAY';
+      if (isUnavailable) throw error;
       // Of one that is gone the download will say so.
       const isGone = error.cause instanceof S3Failure && error.cause.kind === 'gone';
       return isGone ? { ...object, storageClass: 'STANDARD' } : object;

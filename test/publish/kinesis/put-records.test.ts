@@ -84,18 +84,18 @@ describe.each(codecs)('RecordPutter with the $kind codec', (codec) => {
     const { pool, putter, shard, stored } = await start(codec, { aggregateBytesMax });
     const answer = await putter.put(batchOf(sizes), shard);
     expect([answer.frames, answer.verdict.counts[VERDICT.STORED]]).toEqual([frames, frames]);
-    expect([answer.strayed, stored(), pool.outBytes]).toEqual([[], frames, 0]);
+    expect([answer.misrouted, stored(), pool.outBytes]).toEqual([[], frames, 0]);
   });
 
   it('gives each record the verdict of its aggregate', async () => {
     const { putter, shard, stored } = await start(codec, { aggregateBytesMax: 1_000 }, [
       { kind: 'throttle', first: 1 },
     ]);
-    const { frames, framesBytes, frameVerdicts, strayed } = await putter.put(
+    const { frames, framesBytes, frameVerdicts, misrouted } = await putter.put(
       batchOf([300, 300, 900, 300]),
       shard,
     );
-    expect(strayed).toEqual([]);
+    expect(misrouted).toEqual([]);
     expect([...frameVerdicts]).toEqual([
       VERDICT.THROTTLED,
       VERDICT.THROTTLED,
@@ -107,19 +107,19 @@ describe.each(codecs)('RecordPutter with the $kind codec', (codec) => {
 
   it('names each aggregate that strayed, with the shard that has it, and no record that travelled alone', async () => {
     const { putter, shard } = await start(codec, { aggregateBytesMax: 1_000 });
-    const { frameVerdicts, strayed } = await putter.put(batchOf([300, 300, 900, 400, 300]), {
+    const { frameVerdicts, misrouted } = await putter.put(batchOf([300, 300, 900, 400, 300]), {
       ...shard,
       shardId: 'another',
     });
-    expect([...frameVerdicts]).toEqual(new Array(5).fill(VERDICT.STRAY));
-    expect(strayed).toEqual([
+    expect([...frameVerdicts]).toEqual(new Array(5).fill(VERDICT.MISROUTED));
+    expect(misrouted).toEqual([
       { firstFrame: 0, frames: 2, shardId: shard.shardId },
       { firstFrame: 3, frames: 2, shardId: shard.shardId },
     ]);
   });
 
   it.each([
-    { canPredictShard: true, verdict: VERDICT.STRAY },
+    { canPredictShard: true, verdict: VERDICT.MISROUTED },
     { canPredictShard: false, verdict: VERDICT.STORED },
   ])(
     'calls a record stray where its shard can be predicted: $canPredictShard',

@@ -24,11 +24,11 @@ describe.each(codecs)('readPutResult of the $kind codec', (codec) => {
     const body = answerBody({ wire, isIndefinite, records: RECORDS, extra: { FailedRecordCount: 4 } });
     const verdicts = new Uint8Array(7).fill(99);
     const result = codec.readPutResult(body, wire, 7, 'shardId-000000000001', verdicts);
-    const { STORED, THROTTLED, FAILED, STRAY } = VERDICT;
-    expect([...verdicts]).toEqual([STORED, THROTTLED, FAILED, FAILED, STRAY, STRAY, THROTTLED]);
+    const { STORED, THROTTLED, FAILED, MISROUTED } = VERDICT;
+    expect([...verdicts]).toEqual([STORED, THROTTLED, FAILED, FAILED, MISROUTED, MISROUTED, THROTTLED]);
     expect(result).toEqual({
       counts: [1, 2, 2, 2],
-      strayShardIds: ['shardId-000000000009', 'shardId-000000000008'],
+      misroutedShardIds: ['shardId-000000000009', 'shardId-000000000008'],
       failedCode: 'InternalFailure',
       failedMessage: 'Internal service failure',
     });
@@ -39,7 +39,7 @@ describe.each(codecs)('readPutResult of the $kind codec', (codec) => {
     const result = codec.readPutResult(body, 'cbor', 2, null, new Uint8Array(2));
     expect(result).toEqual({
       counts: [2, 0, 0, 0],
-      strayShardIds: [],
+      misroutedShardIds: [],
       failedCode: null,
       failedMessage: null,
     });

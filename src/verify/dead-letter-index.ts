@@ -1,9 +1,9 @@
 /**
- * Letter book: which dead letters a run has, and which of them a redrive has delivered.
+ * Dead letter book: which dead letters a run has, and which of them a redrive has delivered.
  * Takes  dead-letter files and traces of redrives (src/journal/redrive-trace.ts); the places of lines, one by one.
  * Gives  what became of each line; what is left over.
- * Owns   16 bytes for each letter: two tables of hashes.
- * Never  keeps a letter. A letter is told by bucket, key, ETag (whatever its quotes) and offset: people may have repaired its data.
+ * Owns   16 bytes for each dead letter: two tables of hashes.
+ * Never  keeps a dead letter. A dead letter is told by bucket, key, ETag (whatever its quotes) and offset: people may have repaired its data.
  */
 import { hash } from 'node:crypto';
 import { bareEtag } from '../aws/etag.ts';
@@ -12,54 +12,54 @@ import { RECORD_BYTES, RecordTable } from './record-table.ts';
 import type { ObjectPlace } from './sides.ts';
 
 /** `held`: it has a dead letter. `redriven`: which was delivered since. `absent`: nobody knows of it. */
-export type LetterVerdict = 'held' | 'redriven' | 'absent';
+export type DeadLetterVerdict = 'held' | 'redriven' | 'absent';
 
 /** In the place of a line's. */
 const WHOLE = { etag: '', offset: -1 };
 
-export class LetterBook {
-  readonly #letters: RecordTable;
+export class DeadLetterIndex {
+  readonly #deadLetters: RecordTable;
   readonly #redriven: RecordTable;
 
-  /** @param lettersMax Letters that will be added, at most. @param redrivenMax The same of places that were redriven. */
-  constructor(lettersMax: number, redrivenMax: number) {
-    this.#letters = new RecordTable(lettersMax);
+  /** @param lettersMax Dead letters that will be added, at most. @param redrivenMax The same of places that were redriven. */
+  constructor(deadLettersMax: number, redrivenMax: number) {
+    this.#deadLetters = new RecordTable(deadLettersMax);
     this.#redriven = new RecordTable(redrivenMax);
   }
 
-  static bytesOf(letters: number): number {
-    return letters * RECORD_BYTES;
+  static bytesOf(deadLetters: number): number {
+    return deadLetters * RECORD_BYTES;
   }
 
-  addLetter(place: LinePlace): void {
-    this.#letters.add(...hashOf(place));
+  addDeadLetter(place: LinePlace): void {
+    this.#deadLetters.add(...hashOf(place));
   }
 
-  /** A letter about a whole object; it is told by its name alone. */
+  /** A dead letter about a whole object; it is told by its name alone. */
   addObject({ bucket, key }: ObjectPlace): void {
-    this.#letters.add(...hashOf({ bucket, key, ...WHOLE }));
+    this.#deadLetters.add(...hashOf({ bucket, key, ...WHOLE }));
   }
 
   addRedriven(place: LinePlace): void {
     this.#redriven.add(...hashOf(place));
   }
 
-  /** A line that was not sent. Each letter stands for one. */
-  take(place: LinePlace): LetterVerdict {
+  /** A line that was not sent. Each dead letter stands for one. */
+  take(place: LinePlace): DeadLetterVerdict {
     const words = hashOf(place);
-    const isHeld = this.#letters.take(...words) === 'due';
+    const isHeld = this.#deadLetters.take(...words) === 'due';
     if (this.#redriven.take(...words) !== 'unknown') return 'redriven';
     return isHeld ? 'held' : 'absent';
   }
 
-  /** An object that could not be read to its end. @returns Whether it has a letter. */
+  /** An object that could not be read to its end. @returns Whether it has a dead letter. */
   takeObject({ bucket, key }: ObjectPlace): boolean {
-    return this.#letters.take(...hashOf({ bucket, key, ...WHOLE })) !== 'unknown';
+    return this.#deadLetters.take(...hashOf({ bucket, key, ...WHOLE })) !== 'unknown';
   }
 
-  /** Letters of lines that nobody has asked for. */
+  /** Dead letters of lines that nobody has asked for. */
   get unclaimed(): number {
-    return this.#letters.leftCount();
+    return this.#deadLetters.leftCount();
   }
 }
 

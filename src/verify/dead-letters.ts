@@ -1,7 +1,7 @@
 /**
- * Verify letters: the dead letters of a run, where `verify` finds them.
+ * Verify dead letters: the dead letters of a run, where `verify` finds them.
  * Takes  --dead-letter, or what the journal says; traces of redrives beside the file and from --redriven.
- * Gives  a book of them (src/verify/letter-book.ts), and what of it could not be had, in sentences.
+ * Gives  a book of them (src/verify/dead-letter-index.ts), and what of it could not be had, in sentences.
  * Owns   the search: the path that the run has used; a file of that name beside the journal, for both may have been moved.
  */
 import { createReadStream } from 'node:fs';
@@ -13,10 +13,10 @@ import type { LinePlace } from '../journal/read-dead-letters.ts';
 import { readDeadLetters } from '../journal/read-dead-letters.ts';
 import { readTrace, tracePath } from '../journal/redrive-trace.ts';
 import { deadLettersBeside } from '../run/prepare.ts';
+import { DeadLetterIndex } from './dead-letter-index.ts';
 import type { RunFacts } from './facts.ts';
-import { LetterBook } from './letter-book.ts';
 
-export interface LettersWanted {
+export interface DeadLettersWanted {
   /** --dead-letter. */
   readonly deadLetter: string | null;
   /** --redriven: further traces. */
@@ -27,17 +27,17 @@ export interface LettersWanted {
   readonly memoryBytesMax: number;
 }
 
-export interface RunLetters {
-  /** Null: nobody knows where letters are, so no line can be held against one. */
+export interface RunDeadLetters {
+  /** Null: nobody knows where dead letters are, so no line can be held against one. */
   readonly file: string | null;
-  readonly book: LetterBook;
-  /** Why lines cannot be held against letters: a sentence for the case that some were rejected. */
+  readonly book: DeadLetterIndex;
+  /** Why lines cannot be held against dead letters: a sentence for the case that some were rejected. */
   readonly ifRejected: string | null;
   readonly warnings: readonly string[];
 }
 
-/** @throws {MillraceError} When a file that was named cannot be read, or there are more letters than memory for them. */
-export async function readRunLetters(wanted: LettersWanted): Promise<RunLetters> {
+/** @throws {MillraceError} When a file that was named cannot be read, or there are more dead letters than memory for them. */
+export async function readRunDeadLetters(wanted: DeadLettersWanted): Promise<RunDeadLetters> {
   const { file, ifRejected, isThere } = await findFile(wanted);
   const warnings: string[] = [];
   const traces = [...wanted.redriven, ...(file === null ? [] : await tracesOf(file))];
@@ -46,16 +46,16 @@ export async function readRunLetters(wanted: LettersWanted): Promise<RunLetters>
     const others = await traceIn(path, wanted.stream, () => redriven++);
     if (others > 0) warnings.push(`${path} tells of redrives to other streams: they do not count here.`);
   }
-  const counted = isThere ? await countLetters(file!) : 0;
+  const counted = isThere ? await countDeadLetters(file!) : 0;
   assertRoom(counted + redriven, wanted.memoryBytesMax, file);
-  const book = new LetterBook(counted, redriven);
+  const book = new DeadLetterIndex(counted, redriven);
   // A redrive, or a run, that goes on writes on: no more is added than was counted.
   let left = redriven;
   for (const path of traces)
     await traceIn(path, wanted.stream, (place) => {
       if (left-- > 0) book.addRedriven(place);
     });
-  const others = isThere ? await addLetters(book, file!, counted) : 0;
+  const others = isThere ? await addDeadLetters(book, file!, counted) : 0;
   if (others > 0) warnings.push(`${others} lines of ${file} are no dead letters.`);
   return { file, book, ifRejected, warnings };
 }
@@ -68,9 +68,9 @@ async function traceIn(path: string, stream: string, onPlace: (place: LinePlace)
   }
 }
 
-type Found = Pick<RunLetters, 'file' | 'ifRejected'> & { readonly isThere: boolean };
+type Found = Pick<RunDeadLetters, 'file' | 'ifRejected'> & { readonly isThere: boolean };
 
-async function findFile({ deadLetter, facts }: LettersWanted): Promise<Found> {
+async function findFile({ deadLetter, facts }: DeadLettersWanted): Promise<Found> {
   const none = (ifRejected: string): Found => ({ file: null, ifRejected, isThere: false });
   if (deadLetter !== null) {
     if ((await kindOf(deadLetter)) === 'file') return { file: deadLetter, ifRejected: null, isThere: true };
@@ -86,7 +86,7 @@ async function findFile({ deadLetter, facts }: LettersWanted): Promise<Found> {
     if (kind === 'file') return { file: path, ifRejected: null, isThere: true };
     if (kind === 'other') return none(`The run's dead letters went to ${path}, which cannot be read again`);
   }
-  // Where the run says it had letters there, they are gone. A journal of an older program says nothing.
+  // Where the run says it had dead letters there, they are gone. A journal of an older program says nothing.
   if (facts.deadLetter !== null) return { file: named, ifRejected: null, isThere: false };
   return none('The journal does not say where the dead letters are: give --dead-letter');
 }
@@ -99,30 +99,30 @@ async function kindOf(path: string): Promise<'file' | 'other' | 'none'> {
   }
 }
 
-/** Of the file, of the letters that failed again when it was redriven, and so on. */
+/** Of the file, of the dead letters that failed again when it was redriven, and so on. */
 async function tracesOf(file: string): Promise<string[]> {
   const traces: string[] = [];
-  for (let letters = file; ; letters += '.again') {
-    const path = tracePath(letters);
+  for (let deadLetters = file; ; deadLetters += '.again') {
+    const path = tracePath(deadLetters);
     const isTraced = (await kindOf(path)) === 'file';
     if (isTraced) traces.push(path);
-    if (!isTraced && letters !== file && (await kindOf(letters)) !== 'file') return traces;
+    if (!isTraced && deadLetters !== file && (await kindOf(deadLetters)) !== 'file') return traces;
   }
 }
 
-async function countLetters(path: string): Promise<number> {
+async function countDeadLetters(path: string): Promise<number> {
   let count = 0;
   for await (const _ of linesOf(path)) count++;
   return count;
 }
 
-/** @returns Lines that are no letters. */
-async function addLetters(book: LetterBook, path: string, countMax: number): Promise<number> {
+/** @returns Lines that are no dead letters. */
+async function addDeadLetters(book: DeadLetterIndex, path: string, countMax: number): Promise<number> {
   let others = 0;
   let left = countMax;
-  for await (const { letter, problem } of linesOf(path)) {
+  for await (const { deadLetter, problem } of linesOf(path)) {
     if (left-- === 0) break;
-    if (letter !== null) book.addLetter(letter);
+    if (deadLetter !== null) book.addDeadLetter(deadLetter);
     else if (problem.kind === 'object') book.addObject(problem.object);
     else others++;
   }
@@ -137,9 +137,9 @@ async function* linesOf(path: string): ReturnType<typeof readDeadLetters> {
   }
 }
 
-function assertRoom(letters: number, memoryBytesMax: number, file: string | null): void {
-  const bytes = LetterBook.bytesOf(letters);
+function assertRoom(deadLetters: number, memoryBytesMax: number, file: string | null): void {
+  const bytes = DeadLetterIndex.bytesOf(deadLetters);
   if (bytes <= memoryBytesMax) return;
-  const what = `Cannot hold ${letters} dead letters of ${file} in memory`;
+  const what = `Cannot hold ${deadLetters} dead letters of ${file} in memory`;
   throw new MillraceError('MILLRACE_DEAD_LETTER', `${what}: they take ${bytes} bytes; give more --memory`);
 }

@@ -5,8 +5,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Guard } from '../../src/scan/guard.ts';
-import { JudgingScanner, type LineJudge } from '../../src/scan/judging.ts';
 import { REJECTS_PER_CALL_MAX } from '../../src/scan/scanner.ts';
+import { type LineValidator, ValidatingScanner } from '../../src/scan/validating.ts';
 import { pieceBytes, rules } from './generators.ts';
 import {
   type Expected,
@@ -24,14 +24,15 @@ import { describeScanners } from './instruction-sets.ts';
 describeScanners((behind) => {
   function run(
     text: Buffer | string,
-    judge: LineJudge,
+    validator: LineValidator,
     some = RULES,
     options: RunOptions = {},
     guard = new Guard({ lineCpuMsMax: 60_000 }),
   ) {
     const under: ScannerUnderTest = {
       name: 'judged',
-      open: (given, lanes) => new JudgingScanner(behind.open(given, lanes), judge, given.depthMax, guard),
+      open: (given, lanes) =>
+        new ValidatingScanner(behind.open(given, lanes), validator, given.depthMax, guard),
     };
     return runScanner(under, some, Buffer.from(text), options);
   }
@@ -51,28 +52,28 @@ describeScanners((behind) => {
 
   it('does not ask the judge about lines that are wrong already, and asks it before looking for a key', () => {
     const seen: unknown[] = [];
-    const judge = (value: unknown) => {
+    const validator = (value: unknown) => {
       seen.push(value);
       return 'no';
     };
     const lines = Buffer.concat([Buffer.from('{\n[[]]\n\n[]\n"'), Buffer.from([0xff]), Buffer.from('"\n')]);
-    const { rejects } = run(lines, judge, { ...RULES, partitionKey: '/k', depthMax: 1 });
+    const { rejects } = run(lines, validator, { ...RULES, partitionKey: '/k', depthMax: 1 });
     expect(seen).toEqual([[]]);
     expect(rejects.map(({ code }) => code)).toEqual(['INVALID_JSON', 'TOO_DEEP', 'SCHEMA', 'INVALID_UTF8']);
   });
 
   it('finds what the oracle finds, in random pieces and rules', () => {
     const isRefused = (value: unknown) => (JSON.stringify(value)?.length ?? 0) % 3 === 0;
-    const judge = (value: unknown) => (isRefused(value) ? 'no' : null);
+    const validator = (value: unknown) => (isRefused(value) ? 'no' : null);
     let refused = 0;
     fc.assert(
       fc.property(pieceBytes, rules, fc.constantFrom(0, 5), (bytes, some, objectOffset) => {
         const expected = expectScan(some, bytes, objectOffset).map((line) =>
-          judged(line, bytes, objectOffset, isRefused),
+          validated(line, bytes, objectOffset, isRefused),
         );
         refused += expected.filter((line) => line.kind === 'rejected' && line.code === 'SCHEMA').length;
         const options = { objectOffset, laneCount: 2, isShared: false };
-        expect(seenRun(run(Buffer.from(bytes), judge, some, options))).toEqual(expectedRun(expected));
+        expect(seenRun(run(Buffer.from(bytes), validator, some, options))).toEqual(expectedRun(expected));
       }),
       { numRuns: 400 },
     );
@@ -83,12 +84,12 @@ describeScanners((behind) => {
     const lines = Array.from({ length: 5000 }, (_, i) => `{"i":${i},"pad":"${'x'.repeat(i % 200)}"}`);
     const isRefused = (i: number) => i < 2 * REJECTS_PER_CALL_MAX + 3 || i % 5 === 0;
     const seen: number[] = [];
-    const judge = (value: unknown) => {
+    const validator = (value: unknown) => {
       const { i } = value as { i: number };
       seen.push(i);
       return isRefused(i) ? 'no' : null;
     };
-    const { calls, rejects, tally } = run(lines.join('\n'), judge, RULES, { isStingy: true });
+    const { calls, rejects, tally } = run(lines.join('\n'), validator, RULES, { isStingy: true });
     expect(seen).toEqual(lines.map((_, i) => i));
     expect(rejects.length).toBe(seen.filter(isRefused).length);
     expect(tally).toMatchObject({ lines: 5000, rejected: rejects.length, records: 5000 - rejects.length });
@@ -121,7 +122,7 @@ describeScanners((behind) => {
     const isRefused = (i: number) => i % 7 === 3;
     const lines = Array.from({ length: 2000 }, (_, i) => `{"i":${i}}`);
     let struck = 0;
-    const judge = (value: unknown) => {
+    const validator = (value: unknown) => {
       const { i } = value as { i: number };
       if (isPoison(i)) {
         struck++;
@@ -131,7 +132,13 @@ describeScanners((behind) => {
     };
     let tries = 0;
     const guard = new Guard({ lineCpuMsMax: 10, onTry: () => tries++ });
-    const { calls, rejects, tally, frames } = run(lines.join('\n'), judge, RULES, { isStingy: true }, guard);
+    const { calls, rejects, tally, frames } = run(
+      lines.join('\n'),
+      validator,
+      RULES,
+      { isStingy: true },
+      guard,
+    );
     expect(struck).toBeGreaterThanOrEqual(8); // Among the others, and alone.
     expect(tries).toBeGreaterThanOrEqual(4);
     const seen = rejects.map(({ code, start, end }) => [code, lines.join('\n').slice(start, end)]);
@@ -152,7 +159,7 @@ describeScanners((behind) => {
   it('counts every line once, wherever the guard strikes', () => {
     const lines = Array.from({ length: 1200 }, (_, i) => (i % 11 === 1 ? '' : `{"i":${i}}`));
     // Many slow lines in a row: the guard strikes between them, at any point, and none of them is to blame.
-    const judge = (value: unknown) => {
+    const validator = (value: unknown) => {
       const { i } = value as { i: number };
       const untilMs = performance.now() + 0.2;
       while (performance.now() < untilMs);
@@ -160,7 +167,7 @@ describeScanners((behind) => {
     };
     let tries = 0;
     const guard = new Guard({ lineCpuMsMax: 20, onTry: () => tries++ });
-    const { rejects, tally, frames } = run(lines.join('\n'), judge, RULES, {}, guard);
+    const { rejects, tally, frames } = run(lines.join('\n'), validator, RULES, {}, guard);
     expect(tries).toBeGreaterThan(5);
     expect(rejects.filter(({ code }) => code !== 'SCHEMA')).toEqual([]);
     const isRefused = (i: number) => i % 2 === 0;
@@ -174,12 +181,12 @@ describeScanners((behind) => {
 
   it('gives up on a line on which the judge throws, and says nothing of what is in it', () => {
     const fall = (depth: number): number => 1 + fall(depth + 1);
-    const judge = (value: unknown) => {
+    const validator = (value: unknown) => {
       if (value === 1) fall(0);
       if (value === 2) throw new TypeError('secret 2');
       return null;
     };
-    const { rejects, tally } = run('0\n1\n2\n3\n', judge);
+    const { rejects, tally } = run('0\n1\n2\n3\n', validator);
     expect(rejects.map(({ code, message }) => [code, message])).toEqual([
       ['POISON', 'The record cannot be judged: it nests too deep for this schema'],
       ['POISON', 'The record cannot be judged: the schema fails on it'],
@@ -196,7 +203,7 @@ function dataOf(frames: ScanRun['frames']): string[] {
 }
 
 /** The oracle's verdict once a judge has been asked. */
-function judged(
+function validated(
   line: Expected,
   bytes: Uint8Array,
   objectOffset: number,

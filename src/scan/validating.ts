@@ -26,7 +26,7 @@ import {
  * Says why a record does not conform, or null. Asked about each valid line; again about one at which it was interrupted.
  * @param value As `JSON.parse` gives it, rounded numbers and all. @param line The text that it stands for.
  */
-export type LineJudge = (value: unknown, line: string) => string | null;
+export type LineValidator = (value: unknown, line: string) => string | null;
 
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = '\ufeff';
@@ -66,22 +66,22 @@ interface Progress {
   /** Not dealt with yet; each begins where the one before ends. */
   readonly runs: Run[];
   /** Index of the line that is judged now. */
-  judgedTo: number;
+  validatedTo: number;
   /** Admitted lines that are in no run yet; where the guard struck, one too many, maybe. */
   openLines: number;
 }
 
-export class JudgingScanner implements Scanner {
+export class ValidatingScanner implements Scanner {
   readonly #scanner: Scanner;
-  readonly #judge: LineJudge;
+  readonly #judge: LineValidator;
   readonly #depthMax: number;
   readonly #guard: Guard;
   /** Kept between the calls for one piece, so that no line is judged twice. */
   #progress: Progress | null = null;
 
-  constructor(scanner: Scanner, judge: LineJudge, depthMax: number, guard: Guard) {
+  constructor(scanner: Scanner, validator: LineValidator, depthMax: number, guard: Guard) {
     this.#scanner = scanner;
-    this.#judge = judge;
+    this.#judge = validator;
     this.#depthMax = depthMax;
     this.#guard = guard;
   }
@@ -103,7 +103,7 @@ export class JudgingScanner implements Scanner {
     while (next < piece.end) {
       const [run] = runs;
       if (run === undefined) {
-        this.#judgeAhead(progress);
+        this.#validateAhead(progress);
       } else if (next < run.end) {
         // Each of these lines may become a reject: so many fit.
         if (rejects.length + run.lineCount > REJECTS_PER_CALL_MAX) return ended('rejects-full');
@@ -135,31 +135,31 @@ export class JudgingScanner implements Scanner {
     const rest = buffer.subarray(from, piece.end);
     const encoding = isAscii(rest) ? 'latin1' : 'utf8';
     const isTrusted = encoding === 'latin1' || isUtf8(rest);
-    this.#progress = { piece, buffer, encoding, isTrusted, runs: [], judgedTo: from, openLines: 0 };
+    this.#progress = { piece, buffer, encoding, isTrusted, runs: [], validatedTo: from, openLines: 0 };
     return this.#progress;
   }
 
   /** Adds runs, at least one. */
-  #judgeAhead(progress: Progress): void {
+  #validateAhead(progress: Progress): void {
     const { piece, runs } = progress;
-    const start = progress.judgedTo;
+    const start = progress.validatedTo;
     const stop = Math.min(piece.end, start + AHEAD_BYTES);
     progress.openLines = 0;
-    const isDone = this.#guard.runLines(() => this.#judgeLines(progress, stop));
+    const isDone = this.#guard.runLines(() => this.#validateLines(progress, stop));
     // Where the guard struck, the last run may be there and not yet counted as judged.
-    progress.judgedTo = Math.max(progress.judgedTo, runs.at(-1)?.next ?? start);
-    const { judgedTo, openLines } = progress;
-    if (judgedTo > (runs.at(-1)?.next ?? start)) {
-      runs.push({ end: judgedTo, lineCount: openLines, reject: null, next: judgedTo });
+    progress.validatedTo = Math.max(progress.validatedTo, runs.at(-1)?.next ?? start);
+    const { validatedTo, openLines } = progress;
+    if (validatedTo > (runs.at(-1)?.next ?? start)) {
+      runs.push({ end: validatedTo, lineCount: openLines, reject: null, next: validatedTo });
     }
-    if (!isDone && judgedTo < stop) this.#judgeSuspect(progress);
+    if (!isDone && validatedTo < stop) this.#validateSuspect(progress);
   }
 
   /** Runs under the guard: whatever is noted must be right wherever it strikes, so `judgedTo` comes last. */
-  #judgeLines(progress: Progress, stop: number): void {
+  #validateLines(progress: Progress, stop: number): void {
     const { piece, runs } = progress;
-    while (progress.judgedTo < stop && runs.length < AHEAD_RUNS_MAX) {
-      const start = progress.judgedTo;
+    while (progress.validatedTo < stop && runs.length < AHEAD_RUNS_MAX) {
+      const start = progress.validatedTo;
       const end = lineEnd(progress, start);
       const next = Math.min(end + 1, piece.end);
       const refusal = this.#ask(progress, start, end);
@@ -171,13 +171,13 @@ export class JudgingScanner implements Scanner {
         runs.push({ end: next, lineCount: RUN_LINES_MAX, reject: null, next });
         progress.openLines = 0;
       }
-      progress.judgedTo = next;
+      progress.validatedTo = next;
     }
   }
 
   /** The line at which the guard struck, alone: it is to blame, or those before it were slow, or the machine was. */
-  #judgeSuspect(progress: Progress): void {
-    const start = progress.judgedTo;
+  #validateSuspect(progress: Progress): void {
+    const start = progress.validatedTo;
     const end = lineEnd(progress, start);
     const next = Math.min(end + 1, progress.piece.end);
     let refusal: Refusal | null = null;
@@ -190,7 +190,7 @@ export class JudgingScanner implements Scanner {
         ? { end: next, lineCount: 1, reject: null, next }
         : { end: start, lineCount: 0, reject: rejectOf(refusal, progress, start, end), next },
     );
-    progress.judgedTo = next;
+    progress.validatedTo = next;
   }
 
   /** What the judge has against the line bytes[start, end), or null where it has nothing to say. */

@@ -1,13 +1,13 @@
 /**
- * Letter owner: which run a dead-letter file belongs to, so that no run takes another one's letters for its own.
- * Takes  the path of the letters, and who asks.
- * Gives  the owner that is written down, or null: letters of older versions, or a file that was moved here alone.
- * Owns   `<dead-letter file>.run`, one JSON object, written whole before the first letter and replaced in one step.
+ * Dead letter owner: which run a dead-letter file belongs to, so that no run takes another one's dead letters for its own.
+ * Takes  the path of the dead letters, and who asks.
+ * Gives  the owner that is written down, or null: dead letters of older versions, or a file that was moved here alone.
+ * Owns   `<dead-letter file>.run`, one JSON object, written whole before the first dead letter and replaced in one step.
  */
 import { MillraceError } from '../base/errors.ts';
 import { type Files, type OpenedFile, removeDraft, writeAll } from './files.ts';
 
-export interface LetterOwner {
+export interface DeadLetterOwner {
   /** The same for all processes of a run, and for no other run. */
   readonly id: string;
   /** The run's name, for people. */
@@ -19,13 +19,13 @@ export interface LetterOwner {
 const OWNER_START = '{"kind":"letters-of",';
 const OWNER_BYTES_MAX = 64 * 1024;
 
-export function ownerPathOf(lettersPath: string): string {
-  return `${lettersPath}.run`;
+export function ownerPathOf(deadLettersPath: string): string {
+  return `${deadLettersPath}.run`;
 }
 
 /** @throws {MillraceError} Exit 2, when something else has the name of that file. */
-export async function readOwner(files: Files, lettersPath: string): Promise<LetterOwner | null> {
-  const path = ownerPathOf(lettersPath);
+export async function readOwner(files: Files, deadLettersPath: string): Promise<DeadLetterOwner | null> {
+  const path = ownerPathOf(deadLettersPath);
   if ((await files.sizeBytes(path)) === null) return null;
   const file = await files.open(path, 'read');
   try {
@@ -38,7 +38,7 @@ export async function readOwner(files: Files, lettersPath: string): Promise<Lett
   }
   throw new MillraceError(
     'MILLRACE_DEAD_LETTER',
-    `Cannot use the dead-letter file ${lettersPath}: ${path}, which says whose letters these are, is something else. Move that file, or give another --dead-letter`,
+    `Cannot use the dead-letter file ${deadLettersPath}: ${path}, which says whose letters these are, is something else. Move that file, or give another --dead-letter`,
   );
 }
 
@@ -47,10 +47,10 @@ async function beginningOf(file: OpenedFile): Promise<string> {
   return bytes.toString('utf8', 0, await file.read(bytes, 0));
 }
 
-function parseOwner(text: string): LetterOwner | null {
+function parseOwner(text: string): DeadLetterOwner | null {
   if (!text.startsWith(OWNER_START)) return null;
   try {
-    const { id, run, journal } = JSON.parse(text) as Record<keyof LetterOwner, unknown>;
+    const { id, run, journal } = JSON.parse(text) as Record<keyof DeadLetterOwner, unknown>;
     const isOne = typeof id === 'string' && typeof run === 'string';
     return isOne ? { id, run, journal: typeof journal === 'string' ? journal : null } : null;
   } catch {
@@ -59,8 +59,12 @@ function parseOwner(text: string): LetterOwner | null {
 }
 
 /** Returns when it is on the disk. */
-export async function writeOwner(files: Files, lettersPath: string, owner: LetterOwner): Promise<void> {
-  const path = ownerPathOf(lettersPath);
+export async function writeOwner(
+  files: Files,
+  deadLettersPath: string,
+  owner: DeadLetterOwner,
+): Promise<void> {
+  const path = ownerPathOf(deadLettersPath);
   const draft = `${path}.new`;
   await removeDraft(files, draft, OWNER_START);
   const file = await files.open(draft, 'create');
@@ -75,16 +79,16 @@ export async function writeOwner(files: Files, lettersPath: string, owner: Lette
   }
 }
 
-/** Whether nobody can go on with the run whose letters these are: it has no journal, or the asking run has taken its journal's place. */
-export function isForgotten(owner: LetterOwner, by: LetterOwner): boolean {
+/** Whether nobody can go on with the run whose dead letters these are: it has no journal, or the asking run has taken its journal's place. */
+export function isForgotten(owner: DeadLetterOwner, by: DeadLetterOwner): boolean {
   return owner.journal === null || owner.journal === by.journal;
 }
 
 /** @throws {MillraceError} Exit 2. */
-export function refuseLettersOf(owner: LetterOwner, lettersPath: string): never {
+export function refuseDeadLettersOf(owner: DeadLetterOwner, deadLettersPath: string): never {
   const whose = owner.journal === null ? owner.run : `${owner.run} (journal ${owner.journal})`;
   throw new MillraceError(
     'MILLRACE_DEAD_LETTER',
-    `Cannot use the dead-letter file ${lettersPath}: it holds letters of the run ${whose}, and each run needs a file of its own. Give another --dead-letter`,
+    `Cannot use the dead-letter file ${deadLettersPath}: it holds letters of the run ${whose}, and each run needs a file of its own. Give another --dead-letter`,
   );
 }

@@ -67,7 +67,7 @@ describe('two runs that are given one dead-letter file', () => {
     const other = join(world.folder, 'b.dead');
     await run('a');
     await run('b', ['--dead-letter', other]);
-    // What the older version left: the letters of both, and nothing that says whose they are.
+    // What the older version left: the dead letters of both, and nothing that says whose they are.
     const mixed = readFileSync(world.letters, 'utf8') + readFileSync(other, 'utf8');
     writeFileSync(world.letters, mixed);
     for (const name of readdirSync(world.folder))
@@ -79,7 +79,7 @@ describe('two runs that are given one dead-letter file', () => {
       mixed,
     ]);
     expect((await run('b', ['--dead-letter', copy])).exitCode).toBe(1);
-    expect(world.lettersAt(copy).map(({ key }) => key)).toEqual(['b/1.jsonl', 'b/1.jsonl']);
+    expect(world.deadLettersAt(copy).map(({ key }) => key)).toEqual(['b/1.jsonl', 'b/1.jsonl']);
     expect(world.records()).toHaveLength(2);
   });
 });
