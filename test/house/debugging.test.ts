@@ -48,7 +48,7 @@ it.each([{ portable: false }, { portable: true }])(
       start: 0,
       end: bytes.length,
       objectOffset: 4096,
-      unit: 7,
+      slice: 7,
       coordinate: Buffer.from('x'),
     };
     expect(scanner.scan(piece, 0)).toMatchObject({ records: 1 });
