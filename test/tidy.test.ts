@@ -54,7 +54,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/run/redrive.ts': 'test/commands/account.test.ts and redrive.test.ts',
   'src/scan/schema-keywords.ts': 'test/scan/schema.test.ts',
   'src/ring/phases.ts': 'constants only',
-  'src/record/frame.ts': 'test/native/frame.test.ts and test/ring',
+  'src/record/frame.ts': 'test/native/constants.test.ts and test/ring',
   'src/publish/kinesis/thread.ts': 'test/commands',
   'src/digest/lane-digest.ts': 'test/parse/slicer.test.ts',
   'src/parse/': 'test/commands',

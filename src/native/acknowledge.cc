@@ -4,26 +4,37 @@
 #include "frame.h"
 
 namespace millrace {
+namespace {
+
+constexpr const char* NO_WHOLE_BATCH = "Cannot walk over a batch: it does not hold so many whole frames";
+
+}  // namespace
 
 /** How far ahead of the walk memory is asked for. A prefetch behind the buffer's end does nothing. */
 constexpr uint32_t PREFETCH_BYTES = 4096;
 
 napi_value acknowledge(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
-  const uint8_t* frame = viewOf<uint8_t>(env, args[0]).data;
+  const View<uint8_t> frames = viewOf<uint8_t>(env, args[0]);
   const uint32_t count = u32Of(env, args[1]);
-  const uint8_t* verdicts = viewOf<uint8_t>(env, args[2]).data;
+  const View<uint8_t> verdicts = viewOf<uint8_t>(env, args[2]);
   const uint8_t verdict = uint8_t(u32Of(env, args[3]));
   View<int32_t> acknowledged = viewOf<int32_t>(env, args[4]);
+  if (verdicts.length < count) return refuse(env, "Cannot acknowledge: there are fewer verdicts than frames");
+  const uint8_t* frame = frames.data;
+  const uint8_t* end = frames.data + frames.length;
   // Neighbours mostly belong to one segment: one atomic add for a run of them.
   uint32_t runSlice = 0;
   int32_t runCount = 0;
+  bool isKnown = true;
   const auto flush = [&] {
-    if (runCount > 0 && runSlice < acknowledged.length)
-      __atomic_fetch_add(acknowledged.data + runSlice, runCount, __ATOMIC_SEQ_CST);
+    if (runCount == 0) return;
+    if (runSlice < acknowledged.length) __atomic_fetch_add(acknowledged.data + runSlice, runCount, __ATOMIC_SEQ_CST);
+    else isKnown = false;
   };
-  for (uint32_t i = 0; i < count; i++) {
-    if (verdicts[i] == verdict) {
+  uint32_t walked = 0;
+  for (; walked < count && isFrameWhole(frame, end); walked++) {
+    if (verdicts.data[walked] == verdict) {
       const uint32_t slice = loadU32(frame + FRAME_SLICE);
       if (slice != runSlice) {
         flush();
@@ -38,30 +49,39 @@ napi_value acknowledge(napi_env env, napi_callback_info info) {
     frame += frameSize;
   }
   flush();
+  if (walked < count) return refuse(env, NO_WHOLE_BATCH);
+  if (!isKnown) return refuse(env, "Cannot acknowledge: a frame belongs to a slice that is not counted");
   return nullptr;
 }
 
 napi_value selectFrames(napi_env env, napi_callback_info info) {
   Args<6> args(env, info);
-  const uint8_t* frame = viewOf<uint8_t>(env, args[0]).data;
+  const View<uint8_t> frames = viewOf<uint8_t>(env, args[0]);
   const uint32_t count = u32Of(env, args[1]);
-  const uint8_t* verdicts = viewOf<uint8_t>(env, args[2]).data;
+  const View<uint8_t> verdicts = viewOf<uint8_t>(env, args[2]);
   const uint8_t verdict = uint8_t(u32Of(env, args[3]));
-  uint8_t* out = viewOf<uint8_t>(env, args[4]).data;
+  const View<uint8_t> out = viewOf<uint8_t>(env, args[4]);
   View<double> result = viewOf<double>(env, args[5]);
+  if (verdicts.length < count) return refuse(env, "Cannot select frames: there are fewer verdicts than frames");
+  if (result.length < 3) return refuse(env, "Cannot select frames: the result has no room");
+  const uint8_t* frame = frames.data;
+  const uint8_t* end = frames.data + frames.length;
   size_t bytes = 0;
   uint32_t selected = 0;
   uint64_t payload = 0;
   // A run of selected frames is one stretch of memory: one copy.
   const uint8_t* runStart = frame;
   for (uint32_t i = 0; i <= count; i++) {
-    const bool isTaken = i < count && verdicts[i] == verdict;
+    const bool isTaken = i < count && verdicts.data[i] == verdict;
     if (!isTaken && frame != runStart) {
+      const size_t runBytes = size_t(frame - runStart);
+      if (runBytes > out.length - bytes) return refuse(env, "Cannot select frames: their buffer is too small");
       // `out` may be the frames' own buffer: then what stays moves forward.
-      std::memmove(out + bytes, runStart, size_t(frame - runStart));
-      bytes += size_t(frame - runStart);
+      std::memmove(out.data + bytes, runStart, runBytes);
+      bytes += runBytes;
     }
     if (i == count) break;
+    if (!isFrameWhole(frame, end)) return refuse(env, NO_WHOLE_BATCH);
     const uint32_t frameSize = loadU32(frame);
     if (isTaken) {
       const FrameHeader header = loadHeader(frame);

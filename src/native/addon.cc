@@ -3,6 +3,7 @@
 #include "codec.h"
 
 namespace millrace {
+void registerConstants(napi_env env, napi_value exports);     // constants.cc
 void registerCopy(napi_env env, napi_value exports);          // copy.cc
 void registerCrc(napi_env env, napi_value exports);           // crc.cc
 void registerFileLock(napi_env env, napi_value exports);      // file-lock.cc
@@ -12,6 +13,7 @@ void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.c
 void registerScan(napi_env env, napi_value exports);          // scan.cc
 void registerSha256(napi_env env, napi_value exports);        // sha256-pair.cc
 napi_value initAddon(napi_env env, napi_value exports) {
+  registerConstants(env, exports);
   registerCopy(env, exports);
   registerCrc(env, exports);
   registerFileLock(env, exports);

@@ -7,10 +7,11 @@
 #include <cstring>
 #include <vector>
 
+#include "constants.h"
+
 namespace millrace {
 
 constexpr uint8_t AGGREGATE_MAGIC[4] = {0xf3, 0x89, 0x9a, 0xc2};
-constexpr size_t AGGREGATE_CHECKSUM_BYTES = 16;
 
 struct Slice {
   const uint8_t* bytes = nullptr;

@@ -16,7 +16,7 @@
 namespace millrace {
 
 constexpr uint32_t MAGIC_BYTES = 4;
-constexpr uint32_t CHECKSUM_BYTES = 16;
+constexpr uint32_t CHECKSUM_BYTES = AGGREGATE_CHECKSUM_BYTES;
 /** Magic, checksum and the aggregate's own partition key "a". */
 constexpr uint32_t AGGREGATE_OVERHEAD_BYTES = MAGIC_BYTES + CHECKSUM_BYTES + 1;
 /** Aggregates whose checksums are computed together: what still lies in the core's own cache. */
@@ -92,16 +92,23 @@ struct Chosen {
   size_t framesBytes = 0;
   uint64_t protoBytes = 0;
   bool isShort = false;
+  /** There are fewer whole frames than were said to be. */
+  bool isBroken = false;
 };
 
 /** Explicit hash keys are told apart by their 16 bytes as they lie in the frame. */
 inline const uint8_t* hashOf(const uint8_t* frame) { return frame + FRAME_HASH_HIGH; }
 
 /** First walk: as many frames as fit into `aggregateBytesMax`, at least one. */
-inline Chosen choose(Scratch& scratch, const uint8_t* frame, uint32_t countMax, uint32_t aggregateBytesMax) {
+inline Chosen choose(Scratch& scratch, const uint8_t* frame, const uint8_t* framesEnd, uint32_t countMax,
+                     uint32_t aggregateBytesMax) {
   Chosen chosen;
   chosen.isShort = !scratch.keys.clear() || !scratch.explicitKeys.clear();
   while (chosen.frames < countMax && !chosen.isShort) {
+    if (!isRecordWhole(frame, framesEnd)) {
+      chosen.isBroken = true;
+      break;
+    }
     const FrameHeader header = loadHeader(frame);
     const uint8_t* key = frame + FRAME_HEADER_BYTES;
     const bool isExplicit = (header.flags & FLAG_EXPLICIT_HASH_KEY) != 0;

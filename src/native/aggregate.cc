@@ -8,17 +8,15 @@
 namespace millrace {
 namespace {
 
-constexpr uint32_t ENTRIES_MAX = 500;
-
 struct Request {
-  const uint8_t* frames;
+  View<uint8_t> frames;
   uint32_t count;
   View<uint8_t> suffix;
   View<uint8_t> explicitKey;
   uint32_t aggregateBytesMax;
   uint32_t requestBytesMax;
-  uint8_t* out;
-  uint32_t* entryCounts;
+  View<uint8_t> out;
+  View<uint32_t> entryCounts;
 };
 
 struct Written {
@@ -27,6 +25,8 @@ struct Written {
   uint32_t frames = 0;
   size_t framesBytes = 0;
   bool isShort = false;
+  /** The frames are none, or what is made of them has no room. */
+  bool isRefused = false;
 };
 
 /**
@@ -66,22 +66,32 @@ struct Encoder {
   Written written;
   Pending pending;
   uint8_t* to;
+  /** Behind every entry there is room for the suffix. */
+  const uint8_t* end;
   bool isFirst = true;
 
-  explicit Encoder(const Request& source) : request(source), to(Body::open(source.out)) {}
+  /** @param source Its buffer has room for what surrounds the entries. */
+  explicit Encoder(const Request& source)
+      : request(source), to(Body::open(source.out.data)), end(source.out.data + source.out.length - source.suffix.length) {}
+
+  bool hasRoom(const Entry& entry, uint64_t dataBytes) {
+    if (dataBytes > UINT32_MAX || Body::entryBytesMax(entry, uint32_t(dataBytes)) > size_t(end - to)) written.isRefused = true;
+    return !written.isRefused;
+  }
 
   Entry aggregateEntry() const {
     static const uint8_t key[1] = {'a'};
     return {key, 1, request.explicitKey.data, uint32_t(request.explicitKey.length)};
   }
 
-  /** Gives the pending aggregates their checksums and, in JSON, their places in the body. */
-  void flush() {
+  /** Gives the pending aggregates their checksums and, in JSON, their places in the body. @returns False without room. */
+  bool flush() {
     pending.complete();
     if constexpr (!IS_PLAIN) {
       for (uint32_t i = 0; i < pending.count; i++) {
         const Md5Job& job = pending.jobs[i];
         const uint32_t dataBytes = uint32_t(job.bytes) + MAGIC_BYTES + CHECKSUM_BYTES;
+        if (!hasRoom(aggregateEntry(), dataBytes)) return false;
         to = Body::openEntry(to, isFirst, aggregateEntry(), dataBytes);
         to = Body::putData(to, job.message - MAGIC_BYTES, dataBytes);
         to = Body::closeEntry(to, aggregateEntry());
@@ -89,17 +99,23 @@ struct Encoder {
       }
     }
     pending.clear();
+    return true;
   }
 
-  void putAlone(const uint8_t* frame, const FrameHeader& header) {
-    if constexpr (!IS_PLAIN) flush();  // entries keep the order of the frames
+  bool putAlone(const uint8_t* frame, const FrameHeader& header) {
+    if constexpr (!IS_PLAIN) {
+      if (!flush()) return false;  // entries keep the order of the frames
+    }
+    if (!hasRoom({nullptr, header.keyBytes, nullptr, 0}, header.dataBytes)) return false;
     to = writeAlone<Body>(to, isFirst, frame, header);
     isFirst = false;
+    return true;
   }
 
-  /** @returns False when memory is short. */
+  /** @returns False when memory or the buffer is short. */
   bool putAggregate(const uint8_t* frame, const Chosen& chosen) {
     const uint32_t dataBytes = uint32_t(chosen.protoBytes) + MAGIC_BYTES + CHECKSUM_BYTES;
+    if (!hasRoom(aggregateEntry(), chosen.protoBytes + MAGIC_BYTES + CHECKSUM_BYTES)) return false;
     if constexpr (IS_PLAIN) {
       to = Body::openEntry(to, isFirst, aggregateEntry(), dataBytes);
       isFirst = false;
@@ -109,43 +125,47 @@ struct Encoder {
       pending.add(proto, chosen.protoBytes);
     } else {
       // Growing moves the memory, so what is pending goes out before.
-      if (pending.plainBytes + dataBytes > scratch.plainMax) flush();
-      if (!scratch.holdPlain(dataBytes)) return false;
+      if (pending.plainBytes + dataBytes > scratch.plainMax && !flush()) return false;
+      if (!scratch.holdPlain(dataBytes)) {
+        written.isShort = true;
+        return false;
+      }
       uint8_t* start = scratch.plain + pending.plainBytes;
       writeAggregate(scratch, start, frame, chosen);
       pending.plainBytes += dataBytes;
       pending.add(start + MAGIC_BYTES, chosen.protoBytes);
     }
-    if (pending.isFull()) flush();
-    return true;
+    return !pending.isFull() || flush();
   }
 
   Written run() {
     uint64_t requestBytes = 0;
-    const uint8_t* frame = request.frames;
+    const uint8_t* frame = request.frames.data;
+    const uint8_t* const framesEnd = frame + request.frames.length;
+    const uint32_t entriesMax =
+        request.entryCounts.length < PUT_RECORDS_COUNT_MAX ? uint32_t(request.entryCounts.length) : PUT_RECORDS_COUNT_MAX;
     const uint32_t aggregateBytesMax =
         request.aggregateBytesMax < request.requestBytesMax ? request.aggregateBytesMax : request.requestBytesMax;
-    while (written.frames < request.count && written.entries < ENTRIES_MAX) {
-      const Chosen chosen = choose(scratch, frame, request.count - written.frames, aggregateBytesMax);
+    while (written.frames < request.count && written.entries < entriesMax) {
+      const Chosen chosen = choose(scratch, frame, framesEnd, request.count - written.frames, aggregateBytesMax);
       written.isShort = chosen.isShort;
-      if (chosen.isShort) break;
+      written.isRefused = chosen.isBroken;
+      if (chosen.isShort || chosen.isBroken) break;
       const FrameHeader first = loadHeader(frame);
       const bool isAlone = chosen.frames == 1;
       const uint64_t entryBytes =
           isAlone ? uint64_t(first.dataBytes) + first.keyBytes : chosen.protoBytes + AGGREGATE_OVERHEAD_BYTES;
       if (written.entries > 0 && requestBytes + entryBytes > request.requestBytesMax) break;
-      if (isAlone) putAlone(frame, first);
-      else if (!putAggregate(frame, chosen)) written.isShort = true;
-      if (written.isShort) break;
-      request.entryCounts[written.entries++] = chosen.frames;
+      if (!(isAlone ? putAlone(frame, first) : putAggregate(frame, chosen))) break;
+      request.entryCounts.data[written.entries++] = chosen.frames;
       requestBytes += entryBytes;
       written.frames += chosen.frames;
       written.framesBytes += chosen.framesBytes;
       frame += chosen.framesBytes;
     }
-    flush();
-    to = Body::close(request.out, to, written.entries, request.suffix.data, request.suffix.length);
-    written.bytes = size_t(to - request.out);
+    if (written.isShort || written.isRefused || !flush()) return written;
+    to = Body::close(request.out.data, to, written.entries, request.suffix.data, request.suffix.length);
+    written.bytes = size_t(to - request.out.data);
     return written;
   }
 };
@@ -155,21 +175,28 @@ struct Encoder {
 napi_value encodeAggregated(napi_env env, napi_callback_info info) {
   Args<10> args(env, info);
   Request request;
-  request.frames = viewOf<uint8_t>(env, args[0]).data;
+  request.frames = viewOf<uint8_t>(env, args[0]);
   request.count = u32Of(env, args[1]);
   const bool isJson = u32Of(env, args[2]) != 0;
   request.suffix = viewOf<uint8_t>(env, args[3]);
   request.explicitKey = viewOf<uint8_t>(env, args[4]);
   request.aggregateBytesMax = u32Of(env, args[5]);
   request.requestBytesMax = u32Of(env, args[6]);
-  request.out = viewOf<uint8_t>(env, args[7]).data;
-  request.entryCounts = viewOf<uint32_t>(env, args[8]).data;
+  request.out = viewOf<uint8_t>(env, args[7]);
+  request.entryCounts = viewOf<uint32_t>(env, args[8]);
   View<double> result = viewOf<double>(env, args[9]);
+  if (result.length < 4) return refuse(env, "Cannot encode an aggregated request: the result has no room");
+  if (request.out.length < OPENING_BYTES_MAX + request.suffix.length)
+    return refuse(env, "Cannot encode an aggregated request: its buffer is too small");
+  if (request.explicitKey.length > DECIMAL_BYTES_MAX)
+    return refuse(env, "Cannot encode an aggregated request: its hash key is none");
   const Written written = isJson ? Encoder<JsonBody, false>(request).run() : Encoder<CborBody, true>(request).run();
   if (written.isShort) {
     napi_throw_error(env, nullptr, "Cannot encode an aggregated request: out of memory");
     return nullptr;
   }
+  if (written.isRefused)
+    return refuse(env, "Cannot encode an aggregated request: its frames are none, or its buffer is too small");
   result.data[0] = double(written.bytes);
   result.data[1] = written.entries;
   result.data[2] = written.frames;

@@ -1,8 +1,9 @@
 // Body: writes PutRecords requests, {Records: [{Data, PartitionKey, ExplicitHashKey?}...], StreamARN}, in CBOR and in JSON.
-// The caller has made sure that the buffer is large enough (encodedBytesMax of src/publish/codec.ts).
+// Whoever writes asks before each entry whether it fits (entryBytesMax), and before all whether what surrounds them does.
 #pragma once
 
 #include "base64.h"
+#include "constants.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -106,7 +107,15 @@ struct Entry {
   uint32_t explicitBytes;
 };
 
+/** Of what stands in front of the entries. */
+constexpr size_t OPENING_BYTES_MAX = 16;
+
 struct CborBody {
+  /** Of all entries. */
+  static uint64_t bodyBytesMax(uint64_t framesBytes, uint64_t count) { return framesBytes + count * ENTRY_BYTES_MAX_CBOR; }
+  static uint64_t entryBytesMax(const Entry& entry, uint32_t dataBytes) {
+    return ENTRY_BYTES_MAX_CBOR + uint64_t(entry.keyBytes) + dataBytes;
+  }
   /** The array's length is written when it is known: always three bytes. */
   static uint8_t* open(uint8_t* to) {
     *to++ = 0xa2;
@@ -137,6 +146,12 @@ struct CborBody {
 };
 
 struct JsonBody {
+  static uint64_t bodyBytesMax(uint64_t framesBytes, uint64_t count) {
+    return framesBytes * ESCAPE_BYTES_MAX + count * ENTRY_BYTES_MAX_JSON;
+  }
+  static uint64_t entryBytesMax(const Entry& entry, uint32_t dataBytes) {
+    return ENTRY_BYTES_MAX_JSON + uint64_t(entry.keyBytes) * ESCAPE_BYTES_MAX + base64Bytes(dataBytes);
+  }
   static uint8_t* open(uint8_t* to) { return putLiteral(to, "{\"Records\":["); }
   static uint8_t* close(uint8_t* /* start */, uint8_t* to, uint32_t /* entries */, const uint8_t* suffix, size_t suffixBytes) {
     return put(to, suffix, suffixBytes);

@@ -12,7 +12,6 @@ napi_value encodeAggregated(napi_env env, napi_callback_info info);
 napi_value readPutResult(napi_env env, napi_callback_info info);
 napi_value acknowledge(napi_env env, napi_callback_info info);
 napi_value selectFrames(napi_env env, napi_callback_info info);
-napi_value laneConstants(napi_env env, napi_callback_info info);
 
 inline void exportCodec(napi_env env, napi_value exports) {
   exportFunction(env, exports, "drain", drain);
@@ -21,7 +20,6 @@ inline void exportCodec(napi_env env, napi_value exports) {
   exportFunction(env, exports, "readPutResult", readPutResult);
   exportFunction(env, exports, "acknowledge", acknowledge);
   exportFunction(env, exports, "selectFrames", selectFrames);
-  exportFunction(env, exports, "laneConstants", laneConstants);
 }
 
 }  // namespace millrace

@@ -11,10 +11,10 @@ namespace {
 napi_value copyBytes(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const View<uint8_t> to = viewOf<uint8_t>(env, args[0]);
-  const uint32_t at = u32Of(env, args[1]);
+  const uint64_t at = countOf(env, args[1]);
   const View<uint8_t> from = viewOf<uint8_t>(env, args[2]);
-  if (from.length > 0 && to.length >= from.length && at <= to.length - from.length)
-    std::memcpy(to.data + at, from.data, from.length);
+  if (to.length < from.length || at > to.length - from.length) return refuse(env, "Cannot copy bytes: they do not fit");
+  if (from.length > 0) std::memcpy(to.data + at, from.data, from.length);
   return nullptr;
 }
 

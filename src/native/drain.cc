@@ -10,9 +10,8 @@
 namespace millrace {
 namespace {
 
-enum : uint32_t { EMPTY = 0, SHARD_FULL = 1, BEGIN = 2, END = 3 };
-// Columns of a row, as SHARD_ROW of src/publish/codec.ts has them.
-enum : uint32_t { USED = 0, COUNT = 1, PAYLOAD = 2, CAPACITY = 3, COUNT_MAX = 4, PAYLOAD_MAX = 5, COLUMNS = 8 };
+/** Cells of the result. */
+enum : uint32_t { STATUS, SHARD, NEED_BYTES, SEQUENCE, RECORDS, RESULT_CELLS };
 
 /** Space is given back to the writer in steps, so that it need not wait for the end of a long call. */
 constexpr uint32_t RELEASE_STEP_BYTES = 64 * 1024;
@@ -69,7 +68,9 @@ inline void copyFrame(uint8_t* to, const uint8_t* from, uint32_t bytes) {
 }
 
 struct Drained {
-  uint32_t status = EMPTY;
+  uint32_t status = DRAIN_EMPTY;
+  /** Why the call is refused, where it is. */
+  const char* fault = nullptr;
   uint32_t shardIndex = 0;
   uint32_t frameBytes = 0;
   uint32_t records = 0;
@@ -85,56 +86,70 @@ struct Drain {
   /** Of the thread's `pointers`. */
   uint8_t** slots;
 
-  uint8_t* pointerOf(size_t shard) const {
+  /** @returns Null where there is no batch, or one that is smaller than its row says. */
+  uint8_t* pointerOf(size_t shard, uint32_t capacityBytes) const {
     napi_handle_scope scope;
     napi_open_handle_scope(env, &scope);
     napi_value buffer;
     napi_get_element(env, buffers, uint32_t(shard), &buffer);
-    uint8_t* data = viewOf<uint8_t>(env, buffer).data;
+    const View<uint8_t> batch = viewOf<uint8_t>(env, buffer);
     napi_close_handle_scope(env, scope);
-    return data;
+    return batch.length < capacityBytes ? nullptr : batch.data;
   }
 
   /** @returns Whether the frame went into its shard's batch. */
   bool place(const uint8_t* frame, const FrameHeader& header, Drained& result) const {
     const size_t shard = shardOf(starts.data, starts.length / 2, join(header.hashHigh, header.hashLow));
-    uint32_t* row = rows.data + shard * COLUMNS;
+    uint32_t* row = rows.data + shard * ROW_COLUMNS;
     const uint32_t payload = header.dataBytes + header.keyBytes;
-    const uint64_t payloadAfter = uint64_t(row[PAYLOAD]) + payload;
-    const bool isFull = uint64_t(row[USED]) + header.frameBytes > row[CAPACITY] || row[COUNT] >= row[COUNT_MAX] ||
-                        (row[COUNT] > 0 && payloadAfter > row[PAYLOAD_MAX]);
-    if (!isFull && slots[shard] == nullptr) slots[shard] = pointerOf(shard);
-    if (isFull || slots[shard] == nullptr) {
-      result.status = SHARD_FULL;
+    const uint64_t payloadAfter = uint64_t(row[ROW_PAYLOAD_BYTES]) + payload;
+    const bool isFull = uint64_t(row[ROW_USED_BYTES]) + header.frameBytes > row[ROW_CAPACITY_BYTES] ||
+                        row[ROW_COUNT] >= row[ROW_COUNT_MAX] ||
+                        (row[ROW_COUNT] > 0 && payloadAfter > row[ROW_PAYLOAD_BYTES_MAX]);
+    if (!isFull && slots[shard] == nullptr) {
+      slots[shard] = pointerOf(shard, row[ROW_CAPACITY_BYTES]);
+      if (slots[shard] == nullptr) {
+        result.fault = "Cannot drain a lane: a shard's batch is smaller than its row says";
+        return false;
+      }
+    }
+    if (isFull) {
+      result.status = DRAIN_SHARD_FULL;
       result.shardIndex = uint32_t(shard);
       result.frameBytes = header.frameBytes;
       return false;
     }
     assert(header.frameBytes % 8 == 0 && payload < header.frameBytes);
-    copyFrame(slots[shard] + row[USED], frame, header.frameBytes);
-    row[USED] += header.frameBytes;
-    row[COUNT] += 1;
-    row[PAYLOAD] = uint32_t(payloadAfter);
+    copyFrame(slots[shard] + row[ROW_USED_BYTES], frame, header.frameBytes);
+    row[ROW_USED_BYTES] += header.frameBytes;
+    row[ROW_COUNT] += 1;
+    row[ROW_PAYLOAD_BYTES] = uint32_t(payloadAfter);
     result.records += 1;
     return true;
   }
 
   Drained run() const {
     Drained result;
-    const uint32_t mask = uint32_t(lane.length - LANE_DATA_BYTE) - 1;
+    const uint32_t capacityBytes = uint32_t(lane.length - LANE_DATA_BYTE);
+    const uint32_t mask = capacityBytes - 1;
     const uint8_t* data = lane.data + LANE_DATA_BYTE;
     uint8_t* tailCell = lane.data + LANE_TAIL_BYTE;
     const uint32_t head = loadAcquire(lane.data + LANE_HEAD_BYTE);
     uint32_t tail = loadAcquire(tailCell);
     uint32_t released = tail;
-    while (tail != head && result.status == EMPTY) {
+    while (tail != head && result.status == DRAIN_EMPTY) {
       const uint8_t* frame = data + (tail & mask);
       const uint32_t bytes = loadU32(frame);
+      // No frame is empty, goes beyond what was published, or around the lane's end.
+      if (bytes - 8 > head - tail - 8 || bytes > capacityBytes - (tail & mask)) [[unlikely]] {
+        result.fault = "Cannot drain a lane: what lies in it is no frame";
+        break;
+      }
       const uint8_t kind = frame[FRAME_KIND];
       if (kind == KIND_RECORD) {
         if (!place(frame, loadHeader(frame), result)) break;
       } else if (kind != KIND_PAD) {
-        result.status = kind == KIND_BEGIN ? BEGIN : END;
+        result.status = kind == KIND_BEGIN ? DRAIN_BEGIN : DRAIN_END;
         result.sequence = loadHeader(frame).lineOffset;
       }
       tail += bytes;
@@ -153,31 +168,26 @@ struct Drain {
 napi_value drain(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
   const View<uint64_t> starts = viewOf<uint64_t>(env, args[1]);
+  const View<uint8_t> lane = viewOf<uint8_t>(env, args[0]);
+  const View<uint32_t> rows = viewOf<uint32_t>(env, args[2]);
   View<double> out = viewOf<double>(env, args[4]);
+  if (!isLaneSize(lane.length)) return refuse(env, "Cannot drain a lane: this is none");
+  if (starts.length < 2 || rows.length < starts.length / 2 * ROW_COLUMNS)
+    return refuse(env, "Cannot drain a lane: there are fewer rows than shards");
+  if (out.length < RESULT_CELLS) return refuse(env, "Cannot drain a lane: the result has no room");
   if (!pointers.clear(starts.length / 2)) {
     napi_throw_error(env, nullptr, "Cannot drain a lane: out of memory");
     return nullptr;
   }
-  const Drain job{env, viewOf<uint8_t>(env, args[0]), starts, viewOf<uint32_t>(env, args[2]), args[3], pointers.slots};
+  const Drain job{env, lane, starts, rows, args[3], pointers.slots};
   const Drained result = job.run();
-  out.data[0] = result.status;
-  out.data[1] = result.shardIndex;
-  out.data[2] = result.frameBytes;
-  out.data[3] = double(result.sequence);
-  out.data[4] = result.records;
+  if (result.fault != nullptr) return refuse(env, result.fault);
+  out.data[STATUS] = result.status;
+  out.data[SHARD] = result.shardIndex;
+  out.data[NEED_BYTES] = result.frameBytes;
+  out.data[SEQUENCE] = double(result.sequence);
+  out.data[RECORDS] = result.records;
   return nullptr;
-}
-
-napi_value laneConstants(napi_env env, napi_callback_info) {
-  const uint32_t numbers[] = {
-      LANE_HEAD_BYTE / 4, LANE_TAIL_BYTE / 4, LANE_END_BYTE / 4, LANE_DATA_BYTE,    FRAME_FRAME_BYTES,  FRAME_KIND,
-      FRAME_FLAGS,        FRAME_KEY_BYTES,    FRAME_DATA_BYTES,  FRAME_SLICE,        FRAME_LINE_OFFSET,  FRAME_HASH_HIGH,
-      FRAME_HASH_LOW,     FRAME_HEADER_BYTES, KIND_RECORD,       KIND_PAD,          KIND_BEGIN,         KIND_END,
-      FLAG_EXPLICIT_HASH_KEY, FLAG_DROPPED};
-  napi_value list;
-  napi_create_array(env, &list);
-  for (uint32_t i = 0; i < sizeof numbers / sizeof *numbers; i++) napi_set_element(env, list, i, numberOf(env, numbers[i]));
-  return list;
 }
 
 }  // namespace millrace

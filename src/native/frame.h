@@ -1,6 +1,6 @@
-// Frame: the C++ twin of src/record/frame.ts and src/ring/layout.ts. What the bytes of a lane and of a frame mean, and the one way to write a lane.
-// test/native/frame.test.ts holds the numbers equal to the TypeScript ones. All numbers are little-endian, as every machine
-// that Node runs on is; fields are read with memcpy, which costs nothing and asks for no alignment.
+// Frame: the C++ twin of src/record/frame.ts and src/ring/layout.ts. What the bytes of a lane and of a frame mean, the one way to
+// write a lane, and the one to walk over frames. All numbers are little-endian, as every machine that Node runs on is; fields are read
+// with memcpy, which costs nothing and asks for no alignment.
 #pragma once
 
 #include <cassert>
@@ -8,32 +8,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include "constants.h"
+
 namespace millrace {
-
-/** Bytes of a lane's counters, each alone on its cache line. */
-constexpr size_t LANE_HEAD_BYTE = 0;
-constexpr size_t LANE_TAIL_BYTE = 64;
-constexpr size_t LANE_END_BYTE = 128;
-constexpr size_t LANE_DATA_BYTE = 256;
-
-constexpr size_t FRAME_FRAME_BYTES = 0;
-constexpr size_t FRAME_KIND = 4;
-constexpr size_t FRAME_FLAGS = 5;
-constexpr size_t FRAME_KEY_BYTES = 6;
-constexpr size_t FRAME_DATA_BYTES = 8;
-constexpr size_t FRAME_SLICE = 12;
-constexpr size_t FRAME_LINE_OFFSET = 16;
-constexpr size_t FRAME_HASH_HIGH = 24;
-constexpr size_t FRAME_HASH_LOW = 32;
-constexpr size_t FRAME_HEADER_BYTES = 40;
-
-constexpr uint8_t KIND_RECORD = 1;
-constexpr uint8_t KIND_PAD = 2;
-constexpr uint8_t KIND_BEGIN = 3;
-constexpr uint8_t KIND_END = 4;
-
-constexpr uint8_t FLAG_EXPLICIT_HASH_KEY = 1;
-constexpr uint8_t FLAG_DROPPED = 2;
 
 /** The header of a frame, byte for byte as it lies in memory. */
 struct FrameHeader {
@@ -68,6 +45,31 @@ inline FrameHeader loadHeader(const uint8_t* frame) {
   FrameHeader header;
   std::memcpy(&header, frame, sizeof header);
   return header;
+}
+
+/** Whether a whole frame starts here: its own size is asked, which must not lead out of the buffer. */
+inline bool isFrameWhole(const uint8_t* frame, const uint8_t* end) {
+  if (size_t(end - frame) < FRAME_HEADER_BYTES) return false;
+  const uint32_t bytes = loadU32(frame);
+  return bytes >= FRAME_HEADER_BYTES && bytes <= size_t(end - frame);
+}
+
+/** Whether what a frame says to hold lies in it, and it in what is left of its buffer. */
+inline bool isWhole(const FrameHeader& header, size_t leftBytes) {
+  return header.frameBytes <= leftBytes && FRAME_HEADER_BYTES + uint64_t(header.keyBytes) + header.dataBytes <= header.frameBytes;
+}
+
+/** The same for a frame of which nothing is known yet. */
+inline bool isRecordWhole(const uint8_t* frame, const uint8_t* end) {
+  const size_t leftBytes = size_t(end - frame);
+  return leftBytes >= FRAME_HEADER_BYTES && isWhole(loadHeader(frame), leftBytes);
+}
+
+/** Whether a lane has counters, and data of a size that positions wrap in. */
+inline bool isLaneSize(size_t laneBytes) {
+  if (laneBytes <= LANE_DATA_BYTE || laneBytes - LANE_DATA_BYTE > LANE_CAPACITY_BYTES_MAX) return false;
+  const size_t capacityBytes = laneBytes - LANE_DATA_BYTE;
+  return capacityBytes >= FRAME_HEADER_BYTES && (capacityBytes & (capacityBytes - 1)) == 0;
 }
 
 inline uint32_t loadAcquire(const uint8_t* cell) {

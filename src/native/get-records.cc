@@ -14,16 +14,6 @@
 namespace millrace {
 namespace {
 
-/** Cells of the outline, u32. Offsets count from the start of the answer; 0 where a member is absent. */
-enum Outline { RECORDS_AT, RECORD_COUNT, NEXT_ITERATOR_AT, MILLIS_AT, CHILD_SHARDS_AT };
-/** Cells of the cursor, u32. */
-enum Cursor { AT, LEFT, SUB, ORDINAL, NEED_BYTES, OUTSIDE };
-/** Columns of the index, f64, one row a record of the answer. */
-enum Index { SEQUENCE_AT, SEQUENCE_BYTES, ARRIVAL_MS, PARTS, COLUMNS };
-/** PARTS of a record that starts like an aggregate but is none: it is passed on as it is. */
-constexpr double PARTS_BAD_CHECKSUM = -1;
-constexpr double PARTS_MALFORMED = -2;
-
 struct Entry {
   TextRef data, key, sequence;
   double arrivalMs = 0;
@@ -54,7 +44,7 @@ bool readEntry(CborReader& reader, Entry& entry) {
 
 /** outlineGetRecords(answer, outline): where the members lie. Returns false when the answer cannot be read here. */
 bool outline(const View<uint8_t>& answer, uint32_t* cells) {
-  for (int cell = RECORDS_AT; cell <= CHILD_SHARDS_AT; cell++) cells[cell] = 0;
+  for (uint32_t cell = 0; cell < OUTLINE_CELLS; cell++) cells[cell] = 0;
   CborReader reader(answer.data, answer.length);
   uint64_t members;
   if (!reader.open(CborReader::MAP, members)) return false;
@@ -66,20 +56,20 @@ bool outline(const View<uint8_t>& answer, uint32_t* cells) {
     if (name.is("Records")) {
       uint64_t items;
       if (!reader.open(CborReader::ARRAY, items)) return false;
-      cells[RECORDS_AT] = uint32_t(reader.position() - answer.data);
+      cells[OUTLINE_RECORDS_AT] = uint32_t(reader.position() - answer.data);
       // Of equal names the last one counts, alone.
-      cells[RECORD_COUNT] = 0;
+      cells[OUTLINE_RECORD_COUNT] = 0;
       while (reader.more(items)) {
-        cells[RECORD_COUNT] += 1;
+        cells[OUTLINE_RECORD_COUNT] += 1;
         // Read, not skipped: an answer with one record that cannot be read here is left to the portable reader as a whole.
         // (kinesis-local, for one, writes data as base64 text.)
         if (!readEntry(reader, entry)) return false;
       }
       continue;
     }
-    if (name.is("NextShardIterator")) cells[NEXT_ITERATOR_AT] = at;
-    if (name.is("MillisBehindLatest")) cells[MILLIS_AT] = at;
-    if (name.is("ChildShards")) cells[CHILD_SHARDS_AT] = at;
+    if (name.is("NextShardIterator")) cells[OUTLINE_NEXT_ITERATOR_AT] = at;
+    if (name.is("MillisBehindLatest")) cells[OUTLINE_MILLIS_AT] = at;
+    if (name.is("ChildShards")) cells[OUTLINE_CHILD_SHARDS_AT] = at;
     if (!reader.skip(1)) return false;
   }
   return reader.isOk;
@@ -175,12 +165,12 @@ struct Decoder {
 
   /** @returns False when the answer is malformed. */
   bool run() {
-    CborReader reader(answer.data + cursor[AT], answer.length - cursor[AT]);
-    while (cursor[LEFT] > 0) {
+    CborReader reader(answer.data + cursor[CURSOR_AT], answer.length - cursor[CURSOR_AT]);
+    while (cursor[CURSOR_LEFT] > 0) {
       Entry entries[AHEAD_ENTRIES];
       Md5Job jobs[AHEAD_ENTRIES];
       size_t count = 0, jobCount = 0, jobBytes = 0;
-      while (count < AHEAD_ENTRIES && count < cursor[LEFT] && jobBytes < AHEAD_BYTES) {
+      while (count < AHEAD_ENTRIES && count < cursor[CURSOR_LEFT] && jobBytes < AHEAD_BYTES) {
         Entry& entry = entries[count++];
         if (!readEntry(reader, entry)) return false;
         if (!hasAggregateMagic(entry.slice())) continue;
@@ -190,12 +180,12 @@ struct Decoder {
       }
       if (jobCount > 0) md5Many(jobs, jobCount);
       for (size_t i = 0; i < count; i++) {
-        cursor[AT] = uint32_t(entries[i].from - answer.data);
+        cursor[CURSOR_AT] = uint32_t(entries[i].from - answer.data);
         if (!emit(entries[i])) return true;
-        cursor[AT] = uint32_t((i + 1 < count ? entries[i + 1].from : reader.position()) - answer.data);
-        cursor[LEFT] -= 1;
-        cursor[SUB] = 0;
-        cursor[ORDINAL] += 1;
+        cursor[CURSOR_AT] = uint32_t((i + 1 < count ? entries[i + 1].from : reader.position()) - answer.data);
+        cursor[CURSOR_LEFT] -= 1;
+        cursor[CURSOR_SUB] = 0;
+        cursor[CURSOR_ORDINAL] += 1;
       }
     }
     return true;
@@ -203,36 +193,36 @@ struct Decoder {
 
   /** @returns False when the frames did not fit. */
   bool emit(const Entry& entry) {
-    double* row = index + size_t(cursor[ORDINAL]) * COLUMNS;
-    row[SEQUENCE_AT] = double(entry.sequence.bytes - answer.data);
-    row[SEQUENCE_BYTES] = double(entry.sequence.length);
-    row[ARRIVAL_MS] = entry.arrivalMs;
-    row[PARTS] = 0;
+    double* row = index + size_t(cursor[CURSOR_ORDINAL]) * INDEX_COLUMNS;
+    row[INDEX_SEQUENCE_AT] = double(entry.sequence.bytes - answer.data);
+    row[INDEX_SEQUENCE_BYTES] = double(entry.sequence.length);
+    row[INDEX_ARRIVAL_MS] = entry.arrivalMs;
+    row[INDEX_PARTS] = 0;
     const Slice data = entry.slice();
     if (hasAggregateMagic(data)) {
       const Slice message = aggregateMessage(data);
       if (std::memcmp(entry.checksum, message.bytes + message.length, AGGREGATE_CHECKSUM_BYTES) != 0) {
-        row[PARTS] = PARTS_BAD_CHECKSUM;
+        row[INDEX_PARTS] = PARTS_BAD_CHECKSUM;
       } else if (!aggregate.open(message)) {
-        row[PARTS] = PARTS_MALFORMED;
+        row[INDEX_PARTS] = PARTS_MALFORMED;
       } else {
-        row[PARTS] = double(aggregate.count());
+        row[INDEX_PARTS] = double(aggregate.count());
         return emitParts();
       }
     }
-    return writer.write({entry.key.bytes, entry.key.length}, data, cursor[ORDINAL], 0, 0, {});
+    return writer.write({entry.key.bytes, entry.key.length}, data, cursor[CURSOR_ORDINAL], 0, 0, {});
   }
 
   /** One part outside the shard's range is the end of them all: the client library drops the aggregate as a whole. */
   bool emitParts() {
     const bool isDropped = range != nullptr && !hashes.fill(aggregate, range);
-    for (; cursor[SUB] < aggregate.count(); cursor[SUB]++) {
-      const SubRecord part = aggregate.at(cursor[SUB]);
+    for (; cursor[CURSOR_SUB] < aggregate.count(); cursor[CURSOR_SUB]++) {
+      const SubRecord part = aggregate.at(cursor[CURSOR_SUB]);
       HashKey hash;
-      if (range != nullptr) hash = hashes.keys[cursor[SUB]];
+      if (range != nullptr) hash = hashes.keys[cursor[CURSOR_SUB]];
       else if (part.hasExplicitHashKey) hash = fromDecimal(part.explicitHashKey);
       const uint8_t flags = (part.hasExplicitHashKey ? FLAG_EXPLICIT_HASH_KEY : 0) | (isDropped ? FLAG_DROPPED : 0);
-      if (!writer.write(part.key, part.data, cursor[ORDINAL], cursor[SUB], flags, hash)) return false;
+      if (!writer.write(part.key, part.data, cursor[CURSOR_ORDINAL], cursor[CURSOR_SUB], flags, hash)) return false;
       if (isDropped) outsideCount += 1;
     }
     return true;
@@ -241,8 +231,10 @@ struct Decoder {
 
 napi_value outlineGetRecords(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
+  const View<uint32_t> cells = viewOf<uint32_t>(env, args[1]);
+  if (cells.length < OUTLINE_CELLS) return refuse(env, "Cannot outline an answer to GetRecords: the outline has no room");
   napi_value result;
-  napi_get_boolean(env, outline(viewOf<uint8_t>(env, args[0]), viewOf<uint32_t>(env, args[1]).data), &result);
+  napi_get_boolean(env, outline(viewOf<uint8_t>(env, args[0]), cells.data), &result);
   return result;
 }
 
@@ -255,17 +247,25 @@ napi_value outlineGetRecords(napi_env env, napi_callback_info info) {
 napi_value decodeGetRecords(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
   const View<uint8_t> answer = viewOf<uint8_t>(env, args[0]);
-  uint32_t* cursor = viewOf<uint32_t>(env, args[1]).data;
+  const View<uint32_t> cells = viewOf<uint32_t>(env, args[1]);
   const View<uint8_t> out = viewOf<uint8_t>(env, args[2]);
+  const View<double> index = viewOf<double>(env, args[3]);
+  const View<uint64_t> range = viewOf<uint64_t>(env, args[4]);
+  uint32_t* cursor = cells.data;
+  if (cells.length < CURSOR_CELLS || cursor[CURSOR_AT] > answer.length)
+    return refuse(env, "Cannot read an answer to GetRecords: the cursor is none");
+  if (index.length < (uint64_t(cursor[CURSOR_ORDINAL]) + cursor[CURSOR_LEFT]) * INDEX_COLUMNS)
+    return refuse(env, "Cannot read an answer to GetRecords: the index has fewer rows than it has records");
+  if (range.length != 0 && range.length < 4) return refuse(env, "Cannot read an answer to GetRecords: the range is none");
   thread_local AggregateReader aggregate;
   thread_local PartHashes hashes;
-  Decoder decoder{answer, cursor, {out.data, out.length}, viewOf<double>(env, args[3]).data,
-                  viewOf<uint64_t>(env, args[4]).data, std::move(aggregate), std::move(hashes)};
+  Decoder decoder{answer, cursor, {out.data, out.length}, index.data,
+                  range.data, std::move(aggregate), std::move(hashes)};
   const bool isOk = decoder.run();
   aggregate = std::move(decoder.aggregate);
   hashes = std::move(decoder.hashes);
-  cursor[NEED_BYTES] = uint32_t(decoder.writer.needBytes);
-  cursor[OUTSIDE] += decoder.outsideCount;
+  cursor[CURSOR_NEED_BYTES] = uint32_t(decoder.writer.needBytes);
+  cursor[CURSOR_OUTSIDE] += decoder.outsideCount;
   return numberOf(env, isOk ? double(decoder.writer.used) : -1);
 }
 

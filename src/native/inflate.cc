@@ -1,14 +1,12 @@
 // Inflate: zlib step by step, so that what came out in front of damage is not lost. src/native/inflate.ts is the only caller.
 #include "addon.h"
 #include "args.h"
+#include "constants.h"
 #include "zlib-stream.h"
 
 namespace millrace {
 namespace {
 
-/** Cells of the row that a step fills. */
-enum Row { CONSUMED, PRODUCED, STATUS, UNUSED_BITS };
-enum Status { MORE, MEMBER_END, DAMAGED };
 constexpr int UNUSED_BITS_MASK = 63;
 
 void closeStream(napi_env, void* data, void*) {
@@ -38,7 +36,9 @@ napi_value openInflate(napi_env env, napi_callback_info) {
 /** resetInflate(handle): the next byte begins a member. */
 napi_value resetInflate(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
-  inflateReset(streamOf(env, args[0]));
+  ZStream* stream = streamOf(env, args[0]);
+  if (stream == nullptr) return refuse(env, "Cannot inflate: this is no decoder");
+  inflateReset(stream);
   return nullptr;
 }
 
@@ -49,17 +49,20 @@ napi_value stepInflate(napi_env env, napi_callback_info info) {
   const View<uint8_t> input = viewOf<uint8_t>(env, args[1]);
   const View<uint8_t> output = viewOf<uint8_t>(env, args[2]);
   const View<int32_t> row = viewOf<int32_t>(env, args[3]);
+  if (stream == nullptr) return refuse(env, "Cannot inflate: this is no decoder");
+  if (row.length < STEP_CELLS) return refuse(env, "Cannot inflate: the row has no room");
+  if (input.length > INT32_MAX || output.length > INT32_MAX) return refuse(env, "Cannot inflate: a step is too large");
   stream->nextIn = input.data;
   stream->availIn = unsigned(input.length);
   stream->nextOut = output.data;
   stream->availOut = unsigned(output.length);
   const int result = inflate(stream, Z_NO_FLUSH);
-  row.data[CONSUMED] = int32_t(input.length - stream->availIn);
-  row.data[PRODUCED] = int32_t(output.length - stream->availOut);
-  row.data[UNUSED_BITS] = stream->dataType & UNUSED_BITS_MASK;
+  row.data[STEP_CONSUMED] = int32_t(input.length - stream->availIn);
+  row.data[STEP_PRODUCED] = int32_t(output.length - stream->availOut);
+  row.data[STEP_UNUSED_BITS] = stream->dataType & UNUSED_BITS_MASK;
   const bool isSound = result == Z_OK || result == Z_BUF_ERROR;
-  row.data[STATUS] = result == Z_STREAM_END ? MEMBER_END : isSound ? MORE : DAMAGED;
-  if (row.data[STATUS] != DAMAGED) return nullptr;
+  row.data[STEP_STATUS] = result == Z_STREAM_END ? INFLATE_MEMBER_END : isSound ? INFLATE_MORE : INFLATE_DAMAGED;
+  if (row.data[STEP_STATUS] != INFLATE_DAMAGED) return nullptr;
   napi_value message = nullptr;
   const char* text = stream->message == nullptr ? "it cannot be decoded" : stream->message;
   napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message);

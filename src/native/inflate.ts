@@ -35,7 +35,9 @@ interface NativeInflate {
   stepInflate(handle: unknown, input: Uint8Array, output: Uint8Array, row: Int32Array): string | undefined;
 }
 
-const STATUS = ['more', 'member-end', 'damaged'] as const;
+/** Cells of the row that a step fills, and what a step says: src/native/constants.h. */
+export const STEP = { CONSUMED: 0, PRODUCED: 1, STATUS: 2, UNUSED_BITS: 3, CELLS: 4 } as const;
+export const STATUS = ['more', 'member-end', 'damaged'] as const;
 
 /** A decoder of gzip members. */
 export async function openInflater(): Promise<Inflater> {
@@ -47,7 +49,7 @@ export function openNative(): Inflater | null {
   const native = loadAddon().addon as NativeInflate | null;
   const handle = native?.openInflate?.();
   if (handle === undefined) return null;
-  const row = new Int32Array(4);
+  const row = new Int32Array(STEP.CELLS);
   return {
     step(input, output) {
       const why = native!.stepInflate(handle, input, output, row) ?? '';

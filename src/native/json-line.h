@@ -6,10 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "constants.h"
+
 namespace millrace {
 
-/** A key is at most 256 Unicode characters; each takes at most four bytes of UTF-8. */
-constexpr uint32_t KEY_CHARS_MAX = 256;
+/** Each of a key's KEY_CHARS_MAX Unicode characters takes at most four bytes of UTF-8. */
 constexpr uint32_t KEY_BYTES_MAX = KEY_CHARS_MAX * 4;
 
 /** One reference token of a JSON Pointer, unescaped. */

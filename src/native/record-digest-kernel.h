@@ -172,8 +172,14 @@ static size_t hashFrames(const RecordDigestState* state, const uint8_t* frames, 
     uint32_t longLanes = 0;
     while (used < RECORD_LANES && frame < end) {
       // A PAD may end the buffer after eight bytes: only a record has a whole header.
-      const uint32_t frameBytes = loadU32(frame + FRAME_FRAME_BYTES);
-      if (frame[FRAME_KIND] == KIND_RECORD) {
+      const size_t leftBytes = size_t(end - frame);
+      const uint32_t frameBytes = leftBytes < 8 ? 0 : loadU32(frame + FRAME_FRAME_BYTES);
+      const bool isRecord = frameBytes >= 8 && frame[FRAME_KIND] == KIND_RECORD;
+      if (frameBytes < 8 || frameBytes > leftBytes || (isRecord && !isRecordWhole(frame, end))) [[unlikely]] {
+        *consumedBytes = 0;
+        return 0;
+      }
+      if (isRecord) {
         const FrameHeader header = loadHeader(frame);
         const uint8_t* key = frame + FRAME_HEADER_BYTES;
         const uint8_t* data = key + header.keyBytes;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "addon.h"
+#include "args.h"
 #include "frame.h"
 
 #define MILLRACE_SIMD_NONE 0
@@ -157,21 +158,20 @@ Hash128 recordDigest(const RecordDigestState* state, const uint8_t* key, size_t 
 
 namespace {
 
-struct Bytes {
-  uint8_t* data = nullptr;
-  size_t bytes = 0;
-};
-
-/** The memory of a Uint8Array. */
-Bytes bytesOf(napi_env env, napi_value value) {
-  Bytes found;
-  void* data = nullptr;
-  napi_get_typedarray_info(env, value, nullptr, &found.bytes, &data, nullptr, nullptr);
-  found.data = static_cast<uint8_t*>(data);
-  return found;
-}
-
 constexpr size_t HASHES_MAX = 64;
+/** 2^24 buckets are 400 MB. */
+constexpr uint32_t BUCKET_BITS_MAX = 24;
+constexpr const char* NO_STATE = "Cannot digest records: this is no digester's memory";
+constexpr const char* NO_FRAMES = "Cannot digest records: these are no frames";
+
+bool isAligned(const uint8_t* memory) { return reinterpret_cast<uintptr_t>(memory) % alignof(uint64_t) == 0; }
+
+/** A digester's memory, or null where it is none. */
+RecordDigestState* stateOf(napi_env env, napi_value value) {
+  const View<uint8_t> memory = viewOf<uint8_t>(env, value);
+  const bool isState = memory.length >= sizeof(RecordDigestState) && isAligned(memory.data);
+  return isState ? reinterpret_cast<RecordDigestState*>(memory.data) : nullptr;
+}
 
 /** One bucket of a bucketed digest: three u64. */
 struct Bucket {
@@ -179,27 +179,30 @@ struct Bucket {
   uint64_t sumA;
   uint64_t sumB;
 };
+static_assert(sizeof(Bucket) == DIGEST_BUCKET_BYTES);
 
 /** digestFrames(state, frames, buckets | undefined, bucketBits): adds the records to the state, and to their buckets. */
 napi_value digestFrames(napi_env env, napi_callback_info info) {
-  napi_value args[4];
-  size_t argCount = 4;
-  napi_get_cb_info(env, info, &argCount, args, nullptr, nullptr);
-  auto* state = reinterpret_cast<RecordDigestState*>(bytesOf(env, args[0]).data);
-  const Bytes frames = bytesOf(env, args[1]);
+  const Args<4> args(env, info);
+  RecordDigestState* state = stateOf(env, args[0]);
+  const View<uint8_t> frames = viewOf<uint8_t>(env, args[1]);
+  const View<uint8_t> table = viewOf<uint8_t>(env, args[2]);
+  const uint32_t bucketBits = u32Of(env, args[3]);
+  if (state == nullptr) return refuse(env, NO_STATE);
   Bucket* buckets = nullptr;
-  uint32_t bucketBits = 0;
-  if (argCount > 2) {
-    buckets = reinterpret_cast<Bucket*>(bytesOf(env, args[2]).data);
-    napi_get_value_uint32(env, args[3], &bucketBits);
+  if (table.data != nullptr) {
+    if (bucketBits < 1 || bucketBits > BUCKET_BITS_MAX || table.length < sizeof(Bucket) << bucketBits || !isAligned(table.data))
+      return refuse(env, "Cannot digest records: the table has no room for its buckets");
+    buckets = reinterpret_cast<Bucket*>(table.data);
   }
   Hash128 hashes[HASHES_MAX];
   uint64_t sumA = 0, sumB = 0;
-  for (size_t offset = 0; offset < frames.bytes;) {
+  for (size_t offset = 0; offset < frames.length;) {
     size_t consumedBytes;
     uint64_t payloadBytes;
-    const size_t count = recordDigestKernel->hashFrames(state, frames.data + offset, frames.bytes - offset, hashes, HASHES_MAX,
+    const size_t count = recordDigestKernel->hashFrames(state, frames.data + offset, frames.length - offset, hashes, HASHES_MAX,
                                                   &consumedBytes, &payloadBytes);
+    if (consumedBytes == 0) return refuse(env, NO_FRAMES);
     offset += consumedBytes;
     state->count += count;
     state->bytes += payloadBytes;
@@ -221,15 +224,14 @@ napi_value digestFrames(napi_env env, napi_callback_info info) {
 
 /** digestRecord(state, key, data): adds one record. */
 napi_value digestRecord(napi_env env, napi_callback_info info) {
-  napi_value args[3];
-  size_t argCount = 3;
-  napi_get_cb_info(env, info, &argCount, args, nullptr, nullptr);
-  auto* state = reinterpret_cast<RecordDigestState*>(bytesOf(env, args[0]).data);
-  const Bytes key = bytesOf(env, args[1]);
-  const Bytes data = bytesOf(env, args[2]);
-  const Hash128 hash = recordDigest(state, key.data, key.bytes, data.data, data.bytes);
+  const Args<3> args(env, info);
+  RecordDigestState* state = stateOf(env, args[0]);
+  const View<uint8_t> key = viewOf<uint8_t>(env, args[1]);
+  const View<uint8_t> data = viewOf<uint8_t>(env, args[2]);
+  if (state == nullptr) return refuse(env, NO_STATE);
+  const Hash128 hash = recordDigest(state, key.data, key.length, data.data, data.length);
   state->count += 1;
-  state->bytes += key.bytes + data.bytes;
+  state->bytes += key.length + data.length;
   state->sumA += hash.a;
   state->sumB += hash.b;
   return nullptr;
@@ -237,20 +239,21 @@ napi_value digestRecord(napi_env env, napi_callback_info info) {
 
 /** hashFrames(state, frames, out): writes 16 bytes (a, b) per RECORD frame to `out`. Returns how many. Adds nothing. */
 napi_value hashFrames(napi_env env, napi_callback_info info) {
-  napi_value args[3];
-  size_t argCount = 3;
-  napi_get_cb_info(env, info, &argCount, args, nullptr, nullptr);
-  const auto* state = reinterpret_cast<const RecordDigestState*>(bytesOf(env, args[0]).data);
-  const Bytes frames = bytesOf(env, args[1]);
-  uint8_t* out = bytesOf(env, args[2]).data;
+  const Args<3> args(env, info);
+  const RecordDigestState* state = stateOf(env, args[0]);
+  const View<uint8_t> frames = viewOf<uint8_t>(env, args[1]);
+  const View<uint8_t> out = viewOf<uint8_t>(env, args[2]);
+  if (state == nullptr) return refuse(env, NO_STATE);
   Hash128 hashes[HASHES_MAX];
   size_t total = 0;
-  for (size_t offset = 0; offset < frames.bytes;) {
+  for (size_t offset = 0; offset < frames.length;) {
     size_t consumedBytes;
     uint64_t payloadBytes;
-    const size_t count = recordDigestKernel->hashFrames(state, frames.data + offset, frames.bytes - offset, hashes, HASHES_MAX,
+    const size_t count = recordDigestKernel->hashFrames(state, frames.data + offset, frames.length - offset, hashes, HASHES_MAX,
                                                   &consumedBytes, &payloadBytes);
-    std::memcpy(out + total * sizeof(Hash128), hashes, count * sizeof(Hash128));
+    if (consumedBytes == 0) return refuse(env, NO_FRAMES);
+    if (count > out.length / sizeof(Hash128) - total) return refuse(env, "Cannot hash records: there is no room for all hashes");
+    if (count > 0) std::memcpy(out.data + total * sizeof(Hash128), hashes, count * sizeof(Hash128));
     offset += consumedBytes;
     total += count;
   }

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "constants.h"
+
 namespace millrace {
 
 constexpr size_t RECORD_DIGEST_BLOCK_BYTES = 1024;
@@ -28,7 +30,10 @@ struct RecordDigestState {
   uint64_t unused[2];
   uint8_t nhKey[RECORD_DIGEST_NH_KEY_BYTES];
 };
-static_assert(sizeof(RecordDigestState) == 64 + RECORD_DIGEST_NH_KEY_BYTES, "src/digest/digest-portable.ts counts on it");
+static_assert(sizeof(RecordDigestState) == DIGEST_BYTES && offsetof(RecordDigestState, count) == DIGEST_COUNT);
+static_assert(offsetof(RecordDigestState, bytes) == DIGEST_PAYLOAD && offsetof(RecordDigestState, sumA) == DIGEST_SUM_A);
+static_assert(offsetof(RecordDigestState, sumB) == DIGEST_SUM_B && offsetof(RecordDigestState, sipKey) == DIGEST_SIP_KEY);
+static_assert(offsetof(RecordDigestState, nhKey) == DIGEST_NH_KEY);
 
 struct Hash128 {
   uint64_t a;
@@ -54,7 +59,7 @@ struct RecordDigestKernel {
   void (*finish)(const uint64_t* sipKey, const RecordDigestMessages* messages, Hash128* hashes);
   /**
    * Hashes RECORD frames from `frames` on until `hashesMax` (a multiple of RECORD_LANES) are written or the run ends.
-   * @param consumedBytes Receives how far it came.
+   * @param consumedBytes Receives how far it came; 0 where the run holds what is no frame.
    * @param payloadBytes Receives keys plus data of the hashed records.
    */
   size_t (*hashFrames)(const RecordDigestState* state, const uint8_t* frames, size_t framesBytes, Hash128* hashes,

@@ -3,6 +3,7 @@
 #include "args.h"
 #include "cbor-reader.h"
 #include "codec.h"
+#include "constants.h"
 
 #include <simdjson.h>
 
@@ -11,10 +12,7 @@
 namespace millrace {
 namespace {
 
-// As VERDICT of src/publish/codec.ts has them.
-enum : uint8_t { STORED = 0, THROTTLED = 1, FAILED = 2, MISROUTED = 3 };
-// As TEXT of src/publish/codec-native.ts has them.
-enum : uint32_t { CODE = 0, MESSAGE = 1, MISROUTED_SHARDS = 2 };
+constexpr uint32_t VERDICTS = 4;
 
 /** What one record of the answer says. Lengths of absent fields are meaningless. */
 struct Answer {
@@ -36,7 +34,7 @@ struct Tally {
   bool isSeen = false;
   bool isValid = false;
   uint32_t index = 0;
-  uint32_t counts[4] = {};
+  uint32_t counts[VERDICTS] = {};
   /** The shard of each misrouted record. Empty but after a reshard. */
   std::vector<TextRef> misrouted;
   bool hasFailed = false;
@@ -56,12 +54,12 @@ struct Tally {
       isValid = false;
       return;
     }
-    uint8_t verdict = STORED;
+    uint8_t verdict = VERDICT_STORED;
     if (answer.hasCode) {
       const bool isThrottle =
           answer.code.is("ProvisionedThroughputExceededException") || answer.code.is("KMSThrottlingException");
-      verdict = isThrottle ? THROTTLED : FAILED;
-      if (verdict == FAILED && !hasFailed) {
+      verdict = isThrottle ? VERDICT_THROTTLED : VERDICT_FAILED;
+      if (verdict == VERDICT_FAILED && !hasFailed) {
         hasFailed = true;
         failedCode = answer.code;
         hasFailedMessage = answer.hasMessage;
@@ -69,7 +67,7 @@ struct Tally {
       }
     } else if (!isAnyShard && (answer.shard.length != expected.length ||
                                std::memcmp(answer.shard.bytes, expected.bytes, expected.length) != 0)) {
-      verdict = MISROUTED;
+      verdict = VERDICT_MISROUTED;
       misrouted.push_back(answer.shard);
     }
     verdicts.data[index++] = verdict;
@@ -188,16 +186,18 @@ napi_value readPutResult(napi_env env, napi_callback_info info) {
   tally.expected = {expected.data, expected.length};
   View<double> counts = viewOf<double>(env, args[5]);
   const napi_value texts = args[6];
-  if (tally.entries > tally.verdicts.length) tally.entries = uint32_t(tally.verdicts.length);
+  if (tally.entries > tally.verdicts.length)
+    return refuse(env, "Cannot read an answer to PutRecords: there are fewer verdicts than entries");
+  if (counts.length < VERDICTS) return refuse(env, "Cannot read an answer to PutRecords: the result has no room");
 
   napi_value isRead;
   const bool isDone = isJson ? readJson(parser, body, tally) : readCbor(body, tally);
   napi_get_boolean(env, isDone, &isRead);
   if (!isDone) return isRead;
-  for (int i = 0; i < 4; i++) counts.data[i] = tally.counts[i];
-  if (tally.hasFailed) setText(env, texts, CODE, tally.failedCode);
-  if (tally.hasFailed && tally.hasFailedMessage) setText(env, texts, MESSAGE, tally.failedMessage);
-  for (uint32_t i = 0; i < tally.misrouted.size(); i++) setText(env, texts, MISROUTED_SHARDS + i, tally.misrouted[i]);
+  for (uint32_t i = 0; i < VERDICTS; i++) counts.data[i] = tally.counts[i];
+  if (tally.hasFailed) setText(env, texts, TEXT_CODE, tally.failedCode);
+  if (tally.hasFailed && tally.hasFailedMessage) setText(env, texts, TEXT_MESSAGE, tally.failedMessage);
+  for (uint32_t i = 0; i < tally.misrouted.size(); i++) setText(env, texts, TEXT_MISROUTED_SHARDS + i, tally.misrouted[i]);
   return isRead;
 }
 

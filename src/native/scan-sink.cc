@@ -75,7 +75,7 @@ bool writeRecord(ScanState& state, ScanCall& call, const PendingRecord& record, 
   LaneWriter& lane = state.lanes[laneIndex];
   uint8_t* frame = lane.reserve(needBytes);
   if (frame == nullptr) {
-    call.status = STATUS_LANE_FULL;
+    call.status = SCAN_LANE_FULL;
     call.laneIndex = laneIndex;
     call.laneNeedBytes = needBytes;
     call.next = record.line;
@@ -124,20 +124,20 @@ bool flushRecords(ScanState& state, ScanCall& call) {
   return true;
 }
 
-bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, RejectNumber number) {
+bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, uint32_t code) {
   if (!flushRecords(state, call)) return false;
   countBlank(call, call.blankBefore);
   call.blankBefore = 0;
-  if (call.rejected == REJECTS_MAX) {
-    call.status = STATUS_REJECTS_FULL;
+  if (call.rejected == call.rejectsMax) {
+    call.status = SCAN_REJECTS_FULL;
     call.next = line;
     return false;
   }
   // \r\n is one line end; a lone \r at the end of the piece belongs to the line.
   const bool hasNewline = lineEnd < call.bytes + call.end;
   if (hasNewline && lineEnd > line && lineEnd[-1] == '\r') lineEnd--;
-  double* cells = call.rejectCells + size_t(call.rejected) * 3;
-  cells[0] = number;
+  double* cells = call.rejectCells + size_t(call.rejected) * REJECT_COLUMNS;
+  cells[0] = code;
   cells[1] = double(line - call.bytes);
   cells[2] = double(lineEnd - call.bytes);
   call.rejected++;
@@ -188,9 +188,9 @@ bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const u
     return true;
   }
   const char* text = reinterpret_cast<const char*>(data);
-  if (!simdjson::validate_utf8(text, size_t(dataEnd - data))) return addReject(state, call, line, lineEnd, INVALID_UTF8);
-  if (isTooDeep(data, dataEnd, state.depthMax)) return addReject(state, call, line, lineEnd, TOO_DEEP);
-  if (!isJson(data, dataEnd, state.depthStack)) return addReject(state, call, line, lineEnd, INVALID_JSON);
+  if (!simdjson::validate_utf8(text, size_t(dataEnd - data))) return addReject(state, call, line, lineEnd, REJECT_INVALID_UTF8);
+  if (isTooDeep(data, dataEnd, state.depthMax)) return addReject(state, call, line, lineEnd, REJECT_TOO_DEEP);
+  if (!isJson(data, dataEnd, state.depthStack)) return addReject(state, call, line, lineEnd, REJECT_INVALID_JSON);
   RecordKey key;
   if (!state.hasKey || !findKey(state, data, dataEnd, key)) key.key = nullptr;
   return addRecord(state, call, line, lineEnd, data, dataEnd, key);

@@ -12,8 +12,8 @@ namespace millrace {
 /** Writes the gathered records. @returns False when a lane is full: then the call has ended at that record's line. */
 bool flushRecords(ScanState& state, ScanCall& call);
 
-/** Notes a line that is no record. @returns False when the call has ended. */
-bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, RejectNumber number);
+/** Notes a line that is no record. @param code REJECT_. @returns False when the call has ended. */
+bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, uint32_t code);
 
 /** Judges one line exactly. @param at First byte of the line to look at, after a byte order mark. @returns False when the call has ended. */
 bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd);
@@ -74,14 +74,14 @@ inline bool addRecord(ScanState& state, ScanCall& call, const uint8_t* line, con
   key.hasExplicit = false;
   if (state.hasHashKey) key.hasExplicit = findHashKey(state, data, dataEnd, key);
   const bool isMissing = (state.hasKey && key.key == nullptr) || (state.hasHashKey && !key.hasExplicit);
-  if (isMissing && !state.usesPositionalKeys) return addReject(state, call, line, lineEnd, MISSING_KEY);
+  if (isMissing && !state.usesPositionalKeys) return addReject(state, call, line, lineEnd, REJECT_MISSING_KEY);
   if (key.key == nullptr) {
     key.key = keyScratch(state);
     key.keyBytes = writePositionalKey(call, line, keyScratch(state));
   }
   const uint64_t dataBytes = uint64_t(dataEnd - data);
   if (dataBytes + state.appendsNewline + key.keyBytes > state.recordBytesMax) {
-    return addReject(state, call, line, lineEnd, RECORD_TOO_LARGE);
+    return addReject(state, call, line, lineEnd, REJECT_RECORD_TOO_LARGE);
   }
   const uint32_t slot = state.pendingCount;
   assert(slot < GROUP_RECORDS && key.keyBytes > 0 && key.keyBytes <= KEY_BYTES_MAX);

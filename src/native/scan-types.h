@@ -21,18 +21,8 @@ constexpr uint32_t WINDOW_SLACK = 128;
 constexpr uint32_t DOUBTS_MAX = 1024;
 /** Records whose keys are hashed together. */
 constexpr uint32_t GROUP_RECORDS = 32;
-constexpr uint32_t REJECTS_MAX = 1024;
 /** Longer pointers compare every name in full. */
 constexpr uint32_t NAME_STARTS_MAX = 4;
-
-/** Numbers of CODES in src/scan/native.ts. */
-enum RejectNumber : uint32_t { INVALID_JSON, INVALID_UTF8, TOO_DEEP, MISSING_KEY, RECORD_TOO_LARGE };
-
-/** Cells of `sums` in src/scan/native.ts. */
-struct ScanSums {
-  double status, next, laneIndex, laneNeedBytes, lines, blank, rejected, records, recordBytes;
-};
-enum ScanStatus : uint32_t { STATUS_DONE, STATUS_LANE_FULL, STATUS_REJECTS_FULL };
 
 /** A record between being recognised and being written. Points into the piece, or into the state's key scratch. */
 struct PendingRecord {
@@ -57,9 +47,10 @@ struct ScanCall {
   const uint8_t* coordinate;
   uint32_t coordinateBytes;
   double* rejectCells;
+  uint32_t rejectsMax;
   /** Where the caller has to go on; set where scanning stops early. */
   const uint8_t* next;
-  ScanStatus status;
+  uint32_t status;
   uint32_t laneIndex;
   uint32_t laneNeedBytes;
   uint64_t lines, blank, records, recordBytes;

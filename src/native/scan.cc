@@ -1,4 +1,4 @@
-// Scan: the scanner's door to JavaScript. The twin of src/scan/native.ts, which has checked every argument.
+// Scan: the scanner's door to JavaScript. The twin of src/scan/native.ts.
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -10,8 +10,6 @@
 namespace millrace {
 namespace {
 
-constexpr uint32_t RULE_APPEND_NEWLINE = 1;
-constexpr uint32_t RULE_POSITIONAL_KEYS = 2;
 constexpr uint32_t WINDOW_BYTES_LEAST = 2 * 1024;
 /** Vectors may be read past the end of a name. */
 constexpr size_t NAME_SLACK = 64;
@@ -128,6 +126,16 @@ bool readPointers(napi_env env, ScanSetup& state, napi_value keyTokens, napi_val
   return true;
 }
 
+/** @returns Why the lanes cannot be written, or null. */
+const char* faultOfLanes(napi_env env, napi_value lanes, napi_value starts) {
+  const uint32_t count = lengthOf(env, lanes);
+  if (viewOf<uint64_t>(env, starts).length < 2 * size_t(count)) return "Cannot open the native scanner: a lane has no start";
+  for (uint32_t i = 0; i < count; i++) {
+    if (!isLaneSize(elementOf(env, lanes, i).length)) return "Cannot open the native scanner: what should be a lane is none";
+  }
+  return nullptr;
+}
+
 bool readLanes(napi_env env, ScanSetup& state, napi_value lanes, napi_value starts) {
   const uint32_t count = lengthOf(env, lanes);
   state.laneCount = count;
@@ -137,7 +145,7 @@ bool readLanes(napi_env env, ScanSetup& state, napi_value lanes, napi_value star
   state.lanes = static_cast<LaneWriter*>(std::calloc(count + 1, sizeof(LaneWriter)));
   if (!state.laneBase || !state.laneBytes || !state.laneStarts || !state.lanes) return false;
   const View<uint64_t> from = viewOf<uint64_t>(env, starts);
-  if (count > 0 && from.length >= 2 * size_t(count)) std::memcpy(state.laneStarts, from.data, 2 * sizeof(uint64_t) * count);
+  if (count > 0) std::memcpy(state.laneStarts, from.data, 2 * sizeof(uint64_t) * count);
   for (uint32_t i = 0; i < count; i++) {
     const View<uint8_t> lane = elementOf(env, lanes, i);
     state.laneBase[i] = lane.data;
@@ -166,6 +174,7 @@ napi_value throwNoMemory(napi_env env) {
 /** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, lanes, starts, instructions) */
 napi_value scanCreate(napi_env env, napi_callback_info info) {
   const Args<8> args(env, info);
+  if (const char* fault = faultOfLanes(env, args[5], args[6])) return refuse(env, fault);
   auto* state = static_cast<ScanSetup*>(std::calloc(1, sizeof(ScanSetup)));
   if (state == nullptr) return throwNoMemory(env);
   const ScanKernels* kernels[KERNELS_MAX];
@@ -177,9 +186,11 @@ napi_value scanCreate(napi_env env, napi_callback_info info) {
   const uint32_t flags = u32Of(env, args[2]);
   state->appendsNewline = (flags & RULE_APPEND_NEWLINE) != 0;
   state->usesPositionalKeys = (flags & RULE_POSITIONAL_KEYS) != 0;
-  const double depthMax = doubleOf(env, args[3]);
-  state->depthMax = depthMax < 2147483647.0 ? uint32_t(depthMax) : 2147483647u;
-  state->recordBytesMax = uint64_t(doubleOf(env, args[4]));
+  const uint64_t depthMax = countOf(env, args[3]);
+  state->depthMax = depthMax < 2147483647u ? uint32_t(depthMax) : 2147483647u;
+  // No lane holds more; a frame's size has 32 bits.
+  const uint64_t recordBytesMax = countOf(env, args[4]);
+  state->recordBytesMax = recordBytesMax < LANE_CAPACITY_BYTES_MAX ? recordBytesMax : LANE_CAPACITY_BYTES_MAX;
   state->windowBytes = WINDOW_BYTES;
   // Untouched memory costs nothing: of a high limit only the depth that lines have is ever used.
   state->depthStack = static_cast<uint64_t*>(std::calloc(size_t(state->depthMax) / 64 + 2, sizeof(uint64_t)));
@@ -250,30 +261,37 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   const View<double> sums = viewOf<double>(env, args[8]);
   ScanCall call = {};
   call.bytes = bytes.data;
-  call.start = uint64_t(doubleOf(env, args[2]));
-  call.end = uint64_t(doubleOf(env, args[3]));
-  call.objectOffset = uint64_t(doubleOf(env, args[5]));
+  call.start = countOf(env, args[2]);
+  call.end = countOf(env, args[3]);
+  call.objectOffset = countOf(env, args[5]);
   call.slice = u32Of(env, args[6]);
   call.coordinate = coordinate.data;
   call.coordinateBytes = uint32_t(coordinate.length);
-  call.rejectCells = viewOf<double>(env, args[9]).data;
-  const uint64_t from = uint64_t(doubleOf(env, args[4]));
-  // The one place where a wrong argument would write outside of memory.
-  if (call.end > bytes.length || from > call.end || call.start > from || sums.length * sizeof(double) < sizeof(ScanSums)) {
-    napi_throw_range_error(env, nullptr, "Cannot scan: the piece lies outside its buffer");
-    return nullptr;
-  }
+  const View<double> rejects = viewOf<double>(env, args[9]);
+  call.rejectCells = rejects.data;
+  call.rejectsMax = uint32_t(rejects.length / REJECT_COLUMNS);
+  const uint64_t from = countOf(env, args[4]);
+  if (call.end > bytes.length || from > call.end || call.start > from)
+    return refuse(env, "Cannot scan: the piece lies outside its buffer");
+  if (sums.length < SUM_CELLS) return refuse(env, "Cannot scan: the sums have no room");
+  if (call.rejectsMax == 0) return refuse(env, "Cannot scan: the rejects have no room");
+  if (coordinate.length > KEY_CHARS_MAX) return refuse(env, "Cannot scan: the coordinate is longer than a key");
   state.pendingCount = 0;
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].open(state.laneBase[i], state.laneBytes[i]);
   scanLines(state, call, call.bytes + from);
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].publish();
-  setup.windowBytes = call.status == STATUS_LANE_FULL ? WINDOW_BYTES_LEAST : state.windowBytes;
+  setup.windowBytes = call.status == SCAN_LANE_FULL ? WINDOW_BYTES_LEAST : state.windowBytes;
   setup.windowCount = state.windowCount;
   setup.hasMixedNumbers = state.hasMixedNumbers;
-  const ScanSums result = {double(call.status),        double(call.next - call.bytes), double(call.laneIndex),
-                           double(call.laneNeedBytes), double(call.lines),             double(call.blank),
-                           double(call.rejected),      double(call.records),           double(call.recordBytes)};
-  std::memcpy(sums.data, &result, sizeof result);
+  sums.data[SUM_STATUS] = call.status;
+  sums.data[SUM_NEXT] = double(call.next - call.bytes);
+  sums.data[SUM_LANE] = call.laneIndex;
+  sums.data[SUM_NEED] = call.laneNeedBytes;
+  sums.data[SUM_LINES] = double(call.lines);
+  sums.data[SUM_BLANK] = double(call.blank);
+  sums.data[SUM_REJECTED] = call.rejected;
+  sums.data[SUM_RECORDS] = double(call.records);
+  sums.data[SUM_BYTES] = double(call.recordBytes);
   return nullptr;
 }
 

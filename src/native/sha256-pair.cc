@@ -118,7 +118,8 @@ TARGET_SHA void hashPair(View<uint8_t> first, View<uint8_t> second, uint8_t* out
 napi_value sha256Pair(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const View<uint8_t> out = viewOf<uint8_t>(env, args[2]);
-  if (out.length >= 2 * DIGEST_BYTES) hashPair(viewOf<uint8_t>(env, args[0]), viewOf<uint8_t>(env, args[1]), out.data);
+  if (out.length < 2 * DIGEST_BYTES) return refuse(env, "Cannot hash two texts: there is no room for both digests");
+  hashPair(viewOf<uint8_t>(env, args[0]), viewOf<uint8_t>(env, args[1]), out.data);
   return nullptr;
 }
 

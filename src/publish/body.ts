@@ -15,10 +15,10 @@ const STREAM_ARN_BYTES_MAX = 2048;
  * What an entry adds to its data and key at most. In CBOR that is 84 bytes: map head, three field names, three lengths, 39 digits;
  * aggregated it is 69 within the aggregate and half of the entry of an aggregate of two. JSON needs more for names and quotes.
  */
-const ENTRY_BYTES_MAX = { cbor: 160, json: 320 } as const;
+export const ENTRY_BYTES_MAX = { cbor: 160, json: 320 } as const;
 
 /** `\u0000`: the longest escape of one byte in a JSON string. */
-const ESCAPE_BYTES_MAX = 6;
+export const ESCAPE_BYTES_MAX = 6;
 
 /** See `Codec.encodedBytesMax`. */
 export function encodedBytesMax(frames: Uint8Array, count: number, wire: Wire): number {

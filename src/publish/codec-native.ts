@@ -1,6 +1,6 @@
 /**
  * Native codec: the byte work of a publisher in the addon (src/native/{drain,encode,aggregate,result,acknowledge}.cc).
- * Takes  checked arguments, and hands them on as typed arrays: the addon trusts its caller.
+ * Takes  arguments, and hands them on as typed arrays; the addon refuses sizes that do not fit.
  * Gives  results read from small number columns, because building an object in native code costs more than the work.
  * Never  called without an addon: see open-codec.ts.
  */
@@ -66,10 +66,10 @@ interface CodecAddon {
   ): void;
 }
 
-/** Places in the texts of `readPutResult`, as src/native/result.cc has them. */
-const TEXT = { CODE: 0, MESSAGE: 1, MISROUTED_SHARDS: 2 } as const;
+/** Places in the texts of `readPutResult`. This and the next: src/native/constants.h. */
+export const TEXT = { CODE: 0, MESSAGE: 1, MISROUTED_SHARDS: 2 } as const;
 
-const DRAIN_STATUS: readonly DrainResult['status'][] = ['empty', 'shard-full', 'begin', 'end'];
+export const DRAIN_STATUS: readonly DrainResult['status'][] = ['empty', 'shard-full', 'begin', 'end'];
 
 /** The bytes of the last text, so that the same ARN or shard id is not encoded for every request. */
 class LastText {
@@ -141,7 +141,6 @@ class NativeCodec implements Codec {
   }
 
   encode(frames: Uint8Array, count: number, wire: Wire, stream: string, out: Uint8Array): number {
-    assert(out.length >= encodedBytesMax(frames, count, wire), 'the body may not fit into its buffer');
     const suffix = this.#suffix[wire].bytes(stream);
     return this.#addon.encodeEntries(frames, count, wire === 'json' ? 1 : 0, suffix, out);
   }
@@ -157,7 +156,6 @@ class NativeCodec implements Codec {
     out: Uint8Array,
     entryCounts: Uint32Array,
   ): { bytes: number; entries: number; frames: number; framesBytes: number } {
-    assert(out.length >= encodedBytesMax(frames, count, wire), 'the body may not fit into its buffer');
     const result = this.#result;
     this.#addon.encodeAggregated(
       frames,
@@ -181,7 +179,6 @@ class NativeCodec implements Codec {
     expectedShardId: string | null,
     verdicts: Uint8Array,
   ): PutVerdict {
-    assert(verdicts.length >= entries, 'one verdict byte an entry');
     const expected = expectedShardId === null ? NO_BYTES : this.#shardId.bytes(expectedShardId);
     const counts = this.#result;
     const texts: (string | undefined)[] = [];

@@ -162,7 +162,8 @@ function encodeAggregated(
   let framesDone = 0;
   let framesBytes = 0;
   let requestBytes = 0;
-  while (framesDone < count && entries < KINESIS.putRecordsCountMax) {
+  const entriesMax = Math.min(entryCounts.length, KINESIS.putRecordsCountMax);
+  while (framesDone < count && entries < entriesMax) {
     const aggregate = new Aggregate();
     const first = { key: cursor.key, explicitHashKey: cursor.explicitHashKey, data: cursor.data };
     while (

@@ -46,9 +46,10 @@ interface ScanExports {
   scanInstructions(): string[];
 }
 
-const FLAG = { APPEND_NEWLINE: 1, POSITIONAL_KEYS: 2 } as const;
-/** Cells of `sums`, in the order of struct ScanSums. */
-const SUM = {
+/** This and what follows: src/native/constants.h. */
+export const RULE = { APPEND_NEWLINE: 1, POSITIONAL_KEYS: 2 } as const;
+/** Cells of `sums`. */
+export const SUM = {
   STATUS: 0,
   NEXT: 1,
   LANE: 2,
@@ -58,12 +59,12 @@ const SUM = {
   REJECTED: 6,
   RECORDS: 7,
   BYTES: 8,
+  CELLS: 9,
 } as const;
-const SUM_COUNT = 9;
-const STATUSES = ['done', 'lane-full', 'rejects-full'] as const;
-/** Codes by their number in src/native/scan-types.h. */
-const CODES = ['INVALID_JSON', 'INVALID_UTF8', 'TOO_DEEP', 'MISSING_KEY', 'RECORD_TOO_LARGE'] as const;
-const REJECT_COLUMNS = 3;
+export const STATUSES = ['done', 'lane-full', 'rejects-full'] as const;
+/** Codes by their number. */
+export const CODES = ['INVALID_JSON', 'INVALID_UTF8', 'TOO_DEEP', 'MISSING_KEY', 'RECORD_TOO_LARGE'] as const;
+export const REJECT_COLUMNS = 3;
 
 /** Instruction sets for which this machine has a kernel, slowest first; `base` is always there. */
 export function nativeInstructions(addon: NativeAddon): readonly string[] {
@@ -76,7 +77,7 @@ export class NativeScanner implements Scanner {
   readonly #state: object;
   /** Keeps the lanes' memory: the native state points into it. */
   readonly #lanes: ScanLanes;
-  readonly #sums = new Float64Array(SUM_COUNT);
+  readonly #sums = new Float64Array(SUM.CELLS);
   readonly #rejects = new Float64Array(REJECTS_PER_CALL_MAX * REJECT_COLUMNS);
 
   /**
@@ -91,8 +92,8 @@ export class NativeScanner implements Scanner {
     this.#state = scan.scanCreate(
       tokenBytes(rules.partitionKey),
       tokenBytes(rules.explicitHashKey),
-      (rules.appendNewline ? FLAG.APPEND_NEWLINE : 0) |
-        (rules.onMissingKey === 'coordinates' ? FLAG.POSITIONAL_KEYS : 0),
+      (rules.appendNewline ? RULE.APPEND_NEWLINE : 0) |
+        (rules.onMissingKey === 'coordinates' ? RULE.POSITIONAL_KEYS : 0),
       rules.depthMax,
       rules.recordBytesMax,
       lanes.buffers.map((lane) => new Uint8Array(lane)),

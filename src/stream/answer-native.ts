@@ -19,8 +19,8 @@ export interface GetRecordsKernel {
   ): number;
 }
 
-/** Cells and columns as src/native/get-records.cc has them. */
-const OUTLINE = {
+/** Cells and columns: src/native/constants.h. */
+export const OUTLINE = {
   RECORDS_AT: 0,
   RECORD_COUNT: 1,
   NEXT_ITERATOR_AT: 2,
@@ -28,8 +28,8 @@ const OUTLINE = {
   CHILD_SHARDS_AT: 4,
   CELLS: 5,
 } as const;
-const CURSOR = { AT: 0, LEFT: 1, NEED_BYTES: 4, OUTSIDE: 5, CELLS: 6 } as const;
-const INDEX = { SEQUENCE_AT: 0, SEQUENCE_BYTES: 1, ARRIVAL_MS: 2, PARTS: 3, COLUMNS: 4 } as const;
+export const CURSOR = { AT: 0, LEFT: 1, SUB: 2, ORDINAL: 3, NEED_BYTES: 4, OUTSIDE: 5, CELLS: 6 } as const;
+export const INDEX = { SEQUENCE_AT: 0, SEQUENCE_BYTES: 1, ARRIVAL_MS: 2, PARTS: 3, COLUMNS: 4 } as const;
 
 /** Large enough that a call is long, small enough to stay in the cache that the next stage reads from. */
 const OUT_BYTES = 512 * 1024;

@@ -17,6 +17,7 @@ struct napi_value__ {
   void* data;
   size_t length;
   uint32_t number;
+  napi_typedarray_type type = napi_uint8_array;
 };
 struct napi_callback_info__ {
   std::vector<napi_value> arguments;
@@ -27,9 +28,10 @@ napi_status napi_get_cb_info(napi_env, napi_callback_info info, size_t*, napi_va
   for (napi_value value : info->arguments) *values++ = value;
   return napi_ok;
 }
-napi_status napi_get_typedarray_info(napi_env, napi_value value, napi_typedarray_type*, size_t* length, void** data, napi_value*, size_t*) {
+napi_status napi_get_typedarray_info(napi_env, napi_value value, napi_typedarray_type* type, size_t* length, void** data, napi_value*, size_t*) {
   *data = value->data;
   *length = value->length;
+  *type = value->type;
   return napi_ok;
 }
 napi_status napi_get_value_uint32(napi_env, napi_value value, uint32_t* number) {
@@ -40,9 +42,7 @@ napi_status napi_get_value_uint32(napi_env, napi_value value, uint32_t* number) 
 napi_status napi_open_handle_scope(napi_env, napi_handle_scope*) { std::abort(); }
 napi_status napi_close_handle_scope(napi_env, napi_handle_scope) { std::abort(); }
 napi_status napi_get_element(napi_env, napi_value, uint32_t, napi_value*) { std::abort(); }
-napi_status napi_set_element(napi_env, napi_value, uint32_t, napi_value) { std::abort(); }
-napi_status napi_create_array(napi_env, napi_value*) { std::abort(); }
-napi_status napi_create_double(napi_env, double, napi_value*) { std::abort(); }
+napi_status napi_throw_range_error(napi_env, const char*, const char*) { std::abort(); }
 napi_status napi_throw_error(napi_env, const char*, const char*) { std::abort(); }
 }
 
@@ -105,20 +105,21 @@ void publish(uint32_t which) {
   uint8_t* slots[1] = {batch.data()};
   for (uint64_t next = 0; next < FRAME_COUNT;) {
     const uint32_t heard = __atomic_load_n(&bells[which * 16], __ATOMIC_SEQ_CST);
-    uint32_t rows[COLUMNS] = {};
-    rows[CAPACITY] = uint32_t(batch.size());
-    rows[COUNT_MAX] = uint32_t(verdicts.size());
-    rows[PAYLOAD_MAX] = UINT32_MAX;
-    const Drain drain = {nullptr, {lanes[which].bytes, sizeof lanes[which].bytes}, {starts, 2}, {rows, COLUMNS}, nullptr, slots};
+    uint32_t rows[ROW_COLUMNS] = {};
+    rows[ROW_CAPACITY_BYTES] = uint32_t(batch.size());
+    rows[ROW_COUNT_MAX] = uint32_t(verdicts.size());
+    rows[ROW_PAYLOAD_BYTES_MAX] = UINT32_MAX;
+    const Drain drain = {nullptr, {lanes[which].bytes, sizeof lanes[which].bytes}, {starts, 2}, {rows, ROW_COLUMNS}, nullptr, slots};
     const Drained drained = drain.run();
+    if (drained.fault != nullptr) fail(drained.fault);
     if (drained.records == 0) {
-      if (drained.status != EMPTY) fail("an empty batch is full");
+      if (drained.status != DRAIN_EMPTY) fail("an empty batch is full");
       while (__atomic_load_n(&bells[which * 16], __ATOMIC_SEQ_CST) == heard) std::this_thread::yield();
       continue;
     }
     check(batch.data(), drained.records, next);
-    napi_value__ frames = {batch.data(), rows[USED], 0}, count = {nullptr, 0, drained.records}, judged = {verdicts.data(), 1000, 0};
-    napi_value__ stored = {nullptr, 0, 0}, cells = {acknowledged, SLICE_COUNT, 0};
+    napi_value__ frames = {batch.data(), rows[ROW_USED_BYTES], 0}, count = {nullptr, 0, drained.records}, judged = {verdicts.data(), 1000, 0};
+    napi_value__ stored = {nullptr, 0, 0}, cells = {acknowledged, SLICE_COUNT, 0, napi_int32_array};
     napi_callback_info__ info = {{&frames, &count, &judged, &stored, &cells}};
     acknowledge(nullptr, &info);
   }

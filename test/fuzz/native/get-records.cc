@@ -10,10 +10,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const millrace::View<uint8_t> answer = {body.data, body.size};
   uint32_t cells[5];
   if (!millrace::outline(answer, cells)) return 0;
-  if (cells[millrace::RECORD_COUNT] == 0) return 0;
+  if (cells[millrace::OUTLINE_RECORD_COUNT] == 0) return 0;
   const uint64_t range[4] = {0, 0, UINT64_MAX >> 1, UINT64_MAX};
-  auto* index = static_cast<double*>(std::malloc(sizeof(double) * millrace::COLUMNS * cells[millrace::RECORD_COUNT]));
-  uint32_t cursor[6] = {cells[millrace::RECORDS_AT], cells[millrace::RECORD_COUNT], 0, 0, 0, 0};
+  auto* index = static_cast<double*>(std::malloc(sizeof(double) * millrace::INDEX_COLUMNS * cells[millrace::OUTLINE_RECORD_COUNT]));
+  uint32_t cursor[6] = {cells[millrace::OUTLINE_RECORDS_AT], cells[millrace::OUTLINE_RECORD_COUNT], 0, 0, 0, 0};
   size_t capacity = 64 + 8 * size_t(data[0] & 127);
   for (;;) {
     auto* out = static_cast<uint8_t*>(std::malloc(capacity));
@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       at += header.frameBytes;
     }
     std::free(out);
-    if (cursor[millrace::LEFT] == 0) break;
+    if (cursor[millrace::CURSOR_LEFT] == 0) break;
     if (decoder.writer.used == 0) capacity = decoder.writer.needBytes;
     if (decoder.writer.used == 0 && decoder.writer.needBytes == 0) std::abort();
   }

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (judge.index != judge.entries) std::abort();
     uint32_t seen[4] = {};
     for (uint32_t i = 0; i < judge.entries; i++) seen[cells[i]]++;
-    if (std::memcmp(seen, judge.counts, sizeof seen) != 0 || judge.strays.size() != judge.counts[millrace::STRAY]) std::abort();
+    if (std::memcmp(seen, judge.counts, sizeof seen) != 0 || judge.strays.size() != judge.counts[millrace::VERDICT_MISROUTED]) std::abort();
     for (const millrace::TextRef& stray : judge.strays) touch(stray.bytes, stray.length);
     if (judge.hasFailed) touch(judge.failedCode.bytes, judge.failedCode.length);
     if (judge.hasFailed && judge.hasFailedMessage) touch(judge.failedMessage.bytes, judge.failedMessage.length);

@@ -13,12 +13,13 @@ using namespace millrace;
 
 constexpr size_t LANE_BYTES = LANE_DATA_BYTE + 65536;
 constexpr uint32_t DEPTH_MAX = 20;
+constexpr uint32_t REJECTS_MAX = 1024;
 uint8_t NAME[NAME_SLACK + 1] = {'k'};
 PointerToken TOKEN = {NAME, 1, false, 0};
 
 struct Outcome {
   std::vector<uint8_t> lane = std::vector<uint8_t>(LANE_BYTES);
-  std::vector<double> rejects = std::vector<double>(REJECTS_MAX * 3);
+  std::vector<double> rejects = std::vector<double>(REJECTS_MAX * REJECT_COLUMNS);
   ScanCall call = {};
 };
 
@@ -59,6 +60,7 @@ void scan(uint8_t rules, const Exact& bytes, const ScanKernels* kernels, Outcome
   call.coordinate = reinterpret_cast<const uint8_t*>("c");
   call.coordinateBytes = 1;
   call.rejectCells = outcome.rejects.data();
+  call.rejectsMax = REJECTS_MAX;
   if (kernels != nullptr) {
     scanLines(state, call, call.bytes);
   } else {
@@ -104,7 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Outcome judged;
   scan(data[0], bytes, nullptr, judged);
   // A full lane ends a call where its windows end, which the judge has none of.
-  if (judged.call.status != STATUS_DONE) return 0;
+  if (judged.call.status != SCAN_DONE) return 0;
   const ScanKernels* kernels[KERNELS_MAX];
   const uint32_t count = listKernels(kernels);
   for (uint32_t i = 0; i < count; i++) {

@@ -1,0 +1,66 @@
+/** One table of what C++ and TypeScript must agree on: src/native/constants.h, here beside the places where TypeScript says it. */
+import { describe, expect, it } from 'vitest';
+import { KINESIS, KPL } from '../../src/base/limits.ts';
+import { BUCKET_BYTES, DIGEST_STATE } from '../../src/digest/digest-portable.ts';
+import { STATUS, STEP } from '../../src/native/inflate.ts';
+import { loadAddon } from '../../src/native/load.ts';
+import { ENTRY_BYTES_MAX, ESCAPE_BYTES_MAX } from '../../src/publish/body.ts';
+import { SHARD_ROW, VERDICT } from '../../src/publish/codec.ts';
+import { DRAIN_STATUS, TEXT } from '../../src/publish/codec-native.ts';
+import { FRAME, FRAME_FLAG, FRAME_KIND } from '../../src/record/frame.ts';
+import { LANE_CAPACITY_BYTES_MAX, LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
+import { CODES, REJECT_COLUMNS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
+import { PARTS } from '../../src/stream/answer.ts';
+import { CURSOR, INDEX, OUTLINE } from '../../src/stream/answer-native.ts';
+
+const { addon } = loadAddon();
+
+type Numbers = Readonly<Record<string, number>>;
+
+/** C++ has one name where TypeScript has a table and its member. */
+const under = (prefix: string, members: Numbers): Numbers =>
+  Object.fromEntries(Object.entries(members).map(([name, value]) => [`${prefix}_${name}`, value]));
+
+/** Words whose place in a list is their number. */
+const listed = (prefix: string, words: readonly string[]): Numbers =>
+  Object.fromEntries(words.map((word, i) => [`${prefix}_${word.toUpperCase().replaceAll('-', '_')}`, i]));
+
+const CELL_BYTES = Int32Array.BYTES_PER_ELEMENT;
+
+describe.skipIf(!addon)('src/native/constants.h (skipped where there is no addon)', () => {
+  it('has the numbers of TypeScript, each of them and no others', () => {
+    expect((addon!.constants as () => Numbers)()).toEqual({
+      LANE_HEAD_BYTE: LANE_CELL.HEAD * CELL_BYTES,
+      LANE_TAIL_BYTE: LANE_CELL.TAIL * CELL_BYTES,
+      LANE_END_BYTE: LANE_CELL.END * CELL_BYTES,
+      LANE_DATA_BYTE,
+      LANE_CAPACITY_BYTES_MAX,
+      ...under('FRAME', FRAME),
+      ...under('KIND', FRAME_KIND),
+      ...under('FLAG', FRAME_FLAG),
+      ...listed('DRAIN', DRAIN_STATUS),
+      ...under('ROW', SHARD_ROW),
+      PUT_RECORDS_COUNT_MAX: KINESIS.putRecordsCountMax,
+      ENTRY_BYTES_MAX_CBOR: ENTRY_BYTES_MAX.cbor,
+      ENTRY_BYTES_MAX_JSON: ENTRY_BYTES_MAX.json,
+      ESCAPE_BYTES_MAX,
+      AGGREGATE_CHECKSUM_BYTES: KPL.checksumBytes,
+      ...under('VERDICT', VERDICT),
+      ...under('TEXT', TEXT),
+      ...under('OUTLINE', OUTLINE),
+      ...under('CURSOR', CURSOR),
+      ...under('INDEX', INDEX),
+      ...under('PARTS', PARTS),
+      KEY_CHARS_MAX: KINESIS.partitionKeyCharsMax,
+      ...under('RULE', RULE),
+      ...listed('SCAN', STATUSES),
+      ...under('SUM', SUM),
+      ...listed('REJECT', CODES),
+      REJECT_COLUMNS,
+      ...under('STEP', STEP),
+      ...listed('INFLATE', STATUS),
+      ...under('DIGEST', DIGEST_STATE),
+      DIGEST_BUCKET_BYTES: BUCKET_BYTES,
+    });
+  });
+});
