@@ -109,6 +109,15 @@ describe('names', () => {
   });
 });
 
+describe('exit codes', () => {
+  it('are numbers in src/base/exit-code.ts alone', () => {
+    const literal =
+      /\bexitCode ?([:?=]|[=!]==|[<>]=?) ?\(?([0-3]|1[234]\d)\b|process\.exit(Code = |\()\d|\b2 \| 3\b(?! \|| ?\])|printReport\(.*, \d\)/;
+    const others = sources.filter((path) => path !== 'src/base/exit-code.ts');
+    expect(grep(others, literal)).toEqual([]);
+  });
+});
+
 describe('types', () => {
   it('never says any', () => {
     expect(

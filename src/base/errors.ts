@@ -2,6 +2,7 @@
  * Errors: every failure that we expect, with a code that scripts and tests can name.
  * Owns  the codes and the base class. A broken invariant is not one of these: it is a failed assert().
  */
+import { EXIT, type FailureExitCode, type SignalExitCode } from './exit-code.ts';
 import { printable } from './printable.ts';
 
 export const ERROR_CODES = [
@@ -39,19 +40,21 @@ export class MillraceError extends Error {
   constructor(
     code: ErrorCode,
     message: string | readonly string[],
-    options: ErrorOptions & { exitCode?: 2 | 3 | 129 | 130 | 143 } = {},
+    options: ErrorOptions & { exitCode?: FailureExitCode | SignalExitCode } = {},
   ) {
     super([message].flat().map(printable).join('\n'), options);
     this.name = new.target.name;
     this.code = code;
-    this.exitCode = options.exitCode ?? 2;
+    this.exitCode = options.exitCode ?? EXIT.refused;
   }
   toWire(): WireError {
     return { name: this.name, code: this.code, message: this.message, exitCode: this.exitCode };
   }
   /** The error that `toWire()` of another thread described. */
   static fromWire(wire: WireError): MillraceError {
-    return new MillraceError(wire.code, wire.message.split('\n'), { exitCode: wire.exitCode as 2 | 3 });
+    return new MillraceError(wire.code, wire.message.split('\n'), {
+      exitCode: wire.exitCode as FailureExitCode,
+    });
   }
 }
 

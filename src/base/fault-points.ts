@@ -9,6 +9,7 @@
  * Never  is part of normal work.
  */
 import { writeFileSync } from 'node:fs';
+import { EXIT } from './exit-code.ts';
 
 export const FAULT_POINTS = [
   'journal.before-dead-letters',
@@ -76,7 +77,7 @@ function pass(due: Fault): void {
 
 function act(due: Fault): void {
   if (due.action === 'throw') throw new Error(`Fault point ${due.name}`);
-  if (due.action === 'exit') process.exit(70);
+  if (due.action === 'exit') process.exit(EXIT.faultPoint);
   if (due.action === 'oom') exhaustMemory();
   if (due.action === 'kill') process.kill(process.pid, 'SIGKILL');
   // A killed process is taken at the next return to the kernel at the latest: until then it must not go on either.

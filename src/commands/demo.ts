@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Command } from '@oclif/core';
+import { EXIT } from '../base/exit-code.ts';
 import { formatCount } from '../base/quantity.ts';
 import { DEMO_BUCKET, DEMO_STREAM, type DemoProof, runDemo } from '../embedded/demo.ts';
 import { type BackfillReport, formatReport } from '../observe/report.ts';
@@ -31,7 +32,7 @@ export default class Demo extends Command {
       // The dead letters are part of the show: the sample data has five bad lines.
       const isGood = proof.missing + proof.foreign === 0 && report.status === 'delivered-with-rejects';
       const text = raw.json === true ? JSON.stringify({ ...report, proof }) : textOf(report, proof);
-      await printReport(text, isGood ? 0 : 1);
+      await printReport(text, isGood ? EXIT.done : EXIT.exceptions);
       if (raw.keep !== true) return;
       sayWhatToTry(servers.s3.endpoint, servers.kinesis.endpoint, folder);
       if (!signal.aborted) await once(signal, 'abort');

@@ -3,11 +3,11 @@
  * Takes  the arguments. Gives a process that ends with 0, 1, 2, 3, 129, 130 or 143 (docs/CLI.md), and one clear line on stderr for a failure.
  * Owns   the table of commands. Never prints a stack trace of a failure that is expected.
  */
-
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Config, Errors, run } from '@oclif/core';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT, isSignalExit } from '../base/exit-code.ts';
 import { INSTALL_ADVICE, isInstallationBroken } from '../base/installation.ts';
 import { packageRoot } from '../base/package-root.ts';
 import { printable } from '../base/printable.ts';
@@ -57,9 +57,9 @@ function report(error: unknown): number {
   if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
   const { message, exitCode } = wordsFor(error);
   for (const line of message.split('\n')) console.error(`millrace: ${line}`);
-  if (exitCode === 3 && process.env.MILLRACE_DEBUG === '1') console.error(error);
+  if (exitCode === EXIT.resumable && process.env.MILLRACE_DEBUG === '1') console.error(error);
   const isTimeUp = error instanceof MillraceError && error.code === 'MILLRACE_TIMEOUT';
-  reportFailure(exitCode, message, isTimeUp || exitCode > 128);
+  reportFailure(exitCode, message, isTimeUp || isSignalExit(exitCode));
   return exitCode;
 }
 
@@ -67,8 +67,8 @@ function wordsFor(error: unknown): { message: string; exitCode: number } {
   if (error instanceof MillraceError) return error;
   const said = error instanceof Error ? error.message : String(error);
   if (isInstallationBroken(error))
-    return { message: `${printable(said.split('\n')[0]!)}; ${INSTALL_ADVICE}`, exitCode: 2 };
+    return { message: `${printable(said.split('\n')[0]!)}; ${INSTALL_ADVICE}`, exitCode: EXIT.refused };
   const message = printable(said);
-  if (error instanceof Errors.CLIError) return { message, exitCode: 2 };
-  return { message: `this should not have happened: ${message}`, exitCode: 3 };
+  if (error instanceof Errors.CLIError) return { message, exitCode: EXIT.refused };
+  return { message: `this should not have happened: ${message}`, exitCode: EXIT.resumable };
 }

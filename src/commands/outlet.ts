@@ -5,6 +5,7 @@
  * Never  lets a full disk, a closed pipe or a closed terminal end a run: that it goes on is worth more than that it is heard.
  */
 import { writeSync } from 'node:fs';
+import { EXIT } from '../base/exit-code.ts';
 import { printableLines } from '../base/printable.ts';
 
 /** Of this process, as stdout is. */
@@ -42,7 +43,7 @@ export async function printReport(text: string, exitCode: number): Promise<void>
   console.error(
     `millrace: Cannot write the report to stdout: ${error.message}; the same command gives it again`,
   );
-  if (error.code !== 'EPIPE' && exitCode < 2) process.exitCode = 3;
+  if (error.code !== 'EPIPE' && exitCode < EXIT.refused) process.exitCode = EXIT.resumable;
 }
 
 /** The document of a command that has no report, where one is wanted: at once, for the process may be about to end. */

@@ -8,12 +8,11 @@
  */
 import { isatty } from 'node:tty';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT, type SignalExitCode, type SignalName } from '../base/exit-code.ts';
+import { ENGINE } from '../base/limits.ts';
 import { reportFailure } from './outlet.ts';
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-type SignalName = keyof typeof EXIT_CODES;
-type SignalExitCode = (typeof EXIT_CODES)[SignalName];
-const NAMES = Object.keys(EXIT_CODES) as SignalName[];
+const NAMES: readonly SignalName[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** As the process was started: a terminal that is gone is none. */
 const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
@@ -22,7 +21,7 @@ function listen(action: (name: SignalName, exitCode: SignalExitCode) => void): v
   for (const name of NAMES) {
     const isIgnored = name === 'SIGHUP' && !hasTerminal;
     process.removeAllListeners(name);
-    process.on(name, () => isIgnored || action(name, EXIT_CODES[name]));
+    process.on(name, () => isIgnored || action(name, EXIT[name]));
   }
 }
 
@@ -49,7 +48,9 @@ export function abortOnSignals(
   listen((name, exitCode) => {
     const message = `Stopped by ${name}; ${afterwards}`;
     if (controller.signal.aborted) exit(exitCode, message);
-    notice(`${name}: finishing what is on its way, for at most 20 s; once more stops at once`);
+    notice(
+      `${name}: finishing what is on its way, for at most ${ENGINE.drainMs / 1000} s; once more stops at once`,
+    );
     controller.abort(new MillraceError('MILLRACE_INTERRUPTED', message, { exitCode }));
   });
   return controller.signal;

@@ -1,5 +1,6 @@
 import { Command } from '@oclif/core';
 import { OptionsError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { RUNS_FOLDER } from '../journal/run-name.ts';
 import { formatRuns, formatStatus } from '../observe/format-status.ts';
 import { readRuns } from '../observe/runs.ts';
@@ -26,11 +27,11 @@ export default class Status extends Command {
     if (raw.journal === undefined) {
       const runs = await readRuns(RUNS_FOLDER);
       const text = raw.json === true ? JSON.stringify({ runs }) : formatRuns(runs, RUNS_FOLDER);
-      return await printReport(text, 0);
+      return await printReport(text, EXIT.done);
     }
     if (typeof raw.journal !== 'string' || raw.journal === '')
       throw new OptionsError(['Expected --journal to name a journal, but received nothing.']);
     const status = await readStatus(raw.journal);
-    await printReport(raw.json === true ? JSON.stringify(status) : formatStatus(status), 0);
+    await printReport(raw.json === true ? JSON.stringify(status) : formatStatus(status), EXIT.done);
   }
 }

@@ -1,4 +1,5 @@
 import { Command } from '@oclif/core';
+import { exitCodeOfComparison } from '../base/exit-code.ts';
 import { COMMON_FLAGS } from '../options/options.ts';
 import { parseVerifyOptions, VERIFY_FLAGS } from '../options/verify.ts';
 import { readRunFacts } from '../verify/facts.ts';
@@ -32,7 +33,7 @@ export default class Verify extends Command {
         onPhase: (phase) => display.notice(describePhase(phase)),
       });
       display.stop();
-      const exitCode = report.error ? report.error.exitCode : report.status === 'match' ? 0 : 1;
+      const exitCode = exitCodeOfComparison(report.status, report.error);
       const document = { ...report, exitCode, error: report.error?.message ?? null };
       await printReport(raw.json === true ? JSON.stringify(document) : formatVerifyReport(report), exitCode);
     } finally {

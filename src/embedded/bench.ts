@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { UpdateStreamModeCommand } from '@aws-sdk/client-kinesis';
 import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { exempt } from '../aws/proxy.ts';
+import { EXIT, exitCodeOf } from '../base/exit-code.ts';
 import { MIB } from '../base/limits.ts';
 import { peakMemoryBytes } from '../base/peak-memory.ts';
 import type { BackfillReport } from '../observe/report.ts';
@@ -157,9 +158,12 @@ async function measure(
 
 /** The end of the measurement's time is an end like any other. */
 function verdict(report: BackfillReport): Pick<BenchReport, 'status' | 'exitCode' | 'error' | 'isPartial'> {
-  const isTimeUp = report.status === 'interrupted' && report.exitCode === 3;
+  const isTimeUp = report.status === 'interrupted' && report.exitCode === EXIT.resumable;
   if (isTimeUp)
-    return { status: 'measured', exitCode: report.lines.rejected > 0 ? 1 : 0, error: null, isPartial: true };
+    return {
+      ...{ status: 'measured', error: null, isPartial: true },
+      exitCode: exitCodeOf('measured', report.lines.rejected, null),
+    };
   const { error, exitCode } = report;
   if (report.status === 'interrupted' || report.status === 'failed')
     return { status: report.status, exitCode, error, isPartial: true };

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import { EXIT } from '../base/exit-code.ts';
 import { GIB, KIB, MIB } from '../base/limits.ts';
 import { type FastS3Object, startFastS3 } from './fast-s3.ts';
 import { type LocalKinesisOptions, startLocalKinesis } from './kinesis.ts';
@@ -131,7 +132,7 @@ async function main(): Promise<void> {
   const end = async () => {
     process.stdin.destroy();
     await Promise.all(closers.map((close) => close()));
-    process.exit(0);
+    process.exit(EXIT.done);
   };
   process.once('SIGTERM', end);
   process.once('SIGINT', end);

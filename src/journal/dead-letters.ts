@@ -12,6 +12,7 @@
  * it works (`<file>.lock`).
  */
 import { MillraceError, type RejectCode } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { faultPoint } from '../base/fault-points.ts';
 import {
   type DeadLetterOwner,
@@ -194,7 +195,7 @@ export class DeadLetters {
     if (this.#failure !== null) throw this.#failure;
     if (this.#phase !== 'open')
       throw new MillraceError('MILLRACE_DEAD_LETTER', `The dead-letter file ${this.path} is closed`, {
-        exitCode: 3,
+        exitCode: EXIT.resumable,
       });
   }
 }

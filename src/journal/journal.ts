@@ -11,6 +11,7 @@
  */
 import { describeSuccessor, isSameStream, type StreamBirth } from '../aws/stream-birth.ts';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { faultPoint } from '../base/fault-points.ts';
 import { compactAtOpening, draftOf, isWorthCompacting } from './compact.ts';
 import { Compacting } from './compacting.ts';
@@ -278,7 +279,7 @@ export class Journal {
         : new MillraceError(
             'MILLRACE_JOURNAL',
             `Cannot write the journal ${this.path}: ${reasonOf(error)}. What it held before is intact; free the disk and repeat the command to go on`,
-            { cause: error, exitCode: 3 },
+            { cause: error, exitCode: EXIT.resumable },
           );
   }
 
@@ -288,7 +289,9 @@ export class Journal {
       throw this.#failure;
     }
     if (this.#phase !== 'open')
-      throw new MillraceError('MILLRACE_JOURNAL', `The journal ${this.path} is closed`, { exitCode: 3 });
+      throw new MillraceError('MILLRACE_JOURNAL', `The journal ${this.path} is closed`, {
+        exitCode: EXIT.resumable,
+      });
   }
 }
 
@@ -429,8 +432,8 @@ function unusable(path: string, reason: string): MillraceError {
 /** A failing disk can be cured and the command repeated (exit 3); a path that cannot be opened must be changed (exit 2). */
 function openError(path: string, error: unknown): MillraceError {
   const exitCode = ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', ''].includes(errnoOf(error))
-    ? 3
-    : 2;
+    ? EXIT.resumable
+    : EXIT.refused;
   return new MillraceError('MILLRACE_JOURNAL', `Cannot open the journal ${path}: ${reasonOf(error)}`, {
     cause: error,
     exitCode,

@@ -10,6 +10,7 @@ import { hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { type OpenedFile, readLines, realFiles, reasonOf, writeAll } from './files.ts';
 import type { LinePlace } from './read-dead-letters.ts';
 import { readDeadLetters } from './read-dead-letters.ts';
@@ -55,7 +56,7 @@ export async function writeTrace({ deadLetters, again, stream, nowMs }: TraceOpt
   } catch (error) {
     const advice = 'the letters are delivered, but `verify` will count them as dead letters';
     throw new MillraceError('MILLRACE_DEAD_LETTER', `Cannot write ${path}: ${reasonOf(error)}; ${advice}`, {
-      exitCode: 3,
+      exitCode: EXIT.resumable,
       cause: error,
     });
   } finally {

@@ -6,6 +6,7 @@
  *        are of units that are done again. Of a file that says nothing about its run a whole copy stays beside it.
  */
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { faultPoint } from '../base/fault-points.ts';
 import type { DeadLetter, DeadLetterPlace, DeadLettersOptions } from './dead-letters.ts';
 import { type Files, type OpenedFile, readLines, reasonOf, removeDraft, writeAll } from './files.ts';
@@ -188,6 +189,6 @@ export function deadLettersFailure(path: string, error: unknown): MillraceError 
   return new MillraceError(
     'MILLRACE_DEAD_LETTER',
     `Cannot write the dead-letter file ${path}: ${reasonOf(error)}. Nothing is lost; cure that and repeat the command to go on`,
-    { cause: error, exitCode: 3 },
+    { cause: error, exitCode: EXIT.resumable },
   );
 }

@@ -6,6 +6,7 @@
  * Never  reads objects, writes files or blocks its thread: it waits for its doorbell, its sockets and its timers at once.
  */
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import { PHASE } from '../ring/phases.ts';
 import { acknowledgedOf } from '../ring/slices.ts';
@@ -357,7 +358,7 @@ export class Publisher {
     this.#refreshFailingSinceMs ??= nowMs;
     if (nowMs - this.#refreshFailingSinceMs < this.#setup.rules.unavailableMs) return;
     // The shards were listed before: what denies it may be over soon, and is the reason where it is not.
-    if (error instanceof MillraceError && error.exitCode === 2) {
+    if (error instanceof MillraceError && error.exitCode === EXIT.refused) {
       this.#fail(error);
       return;
     }
@@ -366,7 +367,7 @@ export class Publisher {
       new MillraceError(
         'MILLRACE_SERVICE_AWAY',
         `Cannot list the shards of stream ${this.#setup.target.name}: not once in ${seconds} s, last: ${reason}; run the same command again later`,
-        { exitCode: 3 },
+        { exitCode: EXIT.resumable },
       ),
     );
   }

@@ -8,6 +8,7 @@
  */
 import { KinesisCallError } from '../aws/kinesis-call.ts';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT, type FailureExitCode } from '../base/exit-code.ts';
 import type { Breaker } from './breaker.ts';
 import { classifyFailure, type RequestFailure } from './kinesis/error-classification.ts';
 import { REFUSALS_IN_ROW_MAX, type Refusals } from './refusals.ts';
@@ -73,7 +74,7 @@ export class RequestFailures {
     if (this.#parts.refusals.inRow < REFUSALS_IN_ROW_MAX || this.#refusedWith === null) return null;
     const { code, message, exitCode } = this.#refusedWith;
     const row = `${REFUSALS_IN_ROW_MAX} requests in a row were refused and none was taken, so nothing is a dead letter`;
-    return new MillraceError(code, `${message} (${row})`, { exitCode: exitCode as 2 | 3 });
+    return new MillraceError(code, `${message} (${row})`, { exitCode: exitCode as FailureExitCode });
   }
 
   /** A filter on the way denies what it finds in a request, and says no more than 403: what is denied while others are taken is refused. */
@@ -125,7 +126,7 @@ export class RequestFailures {
     return new MillraceError(
       'MILLRACE_SERVICE_AWAY',
       `Cannot put records to stream ${setup.target.name}: ${why}; ${advice}`,
-      { exitCode: 3 },
+      { exitCode: EXIT.resumable },
     );
   }
 
@@ -139,11 +140,11 @@ function threadFailure(error: unknown): MillraceError {
   return new MillraceError(
     'MILLRACE_WORKER',
     `The publisher thread failed: ${why}; run the same command again to go on from the journal`,
-    { exitCode: 3 },
+    { exitCode: EXIT.resumable },
   );
 }
 
 /** Nothing was ever taken: the run could not start, whatever a later one may do. */
 function atOnce({ code, message }: MillraceError): MillraceError {
-  return new MillraceError(code, message, { exitCode: 2 });
+  return new MillraceError(code, message, { exitCode: EXIT.refused });
 }

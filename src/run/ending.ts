@@ -5,6 +5,7 @@
  * Owns   the timer. Never ends anything itself.
  */
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { asInterruption } from './failures.ts';
 
 export interface Ending {
@@ -21,7 +22,7 @@ export function openEnding(timeoutMs: number | null, outer?: AbortSignal): Endin
   else outer?.addEventListener('abort', onAbort, { once: true });
   const expire = () => {
     const message = `Stopped by --timeout after ${timeoutMs! / 1000} s; the same command resumes it`;
-    controller.abort(new MillraceError('MILLRACE_TIMEOUT', message, { exitCode: 3 }));
+    controller.abort(new MillraceError('MILLRACE_TIMEOUT', message, { exitCode: EXIT.resumable }));
   };
   const timer = timeoutMs === null ? undefined : setTimeout(expire, timeoutMs);
   return {

@@ -10,6 +10,7 @@ import { Accounting } from '../accounting/accounting.ts';
 import { Settling } from '../accounting/settling.ts';
 import { streamCapacity } from '../accounting/window.ts';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { ENGINE } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
 import { createDigester } from '../digest/digest.ts';
@@ -465,7 +466,7 @@ class Run {
     throw new MillraceError(
       'MILLRACE_WORKER',
       `The books do not balance (${why}); run the same command again`,
-      { exitCode: 3 },
+      { exitCode: EXIT.resumable },
     );
   }
 

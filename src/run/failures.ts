@@ -1,5 +1,6 @@
 /** Failures: unexpected ends of threads and signals, as errors that say what to do. Owns their wording and exit codes. */
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { INSTALL_ADVICE, isInstallationBroken } from '../base/installation.ts';
 import { ENGINE } from '../base/limits.ts';
 
@@ -21,7 +22,9 @@ export function canDrain({ code }: MillraceError): boolean {
 /** The reason of an abort signal, when it is one of ours; else an interruption like SIGINT. */
 export function asInterruption(reason: unknown): MillraceError {
   if (reason instanceof MillraceError) return reason;
-  return new MillraceError('MILLRACE_INTERRUPTED', 'Stopped; the same command resumes it', { exitCode: 130 });
+  return new MillraceError('MILLRACE_INTERRUPTED', 'Stopped; the same command resumes it', {
+    exitCode: EXIT.SIGINT,
+  });
 }
 
 /** A thread that threw or ended. @param where What it was working at, for people. */
@@ -36,7 +39,7 @@ export function workerFailure(
     return new MillraceError('MILLRACE_WORKER', message, { cause: error });
   }
   const message = `The ${thread} thread failed${place}: ${reasonOf(error)}; ${ADVICE}`;
-  return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3, cause: error });
+  return new MillraceError('MILLRACE_WORKER', message, { exitCode: EXIT.resumable, cause: error });
 }
 
 function reasonOf(error: unknown): string {
@@ -50,5 +53,5 @@ function reasonOf(error: unknown): string {
 export function hangFailure(thread: number, parsers: number, hangMs: number): MillraceError {
   const name = thread < parsers ? `parser thread ${thread}` : `publisher thread ${thread - parsers}`;
   const message = `The ${name} shows no sign of life for ${hangMs / 1000} s; ${ADVICE}`;
-  return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3 });
+  return new MillraceError('MILLRACE_WORKER', message, { exitCode: EXIT.resumable });
 }

@@ -8,6 +8,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { assertSameStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
 
 export interface StreamWatchOptions {
@@ -80,5 +81,5 @@ function gone({ stream, advice }: StreamWatchOptions): MillraceError {
 function unconfirmed(name: string, error: unknown): MillraceError {
   const why = error instanceof Error ? error.message : String(error);
   const message = `Cannot confirm that stream ${name} is still the one that the records were put to: ${why}; run the same command again`;
-  return new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
+  return new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: EXIT.resumable, cause: error });
 }

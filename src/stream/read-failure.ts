@@ -8,6 +8,7 @@
  */
 import { faultOfCode } from '../aws/fault-kind.ts';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT, type FailureExitCode } from '../base/exit-code.ts';
 
 export type ReadFailure =
   | { readonly kind: 'expired' }
@@ -65,13 +66,16 @@ export function classifyReadFailure(error: unknown, streamName: string): ReadFai
   const fault = faultOfCode(code);
   if (fault === 'throttle' || fault === 'transient') return { kind: 'again' };
   if (RENEWABLE.has(code))
-    return { kind: 'denied', error: fatal(3, `${code}: renew the credentials and run it again`) };
+    return {
+      kind: 'denied',
+      error: fatal(EXIT.resumable, `${code}: renew the credentials and run it again`),
+    };
   if (fault === 'denied' || fault === 'credentials' || fault === 'skew')
-    return { kind: 'denied', error: fatal(2, `${code}: ${message}; ${advice ?? CHECK}`) };
-  if (advice) return { kind: 'fatal', error: fatal(2, `${code}: ${message}; ${advice}`) };
+    return { kind: 'denied', error: fatal(EXIT.refused, `${code}: ${message}; ${advice ?? CHECK}`) };
+  if (advice) return { kind: 'fatal', error: fatal(EXIT.refused, `${code}: ${message}; ${advice}`) };
   return { kind: 'again' };
 
-  function fatal(exitCode: 2 | 3, why: string): MillraceError {
+  function fatal(exitCode: FailureExitCode, why: string): MillraceError {
     return new MillraceError('MILLRACE_STREAM', `Cannot read stream ${streamName}: ${why}`, {
       exitCode,
       cause: error,

@@ -9,6 +9,7 @@
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { KINESIS } from '../base/limits.ts';
 import type { ChildShard } from './answer.ts';
 import { AnswerMemory } from './answer-memory.ts';
@@ -220,7 +221,11 @@ class Reader implements StreamReader {
         const isOver = !this.#client.hasRead || this.#clock.nowMs() - sinceMs >= unavailableMs;
         if (failure.kind === 'fatal' || (failure.kind === 'denied' && isOver)) throw failure.error;
         const message = `Cannot list the shards of stream ${this.#streamName}: ${(error as Error).message}`;
-        if (isOver) throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
+        if (isOver)
+          throw new MillraceError('MILLRACE_SERVICE_AWAY', message, {
+            exitCode: EXIT.resumable,
+            cause: error,
+          });
       }
       await this.#clock.sleep(LIST_INTERVAL_MS, this.#stop.signal);
     }

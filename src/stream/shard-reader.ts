@@ -7,6 +7,7 @@
  */
 import type { Wire } from '../aws/wire.ts';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import type { Answer, AnswerOutline, HashRange } from './answer.ts';
 import type { AnswerMemory } from './answer-memory.ts';
 import type { ShardInfo } from './lineage.ts';
@@ -156,7 +157,7 @@ export class ShardReader {
   #stuck(behindMs: number): MillraceError {
     const { unavailableMs, shard, streamName } = this.#options;
     const message = `Cannot read stream ${streamName} to its end: shard ${shard.shardId} has brought nothing in ${Math.round(unavailableMs / 1000)} s, and still says that it is ${behindMs} ms behind`;
-    return new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3 });
+    return new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: EXIT.resumable });
   }
 
   /** The answer's records are dealt with. @param last The last of them; null where there was none. */
@@ -181,7 +182,7 @@ export class ShardReader {
       onGetRecordsError?.({ shardId: shard.shardId, error, action: 'fatal' });
       if (failure.kind === 'denied') throw failure.error;
       const message = `Cannot read stream ${streamName}: no answer for shard ${shard.shardId} in ${Math.round(unavailableMs / 1000)} s, at last ${error.message}`;
-      throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
+      throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: EXIT.resumable, cause: error });
     }
     const isExpired = failure.kind === 'expired';
     onGetRecordsError?.({ shardId: shard.shardId, error, action: isExpired ? 'renew-iterator' : 'retry' });

@@ -6,6 +6,7 @@
  */
 import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError, type WireError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { createDigester, type DigestSums } from '../digest/digest.ts';
 import type { StartPosition } from './position.ts';
 import type { ReadLimits } from './read-pace.ts';
@@ -42,7 +43,7 @@ export interface ReadReceipt {
 function wireOf(error: unknown): WireError {
   if (error instanceof MillraceError) return error.toWire();
   const message = `A reader thread failed: ${error instanceof Error ? error.message : String(error)}`;
-  return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3 }).toWire();
+  return new MillraceError('MILLRACE_WORKER', message, { exitCode: EXIT.resumable }).toWire();
 }
 
 export async function read(task: ReadTask): Promise<ReadReceipt> {

@@ -7,6 +7,7 @@
  * Pure.
  */
 import { type ErrorCode, MillraceError, type WireError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { describeObjects, type LeftOut, type LeftOutKind } from './left-out.ts';
 import type { DeadLetterAccount, LetterlessPlace, LineAccount, NamedKind, VerifyReport } from './report.ts';
 import type { ObjectPlace } from './sides.ts';
@@ -122,5 +123,5 @@ function capital(text: string): string {
 }
 
 function wireOf(code: ErrorCode, message: string): WireError {
-  return new MillraceError(code, message, { exitCode: 3 }).toWire();
+  return new MillraceError(code, message, { exitCode: EXIT.resumable }).toWire();
 }

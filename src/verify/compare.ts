@@ -9,6 +9,7 @@
  * the table, the stream takes from it, and if anything is left the source is read once more to name it.
  */
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { BUCKET_BITS, type BucketRound, hasBucket, unequalRounds } from '../digest/buckets.ts';
 import { createDigester, type Digester, sumsEqual } from '../digest/digest.ts';
 import { bucketOf } from '../digest/digest-portable.ts';
@@ -264,7 +265,7 @@ class Search {
 function changedFailure(added: number, { sourceRecords, bucketCount }: BucketRound): MillraceError {
   const seen = `${sourceRecords} records the first time and ${added} the second time, in ${bucketCount} buckets`;
   const message = `The source changed while it was read: ${seen}; verify again when nobody writes to it`;
-  return new MillraceError('MILLRACE_SOURCE', message, { exitCode: 3 });
+  return new MillraceError('MILLRACE_SOURCE', message, { exitCode: EXIT.resumable });
 }
 
 const views = new WeakMap<Uint8Array, DataView>();

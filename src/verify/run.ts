@@ -9,6 +9,7 @@ import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { createS3Client } from '../aws/s3-client.ts';
 import { describeSuccessor, isSameStream } from '../aws/stream-birth.ts';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { findTargets } from '../options/targets.ts';
 import type { VerifyRunOptions } from '../options/verify.ts';
 import { probeStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
@@ -126,7 +127,9 @@ async function assertStillThere(
   const { birth } = await probeStream(client, stream.id, signal);
   if (isSameStream(stream.birth, birth)) return;
   const why = describeSuccessor(stream.name, stream.birth, birth);
-  throw new MillraceError('MILLRACE_STREAM', `Cannot call it a match: ${why}; verify again`, { exitCode: 3 });
+  throw new MillraceError('MILLRACE_STREAM', `Cannot call it a match: ${why}; verify again`, {
+    exitCode: EXIT.resumable,
+  });
 }
 
 /** A journal knows the stream by its ARN, whatever the run was told; an endpoint that knows no ARNs is asked by name. */
@@ -141,7 +144,7 @@ async function findStream(
   } catch (error) {
     const isNameable =
       stream.startsWith('arn:') && stream === facts?.identity.stream && aws.kinesisEndpoint !== null;
-    if (!isNameable || !(error instanceof MillraceError) || error.exitCode !== 2) throw error;
+    if (!isNameable || !(error instanceof MillraceError) || error.exitCode !== EXIT.refused) throw error;
     return await probeStream(kinesis, streamNameOf(stream), signal).catch(() => {
       throw error;
     });

@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { workerFile } from '../base/package-root.ts';
 import { addBuckets } from '../digest/buckets.ts';
 import { addSums, bucketTableBytes, type DigestSums } from '../digest/digest.ts';
@@ -160,7 +161,7 @@ async function shardIdsOf(
     const failure = classifyReadFailure(error, name);
     if (failure.kind === 'fatal' || failure.kind === 'denied') throw failure.error;
     const message = `Cannot list the shards of stream ${name}: ${(error as Error).message}`;
-    throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: 3, cause: error });
+    throw new MillraceError('MILLRACE_SERVICE_AWAY', message, { exitCode: EXIT.resumable, cause: error });
   }
 }
 

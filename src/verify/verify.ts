@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { DescribeStreamSummaryCommand } from '@aws-sdk/client-kinesis';
 import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError, type WireError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
 import { DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import { streamInput, streamNameOf } from '../stream/list-shards.ts';
 import { type CompareOptions, type ComparePhase, type Comparison, compare } from './compare.ts';
@@ -91,11 +92,11 @@ function wireOf(failure: unknown, signal: AbortSignal | undefined): WireError {
     const reason: unknown = signal.reason;
     if (reason instanceof MillraceError) return reason.toWire();
     return new MillraceError('MILLRACE_INTERRUPTED', 'Verifying was stopped before its end', {
-      exitCode: 130,
+      exitCode: EXIT.SIGINT,
     }).toWire();
   }
   const message = `Cannot verify: ${failure instanceof Error ? failure.message : String(failure)}`;
-  return new MillraceError('MILLRACE_WORKER', message, { exitCode: 3 }).toWire();
+  return new MillraceError('MILLRACE_WORKER', message, { exitCode: EXIT.resumable }).toWire();
 }
 
 function warningsOf({ source, outsideHashRange, undecodable }: Comparison): string[] {

@@ -2,8 +2,10 @@
  * docs/RELIABILITY.md, rows 2 and 17: signals, and threads that throw, exit, run out of memory or hang. Each time the run stops in good
  * order, and the same command ends it with nothing lost.
  */
+
 import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { ENGINE } from '../../src/base/limits.ts';
 import { readStatus } from '../../src/observe/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, type FinalReport } from './checker.ts';
@@ -69,7 +71,7 @@ describe('a signal', () => {
           // A second signal may meet a process that has done everything and is being taken down: its shell sees the same code.
           const code = isOrderly || one.signal === null ? one.exitCode : 128 + constants.signals[one.signal];
           expect([code, one.timedOut], `${one.signal} ${one.stderr}`).toEqual([exitCode, false]);
-          expect(one.afterSignalMs).toBeLessThan(20_000);
+          expect(one.afterSignalMs).toBeLessThan(ENGINE.drainMs);
           if (!isOrderly) continue;
           const { status, records } = JSON.parse(one.stdout);
           expect([status, records.repeatable]).toEqual(['interrupted', 0]);

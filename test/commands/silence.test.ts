@@ -1,9 +1,11 @@
 /** Endpoints that take a call and never answer it: every call ends in time and is asked again, and signals and --timeout are heeded from the first moment. */
+
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
+import { ENGINE } from '../../src/base/limits.ts';
 import { dataOf, differences, linesOf, runCommand, STREAM, World } from './fixture.ts';
 import { split } from './resharding.ts';
 
@@ -170,7 +172,7 @@ it('ends at the first signal while the shards of a reshard are not listed, and t
     interrupt: { when: hasStalled, signals: ['SIGTERM'] },
   });
   expect([done.isSplit, ended.exitCode], ended.stderr).toEqual([true, 143]);
-  expect(ended.drainMs).toBeLessThan(20_000);
+  expect(ended.drainMs).toBeLessThan(ENGINE.drainMs);
   world.kinesis.setFaults([]);
   expect((await world.backfill(['--quiet'])).exitCode).toBe(0);
   const counts = [...differences(linesOf(BODY), dataOf(world.records())).values()];

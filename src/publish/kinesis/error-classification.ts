@@ -8,6 +8,7 @@
 import { faultOf } from '../../aws/fault-kind.ts';
 import type { KinesisCallError } from '../../aws/kinesis-call.ts';
 import { MillraceError } from '../../base/errors.ts';
+import { EXIT, type FailureExitCode } from '../../base/exit-code.ts';
 
 export type RequestFailure =
   | { readonly kind: 'throttled' }
@@ -69,19 +70,25 @@ export function classifyFailure(error: KinesisCallError, streamName: string): Re
         kind: 'refused',
         reason,
         isTooLarge: error.statusCode === 413,
-        error: ending(2, `${reason}; ${adviceOn(code, error.statusCode)}`),
+        error: ending(EXIT.refused, `${reason}; ${adviceOn(code, error.statusCode)}`),
       };
     case 'denied':
-      return { kind: 'denied', error: ending(2, `${reason}; ${ADVICE.get(code) ?? 'check what allows it'}`) };
+      return {
+        kind: 'denied',
+        error: ending(EXIT.refused, `${reason}; ${ADVICE.get(code) ?? 'check what allows it'}`),
+      };
     case 'credentials':
     case 'skew':
-      if (RENEWABLE.has(code)) return { kind: 'denied', error: ending(3, `${code}: ${RENEW}`) };
-      return { kind: 'denied', error: ending(2, `${reason}; ${ADVICE.get(code) ?? CHECK_CREDENTIALS}`) };
+      if (RENEWABLE.has(code)) return { kind: 'denied', error: ending(EXIT.resumable, `${code}: ${RENEW}`) };
+      return {
+        kind: 'denied',
+        error: ending(EXIT.refused, `${reason}; ${ADVICE.get(code) ?? CHECK_CREDENTIALS}`),
+      };
     case 'transient':
       return { kind: 'failed', isAmbiguous };
   }
 
-  function ending(exitCode: 2 | 3, why: string): MillraceError {
+  function ending(exitCode: FailureExitCode, why: string): MillraceError {
     return new MillraceError('MILLRACE_PUT_REFUSED', `Cannot put records to stream ${streamName}: ${why}`, {
       exitCode,
     });

@@ -14,6 +14,7 @@ import {
 import { codeOf, isPassing, isTlsCode, isUnnamed, placeOf } from '../../aws/call-fault.ts';
 import { birthOf, describeSuccessor, isSameStream, type StreamBirth } from '../../aws/stream-birth.ts';
 import { MillraceError } from '../../base/errors.ts';
+import { EXIT, type FailureExitCode } from '../../base/exit-code.ts';
 import { KIB, KINESIS } from '../../base/limits.ts';
 import { type ShardRange, sortShards } from '../../record/hash-range.ts';
 import type { StreamTraits } from '../setup.ts';
@@ -142,7 +143,7 @@ function streamError(
   stream: string,
   why: string,
   advice: string,
-  exitCode: 2 | 3 = 2,
+  exitCode: FailureExitCode = EXIT.refused,
   cause?: unknown,
 ): MillraceError {
   const message = `Cannot use stream ${stream}: ${why}${advice ? `; ${advice}` : ''}`;
@@ -161,7 +162,12 @@ export function explain(error: unknown, stream: string, action: string): Millrac
   const isUnreachable = code === 'ECONNREFUSED' || isUnnamed(code);
   if (/^the proxy /.test(message)) {
     const help = 'check HTTPS_PROXY, HTTP_PROXY and NO_PROXY';
-    return streamError(stream, message, help, isPassing(error) && !isUnreachable ? 3 : 2);
+    return streamError(
+      stream,
+      message,
+      help,
+      isPassing(error) && !isUnreachable ? EXIT.resumable : EXIT.refused,
+    );
   }
   if (isUnreachable) {
     const place = placeOf(error);
@@ -169,7 +175,7 @@ export function explain(error: unknown, stream: string, action: string): Millrac
       stream,
       `the endpoint cannot be reached (${place === null ? code : `${code} ${place}`})`,
       'check --kinesis-endpoint-url and the network',
-      2,
+      EXIT.refused,
       error,
     );
   }

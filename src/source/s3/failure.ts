@@ -7,6 +7,7 @@
 import { isProxyRefusal, isTlsCode } from '../../aws/call-fault.ts';
 import { type FaultKind, faultOfCode } from '../../aws/fault-kind.ts';
 import { MillraceError } from '../../base/errors.ts';
+import { EXIT } from '../../base/exit-code.ts';
 
 /**
  * | kind        | what it was                                            | what happens                                 |
@@ -202,7 +203,7 @@ export function toMillraceError(failure: S3Failure, what: string): MillraceError
     default:
       return new MillraceError('MILLRACE_SERVICE_AWAY', `Cannot ${what}: ${why}; gave up after retries`, {
         ...cause,
-        exitCode: 3,
+        exitCode: EXIT.resumable,
       });
   }
 }

@@ -5,6 +5,7 @@
  * Owns   the last key and the tokens seen: one token a page of 1,000 keys, about a megabyte for ten million.
  */
 import { MillraceError } from '../../base/errors.ts';
+import { EXIT } from '../../base/exit-code.ts';
 import { isKeyBefore } from '../key-order.ts';
 import type { Page } from './spread.ts';
 
@@ -50,7 +51,7 @@ export class Succession {
     return new MillraceError(
       'MILLRACE_SOURCE',
       `Cannot list ${this.#options.where} to its end: ${why}. Nothing is lost; the same command goes on when the endpoint lists in order`,
-      { exitCode: 3 },
+      { exitCode: EXIT.resumable },
     );
   }
 }
