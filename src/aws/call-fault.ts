@@ -4,7 +4,7 @@
  * Never  calls again: each stage has its own owner of that. Pure.
  */
 
-import { faultOfCode } from './fault-kind.ts';
+import { faultOfCode, faultOfStatus, isPassingFault } from './fault-kind.ts';
 
 /** What errors of the SDK, of `KinesisCallError` and of sockets may carry. */
 interface Fault {
@@ -66,8 +66,7 @@ export function isPassing(error: unknown): boolean {
   const code = codeOf(error);
   if (faultOfCode(code) === 'throttle') return true;
   if (isTlsCode(code) || isProxyRefusal(code)) return false;
-  if (status !== undefined && status !== null)
-    return status < 400 || status >= 500 || status === 408 || status === 429;
+  if (status !== undefined && status !== null) return status < 400 || isPassingFault(faultOfStatus(status));
   // What never was sent: the SDK could not make a request of these options.
   return systemFaultOf(error) !== null || /Timeout|Abort/.test(code) || /timed? ?out/i.test(message ?? '');
 }

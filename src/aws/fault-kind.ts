@@ -24,6 +24,11 @@ export interface FailedCall {
   readonly message: string;
 }
 
+/** Credentials that were good and have run out. */
+const EXPIRED = ['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired', 'RequestExpired'];
+/** Credentials that nobody gave: the SDK's own names. */
+const UNPROVIDED = ['CredentialsProviderError', 'TokenProviderError'];
+
 const CODES: Readonly<Record<FaultKind, readonly string[]>> = {
   throttle: [
     'ProvisionedThroughputExceededException',
@@ -45,10 +50,8 @@ const CODES: Readonly<Record<FaultKind, readonly string[]>> = {
   transient: ['InternalFailure', 'InternalError', 'ServiceUnavailable', 'RequestTimeout'],
   skew: ['RequestTimeTooSkewed', 'RequestInTheFuture'],
   credentials: [
-    'ExpiredToken',
-    'ExpiredTokenException',
-    'TokenRefreshRequired',
-    'RequestExpired',
+    ...EXPIRED,
+    ...UNPROVIDED,
     'UnrecognizedClientException',
     'InvalidClientTokenId',
     'InvalidAccessKeyId',
@@ -59,8 +62,6 @@ const CODES: Readonly<Record<FaultKind, readonly string[]>> = {
     'IncompleteSignatureException',
     'MissingAuthenticationToken',
     'MissingAuthenticationTokenException',
-    'CredentialsProviderError',
-    'TokenProviderError',
   ],
   denied: [
     'AccessDenied',
@@ -98,7 +99,46 @@ const FAULT_BY_STATUS: ReadonlyMap<number, FaultKind> = new Map([
   [413, 'refused'],
   [422, 'refused'],
   [429, 'throttle'],
+  [408, 'transient'],
 ]);
+
+/** The kind of a status alone, or null where it says nothing of the kind. */
+export function faultOfStatus(statusCode: number | null): FaultKind | null {
+  const status = statusCode ?? 0;
+  return FAULT_BY_STATUS.get(status) ?? (status >= 500 ? 'transient' : null);
+}
+
+/** What passes by itself: the same call, unchanged, may work later. */
+const PASSING: ReadonlySet<string> = new Set<FaultKind>(['throttle', 'transient']);
+
+/** What may be repeated: as it is, or with renewed credentials, or by the service's clock. */
+const REPEATABLE: ReadonlySet<string> = new Set<FaultKind>(['throttle', 'transient', 'credentials', 'skew']);
+
+/** @param kind Of this page, or one that a service has beside them. */
+export function isPassingFault(kind: string | null): boolean {
+  return PASSING.has(kind ?? '');
+}
+
+/** @param kind Of this page, or one that a service has beside them. */
+export function isRepeatable(kind: string): boolean {
+  return REPEATABLE.has(kind);
+}
+
+/** Credentials that have run out: renewing them mends it. */
+export function isExpired(awsCode: string): boolean {
+  return EXPIRED.includes(awsCode);
+}
+
+/** Credentials that have run out, or could not be had: the same command works once they are there. */
+export function isRenewable(awsCode: string): boolean {
+  return isExpired(awsCode) || UNPROVIDED.includes(awsCode);
+}
+
+/** A key service says that it is busy, whatever the code. */
+export function isKmsThrottle(awsCode: string | null, message: string): boolean {
+  const said = `${awsCode}${message}`;
+  return /kms/i.test(said) && /throttl|rate exceeded/i.test(said);
+}
 
 /** The kind of a code, or null where nobody knows it. */
 export function faultOfCode(awsCode: string | null): FaultKind | null {
@@ -109,7 +149,6 @@ export function faultOfCode(awsCode: string | null): FaultKind | null {
 export function faultOf({ awsCode, statusCode, message }: FailedCall): FaultKind {
   const known = faultOfCode(awsCode);
   if (known !== null) return known;
-  if (/kms/i.test(`${awsCode}${message}`) && /throttl|rate exceeded/i.test(`${awsCode}${message}`))
-    return 'throttle';
-  return FAULT_BY_STATUS.get(statusCode ?? 0) ?? 'transient';
+  if (isKmsThrottle(awsCode, message)) return 'throttle';
+  return faultOfStatus(statusCode) ?? 'transient';
 }

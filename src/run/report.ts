@@ -6,8 +6,8 @@
 import type { Counts } from '../accounting/counts.ts';
 import { type Capacity, streamCapacity } from '../accounting/window.ts';
 import type { MillraceError } from '../base/errors.ts';
-import { peakMemoryBytes } from '../base/peak-memory.ts';
 import { exitCodeOf } from '../base/exit-code.ts';
+import { peakMemoryBytes } from '../base/peak-memory.ts';
 import type { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
 import type { BackfillOptions } from '../options/options.ts';

@@ -5,6 +5,7 @@
  * Owns   the count of attempts since the last progress. Clock and randomness are arguments.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { isRepeatable } from '../aws/fault-kind.ts';
 import { type FailureKind, type S3Failure, toMillraceError } from './s3/failure.ts';
 
 /** Time and chance, so that tests own both. */
@@ -49,8 +50,6 @@ export const RETRY_POLICY_DEFAULT: RetryPolicy = {
   capMs: 20_000,
 };
 
-const REPEATABLE: ReadonlySet<FailureKind> = new Set(['throttle', 'transient', 'credentials', 'skew']);
-
 export class Retry {
   readonly #policy: RetryPolicy;
   readonly #clock: Clock;
@@ -88,7 +87,7 @@ export class Retry {
    * @throws {MillraceError} When a repetition cannot help, or has not helped often enough.
    */
   async failed(failure: S3Failure, signal?: AbortSignal): Promise<void> {
-    if (!REPEATABLE.has(failure.kind) && !this.#mayPass(failure.kind))
+    if (!isRepeatable(failure.kind) && !this.#mayPass(failure.kind))
       throw toMillraceError(failure, this.#what);
     const isThrottle = failure.kind === 'throttle';
     const attempts = isThrottle ? ++this.#throttles : ++this.#attempts;

@@ -6,7 +6,7 @@
  * Owns   what people are advised to do. Whose fault a code is says src/aws/fault-kind.ts. Pure.
  * Source of the codes: GetRecords, GetShardIterator, ListShards, Errors, in the documentation of `@aws-sdk/client-kinesis` 3.1143.
  */
-import { faultOfCode } from '../aws/fault-kind.ts';
+import { faultOfCode, isPassingFault, isRenewable } from '../aws/fault-kind.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT, type FailureExitCode } from '../base/exit-code.ts';
 
@@ -40,15 +40,6 @@ const ADVICE = new Map([
 
 const CHECK = 'check the credentials';
 
-/** The same command works once these are renewed. */
-const RENEWABLE = new Set([
-  'ExpiredTokenException',
-  'ExpiredToken',
-  'RequestExpired',
-  'CredentialsProviderError',
-  'TokenProviderError',
-]);
-
 /** The service's code of an error of ours or of the SDK, or null. */
 function codeOf(error: unknown): string | null {
   if (error === null || typeof error !== 'object') return null;
@@ -64,8 +55,8 @@ export function classifyReadFailure(error: unknown, streamName: string): ReadFai
   const { message } = error as Error;
   const advice = ADVICE.get(code);
   const fault = faultOfCode(code);
-  if (fault === 'throttle' || fault === 'transient') return { kind: 'again' };
-  if (RENEWABLE.has(code))
+  if (isPassingFault(fault)) return { kind: 'again' };
+  if (isRenewable(code))
     return {
       kind: 'denied',
       error: fatal(EXIT.resumable, `${code}: renew the credentials and run it again`),

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type FaultKind, faultOf, faultOfCode } from '../../src/aws/fault-kind.ts';
+import {
+  type FaultKind,
+  faultOf,
+  faultOfCode,
+  faultOfStatus,
+  isExpired,
+  isPassingFault,
+  isRenewable,
+  isRepeatable,
+} from '../../src/aws/fault-kind.ts';
 
 describe('faultOf', () => {
   it.each<[string | null, number | null, FaultKind]>([
@@ -36,4 +45,38 @@ describe('faultOf', () => {
 
 it('knows that it does not know a code', () => {
   expect([faultOfCode('NoSuchKey'), faultOfCode(null)]).toEqual([null, null]);
+});
+
+describe('what may be asked again', () => {
+  it.each<[FaultKind, boolean, boolean]>([
+    ['throttle', true, true],
+    ['transient', true, true],
+    ['credentials', false, true],
+    ['skew', false, true],
+    ['denied', false, false],
+    ['refused', false, false],
+  ])('after %s: passes by itself %s, may be repeated %s', (kind, passes, repeats) => {
+    expect([isPassingFault(kind), isRepeatable(kind)]).toEqual([passes, repeats]);
+  });
+
+  it.each([
+    [500, 'transient'],
+    [503, 'transient'],
+    [408, 'transient'],
+    [429, 'throttle'],
+    [403, 'denied'],
+    [404, null],
+    [200, null],
+    [0, null],
+  ])('is told by a status alone: %s is %s', (status, kind) => {
+    expect(faultOfStatus(status)).toBe(kind);
+  });
+
+  it.each([
+    ['ExpiredToken', true, true],
+    ['TokenProviderError', false, true],
+    ['SignatureDoesNotMatch', false, false],
+  ])('tells credentials that ran out from those that are wrong: %s', (code, expired, renewable) => {
+    expect([isExpired(code), isRenewable(code)]).toEqual([expired, renewable]);
+  });
 });

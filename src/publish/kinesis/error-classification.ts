@@ -5,7 +5,7 @@
  *        taken, before that the end of the run), refused (send in parts: see refusals.ts).
  * Owns   what people are advised to do. Whose fault a code is says src/aws/fault-kind.ts. Pure.
  */
-import { faultOf } from '../../aws/fault-kind.ts';
+import { faultOf, isRenewable } from '../../aws/fault-kind.ts';
 import type { KinesisCallError } from '../../aws/kinesis-call.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { EXIT, type FailureExitCode } from '../../base/exit-code.ts';
@@ -42,15 +42,6 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
 ]);
 const RENEW = 'renew the credentials and run it again';
 
-/** Credentials that could not be renewed: the same command works once they can. */
-const RENEWABLE = new Set([
-  'ExpiredTokenException',
-  'ExpiredToken',
-  'RequestExpired',
-  'CredentialsProviderError',
-  'TokenProviderError',
-]);
-
 /** A service may show the value that it refuses, and a key is a part of the payload. */
 function withoutValues(message: string): string {
   return message.replace(/\bvalue '.*?' at '/gis, "value at '");
@@ -79,7 +70,7 @@ export function classifyFailure(error: KinesisCallError, streamName: string): Re
       };
     case 'credentials':
     case 'skew':
-      if (RENEWABLE.has(code)) return { kind: 'denied', error: ending(EXIT.resumable, `${code}: ${RENEW}`) };
+      if (isRenewable(code)) return { kind: 'denied', error: ending(EXIT.resumable, `${code}: ${RENEW}`) };
       return {
         kind: 'denied',
         error: ending(EXIT.refused, `${reason}; ${ADVICE.get(code) ?? CHECK_CREDENTIALS}`),

@@ -183,7 +183,7 @@ export function explain(error: unknown, stream: string, action: string): Millrac
     const help = 'check the endpoint; AWS_CA_BUNDLE names a file of the authorities that you trust';
     return streamError(stream, `${code}: ${message}`, help);
   }
-  return streamError(stream, `${code}: ${message}`, '', isPassing(error) ? 3 : 2);
+  return streamError(stream, `${code}: ${message}`, '', isPassing(error) ? EXIT.resumable : EXIT.refused);
 }
 
 /** Codes that say what to do. Without `why` the service's message says it. */

@@ -5,7 +5,14 @@
  * Never  retries (retry.ts does), never shows a header, a credential or a payload.
  */
 import { isProxyRefusal, isTlsCode } from '../../aws/call-fault.ts';
-import { type FaultKind, faultOfCode } from '../../aws/fault-kind.ts';
+import {
+  type FaultKind,
+  faultOfCode,
+  faultOfStatus,
+  isExpired,
+  isKmsThrottle,
+  isPassingFault,
+} from '../../aws/fault-kind.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { EXIT } from '../../base/exit-code.ts';
 
@@ -77,10 +84,6 @@ const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   OperationAborted: 'transient',
   // A new bucket, whose name is not known everywhere yet.
   TemporaryRedirect: 'transient',
-  ExpiredToken: 'credentials',
-  ExpiredTokenException: 'credentials',
-  TokenRefreshRequired: 'credentials',
-  RequestExpired: 'credentials',
   PreconditionFailed: 'changed',
   InvalidRange: 'changed',
   NoSuchKey: 'gone',
@@ -104,6 +107,7 @@ const KIND_BY_FAULT: Readonly<Partial<Record<FaultKind, FailureKind>>> = {
 
 function kindOfCode(awsCode: string): FailureKind | undefined {
   const fault = faultOfCode(awsCode);
+  if (isExpired(awsCode)) return 'credentials';
   return KIND_BY_CODE[awsCode] ?? (fault === null ? undefined : KIND_BY_FAULT[fault]);
 }
 
@@ -111,9 +115,10 @@ function kindOfCode(awsCode: string): FailureKind | undefined {
 export function kindOf(status: number, awsCode: string, message: string): FailureKind {
   const byCode = kindOfCode(awsCode);
   if (byCode !== undefined) return byCode;
-  if (/kms/i.test(awsCode + message) && /throttl|rate exceeded/i.test(awsCode + message)) return 'throttle';
-  if (status === 429 || status === 503) return 'throttle';
-  if (status >= 500 || status === 408) return 'transient';
+  // S3 answers 503 where it is busy, with or without SlowDown.
+  if (isKmsThrottle(awsCode, message) || status === 503) return 'throttle';
+  const fault = faultOfStatus(status);
+  if (isPassingFault(fault)) return KIND_BY_FAULT[fault!]!;
   if (status === 412 || status === 416) return 'changed';
   if (status === 404) return 'gone';
   if (status === 403) return 'denied';
