@@ -50,7 +50,7 @@ async function startServers(objects: number): Promise<{ child: ChildProcess; kin
   const child = spawn(
     process.execPath,
     [
-      join(ROOT, 'src', 'local', 'serve.ts'),
+      join(ROOT, 'src', 'embedded', 'serve.ts'),
       ...['--stream', `soak:${values.shards}`, '--limits', 'real', '--discard'],
       ...['--faults', JSON.stringify([{ kind: 'reset', name: 'reset', probability: 0.001, when: 'after' }])],
       ...['--s3', 'soak', '--s3-generate'],
@@ -194,7 +194,8 @@ try {
   const rss = describe(samples, ({ rssBytes }) => rssBytes / 1e6);
   const journalKb = describe(samples, ({ journalBytes }) => journalBytes / 1e3);
   const descriptors = describe(samples, (sample) => sample.descriptors);
-  if (compactions === 0) problems.push('the journal was never compacted');
+  // The last minute of a journal is never taken out.
+  if (minutes >= 2 && compactions === 0) problems.push('the journal was never compacted');
   if (minutes >= 10 && descriptors.perHour > DESCRIPTORS_PER_HOUR_MAX) problems.push('descriptors rise');
   console.log(
     JSON.stringify({
