@@ -24,6 +24,7 @@ const WAYS: readonly (readonly [RegExp, Way])[] = [
     /^npm ci --prefix bench$/,
     { nobody: 'contenders of benches; what compares them says so where they are missing' },
   ],
+  [/^npm pack$/, { test: 'test/package.test.ts' }],
   [/^npm install millrace/, { nobody: 'it is not published yet' }],
   [/^(npm run check|npm test|npx vitest run )/, { ci: /^npm (test|run test:all)\b/m }],
   [/^npm run (lint|format)$/, { ci: /^npm run lint$/m }],
