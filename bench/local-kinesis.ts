@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { decodeCbor, encodeCbor } from '../src/embedded/kinesis/cbor.ts';
+import { decodeCbor, encodeCbor } from '../src/aws/cbor.ts';
 import { generateLines } from '../src/embedded/s3/lines.ts';
 import { type Figure, report } from './report.ts';
 

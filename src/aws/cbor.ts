@@ -1,8 +1,13 @@
 /**
- * Cbor: RFC 8949, as much of it as the Kinesis protocol `application/x-amz-cbor-1.1` uses.
- * Takes  small values to write; answers and errors to read.
- * Gives  bytes; plain values. A timestamp (tag 1) is read as its number.
- * Never  touches records in bulk: native code and src/stream/answer-portable.ts walk those without a value per record.
+ * Cbor: RFC 8949, as much of it as the Kinesis protocol `application/x-amz-cbor-1.1` uses. The one reader and writer of small values in
+ * JavaScript. What is read or written by the thousand has code of its own, and asks here where a body is unusual: records of PutRecords
+ * (src/native/body.h, src/publish/body.ts; src/native/result.cc; src/embedded/kinesis/put-request.ts) and of GetRecords (src/native/get-records.cc).
+ * Takes  values to write; bytes of a peer that is not trusted.
+ * Gives  bytes; null-prototype objects, arrays, strings, views of the bytes, numbers, booleans and null.
+ * Never  reads past the end, never allocates by a length that the bytes do not back, never nests deeper than 32.
+ *
+ * Timestamps are tag 1 with whole milliseconds: what the service and its SDKs send, against RFC 8949, which says seconds
+ * (aws-sdk-java-v2#184, #4661).
  */
 import { isUtf8 } from 'node:buffer';
 
@@ -17,7 +22,7 @@ export type CborValue =
   | readonly CborValue[]
   | { readonly [key: string]: CborValue | undefined };
 
-export const CBOR_MAJOR = {
+const MAJOR = {
   UINT: 0,
   NEGATIVE: 1,
   BYTES: 2,
@@ -27,202 +32,246 @@ export const CBOR_MAJOR = {
   TAG: 6,
   SIMPLE: 7,
 } as const;
-/** Deeper nesting than any Kinesis answer has; it guards the stack. */
+/** Deeper nesting than any body has; it guards the stack. */
 const DEPTH_MAX = 32;
+const TAG_TIMESTAMP = 1;
+const BREAK = Symbol('break');
 
-/** A place in CBOR bytes. Every read moves it on. */
-export class CborReader {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  at = 0;
-  /** Of the head that was read last: its major type, and its number; -1 where the length is indefinite. */
-  major = 0;
-  value = 0;
-  /** The low five bits of the last head: they tell floats and simple values apart. */
-  info = 0;
+interface CborForm {
+  /** Text that is no UTF-8 is given as its bytes, not with U+FFFD in their place. */
+  readonly keepsBytes?: boolean;
+  /** Timestamps are given as dates; by default they are their number. */
+  readonly readsDates?: boolean;
+}
 
-  readonly #keepsBytes: boolean;
+/**
+ * Reads exactly one item. Integers beyond 2^53 lose precision; tags but for dates are dropped; of equal keys the last one counts.
+ * @throws {RangeError} When the bytes are not one whole, well-formed item with text keys only.
+ */
+export function decodeCbor(bytes: Uint8Array, form: CborForm = {}): CborValue {
+  const reader = new Reader(bytes, 0, form);
+  const value = reader.content(0);
+  if (!reader.isAtEnd) throw new RangeError('Cannot read CBOR: bytes are left over');
+  return value;
+}
 
-  /** @param keepsBytes Text that is no UTF-8 is given as its bytes, not with U+FFFD in their place. */
-  constructor(bytes: Uint8Array, keepsBytes = false) {
-    this.bytes = bytes;
-    this.#keepsBytes = keepsBytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** The item that starts at `at`, whatever follows it. @throws {RangeError} When there is none. */
+export function decodeCborAt(bytes: Uint8Array, at: number): CborValue {
+  return new Reader(bytes, at, {}).content(0);
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  readonly #form: CborForm;
+  #at: number;
+
+  constructor(bytes: Uint8Array, at: number, form: CborForm) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#form = form;
+    this.#at = at;
   }
 
-  /** Reads the head of the next item. @throws {RangeError} At the end of the bytes. */
-  head(): void {
-    const first = this.#view.getUint8(this.at++);
-    this.major = first >> 5;
-    this.info = first & 31;
-    if (this.info < 24) this.value = this.info;
-    else if (this.info === 24) this.value = this.#view.getUint8(this.#advance(1));
-    else if (this.info === 25) this.value = this.#view.getUint16(this.#advance(2));
-    else if (this.info === 26) this.value = this.#view.getUint32(this.#advance(4));
-    else if (this.info === 27) {
-      const at = this.#advance(8);
-      // Beyond 2^53 digits are lost: no number that this engine uses is that large.
-      this.value = this.#view.getUint32(at) * 0x100000000 + this.#view.getUint32(at + 4);
-    } else if (this.info === 31) this.value = -1;
-    else throw new RangeError(`Cannot read CBOR: reserved head 0x${first.toString(16)}`);
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
   }
 
-  /** Whether a container of indefinite length ends here; the end is consumed. */
-  isBreak(): boolean {
-    if (this.bytes[this.at] !== 0xff) return false;
-    this.at += 1;
-    return true;
+  /** An item where a break may not stand. */
+  content(depth: number): CborValue {
+    const value = this.#item(depth);
+    if (value === BREAK) throw new RangeError('Cannot read CBOR: a break outside of anything');
+    return value;
   }
 
-  /** Calls `each` for every element of the array or entry of the map whose head was just read. */
-  forEach(each: () => void): void {
-    if (this.value >= 0) for (let left = this.value; left > 0; left--) each();
-    else while (!this.isBreak()) each();
-  }
-
-  /** The bytes of the text or byte string whose head was just read: a view, or a copy where it came in chunks. */
-  string(): Uint8Array {
-    if (this.value >= 0) {
-      const start = this.#advance(this.value);
-      return this.bytes.subarray(start, start + this.value);
+  #item(depth: number): CborValue | typeof BREAK {
+    if (depth > DEPTH_MAX) throw new RangeError(`Cannot read CBOR: nested deeper than ${DEPTH_MAX}`);
+    const first = this.#byte();
+    const major = first >> 5;
+    const info = first & 31;
+    if (major === MAJOR.SIMPLE) return this.#simple(info);
+    const length = info === 31 ? null : this.#argument(info);
+    switch (major) {
+      case MAJOR.BYTES:
+        return this.#string(MAJOR.BYTES, length);
+      case MAJOR.TEXT: {
+        const bytes = this.#string(MAJOR.TEXT, length);
+        return this.#form.keepsBytes && !isUtf8(bytes) ? bytes : bytes.toString('utf8');
+      }
+      case MAJOR.ARRAY:
+        return this.#array(length, depth);
+      case MAJOR.MAP:
+        return this.#map(length, depth);
+      default:
+        if (length === null) throw new RangeError('Cannot read CBOR: an integer or tag without a value');
+        if (major === MAJOR.TAG) return this.#tagged(length, depth);
+        return major === MAJOR.UINT ? length : -1 - length;
     }
-    const chunks: Uint8Array[] = [];
-    while (!this.isBreak()) {
-      this.head();
-      if (this.value < 0) throw new RangeError('Cannot read CBOR: a chunk of indefinite length');
-      chunks.push(this.string());
+  }
+
+  #tagged(tag: number, depth: number): CborValue {
+    const value = this.content(depth + 1);
+    const isDate = this.#form.readsDates && tag === TAG_TIMESTAMP && typeof value === 'number';
+    return isDate ? new Date(value) : value;
+  }
+
+  #array(length: number | null, depth: number): CborValue[] {
+    const values: CborValue[] = [];
+    this.#checkLength(length);
+    for (let i = 0; length === null || i < length; i++) {
+      const value = length === null ? this.#item(depth + 1) : this.content(depth + 1);
+      if (value === BREAK) break;
+      values.push(value);
+    }
+    return values;
+  }
+
+  #map(length: number | null, depth: number): Record<string, CborValue> {
+    const fields: Record<string, CborValue> = Object.create(null);
+    this.#checkLength(length);
+    for (let i = 0; length === null || i < length; i++) {
+      const first = this.#byte();
+      if (first === 0xff && length === null) break;
+      if (first >> 5 !== MAJOR.TEXT) throw new RangeError('Cannot read CBOR: a map key is not text');
+      const key = this.#string(MAJOR.TEXT, (first & 31) === 31 ? null : this.#argument(first & 31));
+      fields[key.toString('utf8')] = this.content(depth + 1);
+    }
+    return fields;
+  }
+
+  /** Each item takes a byte at least, so a length beyond the bytes left is a lie. */
+  #checkLength(length: number | null): void {
+    if (length !== null && length > this.#bytes.length - this.#at) throw this.#short();
+  }
+
+  #string(major: number, length: number | null): Buffer {
+    if (length !== null) {
+      this.#checkLength(length);
+      this.#at += length;
+      return this.#bytes.subarray(this.#at - length, this.#at);
+    }
+    const chunks: Buffer[] = [];
+    for (let first = this.#byte(); first !== 0xff; first = this.#byte()) {
+      if (first >> 5 !== major || (first & 31) === 31) {
+        throw new RangeError('Cannot read CBOR: a chunk of another kind within a string');
+      }
+      chunks.push(this.#string(major, this.#argument(first & 31)));
     }
     return Buffer.concat(chunks);
   }
 
-  text(): string {
-    const bytes = this.string();
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  }
-
-  #textOrBytes(): string | Uint8Array {
-    if (!this.#keepsBytes) return this.text();
-    const bytes = this.string();
-    return isUtf8(bytes)
-      ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
-      : bytes;
-  }
-
-  /** Steps over the next item. */
-  skip(): void {
-    this.read(0, false);
-  }
-
-  /** The next item as a value. @throws {RangeError} When the bytes are no CBOR, or end too soon. */
-  read(depth = 0, isWanted = true): CborValue {
-    if (depth > DEPTH_MAX) throw new RangeError(`Cannot read CBOR: nested deeper than ${DEPTH_MAX}`);
-    this.head();
-    switch (this.major) {
-      case CBOR_MAJOR.UINT:
-        return this.value;
-      case CBOR_MAJOR.NEGATIVE:
-        return -1 - this.value;
-      case CBOR_MAJOR.BYTES:
-        return this.string();
-      case CBOR_MAJOR.TEXT:
-        return isWanted ? this.#textOrBytes() : this.string();
-      case CBOR_MAJOR.ARRAY: {
-        const items: CborValue[] = [];
-        this.forEach(() => {
-          const item = this.read(depth + 1, isWanted);
-          if (isWanted) items.push(item);
-        });
-        return items;
-      }
-      case CBOR_MAJOR.MAP: {
-        const entries = Object.create(null) as Record<string, CborValue>;
-        this.forEach(() => {
-          const name = this.read(depth + 1, isWanted);
-          const item = this.read(depth + 1, isWanted);
-          if (isWanted) entries[String(name)] = item;
-        });
-        return entries;
-      }
-      case CBOR_MAJOR.TAG:
-        return this.read(depth + 1, isWanted);
+  /** What has no meaning here is null, as `null` and `undefined` are. */
+  #simple(info: number): CborValue | typeof BREAK {
+    switch (info) {
+      case 20:
+        return false;
+      case 21:
+        return true;
+      case 25:
+        return halfToNumber(this.#take(2).readUInt16BE());
+      case 26:
+        return this.#take(4).readFloatBE();
+      case 27:
+        return this.#take(8).readDoubleBE();
+      case 31:
+        return BREAK;
       default:
-        return this.#simple();
+        this.#argument(info);
+        return null;
     }
   }
 
-  #simple(): CborValue {
-    if (this.info === 26) return this.#view.getFloat32(this.at - 4);
-    if (this.info === 27) return this.#view.getFloat64(this.at - 8);
-    if (this.info === 25) return halfFloat(this.value);
-    return this.info === 20 || this.info === 21 ? this.info === 21 : null;
+  #argument(info: number): number {
+    if (info < 24) return info;
+    switch (info) {
+      case 24:
+        return this.#byte();
+      case 25:
+        return this.#take(2).readUInt16BE();
+      case 26:
+        return this.#take(4).readUInt32BE();
+      case 27:
+        return Number(this.#take(8).readBigUInt64BE());
+      default:
+        throw new RangeError('Cannot read CBOR: a reserved length');
+    }
   }
 
-  #advance(byteCount: number): number {
-    const at = this.at;
-    if (at + byteCount > this.bytes.length) throw new RangeError('Cannot read CBOR: it ends too soon');
-    this.at = at + byteCount;
-    return at;
+  #byte(): number {
+    const byte = this.#bytes[this.#at];
+    if (byte === undefined) throw this.#short();
+    this.#at++;
+    return byte;
+  }
+
+  #take(length: number): Buffer {
+    this.#checkLength(length);
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  #short(): RangeError {
+    return new RangeError(`Cannot read CBOR: it ends early, after ${this.#bytes.length} bytes`);
   }
 }
 
-function halfFloat(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+/** RFC 8949, appendix D. */
+function halfToNumber(half: number): number {
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 1023;
+  const sign = half & 0x8000 ? -1 : 1;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-/** The one value that the bytes hold. @throws {RangeError} When they are no CBOR, or end too soon. */
-export function decodeCbor(bytes: Uint8Array): CborValue {
-  return new CborReader(bytes).read();
-}
-
-/** A value as CBOR. Entries that are undefined are left out; numbers without a fraction are written as integers. */
-export function encodeCbor(value: CborValue): Buffer {
+/**
+ * A value as CBOR: what CborValue says, with `undefined` for null outside of objects. Members that are undefined are left out; numbers
+ * without a fraction are written as integers, dates as timestamps.
+ */
+export function encodeCbor(value: unknown): Buffer {
   const parts: Uint8Array[] = [];
   write(value, parts);
   return Buffer.concat(parts);
 }
 
-function write(value: CborValue, parts: Uint8Array[]): void {
+function write(value: unknown, parts: Uint8Array[]): void {
   if (typeof value === 'string') {
     const bytes = Buffer.from(value);
-    parts.push(head(CBOR_MAJOR.TEXT, bytes.length), bytes);
+    parts.push(cborHead(MAJOR.TEXT, bytes.length), bytes);
   } else if (typeof value === 'number' && !Number.isSafeInteger(value)) {
     const bytes = Buffer.alloc(9, 0xfb);
     bytes.writeDoubleBE(value, 1);
     parts.push(bytes);
   } else if (typeof value === 'number' || typeof value === 'bigint') {
-    parts.push(
-      value < 0 ? head(CBOR_MAJOR.NEGATIVE, -1 - Number(value)) : head(CBOR_MAJOR.UINT, Number(value)),
-    );
-  } else if (typeof value === 'boolean' || value === null) {
-    parts.push(Uint8Array.of(value === null ? 0xf6 : value ? 0xf5 : 0xf4));
+    const number = Number(value);
+    parts.push(number < 0 ? cborHead(MAJOR.NEGATIVE, -1 - number) : cborHead(MAJOR.UINT, number));
+  } else if (typeof value === 'boolean' || value === null || value === undefined) {
+    parts.push(Uint8Array.of(value ? 0xf5 : value === false ? 0xf4 : 0xf6));
   } else if (value instanceof Uint8Array) {
-    parts.push(head(CBOR_MAJOR.BYTES, value.length), value);
+    parts.push(cborHead(MAJOR.BYTES, value.length), value);
   } else if (value instanceof Date) {
-    // Tag 1 and milliseconds: RFC 8949 says seconds, the service says milliseconds.
-    parts.push(head(CBOR_MAJOR.TAG, 1), head(CBOR_MAJOR.UINT, value.getTime()));
+    parts.push(cborHead(MAJOR.TAG, TAG_TIMESTAMP));
+    write(value.getTime(), parts);
   } else if (Array.isArray(value)) {
-    parts.push(head(CBOR_MAJOR.ARRAY, value.length));
+    parts.push(cborHead(MAJOR.ARRAY, value.length));
     for (const item of value) write(item, parts);
   } else {
     const entries = Object.entries(value).filter((entry) => entry[1] !== undefined);
-    parts.push(head(CBOR_MAJOR.MAP, entries.length));
+    parts.push(cborHead(MAJOR.MAP, entries.length));
     for (const [name, item] of entries) {
       write(name, parts);
-      write(item as CborValue, parts);
+      write(item, parts);
     }
   }
 }
 
-function head(major: number, value: number): Buffer {
-  if (value < 24) return Buffer.from([(major << 5) | value]);
+/** The first byte of an item and its length, in the shortest form. */
+export function cborHead(major: number, length: number): Buffer {
+  if (length < 24) return Buffer.of((major << 5) | length);
   const [info, byteCount] =
-    value < 0x100 ? [24, 1] : value < 0x10000 ? [25, 2] : value < 0x100000000 ? [26, 4] : [27, 8];
-  const bytes = Buffer.alloc(1 + byteCount, (major << 5) | info);
-  if (byteCount === 8) bytes.writeBigUInt64BE(BigInt(value), 1);
-  else bytes.writeUIntBE(value, 1, byteCount);
+    length < 0x100 ? [24, 1] : length < 0x10000 ? [25, 2] : length < 0x100000000 ? [26, 4] : [27, 8];
+  const bytes = Buffer.allocUnsafe(1 + byteCount);
+  bytes[0] = (major << 5) | info;
+  if (byteCount === 8) bytes.writeBigUInt64BE(BigInt(length), 1);
+  else bytes.writeUIntBE(length, 1, byteCount);
   return bytes;
 }

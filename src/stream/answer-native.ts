@@ -4,7 +4,7 @@
  * Owns   the buffer that frames are written to: a run is valid until the next one is asked for.
  * Never  fails where the portable reader would not: what native code cannot read is handed to that one.
  */
-import { type CborValue, decodeCbor } from '../aws/cbor.ts';
+import { type CborValue, decodeCborAt } from '../aws/cbor.ts';
 import { type Answer, type AnswerOutline, type HashRange, outlineOf } from './answer.ts';
 import { PortableAnswer } from './answer-portable.ts';
 
@@ -74,7 +74,7 @@ export class NativeAnswer implements Answer {
 
   #member(cell: number): CborValue | undefined {
     const at = this.#outline[cell]!;
-    return at === 0 ? undefined : decodeCbor(this.#body.subarray(at));
+    return at === 0 ? undefined : decodeCborAt(this.#body, at);
   }
 
   next(): Uint8Array | null {

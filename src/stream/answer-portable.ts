@@ -5,7 +5,7 @@
  * Never  allocates more than one answer's worth: frames come in runs.
  */
 import { createHash } from 'node:crypto';
-import { CborReader, type CborValue } from '../aws/cbor.ts';
+import { type CborValue, decodeCbor } from '../aws/cbor.ts';
 import { MillraceError } from '../base/errors.ts';
 import { KPL } from '../base/limits.ts';
 import { openAggregate, type Part } from '../record/aggregate.ts';
@@ -61,7 +61,7 @@ export class PortableAnswer implements Answer {
 
   open(body: Uint8Array, range: HashRange | null): AnswerOutline {
     const isCbor = this.#wire === 'cbor';
-    const members = (isCbor ? new CborReader(body, true).read() : valuesOf(body)) as Record<
+    const members = (isCbor ? decodeCbor(body, { keepsBytes: true }) : valuesOf(body)) as Record<
       string,
       CborValue
     >;

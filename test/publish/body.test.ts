@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { decodeCbor } from '../../src/aws/cbor.ts';
 import { bodySuffix, bodyWriter } from '../../src/publish/body.ts';
-import { decodeCbor } from '../../src/publish/kinesis/cbor.ts';
 
 const entry = (dataBytes: number, keyBytes: number) => ({
   key: Buffer.alloc(keyBytes, 'k'),

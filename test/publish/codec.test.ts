@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decodeCbor } from '../../src/aws/cbor.ts';
 import { KINESIS } from '../../src/base/limits.ts';
 import type { Wire } from '../../src/publish/codec.ts';
-import { decodeCbor } from '../../src/publish/kinesis/cbor.ts';
 import { deaggregate } from '../../src/record/aggregate.ts';
 import { codecs } from './codecs.ts';
 import { anyRecords, framesOf, hashKeyOf, record, type TestRecord } from './frames.ts';

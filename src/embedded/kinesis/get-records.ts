@@ -4,8 +4,9 @@
  * Gives  the bytes of the GetRecords answer, written without an object per record.
  * Never  holds a record beyond the call: answers are copies.
  */
+
+import { cborHead, encodeCbor } from '../../aws/cbor.ts';
 import { KINESIS } from '../../base/limits.ts';
-import { cborHead, encodeCbor } from './cbor.ts';
 import { findShard } from './lineage.ts';
 import type { Wire } from './put-request.ts';
 import { invalidArgument, ServiceError, validationError } from './service-error.ts';

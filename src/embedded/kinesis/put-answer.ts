@@ -4,7 +4,7 @@
  * Gives  the bytes of the JSON or CBOR answer.
  * Owns   one template per shard: an entry is a copy of it with the counter's digits written in.
  */
-import { cborHead, encodeCbor } from './cbor.ts';
+import { cborHead, encodeCbor } from '../../aws/cbor.ts';
 import type { Wire } from './put-request.ts';
 import { COUNTER_DIGITS, type Shard } from './stream-store.ts';
 

@@ -5,7 +5,7 @@
  * Owns   nothing: `index` belongs to the caller of `readPutRecords`, the buffer is the request's own (CBOR) or a decoded copy (JSON).
  * Never  checks a limit: see put-records.ts. An offset of 0 says that the member was absent.
  */
-import { decodeCbor } from './cbor.ts';
+import { decodeCbor } from '../../aws/cbor.ts';
 import { ServiceError } from './service-error.ts';
 import { COLUMN } from './stream-store.ts';
 
@@ -205,7 +205,7 @@ export function readPutRecords(body: Buffer, wire: Wire, index: Uint32Array): Pu
       return fromGeneral(decodeCbor(body), index);
     }
   } catch (error) {
-    if (error instanceof SyntaxError) throw serializationError();
+    if (error instanceof SyntaxError || error instanceof RangeError) throw serializationError();
     throw error;
   }
 }

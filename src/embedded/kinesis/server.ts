@@ -6,9 +6,9 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { decodeCbor, encodeCbor } from '../../aws/cbor.ts';
 import { answerAdmin } from './admin.ts';
 import { BodyPool } from './body-pool.ts';
-import { decodeCbor, encodeCbor } from './cbor.ts';
 import { accessKeyOf, type Occasion } from './faults.ts';
 import { getRecords, type Input } from './get-records.ts';
 import { operations } from './operations.ts';
@@ -292,10 +292,14 @@ function holds({ body, index, count }: PutRequest, text: string): boolean {
 function decode(body: Buffer, wire: Wire): Input {
   try {
     const input: unknown =
-      body.length === 0 ? {} : wire === 'cbor' ? decodeCbor(body) : JSON.parse(body.toString('utf8'));
+      body.length === 0
+        ? {}
+        : wire === 'cbor'
+          ? decodeCbor(body, { readsDates: true })
+          : JSON.parse(body.toString('utf8'));
     if (input !== null && typeof input === 'object' && !Array.isArray(input)) return input as Input;
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
   }
   throw new ServiceError('SerializationException', '');
 }

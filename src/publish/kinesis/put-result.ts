@@ -5,8 +5,8 @@
  * Never  trusts the body: every field is checked. The native twin is src/native/result.cc.
  */
 
+import { decodeCbor } from '../../aws/cbor.ts';
 import { type PutVerdict, VERDICT, type Wire } from '../codec.ts';
-import { decodeCbor } from './cbor.ts';
 
 /** Codes of a record that will be taken later. PutRecords, Kinesis Data Streams API reference. */
 const THROTTLE_CODES: ReadonlySet<string> = new Set([

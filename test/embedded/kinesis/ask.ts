@@ -2,7 +2,7 @@
  * Ask: one request to an embedded Kinesis in either wire format, for tests that must see status, headers and the raw shape.
  * Gives  the decoded answer. Never  signs, retries or interprets.
  */
-import { decodeCbor, encodeCbor } from '../../../src/embedded/kinesis/cbor.ts';
+import { decodeCbor, encodeCbor } from '../../../src/aws/cbor.ts';
 import type { Wire } from '../../../src/embedded/kinesis/put-request.ts';
 
 export interface Answer {
@@ -31,7 +31,8 @@ export async function ask(
   });
   const bytes = Buffer.from(await response.arrayBuffer());
   const isCbor = response.headers.get('content-type') === 'application/x-amz-cbor-1.1';
-  const body = bytes.length === 0 ? {} : isCbor ? decodeCbor(bytes) : JSON.parse(bytes.toString());
+  const body =
+    bytes.length === 0 ? {} : isCbor ? decodeCbor(bytes, { readsDates: true }) : JSON.parse(bytes.toString());
   return { status: response.status, headers: response.headers, body };
 }
 

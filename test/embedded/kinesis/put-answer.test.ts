@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decodeCbor } from '../../../src/embedded/kinesis/cbor.ts';
+import { decodeCbor } from '../../../src/aws/cbor.ts';
 import { PutAnswer } from '../../../src/embedded/kinesis/put-answer.ts';
 import { Shard } from '../../../src/embedded/kinesis/stream-store.ts';
 

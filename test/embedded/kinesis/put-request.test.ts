@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { cborHead, encodeCbor } from '../../../src/embedded/kinesis/cbor.ts';
+import { cborHead, encodeCbor } from '../../../src/aws/cbor.ts';
 import { readPutRecords, type Wire } from '../../../src/embedded/kinesis/put-request.ts';
 import { COLUMN } from '../../../src/embedded/kinesis/stream-store.ts';
 import { encode } from './ask.ts';

@@ -9,21 +9,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Exact body(data + 2, size - 2);
   uint8_t* cells = static_cast<uint8_t*>(std::malloc(data[1] + 1u));
   static simdjson::dom::parser parser;
-  millrace::Judge judge;
-  judge.verdicts = {cells, data[1]};
-  judge.entries = data[1];
-  judge.isAnyShard = (data[0] & 2) == 0;
-  judge.expected = {reinterpret_cast<const uint8_t*>("shardId-000000000001"), 20};
+  millrace::Tally tally;
+  tally.verdicts = {cells, data[1]};
+  tally.entries = data[1];
+  tally.isAnyShard = (data[0] & 2) == 0;
+  tally.expected = {reinterpret_cast<const uint8_t*>("shardId-000000000001"), 20};
   const millrace::View<uint8_t> view = {body.data, body.size};
-  const bool isDone = (data[0] & 1) != 0 ? millrace::readJson(parser, view, judge) : millrace::readCbor(view, judge);
+  const bool isDone = (data[0] & 1) != 0 ? millrace::readJson(parser, view, tally) : millrace::readCbor(view, tally);
   if (isDone) {
-    if (judge.index != judge.entries) std::abort();
+    if (tally.index != tally.entries) std::abort();
     uint32_t seen[4] = {};
-    for (uint32_t i = 0; i < judge.entries; i++) seen[cells[i]]++;
-    if (std::memcmp(seen, judge.counts, sizeof seen) != 0 || judge.strays.size() != judge.counts[millrace::VERDICT_MISROUTED]) std::abort();
-    for (const millrace::TextRef& stray : judge.strays) touch(stray.bytes, stray.length);
-    if (judge.hasFailed) touch(judge.failedCode.bytes, judge.failedCode.length);
-    if (judge.hasFailed && judge.hasFailedMessage) touch(judge.failedMessage.bytes, judge.failedMessage.length);
+    for (uint32_t i = 0; i < tally.entries; i++) seen[cells[i]]++;
+    if (std::memcmp(seen, tally.counts, sizeof seen) != 0 || tally.misrouted.size() != tally.counts[millrace::VERDICT_MISROUTED]) std::abort();
+    for (const millrace::TextRef& shard : tally.misrouted) touch(shard.bytes, shard.length);
+    if (tally.hasFailed) touch(tally.failedCode.bytes, tally.failedCode.length);
+    if (tally.hasFailed && tally.hasFailedMessage) touch(tally.failedMessage.bytes, tally.failedMessage.length);
   }
   std::free(cells);
   return 0;

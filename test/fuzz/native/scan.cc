@@ -36,7 +36,7 @@ void scan(uint8_t rules, const Exact& bytes, const ScanKernels* kernels, Outcome
   setup.hasKey = (rules & 1) != 0;
   setup.hasHashKey = (rules & 2) != 0;
   setup.appendsNewline = (rules & 4) != 0;
-  setup.usesCoordinates = (rules & 8) != 0;
+  setup.usesPositionalKeys = (rules & 8) != 0;
   setup.isKeyPlain = true;
   setup.nameStartCount = 1;
   setup.nameStarts[0] = 'k';
@@ -70,7 +70,7 @@ void scan(uint8_t rules, const Exact& bytes, const ScanKernels* kernels, Outcome
       const auto* newline = static_cast<const uint8_t*>(std::memchr(at, '\n', size_t(end - at)));
       const uint8_t* lineEnd = newline == nullptr ? end : newline;
       const bool hasMark = isFirst && call.objectOffset == 0 && end - at >= 3 && std::memcmp(at, "\xef\xbb\xbf", 3) == 0;
-      if (!judgeLine(state, call, at, hasMark ? at + 3 : at, lineEnd)) break;
+      if (!validateLine(state, call, at, hasMark ? at + 3 : at, lineEnd)) break;
       at = newline == nullptr ? end : newline + 1;
     }
     if (at >= end && flushRecords(state, call)) {
