@@ -10,7 +10,7 @@ import { deserialize, serialize } from 'node:v8';
 import { Accounting } from '../src/accounting/accounting.ts';
 import type { JournalEntry } from '../src/journal/entries.ts';
 import type { SliceReceipt } from '../src/parse/setup.ts';
-import { SLICE_BYTES_MAX, SliceLender } from '../src/ring/slices.ts';
+import { addAcknowledged, countersOf, SLICE_BYTES_MAX, SliceLender } from '../src/ring/slices.ts';
 import type { Segment, SourceObject } from '../src/source/object.ts';
 import { type Figure, format, median, report } from './report.ts';
 
@@ -57,6 +57,7 @@ function measure(sliceBytes: number): number {
     digestOf: () => ({ sumA: 0n, sumB: 0n }),
     isDryRun: false,
   });
+  const counters = countersOf(accounting.slices.memory);
   const lender = new SliceLender(accounting.slices.memory, 0, 1);
   accounting.beginSegment(segment);
   const records = Math.floor(sliceBytes / RECORD_BYTES);
@@ -81,9 +82,9 @@ function measure(sliceBytes: number): number {
     // The stream acknowledges what leaves the window.
     while (open.length > windowSlices) {
       const { slice } = open.shift()!;
-      Atomics.add(accounting.slices.acknowledged, slice, records);
+      addAcknowledged(counters, slice, records);
     }
-    accounting.settle();
+    accounting.takeSettled();
     if (look % looksPerCommit === 0) accounting.release(accounting.writeEntries());
   }
   const { user, system } = process.cpuUsage(since);

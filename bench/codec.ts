@@ -97,7 +97,7 @@ function stepsOf(codec: Codec, lane: SharedArrayBuffer, records: number): Step[]
   const counts = new Uint32Array(KINESIS.putRecordsCountMax);
   const answer = answerOf(few);
   const verdicts = new Uint8Array(records);
-  const acknowledged = new Int32Array(4);
+  const counters = { acknowledged: new Int32Array(4), settled: new Int32Array(1) };
   const body = (bytes: number) => createHash('md5').update(allOut.subarray(0, bytes)).digest('hex');
   const aggregate = (wire: 'cbor' | 'json') =>
     codec.encodeAggregated(
@@ -135,7 +135,7 @@ function stepsOf(codec: Codec, lane: SharedArrayBuffer, records: number): Step[]
     [
       'acknowledge',
       records,
-      () => codec.acknowledge(frames, records, verdicts, VERDICT.STORED, acknowledged),
+      () => codec.acknowledge(frames, records, verdicts, VERDICT.STORED, counters),
       () => 0,
     ],
     [

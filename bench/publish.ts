@@ -33,7 +33,7 @@ import type { ShardRange } from '../src/record/hash-range.ts';
 import { LANE_CELL } from '../src/ring/layout.ts';
 import { PHASE } from '../src/ring/phases.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
-import { acknowledgedOf, createSlices } from '../src/ring/slices.ts';
+import { countersOf, createSlices } from '../src/ring/slices.ts';
 import { createDoorbells } from '../src/ring/wait.ts';
 import { type Figure, report } from './report.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
@@ -220,7 +220,7 @@ async function sendEngine(
   });
   Atomics.store(new Int32Array(setup.control), 0, PHASE.FLUSH);
   await publisher.run();
-  const stored = acknowledgedOf(setup.slices)[0]!;
+  const stored = countersOf(setup.slices).acknowledged[0]!;
   if (stored !== load.lanes.length * load.keys.length) throw new Error(`Stored ${stored}`);
 }
 
@@ -320,10 +320,11 @@ class ClockedCodec {
     const acknowledge = this.codec.acknowledge.bind(this.codec);
     this.codec.acknowledge = (...args) => {
       const startMs = threadMs();
-      acknowledge(...args);
+      const settled = acknowledge(...args);
       const endMs = threadMs();
       // A look at the clock is a system call, and no part of the work.
       this.accountingMs += Math.max(0, endMs - startMs - (threadMs() - endMs));
+      return settled;
     };
   }
 }

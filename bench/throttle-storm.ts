@@ -21,7 +21,7 @@ import { createStats, STAT, statsRow } from '../src/publish/stats.ts';
 import { LANE_CELL, laneBytes } from '../src/ring/layout.ts';
 import { PHASE } from '../src/ring/phases.ts';
 import { LaneProducer } from '../src/ring/producer.ts';
-import { acknowledgedOf, createSlices } from '../src/ring/slices.ts';
+import { countersOf, createSlices } from '../src/ring/slices.ts';
 import { createDoorbells, Doorbell } from '../src/ring/wait.ts';
 import { report } from './report.ts';
 
@@ -119,7 +119,7 @@ const data = Buffer.from(JSON.stringify({ pad: 'x'.repeat(188) }));
 const producer = new LaneProducer(lane);
 const bell = new Doorbell(setup.doorbells);
 // The frames of a shard bear its number as their slice.
-const acknowledged = acknowledgedOf(setup.slices).subarray(0, SHARDS);
+const acknowledged = countersOf(setup.slices).acknowledged.subarray(0, SHARDS);
 const written = new Array<number>(SHARDS).fill(0);
 let nextKey = 0;
 let isFeeding = true;

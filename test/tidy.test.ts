@@ -30,7 +30,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/accounting/counts.ts': 'test/accounting/accounting.test.ts',
   'src/observe/journal-pace.ts': 'test/observe/status.test.ts',
   'src/accounting/object-account.ts': 'test/accounting/accounting.test.ts',
-  'src/accounting/settling.ts': 'test/chaos',
   'src/run/engine.ts': 'test/commands',
   'src/run/report.ts': 'test/commands',
   'src/run/reading.ts': 'test/commands',
@@ -208,6 +207,22 @@ function imports(): { from: string; to: string }[] {
     })),
   );
 }
+
+describe('threads', () => {
+  it('stand still and are woken in src/ring/wait.ts alone, and where a test asks for it', () => {
+    const waits = grep(sources, /Atomics\.(wait|waitAsync|notify)\(/).map((line) => line.split(':')[0]);
+    expect([...new Set(waits)].toSorted()).toEqual(['src/base/fault-points.ts', 'src/ring/wait.ts']);
+  });
+
+  it('never look by a timer for what is settled: the accounting has one clock, for what is due by time', () => {
+    const timers = grep(sources, /set(Timeout|Interval)\(/).filter((line) =>
+      line.startsWith('src/accounting/'),
+    );
+    expect(timers).toEqual([expect.stringMatching(/^src\/accounting\/settling\.ts:\d+: .*#tick\(\)/)]);
+    const takers = grep(sources, /takeSettled\(\)/).filter((line) => !/ takeSettled\(\): /.test(line));
+    expect(takers.every((line) => line.startsWith('src/accounting/'))).toBe(true);
+  });
+});
 
 describe('rooms', () => {
   it("hold every file but the library's face and the program's entry", () => {

@@ -1,10 +1,11 @@
 /**
  * Accounting: what has become of every line, from the receipt of its slice to the journal.
- * Takes  events of the source, receipts of slices, refused records, acknowledged counts (shared memory, src/ring/slices.ts).
+ * Takes  events of the source, receipts of slices, refused records, the slices that publishers have settled (src/ring/slices.ts).
  * Gives  journal entries once something is safely delivered; slices back to their parsers once the journal has them; the sums of
  *        the report.
  * Owns   the open objects and slices of the run, and the rule of settlement: a slice is settled when its receipt is there and as many
- *        of its records are acknowledged or refused as were written. Lines = blank + rejected + records, always.
+ *        of its records are acknowledged or refused as were written. Lines = blank + rejected + records, always. Each of the three ways
+ *        to settle one is an event: the receipt, a refused record, or the bell that a publisher rings. Nobody looks around for it.
  * Never  does I/O or reads a clock: entries and dead letters go to src/journal/, which decides when they are on the disk.
  */
 import type { RejectCode } from '../base/errors.ts';
@@ -41,7 +42,6 @@ interface OpenSlice {
   readonly receipt: SliceReceipt;
   readonly account: ObjectAccount;
   readonly tally: Tally;
-  refused: number;
 }
 
 /** Objects that may be open at once; the listing waits while there are more. */
@@ -67,6 +67,7 @@ export class Accounting {
   /** Settled slices that no entry tells of yet. */
   #settled: SliceReceipt[] = [];
   #waiting: (() => void)[] = [];
+  #onSettled: (() => void)[] = [];
 
   constructor(options: AccountingOptions) {
     this.#options = options;
@@ -94,7 +95,8 @@ export class Accounting {
     for (const account of this.#objects.values()) bytes += account.doneBytes;
     for (const { receipt, account } of this.#open.values()) {
       if (account.format !== 'plain' || receipt.records === 0) continue;
-      bytes += (this.#acknowledged(receipt.slice) / receipt.records) * (receipt.end - receipt.start);
+      const acknowledged = receipt.records - this.slices.missing(receipt.slice);
+      bytes += (acknowledged / receipt.records) * (receipt.end - receipt.start);
     }
     return bytes;
   }
@@ -110,6 +112,11 @@ export class Accounting {
   async room(): Promise<void> {
     while (this.#objects.size > OBJECTS_BUSY)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Resolves when no slice is open. */
+  async whenSettled(): Promise<void> {
+    while (this.#open.size > 0) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
   }
 
   /** Remembers what an earlier process has done with an object, before its first segment begins. */
@@ -166,11 +173,12 @@ export class Accounting {
     addTally(this.counts.tally, tally);
     account.openSlices++;
     account.reach(receipt.end);
-    const open: OpenSlice = { receipt, account, tally, refused: 0 };
+    const open: OpenSlice = { receipt, account, tally };
     this.#open.set(receipt.slice, open);
-    for (const record of this.#early.get(receipt.slice) ?? []) this.#refuse(open, record);
+    const early = this.#early.get(receipt.slice) ?? [];
     this.#early.delete(receipt.slice);
-    if (this.#options.isDryRun) this.#settle(open);
+    if (this.#options.isDryRun || this.slices.expect(receipt.slice, receipt.records)) this.#settle(open);
+    for (const record of early) this.#refuse(open, record);
   }
 
   /** Writes the dead letter of a line that a parser has rejected; its slice's receipt counts it. */
@@ -230,14 +238,11 @@ export class Accounting {
     this.counts.objectBytesBefore += object.size;
   }
 
-  /** Looks which slices are settled now. @returns Whether any was. */
-  settle(): boolean {
-    const before = this.#settled.length;
-    for (const open of this.#open.values()) {
-      const { slice, records } = open.receipt;
-      if (this.#acknowledged(slice) + open.refused >= records) this.#settle(open);
-    }
-    return this.#settled.length > before;
+  /** Takes the slices that publishers have settled, when they have rung. @returns Whether there was any. */
+  takeSettled(): boolean {
+    const slices = this.slices.takeSettled();
+    for (const slice of slices) this.#settle(this.#open.get(slice)!);
+    return slices.length > 0;
   }
 
   /** Writes entries of everything that is settled. @returns What `release` is to be told when they are on the disk. */
@@ -260,11 +265,11 @@ export class Accounting {
    * Slices of which nothing was stored are left out: the next process scans them again.
    */
   leave(left: ReadonlyMap<number, LeftRecords>): void {
-    for (const { receipt, account, tally, refused } of this.#open.values()) {
+    for (const { receipt, account, tally } of this.#open.values()) {
       const rest = left.get(receipt.slice);
       const { start, end, records } = receipt;
-      const stored = this.#acknowledged(receipt.slice);
-      if (rest === undefined || stored + refused === 0 || stored + refused + rest.count !== records) continue;
+      const missing = this.slices.missing(receipt.slice);
+      if (rest === undefined || missing === records || rest.count !== missing) continue;
       if (start >= end) continue;
       const { count, bytes, sumA, sumB } = rest;
       addTally(tally, newTally({ lines: count, records: count, bytes, sumA, sumB }), -1);
@@ -276,10 +281,6 @@ export class Accounting {
     }
   }
 
-  #acknowledged(slice: number): number {
-    return Atomics.load(this.slices.acknowledged, slice);
-  }
-
   #settle(open: OpenSlice): void {
     const { receipt, account, tally } = open;
     this.#open.delete(receipt.slice);
@@ -288,6 +289,7 @@ export class Accounting {
     const { start, end } = receipt;
     if (start < end) this.#add(account, { start, end, tally });
     else this.#closeIfDone(account);
+    if (this.#open.size === 0) for (const resolve of this.#onSettled.splice(0)) resolve();
   }
 
   #add(account: ObjectAccount, part: { start: number; end: number; tally: Tally }): void {
@@ -319,7 +321,7 @@ export class Accounting {
       addTally(sums, part, -1);
       countReject(sums, 'PUT_REFUSED');
     }
-    open.refused++;
+    if (this.slices.refuse(open.receipt.slice)) this.#settle(open);
   }
 
   #closeIfDone(account: ObjectAccount): void {

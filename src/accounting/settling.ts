@@ -1,10 +1,10 @@
 /**
- * Settling: the clock of the accounting. It looks what is settled, commits it, gives the slices back, and sets the window.
+ * Settling: from settled slices to the disk. It listens for the bell of the publishers, commits what is settled, gives the slices back,
+ * and sets the window.
  * Takes  the accounting, the journal, what the publishers have counted.
  * Gives  commits: one runs at a time, and what settles meanwhile shares the next.
- * Owns   the times: how often is looked, and how long something settled waits for its entry. Looking costs about a hundredth of
- *        the thread's time, more only where tens of thousands of small objects are open.
- * Never  decides what is settled: see accounting.ts.
+ * Owns   the times: how long something settled waits for its entry, when the window is set and a pulse is written.
+ * Never  decides what is settled (see accounting.ts), and no clock brings it to look.
  */
 import { faultPoint } from '../base/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -35,10 +35,8 @@ export interface SettlingOptions {
   readonly nowMs: () => number;
 }
 
-const LOOK_MS = 5;
-/** A look is followed by this many times its own length of something else, but no longer than this: a busy machine stretches it. */
-const LOOK_SHARE = 100;
-const LOOK_MS_MAX = 50;
+/** How often the clock is read for what is due by time. */
+const TICK_MS = 10;
 const WINDOW_MS = 100;
 /** With the commit that follows at once, also on a slow disk, what is told from outside is not older than a second. */
 const PULSE_MS = 500;
@@ -53,6 +51,7 @@ export class Settling {
   readonly #before: { readonly records: number; readonly bytes: number };
   #window: WindowState;
   #timer: NodeJS.Timeout | null = null;
+  #isListening = false;
   #windowAtMs = 0;
   #pulseAtMs: number;
   /** Since when something waits to be committed, or null. */
@@ -69,56 +68,73 @@ export class Settling {
   }
 
   start(): void {
-    this.#timer = setTimeout(() => this.#turn(), LOOK_MS);
+    this.#isListening = true;
+    this.#timer = setInterval(() => this.#guarded(() => this.#tick()), TICK_MS);
+    void this.#listen();
   }
 
-  /** Looks no more, and waits for the commit that runs. */
+  /** Listens no more, and waits for the commit that runs. */
   async stop(): Promise<void> {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#isListening = false;
+    this.#options.accounting.slices.bell.ring();
+    if (this.#timer !== null) clearInterval(this.#timer);
     await this.#committing;
   }
 
   /** After `stop`: writes entries of everything that is settled, and of what is left of the rest. The journal's end commits them. */
   writeRest(left: ReadonlyMap<number, LeftRecords>): void {
     const { accounting, journal } = this.#options;
-    accounting.settle();
+    accounting.takeSettled();
     accounting.writeEntries();
     accounting.leave(left);
     if (journal !== null) this.#pulse(journal, this.#options.nowMs());
   }
 
-  #turn(): void {
-    const startMs = this.#options.nowMs();
+  async #listen(): Promise<void> {
+    const { accounting } = this.#options;
+    const { bell } = accounting.slices;
+    while (this.#isListening) {
+      const lastSeen = bell.count();
+      this.#guarded(() => {
+        if (!accounting.takeSettled()) return;
+        faultPoint('engine.settled');
+        this.#commitIfDue(this.#options.nowMs());
+      });
+      await bell.rung(lastSeen);
+    }
+  }
+
+  #guarded(work: () => void): void {
     try {
-      this.#look(startMs);
+      work();
     } catch (error) {
       this.#options.onFailure(error);
     }
-    if (this.#timer === null) return;
-    const tookMs = this.#options.nowMs() - startMs;
-    this.#timer = setTimeout(
-      () => this.#turn(),
-      Math.max(LOOK_MS, Math.min(LOOK_MS_MAX, tookMs * LOOK_SHARE)),
-    );
   }
 
-  #look(nowMs: number): void {
-    const { accounting, journal } = this.#options;
-    if (accounting.settle()) faultPoint('engine.settled');
+  #tick(): void {
+    const nowMs = this.#options.nowMs();
+    const { journal } = this.#options;
     if (nowMs - this.#windowAtMs >= WINDOW_MS) this.#window = this.#updateWindow(nowMs);
+    if (journal !== null && nowMs - this.#pulseAtMs >= PULSE_MS && this.#committing === null) {
+      this.#pulse(journal, nowMs);
+      // At once, so that its time is the entry's.
+      this.#commit(journal);
+    }
+    this.#commitIfDue(nowMs);
+  }
+
+  #commitIfDue(nowMs: number): void {
+    const { accounting, journal } = this.#options;
     if (journal === null) {
       accounting.release(accounting.writeEntries());
       return;
     }
-    // A pulse is committed at once, so that its time is the entry's.
-    const isPulseDue = nowMs - this.#pulseAtMs >= PULSE_MS && this.#committing === null;
-    if (isPulseDue) this.#pulse(journal, nowMs);
     if (accounting.hasUnwritten || journal.hasPending) this.#waitingSinceMs ??= nowMs;
     if (this.#waitingSinceMs === null || this.#committing !== null) return;
     const bytesMin = Math.min(COMMIT_BYTES, this.#window.windowBytes * COMMIT_WINDOW_SHARE);
     const isDue = nowMs - this.#waitingSinceMs >= this.#window.commitMs;
-    if (isPulseDue || isDue || accounting.unwrittenBytes >= bytesMin) this.#commit(journal);
+    if (isDue || accounting.unwrittenBytes >= bytesMin) this.#commit(journal);
   }
 
   /** The window gets room when the journal has what is settled, not before: so a kill never repeats more than the window. */

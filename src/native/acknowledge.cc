@@ -14,28 +14,36 @@ constexpr const char* NO_WHOLE_BATCH = "Cannot walk over a batch: it does not ho
 constexpr uint32_t PREFETCH_BYTES = 4096;
 
 napi_value acknowledge(napi_env env, napi_callback_info info) {
-  Args<5> args(env, info);
+  Args<6> args(env, info);
   const View<uint8_t> frames = viewOf<uint8_t>(env, args[0]);
   const uint32_t count = u32Of(env, args[1]);
   const View<uint8_t> verdicts = viewOf<uint8_t>(env, args[2]);
   const uint8_t verdict = uint8_t(u32Of(env, args[3]));
   View<int32_t> acknowledged = viewOf<int32_t>(env, args[4]);
+  View<int32_t> settled = viewOf<int32_t>(env, args[5]);
   if (verdicts.length < count) return refuse(env, "Cannot acknowledge: there are fewer verdicts than frames");
   const uint8_t* frame = frames.data;
   const uint8_t* end = frames.data + frames.length;
-  // Neighbours mostly belong to one segment: one atomic add for a run of them.
+  // Neighbours mostly belong to one slice: one atomic add for a run of them.
   uint32_t runSlice = 0;
   int32_t runCount = 0;
+  uint32_t settledCount = 0;
   bool isKnown = true;
   const auto flush = [&] {
     if (runCount == 0) return;
-    if (runSlice < acknowledged.length) __atomic_fetch_add(acknowledged.data + runSlice, runCount, __ATOMIC_SEQ_CST);
-    else isKnown = false;
+    if (runSlice >= acknowledged.length || runSlice / 32 >= settled.length) {
+      isKnown = false;
+      return;
+    }
+    // The counter lies below zero by what is still expected: who brings it back settles the slice (src/ring/slices.ts).
+    if (__atomic_add_fetch(acknowledged.data + runSlice, runCount, __ATOMIC_SEQ_CST) != 0) return;
+    __atomic_fetch_or(settled.data + runSlice / 32, int32_t(1u << (runSlice % 32)), __ATOMIC_SEQ_CST);
+    settledCount++;
   };
   uint32_t walked = 0;
   for (; walked < count && isFrameWhole(frame, end); walked++) {
     if (verdicts.data[walked] == verdict) {
-      const uint32_t slice = loadU32(frame + FRAME_SLICE);
+      const uint32_t slice = loadU32(frame + FRAME_SLICE) & SLICE_MASK;
       if (slice != runSlice) {
         flush();
         runSlice = slice;
@@ -51,7 +59,7 @@ napi_value acknowledge(napi_env env, napi_callback_info info) {
   flush();
   if (walked < count) return refuse(env, NO_WHOLE_BATCH);
   if (!isKnown) return refuse(env, "Cannot acknowledge: a frame belongs to a slice that is not counted");
-  return nullptr;
+  return numberOf(env, settledCount);
 }
 
 napi_value selectFrames(napi_env env, napi_callback_info info) {

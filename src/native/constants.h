@@ -25,6 +25,8 @@
   X(size_t, FRAME_HASH_HIGH, 24) \
   X(size_t, FRAME_HASH_LOW, 32) \
   X(size_t, FRAME_HEADER_BYTES, 40) \
+  /* The half of a frame's slice that says which it is: src/ring/slices.ts. */ \
+  X(uint32_t, SLICE_MASK, 0xffff) \
   X(uint8_t, KIND_RECORD, 1) \
   X(uint8_t, KIND_PAD, 2) \
   X(uint8_t, KIND_BEGIN, 3) \

@@ -10,7 +10,7 @@ import { LaneDigest } from '../digest/lane-digest.ts';
 import type { Heart } from '../ring/heartbeat.ts';
 import { PHASE } from '../ring/phases.ts';
 import { SliceLender } from '../ring/slices.ts';
-import { Doorbell, waitForSpace, waitForWindow } from '../ring/wait.ts';
+import { Doorbell, waitForAtMost, waitForSpace, waitForWindow } from '../ring/wait.ts';
 import type { Reject, ScanLanes, Scanner } from '../scan/scanner.ts';
 import type { LineCount } from './line-count.ts';
 import {
@@ -25,7 +25,6 @@ import {
 
 /** Messages that the main thread has not taken yet; beyond this a parser waits, so that a file of garbage stays within memory. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
-const WAIT_SLICE_MS = 100;
 /** Receipts that travel in one message at most. */
 const RECEIPTS_MAX = 256;
 const NEWLINE = 10;
@@ -258,11 +257,7 @@ export class Slicer {
   #send(message: ParseMessage, bytes: number, transferList: ArrayBuffer[]): void {
     Atomics.add(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
     this.#post(message, transferList);
-    for (;;) {
-      const waiting = Atomics.load(this.#shared, PARSE_SHARED.WAITING_BYTES);
-      if (waiting <= WAITING_BYTES_MAX || this.isStopping()) return;
-      Atomics.wait(this.#shared, PARSE_SHARED.WAITING_BYTES, waiting, WAIT_SLICE_MS);
-    }
+    waitForAtMost(this.#shared, PARSE_SHARED.WAITING_BYTES, WAITING_BYTES_MAX, () => this.isStopping());
   }
 }
 

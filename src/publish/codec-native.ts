@@ -4,9 +4,11 @@
  * Gives  results read from small number columns, because building an object in native code costs more than the work.
  * Never  called without an addon: see open-codec.ts.
  */
+
 import assert from 'node:assert/strict';
 import type { NativeAddon } from '../native/load.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../ring/layout.ts';
+import type { SliceCounters } from '../ring/slices.ts';
 import { bodySuffix, encodedBytesMax } from './body.ts';
 import type { Codec, DrainResult, PutVerdict, ShardTable, Wire } from './codec.ts';
 import { readPutResult as readPutResultPortable } from './kinesis/put-result.ts';
@@ -55,7 +57,8 @@ interface CodecAddon {
     verdicts: Uint8Array,
     verdict: number,
     acknowledged: Int32Array,
-  ): void;
+    settled: Int32Array,
+  ): number;
   selectFrames(
     frames: Uint8Array,
     count: number,
@@ -199,9 +202,9 @@ class NativeCodec implements Codec {
     count: number,
     frameVerdicts: Uint8Array,
     verdict: number,
-    acknowledged: Int32Array,
-  ): void {
-    this.#addon.acknowledge(frames, count, frameVerdicts, verdict, acknowledged);
+    { acknowledged, settled }: Pick<SliceCounters, 'acknowledged' | 'settled'>,
+  ): number {
+    return this.#addon.acknowledge(frames, count, frameVerdicts, verdict, acknowledged, settled);
   }
 
   select(

@@ -3,10 +3,12 @@
  * codec-native.ts, byte for byte; slower.
  * Takes, gives, never: see codec.ts.
  */
+
 import { KINESIS } from '../base/limits.ts';
 import { AGGREGATE_KEY, Aggregate } from '../record/aggregate.ts';
 import { FRAME, FRAME_FLAG, FRAME_KIND } from '../record/frame.ts';
 import { LaneConsumer } from '../ring/consumer.ts';
+import { addAcknowledged, SLICE_MASK, type SliceCounters } from '../ring/slices.ts';
 import { bodySuffix, bodyWriter, encodedBytesMax } from './body.ts';
 import { type Codec, type DrainResult, SHARD_ROW, type ShardTable, type Wire } from './codec.ts';
 import { readPutResult } from './kinesis/put-result.ts';
@@ -190,22 +192,27 @@ function acknowledge(
   count: number,
   frameVerdicts: Uint8Array,
   verdict: number,
-  acknowledged: Int32Array,
-): void {
+  counters: Pick<SliceCounters, 'acknowledged' | 'settled'>,
+): number {
   const cursor = new FrameCursor(frames);
   let runSlice = 0;
   let runCount = 0;
+  let settledCount = 0;
+  const flush = () => {
+    if (runCount > 0 && addAcknowledged(counters, runSlice, runCount)) settledCount++;
+  };
   for (let i = 0; i < count; i++, cursor.next()) {
     if (frameVerdicts[i] !== verdict) continue;
-    const { slice } = cursor;
+    const slice = cursor.slice & SLICE_MASK;
     if (slice !== runSlice) {
-      if (runCount > 0) Atomics.add(acknowledged, runSlice, runCount);
+      flush();
       runSlice = slice;
       runCount = 0;
     }
     runCount++;
   }
-  if (runCount > 0) Atomics.add(acknowledged, runSlice, runCount);
+  flush();
+  return settledCount;
 }
 
 function select(

@@ -7,6 +7,7 @@
  * A batch is a run of RECORD frames, one behind the other, in one buffer: records stay frames until they are acknowledged, so
  * that retrying, re-routing, dead-lettering and aggregating all work on one form.
  */
+import type { SliceCounters } from '../ring/slices.ts';
 
 /** u32 columns of one row of `ShardTable.rows`. */
 export const SHARD_ROW = {
@@ -118,14 +119,18 @@ export interface Codec {
     expectedShardId: string | null,
     verdicts: Uint8Array,
   ): PutVerdict;
-  /** Adds one to acknowledged[unit] (Atomics.add) for each frame whose verdict byte is `verdict`. @param frameVerdicts One byte a frame. */
+  /**
+   * Counts each frame whose verdict byte is `verdict` in its slice, and sets the bits of the slices that this settles (src/ring/slices.ts).
+   * @param frameVerdicts One byte a frame.
+   * @returns How many slices it settles.
+   */
   acknowledge(
     frames: Uint8Array,
     count: number,
     frameVerdicts: Uint8Array,
     verdict: number,
-    acknowledged: Int32Array,
-  ): void;
+    counters: Pick<SliceCounters, 'acknowledged' | 'settled'>,
+  ): number;
   /** Copies the frames whose verdict byte is `verdict` to `out`, which may be the frames' own buffer. @returns Bytes, records and payload bytes copied. */
   select(
     frames: Uint8Array,

@@ -9,7 +9,7 @@ import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import { PHASE } from '../ring/phases.ts';
-import { acknowledgedOf } from '../ring/slices.ts';
+import { countersOf } from '../ring/slices.ts';
 import { Doorbell } from '../ring/wait.ts';
 import { Breaker } from './breaker.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -21,7 +21,7 @@ import { type DigestFrames, LeftCollector } from './left.ts';
 import { ShardPace } from './pace.ts';
 import { REFUSALS_IN_ROW_MAX, Refusals } from './refusals.ts';
 import { RequestFailures } from './request-failures.ts';
-import { type SettleParts, settle } from './settle.ts';
+import { acknowledgeInto, type SettleParts, settle } from './settle.ts';
 import type { PublishNotice, PublishReceipt, PublishSetup } from './setup.ts';
 import type { Batch } from './shard-queues.ts';
 import { ShardSet } from './shard-set.ts';
@@ -87,8 +87,10 @@ export class Publisher {
     };
     this.#runPace = new ShardPace(runCeiling, 1, nowMs, parts.random);
     this.#set = new ShardSet(setup, parts.codec, parts.pool, nowMs, parts.random);
-    const acknowledged = acknowledgedOf(setup.slices);
-    this.#settleParts = { shardSet: this.#set, codec: parts.codec, rules, acknowledged };
+    this.#settleParts = {
+      ...{ shardSet: this.#set, codec: parts.codec, rules },
+      acknowledge: acknowledgeInto(countersOf(setup.slices), parts.codec),
+    };
     const answers = () => sumStat(setup.stats, STAT.ANSWERED);
     this.#refusals = new Refusals(this.#set, answers);
     this.#failures = new RequestFailures({
@@ -326,12 +328,11 @@ export class Publisher {
     try {
       const shards = await this.#parts.listShards();
       this.#refusals.dissolve();
-      const { codec } = this.#parts;
-      const { acknowledged } = this.#settleParts;
+      const { acknowledge } = this.#settleParts;
       const { hasChanged, resentCount, settled } = this.#set.update(
         shards,
         this.#parts.nowMs(),
-        (frames, count, marks) => codec.acknowledge(frames, count, marks, GOES, acknowledged),
+        (frames, count, marks) => acknowledge(frames, count, marks, GOES),
       );
       this.#count(STAT.RESENT, resentCount);
       this.#count(STAT.RECORDS, settled.records);

@@ -4,6 +4,7 @@
  * Gives  acknowledged counts, the batches that go again, the records that are refused for good.
  * Owns   the rule that only refused records are sent again. Never sends, waits or reads a clock.
  */
+import type { SliceCounters } from '../ring/slices.ts';
 import { type Codec, VERDICT } from './codec.ts';
 import { GOES, readRefused, STAYS } from './frame-walk.ts';
 import type { PutAnswer } from './kinesis/put-records.ts';
@@ -24,7 +25,15 @@ export interface SettleParts {
   readonly shardSet: ShardSet;
   readonly codec: Codec;
   readonly rules: PublishRules;
-  readonly acknowledged: Int32Array;
+  /** Counts the frames with this mark as acknowledged. */
+  readonly acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array, mark: number) => void;
+}
+
+/** Counts in the memory of the slices, and rings where that settles one. */
+export function acknowledgeInto(counters: SliceCounters, codec: Codec): SettleParts['acknowledge'] {
+  return (frames, count, marks, mark) => {
+    if (codec.acknowledge(frames, count, marks, mark, counters) > 0) counters.bell.ring();
+  };
 }
 
 const NOTHING: readonly RefusedRecord[] = [];
@@ -33,10 +42,9 @@ const COMBINED = 2;
 
 /** Settles one answer. The batch's memory is the shard set's afterwards. */
 export function settle(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Settlement {
-  const { codec, acknowledged } = parts;
   const { counts } = answer.verdict;
   const sent = batch.buffer.subarray(0, answer.framesBytes);
-  codec.acknowledge(sent, answer.frames, answer.frameVerdicts, VERDICT.STORED, acknowledged);
+  parts.acknowledge(sent, answer.frames, answer.frameVerdicts, VERDICT.STORED);
   const misrouted = counts[VERDICT.MISROUTED] > 0 ? settleMisrouted(parts, shardIndex, batch, answer) : null;
   const isPlain = counts[VERDICT.THROTTLED] + counts[VERDICT.FAILED] === 0 && answer.frames === batch.count;
   const settlement = isPlain
@@ -142,7 +150,7 @@ function settleMisrouted(
   const { misrouted, frameVerdicts, frames, framesBytes } = answer;
   const marks = frameVerdicts.map((verdict) => (verdict === VERDICT.MISROUTED ? GOES : STAYS));
   for (const one of misrouted) marks.fill(COMBINED, one.firstFrame, one.firstFrame + one.frames);
-  parts.codec.acknowledge(batch.buffer.subarray(0, framesBytes), frames, marks, GOES, parts.acknowledged);
+  parts.acknowledge(batch.buffer.subarray(0, framesBytes), frames, marks, GOES);
   const waiting = take(parts, shardIndex, batch, answer, marks, COMBINED);
   if (!waiting) return null;
   parts.shardSet.queues.disown(shardIndex, waiting);

@@ -2,7 +2,7 @@
  * Slices: the shared memory in which every slice of the source is counted until it is journaled.
  * A slice is a run of whole lines of one object, at most SLICE_BYTES_MAX of them after inflation, or one line.
  * Takes  from a parser: the slices that it opens. From publishers: acknowledged records. From the main thread: slices that are done.
- * Gives  a parser the number of its next slice, once the window has room for it.
+ * Gives  a parser the number of its next slice, once the window has room for it; the main thread those that are settled.
  * Owns   the numbers of slices (16 bits, they go into every frame), and the window: how many bytes of the source may be read and
  *        not yet be journaled. What a kill repeats is never more than that.
  * Never  waits itself: see wait.ts. Each parser has numbers and a share of the window of its own, so that the task which is due in
@@ -10,11 +10,15 @@
  *
  * | int32 cells            | only writer       | meaning                                                                        |
  * |------------------------|-------------------|--------------------------------------------------------------------------------|
- * | 0 to 65,535            | publishers (add)  | records acknowledged, by slice; the main thread sets it to 0 with the slice's end |
+ * | 0 to 65,535            | publishers, main  | by slice: records acknowledged or refused less those expected, once its receipt is there |
+ * | then 2,048             | publishers, main  | a bit a slice: the publisher that brought its counter to 0 has set it          |
  * | then 16                | main              | [0] bytes of a parser's share of the window, [1] bytes of a slice              |
+ * |                        | publishers (add)  | [2] rings: a bit was set                                                       |
  * | then 32 a parser       | see CELL          |                                                                                |
  * | then its numbers       | main              | ring of the numbers given back                                                 |
  */
+
+import { Bell, type SliceGate, wake } from './wait.ts';
 
 /** Slices that may be open at once. */
 export const SLICE_COUNT_MAX = 65_536;
@@ -23,8 +27,10 @@ export const SLICE_BYTES_MAX = 256 * 1024;
 /** A frame's slice is the low half of its SLICE; the high half says which of its line's outputs it is. */
 export const SLICE_MASK = 0xffff;
 
-const CONTROL_CELL = SLICE_COUNT_MAX;
-const CONTROL = { SHARE_BYTES: 0, SLICE_BYTES: 1 } as const;
+const SETTLED_CELL = SLICE_COUNT_MAX;
+const SETTLED_CELLS = SLICE_COUNT_MAX / 32;
+const CONTROL_CELL = SETTLED_CELL + SETTLED_CELLS;
+const CONTROL = { SHARE_BYTES: 0, SLICE_BYTES: 1, RINGS: 2 } as const;
 const PARSERS_CELL = CONTROL_CELL + 16;
 const PARSER_STRIDE = 32;
 /** RETURNED, OPEN: numbers that came back, bytes of open slices. WAITING: 1 while the parser waits for the window. */
@@ -47,18 +53,34 @@ export function createSlices(parserCount: number): SharedArrayBuffer {
   return memory;
 }
 
-/** The counters of acknowledged records, as publishers see them. */
-export function acknowledgedOf(slices: SharedArrayBuffer): Int32Array {
-  return new Int32Array(slices, 0, SLICE_COUNT_MAX);
+/**
+ * Where publishers count. `acknowledged` has a counter a slice: it grows from 0 until the receipt is there, from below 0 afterwards, and
+ * whoever brings it back to 0 knows that the slice is settled. A publisher then sets the slice's bit in `settled`, and rings `bell`.
+ */
+export interface SliceCounters {
+  readonly acknowledged: Int32Array;
+  readonly settled: Int32Array;
+  readonly bell: Bell;
 }
 
-/** What a parser waits for: the cell that moves when something was given back, and whether it may go on. */
-export interface SliceGate {
-  readonly cells: Int32Array;
-  readonly returnedCell: number;
-  readonly waitingCell: number;
-  /** Whether a slice of so many bytes may be opened now. */
-  mayOpen(bytes: number): boolean;
+/** The counters, as publishers see them. */
+export function countersOf(slices: SharedArrayBuffer): SliceCounters {
+  return {
+    acknowledged: new Int32Array(slices, 0, SLICE_COUNT_MAX),
+    settled: new Int32Array(slices, SETTLED_CELL * Int32Array.BYTES_PER_ELEMENT, SETTLED_CELLS),
+    bell: new Bell(new Int32Array(slices), CONTROL_CELL + CONTROL.RINGS),
+  };
+}
+
+/** A publisher counts acknowledged records of a slice; the native twin is src/native/acknowledge.cc. @returns Whether that settles it. */
+export function addAcknowledged(
+  { acknowledged, settled }: Pick<SliceCounters, 'acknowledged' | 'settled'>,
+  slice: number,
+  count: number,
+): boolean {
+  if (Atomics.add(acknowledged, slice, count) !== -count) return false;
+  Atomics.or(settled, slice >>> 5, 1 << (slice & 31));
+  return true;
 }
 
 /** A parser's side. */
@@ -113,14 +135,20 @@ export class SliceLender implements SliceGate {
 /** The main thread's side. */
 export class SliceOwner {
   readonly memory: SharedArrayBuffer;
-  readonly acknowledged: Int32Array;
+  /** Rung when a publisher has settled a slice. */
+  readonly bell: Bell;
+  readonly #acknowledged: Int32Array;
+  readonly #settled: Int32Array;
   readonly #cells: Int32Array;
   readonly #parserCount: number;
   readonly #count: number;
 
   constructor(parserCount: number) {
     this.memory = createSlices(parserCount);
-    this.acknowledged = acknowledgedOf(this.memory);
+    const { acknowledged, settled, bell } = countersOf(this.memory);
+    this.#acknowledged = acknowledged;
+    this.#settled = settled;
+    this.bell = bell;
     this.#cells = new Int32Array(this.memory);
     this.#parserCount = parserCount;
     this.#count = numbersOf(parserCount);
@@ -143,7 +171,37 @@ export class SliceOwner {
     Atomics.store(this.#cells, CONTROL_CELL + CONTROL.SLICE_BYTES, sliceBytes);
     if (shareBytes <= before) return;
     for (let parser = 0; parser < this.#parserCount; parser++)
-      Atomics.notify(this.#cells, this.#parserCell(parser) + CELL.RETURNED);
+      wake(this.#cells, this.#parserCell(parser) + CELL.RETURNED);
+  }
+
+  /** The receipt of a slice is there. @returns Whether all its records are acknowledged already; else `takeSettled` or `refuse` says so. */
+  expect(slice: number, records: number): boolean {
+    return Atomics.sub(this.#acknowledged, slice, records) === records;
+  }
+
+  /** One of the records that are expected will never be acknowledged. @returns Whether the slice is settled by that. */
+  refuse(slice: number): boolean {
+    return Atomics.add(this.#acknowledged, slice, 1) === -1;
+  }
+
+  /** Records of an expected slice that are neither acknowledged nor refused. */
+  missing(slice: number): number {
+    return -Atomics.load(this.#acknowledged, slice);
+  }
+
+  /** Slices that publishers have settled since the last call, once each. */
+  takeSettled(): number[] {
+    const slices: number[] = [];
+    for (let word = 0; word < SETTLED_CELLS; word++) {
+      if (this.#settled[word] === 0) continue;
+      let bits = Atomics.exchange(this.#settled, word, 0);
+      while (bits !== 0) {
+        const bit = 31 - Math.clz32(bits & -bits);
+        slices.push(word * 32 + bit);
+        bits &= bits - 1;
+      }
+    }
+    return slices;
   }
 
   /** Ends a slice: nobody counts in it any more. Its number and its bytes are the parser's again. */
@@ -152,12 +210,12 @@ export class SliceOwner {
     const base = this.#parserCell(parser);
     const ringCell = PARSERS_CELL + this.#parserCount * PARSER_STRIDE + parser * this.#count;
     const returned = Atomics.load(this.#cells, base + CELL.RETURNED);
-    Atomics.store(this.acknowledged, slice, 0);
+    Atomics.store(this.#acknowledged, slice, 0);
     this.#cells[ringCell + ((returned >>> 0) % this.#count)] = slice;
     Atomics.sub(this.#cells, base + CELL.OPEN_BYTES, bytes);
     // Stored last: a parser that sees it sees the number and the room as well.
     Atomics.store(this.#cells, base + CELL.RETURNED, (returned + 1) | 0);
-    Atomics.notify(this.#cells, base + CELL.RETURNED);
+    wake(this.#cells, base + CELL.RETURNED);
   }
 
   #parserCell(parser: number): number {

@@ -1,13 +1,12 @@
 /**
- * Wait: the one room where a thread stands still. A parser blocks before a full lane; a publisher listens for its doorbell
- * while its sockets and timers go on.
- * Takes  lanes and doorbells in shared memory.
- * Gives  wake-ups. All of them are hints: the caller looks at HEAD or TAIL again, so a lost or a late one costs time, never data.
+ * Wait: the one room where a thread stands still. A parser blocks before a full lane or window; the main thread and publishers listen
+ * for their bells while their sockets and timers go on.
+ * Takes  lanes, windows and bells in shared memory.
+ * Gives  wake-ups. All of them are hints: the caller looks again, so a lost or a late one costs time, never data.
  * Owns   every Atomics.wait, waitAsync and notify of the engine.
  * Never  waits without a bound, never blocks the main thread or a thread that owns sockets.
  */
 import { LANE_CELL, LANE_DATA_BYTE } from './layout.ts';
-import type { SliceGate } from './slices.ts';
 
 /** A blocked parser looks up this often, so that it sees a stop that nobody notified. */
 const SLICE_MS = 100;
@@ -47,6 +46,15 @@ export function waitForSpace(lane: SharedArrayBuffer, needBytes: number, shouldS
   } finally {
     Atomics.store(cells, LANE_CELL.WANT, 0);
   }
+}
+
+/** What a parser waits for: the cell that moves when something was given back, and whether it may go on. */
+export interface SliceGate {
+  readonly cells: Int32Array;
+  readonly returnedCell: number;
+  readonly waitingCell: number;
+  /** Whether a slice of so many bytes may be opened now. */
+  mayOpen(bytes: number): boolean;
 }
 
 /**
@@ -96,56 +104,109 @@ function cellsOf(lane: SharedArrayBuffer): Int32Array {
   return cells;
 }
 
-/** Shared memory of `count` doorbells. */
-export function createDoorbells(count: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(Math.max(1, count) * BELL_STRIDE * Int32Array.BYTES_PER_ELEMENT);
+/** Wakes whoever waits for a cell to change. */
+export function wake(cells: Int32Array, cell: number): void {
+  Atomics.notify(cells, cell);
+}
+
+/** Blocks the calling parser thread while a cell holds more than `valueMax`. @param shouldStop Asked before every slice of 100 ms. */
+export function waitForAtMost(
+  cells: Int32Array,
+  cell: number,
+  valueMax: number,
+  shouldStop: () => boolean,
+): void {
+  for (;;) {
+    const value = Atomics.load(cells, cell);
+    if (value <= valueMax || shouldStop()) return;
+    Atomics.wait(cells, cell, value, SLICE_MS);
+  }
 }
 
 /**
- * Doorbells: one counter per publisher. Parsers (and the main thread) ring, the publisher listens.
- * The listener takes `count()` first, then looks at its lanes, then awaits `heard(count)`: a ring in between is not lost.
+ * Bell: a counter that any thread rings and that one thread with an event loop listens to. The listener takes `count()` first, then
+ * looks, then awaits `heard(count)`: a ring in between is not lost.
  */
-export class Doorbell {
+export class Bell {
   readonly #cells: Int32Array;
+  readonly #cell: number;
 
-  /** @param bells From `createDoorbells`, shared by all threads. */
-  constructor(bells: SharedArrayBuffer) {
-    this.#cells = new Int32Array(bells);
+  /** @param cells Of a SharedArrayBuffer. */
+  constructor(cells: Int32Array, cell: number) {
+    this.#cells = cells;
+    this.#cell = cell;
   }
 
-  /** Rings the bell of publisher `index`, 0-based. */
-  ring(index: number): void {
-    Atomics.add(this.#cells, index * BELL_STRIDE, 1);
-    Atomics.notify(this.#cells, index * BELL_STRIDE);
+  ring(): void {
+    Atomics.add(this.#cells, this.#cell, 1);
+    wake(this.#cells, this.#cell);
   }
 
-  /** Rings every bell, when something has changed for all. */
-  ringAll(): void {
-    for (let index = 0; index * BELL_STRIDE < this.#cells.length; index++) this.ring(index);
+  /** How often it was rung so far, modulo 2^32 (a signed 32-bit number). */
+  count(): number {
+    return Atomics.load(this.#cells, this.#cell);
   }
 
-  /** How often bell `index` was rung so far, modulo 2^32 (a signed 32-bit number). */
-  count(index: number): number {
-    return Atomics.load(this.#cells, index * BELL_STRIDE);
+  /** Resolves when the bell has been rung since `count()` said `lastSeen`. It does not keep the thread alive. */
+  async rung(lastSeen: number): Promise<void> {
+    await Atomics.waitAsync(this.#cells, this.#cell, lastSeen).value;
   }
 
   /**
-   * Resolves when bell `index` has been rung since `lastSeen`, or when the time is up. The event loop goes on meanwhile, and
-   * the wait keeps the thread alive.
-   * @param lastSeen What `count(index)` said before the caller last looked at its lanes.
+   * Resolves when the bell has been rung since `lastSeen`, or when the time is up. The event loop goes on meanwhile, and the wait keeps
+   * the thread alive.
+   * @param lastSeen What `count()` said before the caller last looked.
    * @param timeoutMs At least 0.
    * @returns The count now: equal to `lastSeen` after a timeout.
    */
-  async heard(index: number, lastSeen: number, timeoutMs: number): Promise<number> {
-    const cell = index * BELL_STRIDE;
+  async heard(lastSeen: number, timeoutMs: number): Promise<number> {
     const boundMs = Math.min(timeoutMs, TIMEOUT_MS_MAX);
-    const waiting = Atomics.waitAsync(this.#cells, cell, lastSeen, boundMs);
+    const waiting = Atomics.waitAsync(this.#cells, this.#cell, lastSeen, boundMs);
     if (waiting.async) {
       // A pending waitAsync does not keep a thread's event loop alive; this timer does, and goes when the wait ends.
       const keepAlive = setTimeout(() => {}, Math.min(boundMs + SLICE_MS, TIMEOUT_MS_MAX));
       await waiting.value;
       clearTimeout(keepAlive);
     }
-    return Atomics.load(this.#cells, cell);
+    return this.count();
+  }
+}
+
+/** Shared memory of `count` doorbells. */
+export function createDoorbells(count: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(Math.max(1, count) * BELL_STRIDE * Int32Array.BYTES_PER_ELEMENT);
+}
+
+/** Doorbells: a bell for each publisher. Parsers (and the main thread) ring, the publisher listens. */
+export class Doorbell {
+  readonly #bells: readonly Bell[];
+
+  /** @param bells From `createDoorbells`, shared by all threads. */
+  constructor(bells: SharedArrayBuffer) {
+    const cells = new Int32Array(bells);
+    this.#bells = Array.from(
+      { length: cells.length / BELL_STRIDE },
+      (_, index) => new Bell(cells, index * BELL_STRIDE),
+    );
+  }
+
+  /** Rings the bell of publisher `index`, 0-based. */
+  ring(index: number): void {
+    this.#bells[index]!.ring();
+  }
+
+  /** Rings every bell, when something has changed for all. */
+  ringAll(): void {
+    for (const bell of this.#bells) bell.ring();
+  }
+
+  /** How often bell `index` was rung so far: see Bell. */
+  count(index: number): number {
+    return this.#bells[index]!.count();
+  }
+
+  /** Resolves when bell `index` has been rung since `lastSeen`, or when the time is up: see Bell. */
+  heard(index: number, lastSeen: number, timeoutMs: number): Promise<number> {
+    return this.#bells[index]!.heard(lastSeen, timeoutMs);
   }
 }

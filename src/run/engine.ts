@@ -25,7 +25,7 @@ import { STAT, sumStat } from '../publish/stats.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
 import { laneBytes } from '../ring/layout.ts';
 import { PHASE } from '../ring/phases.ts';
-import { createDoorbells, Doorbell } from '../ring/wait.ts';
+import { createDoorbells, Doorbell, wake } from '../ring/wait.ts';
 import { scannerReason } from '../scan/open.ts';
 import type { SourceObject } from '../source/object.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
@@ -56,9 +56,8 @@ const ANSWER_MS = ENGINE.drainMs / 2;
 const LEAVE_MS = ENGINE.drainMs / 5;
 /** Below this many lines `--max-rejects P%` does not stop a run. */
 const REJECT_SHARE_LINES_MIN = 1_000;
-/** Longest wait for the last refused records, which come by a channel of their own: five seconds. */
-const REFUSED_TURNS = 1_000;
-const REFUSED_TURN_MS = 5;
+/** Longest wait for the last refused records. */
+const REFUSED_MS = 5_000;
 /** A thread pool that is asked to end gets this long. */
 const POOL_CLOSE_MS = 2_000;
 
@@ -181,11 +180,8 @@ class Run {
   async #flush(publishing: Promise<void>): Promise<void> {
     this.#setPhase(PHASE.FLUSH);
     await Promise.race([publishing, this.#ended.promise]);
-    for (let turn = 0; turn < REFUSED_TURNS && !this.#ending; turn++) {
-      this.#accounting.settle();
-      if (this.#accounting.openSlices === 0) return;
-      await sleep(REFUSED_TURN_MS);
-    }
+    // The last refused records come by a channel of their own. Where they never come the accounts do not balance.
+    await Promise.race([this.#accounting.whenSettled(), this.#ended.promise, sleep(REFUSED_MS)]);
   }
 
   /**
@@ -329,7 +325,7 @@ class Run {
     const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
     const release = () => {
       Atomics.sub(this.#parseShared, PARSE_SHARED.WAITING_BYTES, bytes);
-      Atomics.notify(this.#parseShared, PARSE_SHARED.WAITING_BYTES);
+      wake(this.#parseShared, PARSE_SHARED.WAITING_BYTES);
     };
     // Parsers wait for the disk: their bytes count as waiting until the dead letters have been written.
     if (this.#deadLetterWait !== undefined) void this.#deadLetterWait.then(release, release);

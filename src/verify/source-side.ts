@@ -18,7 +18,7 @@ import type { RecordOptions } from '../options/options.ts';
 import { createParseShared, PARSE_SHARED, type RejectedLine } from '../parse/setup.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
 import { laneBytes } from '../ring/layout.ts';
-import { createDoorbells } from '../ring/wait.ts';
+import { createDoorbells, wake } from '../ring/wait.ts';
 import { type Budget, planBudget } from '../run/budget.ts';
 import { hangFailure } from '../run/failures.ts';
 import { Reading, stdinLines } from '../run/reading.ts';
@@ -276,6 +276,6 @@ class Scan {
   /** Parsers wait while too many bytes of messages wait. */
   #release(bytes: number): void {
     Atomics.sub(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
-    Atomics.notify(this.#shared, PARSE_SHARED.WAITING_BYTES);
+    wake(this.#shared, PARSE_SHARED.WAITING_BYTES);
   }
 }

@@ -1,4 +1,5 @@
 /** Accounting: what is settled, when, and what the journal is told of it. */
+
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Accounting } from '../../src/accounting/accounting.ts';
 import type { DeadLetter } from '../../src/journal/dead-letters.ts';
@@ -6,6 +7,7 @@ import type { JournalEntry } from '../../src/journal/entries.ts';
 import { JournalState } from '../../src/journal/state.ts';
 import { tally } from '../../src/journal/tally.ts';
 import type { SliceReceipt } from '../../src/parse/setup.ts';
+import { addAcknowledged, countersOf } from '../../src/ring/slices.ts';
 import type { Format, Segment, SourceObject } from '../../src/source/object.ts';
 
 const object: SourceObject = {
@@ -77,7 +79,7 @@ function receipt(start: number, end: number, part: Partial<SliceReceipt> = {}): 
 }
 
 const acknowledge = (accounting: Accounting, { slice }: SliceReceipt, count: number) =>
-  Atomics.add(accounting.slices.acknowledged, slice, count);
+  addAcknowledged(countersOf(accounting.slices.memory), slice, count);
 
 /** What is written of objects: `kind start-end records`. */
 const told = () =>
@@ -95,9 +97,9 @@ describe('a slice', () => {
     const one = receipt(0, 40);
     accounting.addSlice(object, one);
     acknowledge(accounting, one, 9);
-    expect([accounting.settle(), accounting.openSlices]).toEqual([false, 1]);
+    expect([accounting.takeSettled(), accounting.openSlices]).toEqual([false, 1]);
     acknowledge(accounting, one, 1);
-    expect([accounting.settle(), accounting.openSlices]).toEqual([true, 0]);
+    expect([accounting.takeSettled(), accounting.openSlices]).toEqual([true, 0]);
     expect(accounting.writeEntries()).toEqual([one]);
     expect(told()).toEqual(['segment 0-40 10']);
   });
@@ -107,9 +109,9 @@ describe('a slice', () => {
     accounting.beginSegment(segmentOf(0, 100));
     const one = receipt(0, 40);
     acknowledge(accounting, one, 10);
-    expect(accounting.settle()).toBe(false);
+    expect([accounting.takeSettled(), accounting.hasUnwritten]).toEqual([false, false]);
     accounting.addSlice(object, one);
-    expect(accounting.settle()).toBe(true);
+    expect([accounting.openSlices, accounting.hasUnwritten]).toEqual([0, true]);
   });
 
   it('counts a refused record as a dead letter, also one whose receipt comes later', () => {
@@ -132,7 +134,7 @@ describe('a slice', () => {
       { key: 'k', offset: 9, code: 'PUT_REFUSED' },
     ]);
     acknowledge(accounting, one, 8);
-    expect(accounting.settle()).toBe(true);
+    expect(accounting.takeSettled()).toBe(true);
     accounting.writeEntries();
     expect(state.totals.tally).toMatchObject({
       lines: 10,
@@ -147,7 +149,7 @@ describe('a slice', () => {
     const accounting = open();
     accounting.beginSegment(segmentOf(0, 100));
     accounting.addSlice(object, receipt(0, 40, { records: 0, rejected: 2, codes: { INVALID_JSON: 2 } }));
-    expect(accounting.settle()).toBe(true);
+    expect([accounting.openSlices, accounting.hasUnwritten]).toEqual([0, true]);
     accounting.writeEntries();
     expect(state.totals.tally).toMatchObject({ records: 0, rejected: 2, codes: { INVALID_JSON: 2 } });
   });
@@ -157,7 +159,7 @@ describe('a slice', () => {
     accounting.beginSegment(segmentOf(0, 100));
     const one = receipt(0, 40, { records: 0 });
     accounting.addSlice(object, one);
-    accounting.settle();
+    accounting.takeSettled();
     const before = accounting.slices.openBytes;
     accounting.release(accounting.writeEntries());
     expect(before - accounting.slices.openBytes).toBe(40);
@@ -175,7 +177,7 @@ describe('an object', () => {
     }
     accounting.endPiece(object, 100, false);
     accounting.endSegment(segmentOf(0, 100));
-    accounting.settle();
+    accounting.takeSettled();
     accounting.writeEntries();
     expect(told()).toEqual(['done 20']);
     expect([
@@ -191,7 +193,7 @@ describe('an object', () => {
     const parts = [receipt(0, 20), receipt(20, 40), receipt(40, 60), receipt(60, 80)];
     for (const part of parts) accounting.addSlice(object, part);
     for (const part of [parts[3]!, parts[1]!, parts[0]!]) acknowledge(accounting, part, 10);
-    accounting.settle();
+    accounting.takeSettled();
     accounting.writeEntries();
     expect(told()).toEqual(['segment 0-40 20', 'segment 60-80 10']);
     expect(state.partial(0)).toMatchObject({
@@ -211,7 +213,7 @@ describe('an object', () => {
     accounting.addSlice(object, one);
     acknowledge(accounting, one, 10);
     accounting.endSegment(segmentOf(0, 100, 'gzip'));
-    accounting.settle();
+    accounting.takeSettled();
     accounting.writeEntries();
     expect(told()).toEqual(['segment 0-4000 10']);
     accounting.endPiece(object, 100, true);
@@ -229,7 +231,7 @@ describe('an object', () => {
     accounting.endSegment(segmentOf(0, 100));
     expect(accounting.openObjects).toBe(1);
     acknowledge(accounting, one, 10);
-    accounting.settle();
+    accounting.takeSettled();
     accounting.writeEntries();
     expect(told()).toEqual(['segment 0-40 10', 'failed OBJECT_UNREADABLE']);
     expect(deadLetters.map(({ offset, message }) => [offset, message])).toEqual([[null, 'damaged']]);
@@ -265,7 +267,7 @@ describe('an object', () => {
     const one = receipt(0, 40);
     before.addSlice(object, one);
     acknowledge(before, one, 10);
-    before.settle();
+    before.takeSettled();
     before.writeEntries();
     const accounting = open();
     accounting.resume(object, state.partial(0)!);
@@ -274,7 +276,7 @@ describe('an object', () => {
     accounting.addSlice(object, rest);
     acknowledge(accounting, rest, 10);
     accounting.endSegment(segmentOf(40, 100));
-    accounting.settle();
+    accounting.takeSettled();
     accounting.writeEntries();
     expect(told().at(-1)).toBe('done 20');
     expect(accounting.counts.tally.records).toBe(10);
@@ -363,7 +365,7 @@ it('tells how much of the source is dealt with, records of open slices in propor
   accounting.addSlice(object, two);
   acknowledge(accounting, one, 10);
   acknowledge(accounting, two, 5);
-  accounting.settle();
+  accounting.takeSettled();
   expect(accounting.doneBytes).toBe(60);
 });
 
@@ -380,7 +382,7 @@ describe('what earlier processes have dealt with', () => {
     acknowledge(accounting, one, 5);
     expect([accounting.doneBytes, accounting.doneBytesBefore]).toEqual([70, 40]);
     acknowledge(accounting, one, 5);
-    accounting.settle();
+    accounting.takeSettled();
     accounting.endSegment(segmentOf(40, 100));
     expect([accounting.openObjects, accounting.doneBytes, accounting.doneBytesBefore]).toEqual([0, 100, 40]);
   });
@@ -397,7 +399,7 @@ describe('what earlier processes have dealt with', () => {
     accounting.addSlice(object, one);
     expect([accounting.doneBytes, accounting.doneBytesBefore]).toEqual([40, 40]);
     acknowledge(accounting, one, 10);
-    accounting.settle();
+    accounting.takeSettled();
     expect([accounting.doneBytes, accounting.doneBytesBefore]).toEqual([50, 40]);
   });
 

@@ -9,6 +9,7 @@ import { SHARD_ROW, VERDICT } from '../../src/publish/codec.ts';
 import { DRAIN_STATUS, TEXT } from '../../src/publish/codec-native.ts';
 import { FRAME, FRAME_FLAG, FRAME_KIND } from '../../src/record/frame.ts';
 import { LANE_CAPACITY_BYTES_MAX, LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
+import { SLICE_MASK } from '../../src/ring/slices.ts';
 import { CODES, REJECT_COLUMNS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
 import { PARTS } from '../../src/stream/answer.ts';
 import { CURSOR, INDEX, OUTLINE } from '../../src/stream/answer-native.ts';
@@ -36,6 +37,7 @@ describe.skipIf(!addon)('src/native/constants.h (skipped where there is no addon
       LANE_DATA_BYTE,
       LANE_CAPACITY_BYTES_MAX,
       ...under('FRAME', FRAME),
+      SLICE_MASK,
       ...under('KIND', FRAME_KIND),
       ...under('FLAG', FRAME_FLAG),
       ...listed('DRAIN', DRAIN_STATUS),

@@ -158,8 +158,8 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'acknowledge',
-    right: { frames: FRAMES.length, count: 3, verdicts: 4, cells: 3 },
-    wrong: { frames: FRAMES.length - 8, count: 4, verdicts: 2, cells: 2 },
+    right: { frames: FRAMES.length, count: 3, verdicts: 4, cells: 3, settled: 1 },
+    wrong: { frames: FRAMES.length - 8, count: 4, verdicts: 2, cells: 2, settled: 0 },
     run: (n, guarded) =>
       call.acknowledge!(
         FRAMES.subarray(0, n.frames),
@@ -167,6 +167,7 @@ const CASES: readonly Case[] = [
         new Uint8Array(n.verdicts!),
         0,
         guarded.of(Int32Array, n.cells!),
+        guarded.of(Int32Array, n.settled!),
       ),
   },
   {

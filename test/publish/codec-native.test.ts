@@ -243,10 +243,10 @@ describe.skipIf(!native)('the native codec (skipped where there is no addon)', (
         const frames = framesOf(records);
         const verdicts = Uint8Array.from([...stream.take(records.length)]);
         const results = [portable, codec].map((side) => {
-          const acknowledged = new Int32Array(16);
+          const counters = { acknowledged: new Int32Array(16).fill(-2), settled: new Int32Array(1) };
           const out = new Uint8Array(frames.length);
-          side.acknowledge(frames, records.length, verdicts, 0, acknowledged);
-          return { acknowledged, out, selected: side.select(frames, records.length, verdicts, 3, out) };
+          const settled = side.acknowledge(frames, records.length, verdicts, 0, counters);
+          return { counters, settled, out, selected: side.select(frames, records.length, verdicts, 3, out) };
         });
         expect(results[1]).toEqual(results[0]);
       }),

@@ -226,15 +226,26 @@ describe.each(codecs)('the $kind codec', (codec) => {
     expect([frames, counts]).toEqual([1, [1]]);
   });
 
-  it('adds to the unit of each frame with the verdict, and to no other', () => {
+  it('adds to the slice of each frame with the verdict, and to no other, and says which slices that settles', () => {
     fc.assert(
       fc.property(anyRecords, fc.infiniteStream(fc.integer({ min: 0, max: 3 })), (records, stream) => {
         const verdicts = Uint8Array.from([...stream.take(records.length)]);
-        const acknowledged = new Int32Array(new SharedArrayBuffer(64)).fill(1);
-        codec.acknowledge(framesOf(records), records.length, verdicts, 2, acknowledged);
-        const wanted = new Int32Array(16).fill(1);
-        for (const [i, { slice }] of records.entries()) if (verdicts[i] === 2) wanted[slice]!++;
-        expect([...acknowledged]).toEqual([...wanted]);
+        const added = new Int32Array(16);
+        for (const [i, { slice }] of records.entries()) if (verdicts[i] === 2) added[slice]!++;
+        // Of every third slice all that is expected comes, of the next one record more is.
+        const start = added.map((count, slice) =>
+          slice % 3 === 0 ? -count : slice % 3 === 1 ? -count - 1 : 1,
+        );
+        const counters = {
+          acknowledged: new Int32Array(new SharedArrayBuffer(64)),
+          settled: new Int32Array(new SharedArrayBuffer(4)),
+        };
+        counters.acknowledged.set(start);
+        const settledCount = codec.acknowledge(framesOf(records), records.length, verdicts, 2, counters);
+        expect([...counters.acknowledged]).toEqual([...start.map((count, slice) => count + added[slice]!)]);
+        const settled = [...added.keys()].filter((slice) => slice % 3 === 0 && added[slice]! > 0);
+        expect(counters.settled[0]).toBe(settled.reduce((bits, slice) => bits | (1 << slice), 0));
+        expect(settledCount).toBe(settled.length);
       }),
       { numRuns: 60 },
     );

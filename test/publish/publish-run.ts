@@ -12,7 +12,7 @@ import { Publisher } from '../../src/publish/publisher.ts';
 import type { PublishNotice, PublishRules } from '../../src/publish/setup.ts';
 import { statsRow } from '../../src/publish/stats.ts';
 import { PHASE } from '../../src/ring/phases.ts';
-import { acknowledgedOf } from '../../src/ring/slices.ts';
+import { countersOf } from '../../src/ring/slices.ts';
 import { Doorbell } from '../../src/ring/wait.ts';
 import { consume, type HashRange } from '../chaos/consumer.ts';
 import { portable } from './codecs.ts';
@@ -119,7 +119,7 @@ export async function publish(trial: Trial): Promise<Outcome> {
     }
   }
   if (!error) expect(pool.outBytes).toBe(0);
-  const acknowledged = acknowledgedOf(setup.slices).reduce((sum, n) => sum + n, 0);
+  const acknowledged = countersOf(setup.slices).acknowledged.reduce((sum, n) => sum + n, 0);
   return { error, stats: statsRow(setup.stats, 0), notices, acknowledged, kinesis, stored };
 }
 

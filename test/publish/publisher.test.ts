@@ -9,7 +9,7 @@ import type { PublishRules, PublishSetup } from '../../src/publish/setup.ts';
 import { STAT } from '../../src/publish/stats.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { PHASE } from '../../src/ring/phases.ts';
-import { acknowledgedOf } from '../../src/ring/slices.ts';
+import { countersOf } from '../../src/ring/slices.ts';
 import { Doorbell } from '../../src/ring/wait.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
@@ -66,7 +66,7 @@ describe('Publisher', () => {
     expect((await run).left).toEqual([]);
     clearInterval(answering);
     expect(framesInLane()).toBe(0);
-    expect(acknowledgedOf(setup.slices)[0]).toBe(24);
+    expect(countersOf(setup.slices).acknowledged[0]).toBe(24);
   });
 
   it('does not let the waiting batches of a shard that its pace holds keep others from theirs', async () => {
@@ -87,7 +87,7 @@ describe('Publisher', () => {
     );
     const run = publisher.run();
     const answering = setInterval(() => waiting.shift()?.(), 1);
-    const acknowledged = acknowledgedOf(setup.slices);
+    const acknowledged = countersOf(setup.slices).acknowledged;
     // 1 MB a second: the first shard's 3 MB need two seconds more than the burst that it begins with.
     await vi.waitFor(() => expect(acknowledged[1]).toBe(40), 1_500);
     expect(acknowledged[0]).toBeLessThan(3_000);

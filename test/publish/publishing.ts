@@ -7,7 +7,7 @@ import type { Batch } from '../../src/publish/shard-queues.ts';
 import { ShardSet } from '../../src/publish/shard-set.ts';
 import { createStats } from '../../src/publish/stats.ts';
 import type { ShardRange } from '../../src/record/hash-range.ts';
-import { acknowledgedOf, createSlices } from '../../src/ring/slices.ts';
+import { countersOf, createSlices } from '../../src/ring/slices.ts';
 import { createDoorbells } from '../../src/ring/wait.ts';
 import { framesOf, type TestRecord } from './frames.ts';
 
@@ -78,7 +78,7 @@ export function shardSetOf(codec: Codec, setup: PublishSetup): Bench {
     setup,
     pool,
     shardSet: new ShardSet(setup, codec, pool, 0, () => 0.5),
-    acknowledged: acknowledgedOf(setup.slices),
+    acknowledged: countersOf(setup.slices).acknowledged,
   };
 }
 

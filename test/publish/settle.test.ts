@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VERDICT } from '../../src/publish/codec.ts';
 import { readRefused } from '../../src/publish/frame-walk.ts';
-import { settle } from '../../src/publish/settle.ts';
+import { acknowledgeInto, settle } from '../../src/publish/settle.ts';
+import { countersOf } from '../../src/ring/slices.ts';
 import { codecs } from './codecs.ts';
 import { record } from './frames.ts';
 import { answerOf, batchOf, evenShards, setupOf, shardSetOf } from './publishing.ts';
@@ -22,7 +23,7 @@ function waitingOf(bench: ReturnType<typeof shardSetOf>, shardIndex = 0): number
   return offsets;
 }
 
-const strayedTo = (shardId: string, firstFrame: number, frames: number) => ({ firstFrame, frames, shardId });
+const landedIn = (shardId: string, firstFrame: number, frames: number) => ({ firstFrame, frames, shardId });
 
 describe.each(codecs)('settle with the $kind codec', (codec) => {
   const start = (rules: Parameters<typeof setupOf>[1] = {}, shardCount = 1) => {
@@ -31,7 +32,7 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
       shardSet: bench.shardSet,
       codec,
       rules: bench.setup.rules,
-      acknowledged: bench.acknowledged,
+      acknowledge: acknowledgeInto(countersOf(bench.setup.slices), codec),
     };
     return { bench, parts };
   };
@@ -92,7 +93,7 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     // More rounds than the shard's share of the memory would bear if a single one leaked.
     for (let round = 0; round < 2_000; round++) {
       const batch = batchOf(bench, [record(), record()]);
-      settle(parts, 0, batch, answerOf(batch, [MISROUTED, MISROUTED], [strayedTo('shard-9', 0, 2)]));
+      settle(parts, 0, batch, answerOf(batch, [MISROUTED, MISROUTED], [landedIn('shard-9', 0, 2)]));
       bench.shardSet.update(evenShards(1), 0, () => {});
       expect(waitingOf(bench)).toHaveLength(2);
       expect(bench.pool.outBytes).toBe(0);
@@ -107,7 +108,7 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     const hashes = [1n, 2n, half - 1n, half, half + 1n];
     const records = hashes.map((explicitHashKey, i) => record({ lineOffset: i, slice: i, explicitHashKey }));
     const batch = batchOf(bench, records);
-    const misrouted = [strayedTo('shard-0', 0, 2), strayedTo('shard-1', 2, 2)];
+    const misrouted = [landedIn('shard-0', 0, 2), landedIn('shard-1', 2, 2)];
     const settlement = settle(
       parts,
       0,
@@ -118,7 +119,7 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     expect([...bench.acknowledged.subarray(0, 5)]).toEqual([0, 0, 0, 0, 1]);
     expect(bench.shardSet.isEmpty).toBe(false);
     const after = bench.shardSet.update(evenShards(2), 0, (frames, count, marks) =>
-      codec.acknowledge(frames, count, marks, 1, bench.acknowledged),
+      parts.acknowledge(frames, count, marks, 1),
     );
     const bytes = (2 * batch.payloadBytes) / 5;
     expect(after).toEqual({ hasChanged: true, resentCount: 2, settled: { records: 2, bytes } });
