@@ -1,4 +1,5 @@
 /** Rooms: small houses with known floors, and this repository's own. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { type Import, readImports } from './imports.ts';
@@ -52,6 +53,18 @@ it('imports of types, imports that wait and exports of others are seen; a commen
   expect(of('src/index.ts').map(({ isTypeOnly }) => isTypeOnly)).toContain(true);
   expect(of('src/commands/index.ts').map(({ to }) => to)).toContain('src/commands/backfill.ts');
   expect(all.filter(({ to }) => !/^(src|workers)\/.*\.(ts|mjs)$/.test(to))).toEqual([]);
+});
+
+it('every room of docs/ARCHITECTURE.md is a folder of src/, and imports only those below it there', () => {
+  const page = readFileSync(join(root, 'docs', 'ARCHITECTURE.md'), 'utf8');
+  const rooms = [...page.matchAll(/^\| `(\w+)\/` \|/gm)].map(([, room]) => room!);
+  const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  expect(rooms.toSorted()).toEqual(folders.map(({ name }) => name).toSorted());
+  const place = (path: string) => rooms.indexOf(path.split('/')[1]!);
+  const between = readImports(root).filter(({ from, to }) => place(from) >= 0 && place(to) >= 0);
+  expect(between.filter(({ from, to }) => place(to) < place(from))).toEqual([]);
 });
 
 // Fails as long as rooms stand in a circle. Who takes the last one out takes `.fails` out too.
