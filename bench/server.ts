@@ -9,6 +9,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import aggregation from 'aws-kinesis-agg';
 import { type FastS3Object, startFastS3 } from '../src/embedded/fast-s3.ts';
 import { type LocalKinesis, startLocalKinesis } from '../src/embedded/kinesis.ts';
+import { BENCH_CERTIFICATE, BENCH_KEY } from './certificate.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
 export interface OriginSpec {
@@ -18,6 +19,8 @@ export interface OriginSpec {
   /** Uncompressed, about: objects are made of whole lines. */
   readonly objectBytes: number;
   readonly compression: 'none' | 'gzip' | 'zstd';
+  /** Default false: HTTP. */
+  readonly tls?: boolean;
 }
 
 export interface SinkSpec {
@@ -25,6 +28,8 @@ export interface SinkSpec {
   readonly shards: number;
   /** Count records and forget them. */
   readonly discard: boolean;
+  /** Default false: HTTP. */
+  readonly tls?: boolean;
 }
 
 export interface OriginReady {
@@ -44,6 +49,7 @@ export interface Digest {
 const BLOCK_BYTES = 2 << 20;
 const SEED = 42;
 const STREAM = 'bench';
+const TLS = { tls: { key: BENCH_KEY, cert: BENCH_CERTIFICATE } };
 
 class DigestSum {
   #records = 0;
@@ -73,7 +79,7 @@ async function origin(spec: OriginSpec): Promise<OriginReady> {
     etag: `"${createHash('md5').update(`${i}`).digest('hex')}"`,
     ...object,
   }));
-  const s3 = await startFastS3({ buckets: { [STREAM]: objects } });
+  const s3 = await startFastS3({ buckets: { [STREAM]: objects }, ...(spec.tls && TLS) });
   const digest = new DigestSum();
   const times = repeat * spec.objectCount;
   for (let start = 0; start < block.length; ) {
@@ -97,7 +103,11 @@ function body(spec: OriginSpec, block: Buffer, repeat: number): Pick<FastS3Objec
 }
 
 async function sink(spec: SinkSpec): Promise<LocalKinesis> {
-  const kinesis = await startLocalKinesis({ streams: { [STREAM]: spec.shards }, discard: spec.discard });
+  const kinesis = await startLocalKinesis({
+    streams: { [STREAM]: spec.shards },
+    discard: spec.discard,
+    ...(spec.tls && TLS),
+  });
   // A provisioned stream would be paced at 1 MB/s a shard.
   kinesis.call('UpdateStreamMode', {
     StreamARN: kinesis.streamArn(STREAM),

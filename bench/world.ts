@@ -1,6 +1,6 @@
 /**
  * World: an S3 origin, a Kinesis sink and contenders that carry from one to the other, each a process of its own.
- * Takes  what the origin holds and how many shards the sink has; then the command line of a contender, run by run.
+ * Takes  what the origin holds and how many shards the sink has, and whether both speak TLS; then the command line of a contender, run by run.
  * Gives  wall seconds, CPU seconds and peak memory of the contender alone.
  * Owns   the child processes, and a folder for journals that goes with them.
  *
@@ -11,11 +11,13 @@
  */
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { BENCH_AUTHORITY } from './certificate.ts';
+import { costOf } from './process-cost.ts';
 import type { Digest, OriginReady, OriginSpec, SinkSpec } from './server.ts';
 
 /** What one run of a contender cost. */
@@ -56,6 +58,14 @@ function pinning(): { servers: string; first: number; last: number } | null {
   return { servers: `0-${serverCores - 1}`, first: serverCores, last: cores - 1 };
 }
 
+/** The command, with the cores that a contender may have in front of it, where they can be told. */
+function pinned(command: readonly string[], cores?: number): string[] {
+  const pins = pinning();
+  const first = pins?.first ?? 0;
+  const last = cores === undefined ? pins?.last : first + cores - 1;
+  return last === undefined ? [...command] : ['taskset', '-ac', `${first}-${last}`, ...command];
+}
+
 /** How many cores a contender may have at most. */
 export function contenderCores(): number {
   const pins = pinning();
@@ -89,6 +99,12 @@ async function startServer(
   return { child, ready };
 }
 
+/** What Node is started with for `backfill` in a world. */
+export function backfillArguments(flags: readonly string[]): string[] {
+  const command = ['backfill', 's3://bench/events/', '--stream', 'bench', '--restart', '--json', '--quiet'];
+  return [...MILLRACE, ...command, ...flags];
+}
+
 export class World {
   /** Bytes and lines of the origin, uncompressed. */
   readonly bytes: number;
@@ -96,6 +112,7 @@ export class World {
   readonly #origin: { child: ChildProcess; ready: OriginReady };
   readonly #sink: { child: ChildProcess; ready: { endpoint: string } };
   readonly #folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+  readonly #environment: NodeJS.ProcessEnv;
 
   private constructor(
     origin: { child: ChildProcess; ready: OriginReady },
@@ -105,6 +122,21 @@ export class World {
     this.#sink = sink;
     this.bytes = origin.ready.bytes;
     this.lines = origin.ready.lines;
+    const authority = join(this.#folder, 'authority.pem');
+    writeFileSync(authority, BENCH_AUTHORITY);
+    this.#environment = {
+      ...process.env,
+      AWS_ACCESS_KEY_ID: 'bench',
+      AWS_SECRET_ACCESS_KEY: 'bench',
+      AWS_REGION: 'us-east-1',
+      AWS_DEFAULT_REGION: 'us-east-1',
+      AWS_ENDPOINT_URL_S3: origin.ready.endpoint,
+      AWS_ENDPOINT_URL_KINESIS: sink.ready.endpoint,
+      // SDKs, Node and OpenSSL each have a name of their own for it.
+      AWS_CA_BUNDLE: authority,
+      NODE_EXTRA_CA_CERTS: authority,
+      SSL_CERT_FILE: authority,
+    };
   }
 
   static async start(origin: Omit<OriginSpec, 'kind'>, sink: Omit<SinkSpec, 'kind'>): Promise<World> {
@@ -114,25 +146,22 @@ export class World {
     );
   }
 
-  /** Runs one process to its end, and measures it from its start. @throws Where it does not end with 0. */
+  /**
+   * Runs a program of any language to its end, and measures it and its children from outside.
+   * @throws Where it does not end with 0.
+   */
+  exec(command: readonly string[]): Promise<Cost> {
+    return costOf(pinned(command), { cwd: this.#folder, env: this.#environment });
+  }
+
+  /** Runs one process of Node to its end, and measures it from its start. @throws Where it does not end with 0. */
   async run(args: readonly string[], settings: RunSettings = {}): Promise<Cost> {
-    const pins = pinning();
-    const command = [process.execPath, '--import', USAGE, ...args];
-    const first = pins?.first ?? 0;
-    const last = settings.cores === undefined ? pins?.last : first + settings.cores - 1;
-    if (last !== undefined) command.unshift('taskset', '-ac', `${first}-${last}`);
+    const command = pinned([process.execPath, '--import', USAGE, ...args], settings.cores);
     const startMs = performance.now();
     const child = spawn(command[0]!, command.slice(1), {
       cwd: this.#folder,
       stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
-      env: {
-        ...process.env,
-        AWS_ACCESS_KEY_ID: 'bench',
-        AWS_SECRET_ACCESS_KEY: 'bench',
-        AWS_REGION: 'us-east-1',
-        AWS_ENDPOINT_URL_S3: this.#origin.ready.endpoint,
-        AWS_ENDPOINT_URL_KINESIS: this.#sink.ready.endpoint,
-      },
+      env: this.#environment,
     });
     const rssBytes: number[] = [];
     const sampler = setInterval(() => {
@@ -153,8 +182,7 @@ export class World {
 
   /** The engine as users run it, journal included; stdout is its report. @throws Where a record is missing in its books. */
   async backfill(flags: readonly string[], settings: RunSettings = {}): Promise<Cost> {
-    const command = ['backfill', 's3://bench/events/', '--stream', 'bench', '--restart', '--json', '--quiet'];
-    const cost = await this.run([...MILLRACE, ...command, ...flags], settings);
+    const cost = await this.run(backfillArguments(flags), settings);
     const { delivered } = JSON.parse(cost.stdout).records;
     if (delivered !== this.lines && !flags.includes('--dry-run'))
       throw new Error(`Delivered ${delivered} of ${this.lines} records`);

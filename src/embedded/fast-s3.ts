@@ -6,7 +6,8 @@
  * Owns   the listening socket.
  * Never  checks signatures.
  */
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { S3Fault } from './s3/body.ts';
 import { Bucket, type FastS3Object, stored } from './s3/objects.ts';
@@ -20,6 +21,8 @@ export interface FastS3Options {
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
+  /** Key and certificate, in PEM: HTTPS. Default: HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   readonly buckets: Readonly<Record<string, readonly FastS3Object[]>>;
   readonly faults?: readonly S3Fault[];
   readonly seed?: number;
@@ -46,7 +49,7 @@ export interface FastS3Stats {
 
 /** @throws Where the port is taken. */
 export async function startFastS3(options: FastS3Options): Promise<FastS3> {
-  const { host = '127.0.0.1', port = 0 } = options;
+  const { host = '127.0.0.1', port = 0, tls } = options;
   const state = new FastS3Server();
   const put = (bucket: string, object: FastS3Object) => {
     let target = state.buckets.get(bucket);
@@ -68,9 +71,10 @@ export async function startFastS3(options: FastS3Options): Promise<FastS3> {
     }
   }
   state.faults.set(options.faults ?? [], Date.now(), options.seed);
-  const server = createServer({ keepAliveTimeout: 120_000, noDelay: true }, (request, response) =>
-    state.handle(request, response),
-  );
+  const settings = { keepAliveTimeout: 120_000, noDelay: true };
+  const handle: RequestListener = (request, response) => state.handle(request, response);
+  const server =
+    tls === undefined ? createServer(settings, handle) : createTlsServer({ ...settings, ...tls }, handle);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -78,7 +82,7 @@ export async function startFastS3(options: FastS3Options): Promise<FastS3> {
   const bound = (server.address() as AddressInfo).port;
   let closed: Promise<void> | undefined;
   return {
-    endpoint: `http://${host}:${bound}`,
+    endpoint: `${tls === undefined ? 'http' : 'https'}://${host}:${bound}`,
     port: bound,
     put,
     delete: (bucket, key) => state.buckets.get(bucket)?.delete(key),

@@ -2,10 +2,11 @@
  * LocalKinesis: the embedded Kinesis for demo, tests and benches. Loopback only, memory only.
  * In this process: `await startLocalKinesis({ streams: { orders: 4 } })`. As a process of its own: `node src/embedded/serve.ts --help`.
  * Takes  JSON 1.1 and CBOR 1.1 requests; CBOR timestamps are milliseconds, as the service sends them.
- * Gives  an endpoint for any Kinesis client over HTTP/1.1, and direct access for tests.
+ * Gives  an endpoint for any Kinesis client over HTTP/1.1, with TLS where it is given a certificate, and direct access for tests.
  * Owns   the listening socket and everything stored.
  */
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type KinesisStats, statsOf } from './kinesis/admin.ts';
 import { type StoredRecord, storedRuns } from './kinesis/records.ts';
@@ -21,6 +22,8 @@ export interface LocalKinesisOptions {
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
+  /** Key and certificate, in PEM: HTTPS. Default: HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   /** Streams to begin with, and how many shards each has. */
   readonly streams?: Readonly<Record<string, number>>;
   /** Limits per shard. `real`: 1,000 records and 1 MiB written, 5 reads and 2 MiB read a second. Default `off`. */
@@ -71,7 +74,7 @@ function* flatten(runs: Iterable<StoredRecord[]>): Generator<StoredRecord> {
 
 /** @throws Where the port is taken, or a stream's name or shard count is refused. */
 export async function startLocalKinesis(options: LocalKinesisOptions = {}): Promise<LocalKinesis> {
-  const { host = '127.0.0.1', port = 0, limits = 'off', region = 'us-east-1' } = options;
+  const { host = '127.0.0.1', port = 0, tls, limits = 'off', region = 'us-east-1' } = options;
   const state = new KinesisState({
     accountId: options.accountId ?? '000000000000',
     region,
@@ -90,10 +93,10 @@ export async function startLocalKinesis(options: LocalKinesisOptions = {}): Prom
     requireSignature: options.requireSignature ?? false,
     verifyPayloadHash: options.verifyPayloadHash ?? false,
   });
-  const server = createServer(
-    { keepAliveTimeout: 120_000, noDelay: true, highWaterMark: 256 * 1024 },
-    (req, res) => handler.handle(req, res),
-  );
+  const settings = { keepAliveTimeout: 120_000, noDelay: true, highWaterMark: 256 * 1024 };
+  const handle: RequestListener = (request, response) => handler.handle(request, response);
+  const server =
+    tls === undefined ? createServer(settings, handle) : createTlsServer({ ...settings, ...tls }, handle);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -101,7 +104,7 @@ export async function startLocalKinesis(options: LocalKinesisOptions = {}): Prom
   const bound = (server.address() as AddressInfo).port;
   let closed: Promise<void> | undefined;
   return {
-    endpoint: `http://${host}:${bound}`,
+    endpoint: `${tls === undefined ? 'http' : 'https'}://${host}:${bound}`,
     port: bound,
     region,
     streamArn: (streamName) => state.arnOf(streamName),

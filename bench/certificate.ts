@@ -1,0 +1,38 @@
+/**
+ * Certificate: with what origin and sink speak TLS, for the benches that ask for it.
+ * Gives  an authority that only clients of a bench are told to trust, and key and certificate of 127.0.0.1 that it has signed: one that
+ *        signs itself is refused by clients that want an authority and a server to be two. The authority's own key was thrown away.
+ */
+export const BENCH_AUTHORITY = `-----BEGIN CERTIFICATE-----
+MIIBnDCCAUOgAwIBAgIURFfa13qbTBefKKS/TPA8FL5xxokwCgYIKoZIzj0EAwIw
+GzEZMBcGA1UEAwwQTWlsbHJhY2UgYmVuY2hlczAgFw0yNjExMjYwOTA3MzRaGA8y
+MTI2MTEwMjA5MDczNFowGzEZMBcGA1UEAwwQTWlsbHJhY2UgYmVuY2hlczBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABD3D4D/JGIV0hK3deaxUxJBovJixj8UmoonM
+/CyutNPgvlQgdT340BiGnvrFlzoBscq3hq9EmhIpUeirFdMoMayjYzBhMB0GA1Ud
+DgQWBBSWrHNM3vS83lcvvTAsYHfi0hbLHzAfBgNVHSMEGDAWgBSWrHNM3vS83lcv
+vTAsYHfi0hbLHzAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/wQEAwICBDAKBggq
+hkjOPQQDAgNHADBEAiAXwP5eeV0mSWOjPgjhKJLJBoACZNz32ynsFdo6jzBUtQIg
+aT7POw//Ul3yzbuOFcG3hzNg50qJceGO7AFcWzFp1NQ=
+-----END CERTIFICATE-----
+`;
+
+export const BENCH_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggrtNPg/AtoRv9f6y
+/w8HsFkcgxdi3fUMt1MAZ/KWdeyhRANCAATO4PrNixbqtW/r/8r2ymLVx3+V7nvT
+MrI8v5g1MCMnbSUzPNiPE3xPf3A2O55rJItIGdQ6kNoPvonWCanyanGi
+-----END PRIVATE KEY-----
+`;
+
+export const BENCH_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBwjCCAWmgAwIBAgIUKNU76BML3AzQ7iD/Du6EXe0qr7AwCgYIKoZIzj0EAwIw
+GzEZMBcGA1UEAwwQTWlsbHJhY2UgYmVuY2hlczAgFw0yNjExMjYwOTA3MzVaGA8y
+MTI2MTEwMjA5MDczNVowFDESMBAGA1UEAwwJMTI3LjAuMC4xMFkwEwYHKoZIzj0C
+AQYIKoZIzj0DAQcDQgAEzuD6zYsW6rVv6//K9spi1cd/le570zKyPL+YNTAjJ20l
+MzzYjxN8T39wNjueaySLSBnUOpDaD76J1gmp8mpxoqOBjzCBjDAJBgNVHRMEAjAA
+MBoGA1UdEQQTMBGHBH8AAAGCCWxvY2FsaG9zdDAOBgNVHQ8BAf8EBAMCB4AwEwYD
+VR0lBAwwCgYIKwYBBQUHAwEwHQYDVR0OBBYEFJj6HpZ8mXv8e4KFWtSAdDmNl2zO
+MB8GA1UdIwQYMBaAFJasc0ze9LzeVy+9MCxgd+LSFssfMAoGCCqGSM49BAMCA0cA
+MEQCIHasQNp2+cQ6DVfJJCAGpoC8JWkEVuLr3ItSBX/cE3QyAiB9hwqkiaS18E9i
+oAb4n4Wn00EffqMudNIIX8y7pAXdFw==
+-----END CERTIFICATE-----
+`;
