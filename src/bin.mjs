@@ -2,10 +2,12 @@
 /**
  * The program's front door. Plain JavaScript, so that a Node that is too old gets one clear line instead of a syntax error.
  * The flag in the first line: the engine has a thread for each core, and the collector's helper threads only take time from them
- * (docs/PERFORMANCE.md). In the repository it runs the TypeScript sources, in the published package the compiled ones.
+ * (docs/PERFORMANCE.md). In the repository it runs the TypeScript sources, or what was built from them as they are; in the published package what was built.
  */
 import { existsSync, writeSync } from 'node:fs';
 import * as modules from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { isFresh } from './base/built-form.mjs';
 import { compileCacheFolder } from './base/compile-cache.mjs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -25,7 +27,9 @@ if (!process.env.NODE_COMPILE_CACHE && process.env.NODE_DISABLE_COMPILE_CACHE !=
   }
 }
 const source = new URL('./commands/main.ts', import.meta.url);
-const code = existsSync(source) ? source : new URL('../dist/src/commands/main.js', import.meta.url);
+const built = new URL('../dist/main.js', import.meta.url);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const code = existsSync(source) && !isFresh(fileURLToPath(built), root) ? source : built;
 const program = await import(code.href).catch(giveUp);
 await program.main(process.argv.slice(2));
 

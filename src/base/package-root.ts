@@ -1,5 +1,16 @@
-/** Package root: where package.json, build/ and workers/ lie, seen from a source file as well as from dist/. */
+/** Package root: where package.json, build/, prebuilt/, workers/ and dist/ lie, seen from a source file as well as from a bundle. */
 import { existsSync } from 'node:fs';
+
+/** What is started by its file: as a source in the repository, bundled in the package (packaging/bundle.ts). */
+export const ENTRIES = {
+  main: 'src/commands/main.ts',
+  commands: 'src/commands/index.ts',
+  index: 'src/index.ts',
+  parse: 'workers/parse.ts',
+  publish: 'workers/publish.ts',
+  read: 'workers/read.ts',
+  serve: 'src/embedded/serve.ts',
+} as const;
 
 /** The folder of package.json, as a URL that ends with a slash. */
 export function packageRoot(): URL {
@@ -9,8 +20,7 @@ export function packageRoot(): URL {
   return folder;
 }
 
-/** The file of a thread entry: workers/<name>.ts in the repository, dist/workers/<name>.js in the package. */
-export function workerFile(name: 'parse' | 'publish' | 'read'): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`../../workers/${name}.${extension}`, import.meta.url).href;
+/** The file of an entry: of the same form as the code that asks. */
+export function entryFile(name: keyof typeof ENTRIES): URL {
+  return new URL(import.meta.url.endsWith('.ts') ? ENTRIES[name] : `dist/${name}.js`, packageRoot());
 }

@@ -3,14 +3,12 @@
  * Takes  the arguments. Gives a process that ends with 0, 1, 2, 3, 129, 130 or 143 (docs/CLI.md), and one clear line on stderr for a failure.
  * Owns   the table of commands. Never prints a stack trace of a failure that is expected.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { Config, Errors, run } from '@oclif/core';
+import { Errors, run } from '@oclif/core';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT, isSignalExit } from '../base/exit-code.ts';
 import { INSTALL_ADVICE, isInstallationBroken } from '../base/installation.ts';
-import { packageRoot } from '../base/package-root.ts';
 import { printable } from '../base/printable.ts';
+import { commandConfig } from './config.ts';
 import { leaveSoon } from './leave.ts';
 import { expectJson, guardOutput, reportFailure } from './outlet.ts';
 import { exitOnSignals } from './signals.ts';
@@ -23,19 +21,7 @@ export async function main(args: readonly string[]): Promise<void> {
   guardOutput();
   expectJson(args.includes('--json'));
   exitOnSignals();
-  const root = packageRoot();
-  const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
-  const commands = new URL(import.meta.url.endsWith('.ts') ? './index.ts' : './index.js', import.meta.url);
-  const config = new Config({
-    root: fileURLToPath(root),
-    pjson: {
-      ...manifest,
-      oclif: {
-        bin: 'millrace',
-        commands: { strategy: 'explicit', target: fileURLToPath(commands), identifier: 'COMMANDS' },
-      },
-    },
-  });
+  const config = commandConfig();
   // What nobody caught must not look like a run with rejects (exit 1): the journal is whole, and the same command resumes it.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => process.exit(report(error)));

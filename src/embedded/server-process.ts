@@ -7,15 +7,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { entryFile } from '../base/package-root.ts';
 
 export interface ServerProcess {
   readonly endpoint: string;
   close(): Promise<void>;
 }
 
-const SERVE = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './serve.ts' : './serve.js', import.meta.url),
-);
+const SERVE = fileURLToPath(entryFile('serve'));
 
 /** @throws Where the process ends before it is ready; what it said went to this process's stderr. */
 export async function startServerProcess(

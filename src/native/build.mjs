@@ -22,7 +22,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const sourceFolder = dirname(fileURLToPath(import.meta.url));
@@ -35,8 +35,8 @@ const isCross = target !== host;
 const rootFolder = resolve(sourceFolder, '..', '..');
 const outputFolder = join(rootFolder, 'build', isSanitized ? 'sanitize' : isCross ? target : '');
 const require = createRequire(import.meta.url);
-const simdjsonFolder = join(dirname(require.resolve('@nozbe/simdjson/package.json')), 'src');
-const headersFolder = join(dirname(require.resolve('node-api-headers/package.json')), 'include');
+const simdjsonFolder = join(packageFolder('@nozbe/simdjson'), 'src');
+const headersFolder = join(packageFolder('node-api-headers'), 'include');
 const addonPath = join(outputFolder, 'millrace.node');
 
 const compiler = isCross
@@ -94,6 +94,29 @@ const headersChangedMs = Math.max(
     .filter((name) => name.endsWith('.h') || name.endsWith('.mjs'))
     .map((name) => statSync(join(sourceFolder, name)).mtimeMs),
 );
+
+/** Here, or where npx has put it: it tells that by the path to its programs. */
+function packageFolder(name) {
+  const near = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((path) => path.endsWith(join('node_modules', '.bin')));
+  try {
+    return dirname(
+      require.resolve(`${name}/package.json`, {
+        paths: [sourceFolder, ...near.map((path) => dirname(dirname(path)))],
+      }),
+    );
+  } catch {
+    const { devDependencies } = JSON.parse(readFileSync(join(rootFolder, 'package.json'), 'utf8'));
+    const wanted = ['@nozbe/simdjson', 'node-api-headers']
+      .map((it) => `-p ${it}@${devDependencies[it]}`)
+      .join(' ');
+    console.error(
+      `millrace: native addon not built; its sources are missing: npx -y ${wanted} node ${join(sourceFolder, 'build.mjs')}`,
+    );
+    process.exit(isStrict ? 1 : 0);
+  }
+}
 
 const isOurs = (unit) => unit.from.startsWith(sourceFolder);
 

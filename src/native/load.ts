@@ -6,7 +6,7 @@
  * Never  throws and never prints: whoever asks decides what to say. Never lets the system map a file that is not whole: that would
  *        end the process with SIGBUS. Only what MILLRACE_ADDON names is loaded without a sum beside it.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,8 +48,7 @@ function load(env: NodeJS.ProcessEnv): LoadedAddon {
     }
   }
   if (reasons.length === 0) reasons.push(`there is no prebuilt addon for ${platform}`);
-  const builder = join(root, 'src', 'native', 'build.mjs');
-  return { addon: null, reason: `${reasons.join('; ')} (to build it: node ${builder})` };
+  return { addon: null, reason: `${reasons.join('; ')}; to build it: ${buildCommand(root)}` };
 }
 
 function loadFile(path: string, { mayLackSum = false } = {}): LoadedAddon {
@@ -61,4 +60,13 @@ function loadFile(path: string, { mayLackSum = false } = {}): LoadedAddon {
     const message = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
     return { addon: null, reason: `it cannot be loaded: ${message}` };
   }
+}
+
+/** With what it is compiled from: that is no part of the package. */
+function buildCommand(root: string): string {
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const sources = ['@nozbe/simdjson', 'node-api-headers'].map(
+    (name) => `-p ${name}@${devDependencies?.[name]}`,
+  );
+  return `npx -y ${sources.join(' ')} node ${join(root, 'src', 'native', 'build.mjs')}`;
 }

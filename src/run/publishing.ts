@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { MillraceError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
-import { workerFile } from '../base/package-root.ts';
+import { entryFile } from '../base/package-root.ts';
 import { keyWatchOf } from '../observe/limit-watch.ts';
 import type { BackfillOptions } from '../options/options.ts';
 import type { PublishNotice, PublishReceipt, PublishRules, PublishTask } from '../publish/setup.ts';
@@ -153,7 +153,7 @@ export class Publishing {
 
   #createPool(threads: number): Piscina<PublishTask, PublishReceipt> {
     const pool = new Piscina<PublishTask, PublishReceipt>({
-      filename: fileURLToPath(workerFile('publish')),
+      filename: fileURLToPath(entryFile('publish')),
       minThreads: threads,
       maxThreads: threads,
       resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },

@@ -14,7 +14,7 @@ import type { SourceLines } from '../accounting/source-lines.ts';
 import { versionName } from '../aws/etag.ts';
 import { MillraceError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
-import { workerFile } from '../base/package-root.ts';
+import { entryFile } from '../base/package-root.ts';
 import { SettledSet } from '../journal/settled-set.ts';
 import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
 import type { RecordOptions } from '../options/options.ts';
@@ -98,7 +98,7 @@ export class Reading {
         ? this.#createDownloads()
         : new DeadLetterSource(given.deadLetters, this.#parsePool);
     this.#pool = new Piscina<ParseTask, void>({
-      filename: fileURLToPath(workerFile('parse')),
+      filename: fileURLToPath(entryFile('parse')),
       minThreads: setup.lanes.length,
       maxThreads: setup.lanes.length,
       workerData: { ...setup, memory: this.#source.memory },

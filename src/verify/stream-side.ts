@@ -6,11 +6,12 @@
  * Never  cares for order: a multiset has none, so children are read beside their parents.
  */
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
-import { workerFile } from '../base/package-root.ts';
+import { entryFile } from '../base/package-root.ts';
 import { addBuckets } from '../digest/buckets.ts';
 import { addSums, bucketTableBytes, type DigestSums } from '../digest/digest.ts';
 import { listShards, streamNameOf } from '../stream/list-shards.ts';
@@ -96,7 +97,7 @@ async function digestStream(
   const client = createKinesisClient(options.target);
   const threads = options.threads ?? Math.min(THREADS_MAX, availableParallelism());
   const pool = new Piscina<ReadTask, ReadReceipt>({
-    filename: workerFile('read'),
+    filename: fileURLToPath(entryFile('read')),
     minThreads: 0,
     maxThreads: threads,
   });

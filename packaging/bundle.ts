@@ -1,0 +1,124 @@
+/**
+ * Bundle: makes dist/ from src/ and from the packages that it uses, as the published package runs it.
+ * Gives  one file for the command, one for each thread and for the process of the embedded servers, with what few runs need (another command,
+ *        a schema, an embedded S3) in files that are loaded when they are asked for; source maps; the licences of what is inside.
+ * Owns   dist/, which it replaces.
+ * Never  bundles the addon, nor changes a name: errors are told by the names of their classes.
+ */
+
+import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join } from 'node:path';
+import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
+
+import { ENTRIES } from '../src/base/package-root.ts';
+import { commandConfig } from '../src/commands/config.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+/** Takes the place of dist/ when it is whole: a process that starts meanwhile finds the old one, or none. */
+const OUT = join(ROOT, `dist-${process.pid}`);
+const STARTED = new Date();
+/** What is compiled into the addon. */
+const LINKED = ['@nozbe/simdjson', 'node-api-headers'];
+/** What Piscina starts in each thread, which then loads the thread's own file. It looks for it beside the file that it is in. */
+const PISCINA_WORKER = join(ROOT, 'node_modules', 'piscina', 'dist', 'worker.js');
+/** A thread loads one file, and what one run in a hundred needs; the command and the library share theirs. */
+const BUNDLES: readonly Record<string, string>[] = [
+  { main: ENTRIES.main, commands: ENTRIES.commands, index: ENTRIES.index },
+  { parse: ENTRIES.parse },
+  { publish: ENTRIES.publish },
+  { read: ENTRIES.read },
+  { serve: ENTRIES.serve },
+  { worker: PISCINA_WORKER },
+];
+
+/**
+ * An import of one of Node's modules reads all that it has to offer, and some of that is made only when it is read (undici, web cryptography):
+ * 25 ms of each start. Here each is asked for what is used.
+ */
+const BUILTINS: Plugin = {
+  name: 'builtins',
+  resolveId(id, _importer, { kind }) {
+    if (!isBuiltin(id) || kind === 'require-call' || id === 'node:module') return null; // of the bundler's own code
+    return { id: `\0${id.replace(/^(node:)?/, 'node:')}`, moduleSideEffects: false };
+  },
+  load(id) {
+    if (!id.startsWith('\0node:')) return null;
+    const builtin = process.getBuiltinModule(id.slice(1)) as object;
+    const names = Object.keys(builtin).filter((name) => /^[a-z]\w*$/i.test(name));
+    const lines = names
+      .filter((name) => name !== 'default')
+      .map((name) => `export const ${name} = it.${name};`);
+    return [`const it = process.getBuiltinModule('${id.slice(1)}');`, 'export default it;', ...lines].join(
+      '\n',
+    );
+  },
+};
+
+async function bundle(input: Record<string, string>): Promise<OutputChunk[]> {
+  const build = await rolldown({
+    cwd: ROOT,
+    input,
+    platform: 'node',
+    plugins: [BUILTINS],
+    treeshake: { propertyReadSideEffects: false },
+    resolve: { mainFields: ['module', 'main'] }, // of the SDK's two forms the one that can be shaken
+    external: ['@napi-rs/nice'], // Piscina's, optional: we ask for no niceness
+    transform: { define: { __dirname: 'import.meta.dirname' } },
+    onLog: (level, log, print) => log.code !== 'INEFFECTIVE_DYNAMIC_IMPORT' && print(level, log),
+  });
+  const { output } = await build.write({
+    dir: OUT,
+    format: 'esm',
+    comments: false,
+    // Nothing is renamed or rewritten: white space alone is taken out.
+    minify: { compress: false, mangle: false, codegen: true },
+    sourcemap: true,
+    sourcemapExcludeSources: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: `${Object.keys(input)[0]}-[name]-[hash].js`,
+  });
+  await build.close();
+  return output.filter((file) => file.type === 'chunk');
+}
+
+/** The folder of the package that a module is of, or null where it is ours. */
+function packageOf(moduleId: string): string | null {
+  return /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(moduleId)?.[0] ?? null;
+}
+
+/** Name, version and licence of a package, with the text where it brings one. */
+function licenceOf(folder: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e(\.|$|-mit)/i.test(entry));
+  return `${name} ${version}, ${license}\n\n${file === undefined ? '' : readFileSync(join(folder, file), 'utf8')}`;
+}
+
+/** What oclif needs to know of the commands for help and for errors, so that it loads none of them. */
+async function writeManifest(): Promise<void> {
+  const config = commandConfig();
+  await config.load();
+  const { manifest } = config.getPluginsList()[0] as unknown as { manifest: object };
+  writeFileSync(join(OUT, 'oclif.manifest.json'), JSON.stringify(manifest));
+}
+
+const chunks = (await Promise.all(BUNDLES.map(bundle))).flat();
+const bundled = chunks.flatMap(({ moduleIds }) => moduleIds.map(packageOf)).filter((it) => it !== null);
+const folders = new Set([...bundled, ...LINKED.map((name) => join(ROOT, 'node_modules', name))]);
+const licences = [...folders].sort().map(licenceOf);
+const head =
+  'Code of these packages is in the files of this folder and in the native addon, under their licences.';
+writeFileSync(join(OUT, 'THIRD-PARTY.txt'), [head, ...licences].join(`\n${'-'.repeat(80)}\n`));
+await writeManifest();
+// What is asked of npm pack goes to stdout.
+const bytes = chunks.reduce((sum, { code }) => sum + code.length, 0);
+console.error(
+  `dist: ${chunks.length} files, ${(bytes / 1e6).toFixed(1)} MB of JavaScript, ${folders.size} packages inside`,
+);
+// What was changed since then is not in it (src/base/built-form.mjs).
+utimesSync(join(OUT, 'main.js'), STARTED, STARTED);
+rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+renameSync(OUT, join(ROOT, 'dist'));
+if (process.argv.includes('--verbose'))
+  for (const { fileName, code } of chunks.toSorted((a, b) => b.code.length - a.code.length))
+    console.log(`  ${code.length} ${fileName}`);

@@ -1,0 +1,23 @@
+/**
+ * Built form: whether a checkout may run what it has built (dist/), which starts in a third of the time, or must run its sources.
+ * Takes  the file of the built program and the folder of the checkout.
+ * Gives  whether it was built after the last change of anything that it is made of.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Folders, and files: other packages, other bundles. */
+const MADE_OF = ['src', 'workers', 'packaging', 'package.json', 'package-lock.json'];
+
+/** @param {string} built @param {string} root */
+export function isFresh(built, root) {
+  const builtMs = statSync(built, { throwIfNoEntry: false })?.mtimeMs;
+  return builtMs !== undefined && MADE_OF.every((name) => isOlder(join(root, name), builtMs));
+}
+
+/** What is deleted changes its folder, which counts too. */
+function isOlder(path, builtMs) {
+  const found = statSync(path);
+  if (found.mtimeMs > builtMs) return false;
+  return !found.isDirectory() || readdirSync(path).every((name) => isOlder(join(path, name), builtMs));
+}
