@@ -132,28 +132,26 @@ export class Accounting {
   /** A segment's first bytes are there. */
   beginSegment(segment: Segment): void {
     const account = this.#account(segment.object);
-    account.format = segment.format;
-    account.openSegments++;
+    account.reading.format = segment.format;
+    account.reading.begin('segment');
   }
 
   /** A segment's last event. */
   endSegment({ object }: Segment): void {
     const account = this.#account(object);
-    account.openSegments--;
+    account.reading.end('segment');
     this.#closeIfDone(account);
   }
 
   /** A piece of the object goes to a parser. */
   beginPiece(object: SourceObject): void {
-    this.#account(object).openPieces++;
+    this.#account(object).reading.begin('piece');
   }
 
   /** A parser has dealt with a piece. @param isWhole A compressed object ends here. */
   endPiece(object: SourceObject, storedBytes: number, isWhole: boolean): void {
     const account = this.#account(object);
-    account.openPieces--;
-    account.addStored(storedBytes);
-    if (isWhole) account.isRead = true;
+    account.reading.endPiece(storedBytes, isWhole);
     this.#closeIfDone(account);
   }
 
@@ -171,7 +169,7 @@ export class Accounting {
       codes: receipt.codes ?? {},
     });
     addTally(this.counts.tally, tally);
-    account.openSlices++;
+    account.reading.begin('slice');
     account.reach(receipt.end);
     const open: OpenSlice = { receipt, account, tally };
     this.#open.set(receipt.slice, open);
@@ -284,7 +282,7 @@ export class Accounting {
   #settle(open: OpenSlice): void {
     const { receipt, account, tally } = open;
     this.#open.delete(receipt.slice);
-    account.openSlices--;
+    account.reading.end('slice');
     this.#settled.push(receipt);
     const { start, end } = receipt;
     if (start < end) this.#add(account, { start, end, tally });
@@ -325,7 +323,7 @@ export class Accounting {
   }
 
   #closeIfDone(account: ObjectAccount): void {
-    const hasFailed = account.failedCode !== null && account.isIdle;
+    const hasFailed = account.failedCode !== null && account.reading.isIdle;
     if (!account.isWhole && !hasFailed) return;
     if (!this.#objects.delete(nameOf(account.object))) return;
     if (account.isLate) return;

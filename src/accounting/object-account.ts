@@ -2,7 +2,7 @@
  * Object account: what has become of one object's lines.
  * Takes  ranges of the object that are settled, in any order.
  * Gives  journal entries in which neighbours are one; whether the object is done; how much of its stored bytes is.
- * Owns   the sums of one object, earlier processes of the run included.
+ * Owns   the sums of one object, earlier processes of the run included. How far its reading is, keeps object-reading.ts.
  * Never  writes: see accounting.ts.
  */
 import type { RejectCode } from '../base/errors.ts';
@@ -11,6 +11,7 @@ import type { PartialObject } from '../journal/state.ts';
 import { addTally, tally as newTally, type Tally } from '../journal/tally.ts';
 import type { Delivered } from '../parse/setup.ts';
 import type { Format, SourceObject } from '../source/object.ts';
+import { ObjectReading } from './object-reading.ts';
 
 /** A part of an object that is settled, or whose last records an orderly stop leaves to the next process. */
 export interface Part {
@@ -27,30 +28,23 @@ export class ObjectAccount {
   readonly tally: Tally;
   /** Id in the journal, once it has more than one entry there. */
   id: number | null;
-  format: Format | null;
-  openSegments = 0;
-  openPieces = 0;
-  openSlices = 0;
+  readonly reading: ObjectReading;
   failedCode: RejectCode | null = null;
   /** The object was given up and closed before: this only counts what still came of it. */
   isLate = false;
-  /** A compressed object has been read to its end. */
-  isRead = false;
   /** Bytes of the (decompressed) object that are settled. */
   #settledBytes: number;
   /** Furthest byte of the (decompressed) object that a settled or an open slice has reached. */
   #reachedBytes = 0;
   /** Of `doneBytes`: what earlier processes had done. Of a compressed object it is known when a new line of it is reached. */
   #doneBytesBefore = 0;
-  /** Stored bytes that parsers have dealt with. */
-  #storedBytes = 0;
   #parts: Part[] = [];
 
   constructor(object: SourceObject, earlier: PartialObject | null) {
     this.object = object;
     this.delivered = { done: earlier?.done ?? [], left: earlier?.left ?? [] };
     this.id = earlier?.id ?? null;
-    this.format = earlier?.format ?? null;
+    this.reading = new ObjectReading(earlier?.format ?? null);
     this.tally = newTally(earlier?.tally);
     this.#settledBytes = this.delivered.done.reduce((sum, [start, end]) => sum + (end - start), 0);
     if (this.format === 'plain') this.#doneBytesBefore = this.#settledBytes;
@@ -70,27 +64,21 @@ export class ObjectAccount {
     if (isFirst && this.format !== 'plain') this.#doneBytesBefore = this.doneBytes;
   }
 
-  /** A piece of so many stored bytes is dealt with. */
-  addStored(bytes: number): void {
-    this.#storedBytes += bytes;
-  }
-
-  /** Nothing of it is on its way. */
-  get isIdle(): boolean {
-    return this.openSegments === 0 && this.openPieces === 0 && this.openSlices === 0;
+  get format(): Format | null {
+    return this.reading.format;
   }
 
   /** Every line of it is settled. */
   get isWhole(): boolean {
-    if (!this.isIdle || this.failedCode !== null) return false;
-    return this.format === 'plain' ? this.#settledBytes >= this.object.size : this.isRead;
+    if (!this.reading.isIdle || this.failedCode !== null) return false;
+    return this.format === 'plain' ? this.#settledBytes >= this.object.size : this.reading.isAtEnd;
   }
 
   /** Stored bytes that are settled; of a compressed object in the proportion of its decompressed ones. */
   get doneBytes(): number {
     if (this.format === 'plain') return this.#settledBytes;
     if (this.#reachedBytes === 0) return 0;
-    return this.#storedBytes * Math.min(1, this.#settledBytes / this.#reachedBytes);
+    return this.reading.storedBytes * Math.min(1, this.#settledBytes / this.#reachedBytes);
   }
 
   get doneBytesBefore(): number {

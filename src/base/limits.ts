@@ -77,7 +77,7 @@ export const ENGINE = {
   lineCpuMsMax: 500,
   lineCpuMsPerMib: 250,
   /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
-  drainMs: 20_000,
+  stopMs: 20_000,
 } as const;
 
 /** RFC 8878, 3.1.1.1.2: what every decoder should take; and what Node's takes at most (ZSTD_WINDOWLOG_LIMIT_DEFAULT, 27). */

@@ -49,7 +49,7 @@ export function abortOnSignals(
     const message = `Stopped by ${name}; ${afterwards}`;
     if (controller.signal.aborted) exit(exitCode, message);
     notice(
-      `${name}: finishing what is on its way, for at most ${ENGINE.drainMs / 1000} s; once more stops at once`,
+      `${name}: finishing what is on its way, for at most ${ENGINE.stopMs / 1000} s; once more stops at once`,
     );
     controller.abort(new MillraceError('MILLRACE_INTERRUPTED', message, { exitCode }));
   });

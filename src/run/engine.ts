@@ -11,31 +11,31 @@ import { Settling } from '../accounting/settling.ts';
 import { streamCapacity } from '../accounting/window.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
-import { ENGINE } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
 import { createDigester } from '../digest/digest.ts';
-import type { DeadLetter } from '../journal/dead-letters.ts';
 import { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
 import type { BackfillOptions } from '../options/options.ts';
-import { createParseShared, PARSE_SHARED, type RejectedLine } from '../parse/setup.ts';
+import { createParseShared } from '../parse/setup.ts';
 import { joinLeft } from '../publish/left.ts';
 import type { PublishNotice } from '../publish/setup.ts';
 import { STAT, sumStat } from '../publish/stats.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
 import { laneBytes } from '../ring/layout.ts';
 import { PHASE } from '../ring/phases.ts';
-import { createDoorbells, Doorbell, wake } from '../ring/wait.ts';
+import { createDoorbells, Doorbell } from '../ring/wait.ts';
 import { scannerReason } from '../scan/open.ts';
-import type { SourceObject } from '../source/object.ts';
+import { ArchivedObjects } from './archived-objects.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { openEnding } from './ending.ts';
-import { asFailure, asInterruption, canDrain, hangFailure } from './failures.ts';
+import { asFailure, asInterruption, hangFailure } from './failures.ts';
 import { type Prepared, type PrepareHooks, prepare } from './prepare.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
 import { Reading } from './reading.ts';
+import { RejectDesk } from './reject-desk.ts';
+import { beyondRejectLimit } from './reject-limit.ts';
 import { type Progress, progressOf, type RunFacts, reportOf, statusOf } from './report.ts';
-import { RestoreFile } from './restore-file.ts';
+import { Shutdown, within } from './shutdown.ts';
 
 /** What an embedding program may bring. */
 export interface BackfillHooks {
@@ -50,16 +50,8 @@ export interface BackfillHooks {
 }
 
 const PROGRESS_INTERVAL_MS = 250;
-/** Of the drain's time: for parsers to come to rest, for requests in flight to be answered, and for publishers to say what is left. */
-const REST_MS = ENGINE.drainMs / 4;
-const ANSWER_MS = ENGINE.drainMs / 2;
-const LEAVE_MS = ENGINE.drainMs / 5;
-/** Below this many lines `--max-rejects P%` does not stop a run. */
-const REJECT_SHARE_LINES_MIN = 1_000;
 /** Longest wait for the last refused records. */
 const REFUSED_MS = 5_000;
-/** A thread pool that is asked to end gets this long. */
-const POOL_CLOSE_MS = 2_000;
 
 /**
  * Carries the sources to the stream.
@@ -88,9 +80,9 @@ class Run {
   readonly #settling: Settling;
   readonly #limitWatch: LimitWatch;
   readonly #lanes: readonly (readonly SharedArrayBuffer[])[];
-  /** Null where the run has no journal to stand beside. */
-  readonly #restoreFile: RestoreFile | null;
-  #firstArchived: SourceObject | null = null;
+  readonly #archived: ArchivedObjects;
+  readonly #rejectDesk: RejectDesk;
+  readonly #shutdown: Shutdown;
   readonly #reading: Reading;
   readonly #publishing: Publishing;
   readonly #control = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -120,10 +112,15 @@ class Run {
     this.#doorbells = createDoorbells(this.#publisherCount);
     this.#heartbeats = createHeartbeats(options.parsers + this.#publisherCount);
     const digester = createDigester(prepared.digestKey);
+    this.#rejectDesk = new RejectDesk({
+      deadLetters: prepared.deadLetters,
+      parseShared: this.#parseShared,
+      onFailure: (error) => this.#end(asFailure(error)),
+    });
     this.#accounting = new Accounting({
       journal: prepared.journal,
       parserCount: options.parsers,
-      onDeadLetter: (deadLetter) => this.#takeDeadLetter(deadLetter),
+      onDeadLetter: (deadLetter) => this.#rejectDesk.add(deadLetter),
       digestOf: (key, data) => {
         digester.reset();
         digester.addRecord(key, data);
@@ -132,10 +129,14 @@ class Run {
       isDryRun: options.dryRun,
     });
     this.#lanes = this.#createLanes();
-    const journalPath = prepared.journal?.path.replace(/\.journal$/, '');
-    this.#restoreFile = journalPath === undefined ? null : new RestoreFile(`${journalPath}.restore.csv`);
+    this.#archived = new ArchivedObjects(prepared.journal?.path ?? null);
     this.#publishing = this.#createPublishing(this.#lanes);
     this.#reading = this.#createReading(this.#lanes);
+    this.#shutdown = new Shutdown({
+      reading: this.#reading,
+      publishing: this.#publishing,
+      setPhase: (phase) => this.#setPhase(phase),
+    });
     this.#shardCount = shards.length;
     this.#settling = this.#createSettling();
     this.#limitWatch = this.#createLimitWatch();
@@ -157,7 +158,7 @@ class Run {
       const publishing = this.#publishing.run();
       await this.#feed();
       if (!this.#ending) await this.#flush(publishing);
-      if (this.#ending) await this.#leave(publishing);
+      if (this.#ending) await this.#shutdown.drain(this.#ending, publishing);
     } catch (error) {
       this.#end(asFailure(error));
     } finally {
@@ -181,22 +182,7 @@ class Run {
     this.#setPhase(PHASE.FLUSH);
     await Promise.race([publishing, this.#ended.promise]);
     // The last refused records come by a channel of their own. Where they never come the accounts do not balance.
-    await Promise.race([this.#accounting.whenSettled(), this.#ended.promise, sleep(REFUSED_MS)]);
-  }
-
-  /**
-   * An early end: nothing new is read or sent. What is in flight ends; of what is queued the publishers say which records are left to
-   * the next process. Without a thread, or the disk, nobody can say that: then only what is settled counts.
-   */
-  async #leave(publishing: Promise<void>): Promise<void> {
-    this.#reading.abort(this.#ending);
-    this.#setPhase(PHASE.STOP);
-    if (!canDrain(this.#ending!)) return;
-    await Promise.race([this.#reading.idle(), sleep(REST_MS)]);
-    this.#setPhase(PHASE.LEAVE);
-    await Promise.race([publishing, sleep(ANSWER_MS)]);
-    this.#setPhase(PHASE.CUT);
-    await Promise.race([publishing, sleep(LEAVE_MS)]);
+    await within(REFUSED_MS, Promise.race([this.#accounting.whenSettled(), this.#ended.promise]));
   }
 
   #createLanes(): SharedArrayBuffer[][] {
@@ -250,10 +236,10 @@ class Run {
         windowBytes: this.#budget.windowBytes,
         digestKey,
       },
-      onRejected: (lines) => this.#takeRejected(lines),
+      onRejected: (lines) => this.#rejectDesk.taken(lines),
       onFound: () => this.#checkRejects(),
       onFailure: (error) => this.#end(error),
-      onArchived: (object) => this.#takeArchived(object),
+      onArchived: (object) => this.#guarded(() => this.#archived.add(object)),
       onListed: () => this.#takeListed(),
       onNotice: (text) => this.#hooks.onNotice?.(text),
     });
@@ -287,19 +273,10 @@ class Run {
   #takeListed(): void {
     const { listed: objects, listedBytes: bytes } = this.#reading.listTally;
     this.#prepared.journal?.append({ kind: 'listed', objects, bytes, complete: true });
-    const { archived } = this.#reading.listTally;
-    if (archived === 0) return;
-    const { bucket, key, storageClass } = this.#firstArchived!;
-    const what = `${archived} objects are archived (${storageClass}: s3://${bucket}/${key}, ...)`;
-    const file = this.#restoreFile;
-    const manifest = file === null ? '' : `${file.path} is a manifest for S3 Batch Operations; `;
-    this.#tell(`${what}: ${manifest}restore them and run the same command again`);
-    this.#guarded(() => file?.finish());
-  }
-
-  #takeArchived(object: SourceObject): void {
-    this.#firstArchived ??= object;
-    this.#guarded(() => this.#restoreFile?.add(object));
+    this.#guarded(() => {
+      const notice = this.#archived.finish();
+      if (notice !== null) this.#tell(notice);
+    });
   }
 
   #guarded(work: () => void): void {
@@ -308,29 +285,6 @@ class Run {
     } catch (error) {
       this.#end(asFailure(error));
     }
-  }
-
-  #takeDeadLetter(deadLetter: DeadLetter): void {
-    try {
-      const waiting = this.#prepared.deadLetters?.add(deadLetter);
-      waiting?.catch((error: unknown) => this.#end(asFailure(error)));
-      this.#deadLetterWait = waiting ?? this.#deadLetterWait;
-    } catch (error) {
-      this.#end(asFailure(error));
-    }
-  }
-  #deadLetterWait: Promise<void> | undefined;
-
-  #takeRejected(lines: readonly RejectedLine[]): void {
-    const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
-    const release = () => {
-      Atomics.sub(this.#parseShared, PARSE_SHARED.WAITING_BYTES, bytes);
-      wake(this.#parseShared, PARSE_SHARED.WAITING_BYTES);
-    };
-    // Parsers wait for the disk: their bytes count as waiting until the dead letters have been written.
-    if (this.#deadLetterWait !== undefined) void this.#deadLetterWait.then(release, release);
-    else release();
-    this.#deadLetterWait = undefined;
   }
 
   #takeNotice(notice: PublishNotice): void {
@@ -347,30 +301,15 @@ class Run {
       this.#tell(`the stream's shards could not be listed (${notice.reason}); asking again`);
   }
 
-  /** @param isFinal All lines are read: a share counts, however few they are. */
   #checkRejects(isFinal = false): void {
-    const { maxRejects } = this.#options;
-    if (maxRejects === null) return;
     const { rejected, lines } = this.#accounting.counts.tally;
     const before = this.#prepared.journal?.before.tally;
-    const count = rejected + (before?.rejected ?? 0);
-    const read = lines + (before?.lines ?? 0);
-    // A share means little before there are some lines: the first bad line of a run is 100 % of it.
-    const countMax =
-      'count' in maxRejects
-        ? maxRejects.count
-        : Math.max(
-            maxRejects.share * read,
-            read < REJECT_SHARE_LINES_MIN && !isFinal ? Number.POSITIVE_INFINITY : 0,
-          );
-    if (count <= countMax) return;
-    const limit = 'count' in maxRejects ? `${maxRejects.count}` : `${maxRejects.share * 100} %`;
-    this.#end(
-      new MillraceError(
-        'MILLRACE_REJECTS_EXCEEDED',
-        `More than ${limit} dead letters (--max-rejects): ${count} of ${read} lines`,
-      ),
-    );
+    const beyond = beyondRejectLimit(this.#options.maxRejects, {
+      rejected: rejected + (before?.rejected ?? 0),
+      lines: lines + (before?.lines ?? 0),
+      isFinal,
+    });
+    if (beyond !== null) this.#end(beyond);
   }
 
   #startTimers(): NodeJS.Timeout[] {
@@ -431,7 +370,7 @@ class Run {
   async #close(): Promise<void> {
     const { journal, deadLetters, s3, kinesis } = this.#prepared;
     this.#reading.abort(this.#ending ?? new Error('The run has ended'));
-    this.#guarded(() => this.#restoreFile?.discard());
+    this.#guarded(() => this.#archived.discard());
     this.#setPhase(PHASE.CUT);
     try {
       await this.#settling.stop();
@@ -444,8 +383,7 @@ class Run {
       this.#end(asFailure(error));
     }
     await deadLetters?.close().catch((error: unknown) => this.#end(asFailure(error)));
-    const closing = Promise.allSettled([this.#reading.close(), this.#publishing.close()]);
-    await Promise.race([closing, sleep(POOL_CLOSE_MS)]);
+    await this.#shutdown.closePools();
     s3.destroy();
     kinesis.destroy();
   }
@@ -485,10 +423,4 @@ class Run {
       rssMaxBytes: Math.max(this.#rssMaxBytes, process.memoryUsage.rss()),
     };
   }
-}
-
-function sleep(durationMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, durationMs).unref();
-  });
 }

@@ -41,5 +41,5 @@ it("has the numbers of docs/CLI.md's table, whose drain takes as long as the eng
   const rows = table.split('\n\n')[0]!.match(/^\| \d[\d, ]*/gm) ?? [];
   const { faultPoint: _, ...said } = EXIT;
   expect(rows.flatMap((row) => row.match(/\d+/g)!.map(Number))).toEqual(Object.values(said));
-  expect(table).toContain(`an orderly drain of at most ${ENGINE.drainMs / 1000} s`);
+  expect(table).toContain(`an orderly drain of at most ${ENGINE.stopMs / 1000} s`);
 });

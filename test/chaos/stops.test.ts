@@ -71,7 +71,7 @@ describe('a signal', () => {
           // A second signal may meet a process that has done everything and is being taken down: its shell sees the same code.
           const code = isOrderly || one.signal === null ? one.exitCode : 128 + constants.signals[one.signal];
           expect([code, one.timedOut], `${one.signal} ${one.stderr}`).toEqual([exitCode, false]);
-          expect(one.afterSignalMs).toBeLessThan(ENGINE.drainMs);
+          expect(one.afterSignalMs).toBeLessThan(ENGINE.stopMs);
           if (!isOrderly) continue;
           const { status, records } = JSON.parse(one.stdout);
           expect([status, records.repeatable]).toEqual(['interrupted', 0]);

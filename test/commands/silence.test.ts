@@ -172,7 +172,7 @@ it('ends at the first signal while the shards of a reshard are not listed, and t
     interrupt: { when: hasStalled, signals: ['SIGTERM'] },
   });
   expect([done.isSplit, ended.exitCode], ended.stderr).toEqual([true, 143]);
-  expect(ended.drainMs).toBeLessThan(ENGINE.drainMs);
+  expect(ended.drainMs).toBeLessThan(ENGINE.stopMs);
   world.kinesis.setFaults([]);
   expect((await world.backfill(['--quiet'])).exitCode).toBe(0);
   const counts = [...differences(linesOf(BODY), dataOf(world.records())).values()];

@@ -66,7 +66,7 @@ describe('a run that is stopped', () => {
         interrupt: { when: isOnItsWay, signals },
       });
       expect([stopped.exitCode, stopped.isTimedOut], stopped.stderr).toEqual([exitCode, false]);
-      expect(stopped.drainMs).toBeLessThan(ENGINE.drainMs);
+      expect(stopped.drainMs).toBeLessThan(ENGINE.stopMs);
       expect(JSON.parse(stopped.stdout)).toMatchObject({ status: 'interrupted', exitCode });
       await expectRest(isOrderly);
     },
