@@ -1,12 +1,23 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { HEAVY_FILES, IS_HEAVY } from './test/heavy.ts';
+import LongestFirst from './test/longest-first.ts';
+
+/** Many tests wait, for a pace or a limit in seconds, so that two a core keep the cores busy. More than eight would want much memory. */
+const WORKERS_MAX = 8;
+
+// Whoever starts a thread or a program compiles the same files as the test before: half of what a start costs.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: IS_HEAVY ? HEAVY_FILES : ['test/**/*.test.ts'],
     pool: 'forks', // the engine starts worker threads of its own and owns process-wide signals
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    maxWorkers: Math.min(2 * availableParallelism(), WORKERS_MAX),
+    sequence: { sequencer: LongestFirst },
     // A machine that serves others may stand still for seconds. A test that needed its second try is named at the end of the run.
     retry: process.env.CI === 'true' ? 1 : 0,
     expect: { requireAssertions: true }, // a test that returns before it has looked at anything has not passed

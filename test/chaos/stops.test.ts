@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { ENGINE } from '../../src/base/limits.ts';
 import { readStatus } from '../../src/observe/status.ts';
+import { countOf } from '../heavy.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, type FinalReport } from './checker.ts';
 import { type Ended, runOnce, SECRETS, SEGMENT_BYTES, World } from './harness.ts';
@@ -33,8 +34,8 @@ async function finishAndCheck(world: World, duplicatesMax: number, earlier: read
   expect(problems).toEqual([]);
 }
 
-/** Signals of each kind; all kinds together are the count of row 2. */
-const STOPS = 5;
+/** Signals of each kind; all kinds together are the count of row 2, under `npm run test:heavy`. */
+const STOPS = countOf({ quick: 2, heavy: 5 });
 
 /** Entries that say how far a segment or a compressed object came before it was cut. */
 function cutsIn(journal: string): number {
