@@ -23,7 +23,7 @@ export default class ClosingLine implements Reporter {
     // After the default reporter's summary, which comes on the same event.
     process.once('exit', () => {
       if (process.env.npm_lifecycle_event === 'test' && !IS_HEAVY)
-        console.log(`left to npm run test:heavy: the full counts of ${HEAVY_FILES.join(' and ')}`);
+        console.log(`the full counts of ${HEAVY_FILES.join(' and ')} are left to npm run test:heavy`);
       for (const name of again) console.log(`at the second try: ${name}`);
       console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
     });

@@ -54,7 +54,8 @@ afterEach(async () => {
 
 function environment(): NodeJS.ProcessEnv {
   return {
-    ...{ ...CLEAN_ENV, HOME: folder, PATH: `${join(process.execPath, '..')}:${process.env.PATH}` },
+    ...{ ...CLEAN_ENV, HOME: folder, XDG_CACHE_HOME: join(tmpdir(), '.cache') },
+    ...{ PATH: `${join(process.execPath, '..')}:${process.env.PATH}` },
     ...{ AWS_ENDPOINT_URL_S3: s3.endpoint, AWS_ENDPOINT_URL_KINESIS: kinesis.endpoint },
   };
 }

@@ -27,6 +27,7 @@ const WAYS: readonly (readonly [RegExp, Way])[] = [
   [/^npm pack$/, { test: 'test/package.test.ts' }],
   [/^npm install millrace/, { nobody: 'it is not published yet' }],
   [/^(npm run check|npm test|npx vitest run )/, { ci: /^npm (test|run test:all)\b/m }],
+  [/^npm run test:heavy$/, { ci: /^npm run test:heavy$/m }],
   [/^npm run (lint|format)$/, { ci: /^npm run lint$/m }],
   [/^npm run types$/, { ci: /^npm run types$/m }],
   [/^npm run build:native$/, { ci: /^npm run build:native$/m }],
