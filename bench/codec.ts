@@ -7,8 +7,11 @@ import { deepStrictEqual } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { KINESIS } from '../src/base/limits.ts';
-import { type Codec, SHARD_ROW, type ShardTable, VERDICT } from '../src/publish/codec.ts';
+import { type Codec, SHARD_ROW, type ShardTable } from '../src/publish/codec.ts';
+import { openPutCodec } from '../src/publish/kinesis/open-put-codec.ts';
+import type { PutCodec } from '../src/publish/kinesis/put-codec.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
+import { VERDICT } from '../src/publish/sink.ts';
 import { FRAME_KIND } from '../src/record/frame.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
@@ -80,8 +83,13 @@ interface Step {
   readonly result: () => unknown;
 }
 
+interface Side {
+  readonly codec: Codec;
+  readonly put: PutCodec;
+}
+
 /** Every step of one codec over one lane. */
-function stepsOf(codec: Codec, lane: SharedArrayBuffer, records: number): Step[] {
+function stepsOf({ codec, put }: Side, lane: SharedArrayBuffer, records: number): Step[] {
   const table = openTable();
   const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
   const drain = () => {
@@ -93,31 +101,21 @@ function stepsOf(codec: Codec, lane: SharedArrayBuffer, records: number): Step[]
   const frames = new Uint8Array(lane, LANE_DATA_BYTE, cells[LANE_CELL.HEAD]!);
   const few = Math.min(500, records);
   const fewFrames = frames.slice(0, framesBytes(frames, few));
-  const allOut = new Uint8Array(codec.encodedBytesMax(frames, records, 'json'));
+  const allOut = new Uint8Array(put.encodedBytesMax(frames, records, 'json'));
   const counts = new Uint32Array(KINESIS.putRecordsCountMax);
   const answer = answerOf(few);
   const verdicts = new Uint8Array(records);
   const counters = { acknowledged: new Int32Array(4), settled: new Int32Array(1) };
   const body = (bytes: number) => createHash('md5').update(allOut.subarray(0, bytes)).digest('hex');
   const aggregate = (wire: 'cbor' | 'json') =>
-    codec.encodeAggregated(
-      frames,
-      records,
-      wire,
-      ARN,
-      '1',
-      51_200,
-      KINESIS.putRecordsBytesMax,
-      allOut,
-      counts,
-    );
+    put.encodeAggregated(frames, records, wire, ARN, '1', 51_200, KINESIS.putRecordsBytesMax, allOut, counts);
   const read = (wire: 'cbor' | 'json') =>
-    codec.readPutResult(answer[wire], wire, few, 'shardId-000000000001', verdicts);
+    put.readPutResult(answer[wire], wire, few, 'shardId-000000000001', verdicts);
   const aggregatedRecords = aggregate('cbor').frames;
   const timed: [string, number, () => unknown, (result: never) => unknown][] = [
     ['drain to 16 shards', records, drain, (result) => [result, table.rows]],
-    ['encode cbor, 500 records', few, () => codec.encode(fewFrames, few, 'cbor', ARN, allOut), body],
-    ['encode json, 500 records', few, () => codec.encode(fewFrames, few, 'json', ARN, allOut), body],
+    ['encode cbor, 500 records', few, () => put.encode(fewFrames, few, 'cbor', ARN, allOut), body],
+    ['encode json, 500 records', few, () => put.encode(fewFrames, few, 'json', ARN, allOut), body],
     [
       'encode aggregated cbor, 10 MiB',
       aggregatedRecords,
@@ -183,13 +181,17 @@ function answerOf(count: number): { cbor: Uint8Array; json: Uint8Array } {
 }
 
 const notes: string[] = [];
-const codecs = [openCodec({ portable: true })];
-if (openCodec().kind === 'native') codecs.push(openCodec());
+const open = (portable: boolean): Side => ({
+  codec: openCodec({ portable }),
+  put: openPutCodec({ portable }),
+});
+const codecs = [open(true)];
+if (openCodec().kind === 'native') codecs.push(open(false));
 else notes.push('The native addon is not built: portable figures only.');
 const figures: Figure[] = [];
 for (const workload of WORKLOADS.filter(({ name }) => name === 'clicks-77' || name === 'github-684')) {
   const { lane, records } = fillLane(workload);
-  const sides = codecs.map((codec) => ({ kind: codec.kind, steps: stepsOf(codec, lane, records) }));
+  const sides = codecs.map((side) => ({ kind: side.codec.kind, steps: stepsOf(side, lane, records) }));
   for (const [index, { name, records: count }] of sides[0]!.steps.entries()) {
     const results = sides.map(({ steps }) => steps[index]!.result());
     for (const result of results) deepStrictEqual(result, results[0]); // right, then fast

@@ -22,8 +22,10 @@ import { createRandom } from '../src/base/random.ts';
 import { type LocalKinesis, startLocalKinesis } from '../src/embedded/kinesis.ts';
 import { BufferPool } from '../src/publish/buffer-pool.ts';
 import type { Codec } from '../src/publish/codec.ts';
-import { RecordPutter } from '../src/publish/kinesis/put-records.ts';
-import { listOpenShards } from '../src/publish/kinesis/stream-probe.ts';
+import { openPutCodec } from '../src/publish/kinesis/open-put-codec.ts';
+import type { PutCodec } from '../src/publish/kinesis/put-codec.ts';
+import { KinesisSink } from '../src/publish/kinesis/sink.ts';
+import { listOpenShards, STREAM_TRAITS } from '../src/publish/kinesis/stream-probe.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
 import { Publisher } from '../src/publish/publisher.ts';
 import type { PublishSetup } from '../src/publish/setup.ts';
@@ -158,18 +160,17 @@ async function sendStock({ client }: Link, load: Load): Promise<void> {
 async function sendEngine(
   link: Link,
   load: Load,
-  { codec, pool }: EngineParts,
+  { codec, put, pool }: EngineParts,
   aggregateBytesMax: number | null,
 ): Promise<void> {
-  const { client, caller, arn, endpoint, shards } = link;
+  const { caller, arn, endpoint, shards } = link;
   // What was read is there to be read again.
   for (const lane of load.lanes) Atomics.store(new Int32Array(lane), LANE_CELL.TAIL, 0);
   const setup: PublishSetup = {
     publisherIndex: 0,
-    target: { name: STREAM, id: arn, region: 'us-east-1', profile: null, endpoint },
-    traits: { isOnDemand: true, isAutoDistributed: false, recordBytesMax: 1 << 20 },
+    streamName: STREAM,
+    traits: { ...STREAM_TRAITS, isOnDemand: true, isAutoDistributed: false, recordBytesMax: 1 << 20 },
     rules: {
-      wire: 'cbor',
       inFlightMax: IN_FLIGHT,
       batchRecordsMax: BATCH_RECORDS,
       batchBytesMax: 5 << 20,
@@ -200,14 +201,18 @@ async function sendEngine(
   const publisher = new Publisher(setup, {
     codec,
     pool,
-    putter: new RecordPutter(caller, codec, pool, {
-      wire: 'cbor',
-      stream: arn,
-      aggregateBytesMax,
-      requestBytesMax: setup.rules.batchBytesMax,
-      canPredictShard: true,
+    sink: new KinesisSink({
+      address: {
+        target: { region: 'us-east-1', profile: null, endpoint },
+        streamName: STREAM,
+        streamId: arn,
+        wire: 'cbor',
+      },
+      caller,
+      codec: put,
+      pool,
+      options: { aggregateBytesMax, requestBytesMax: setup.rules.batchBytesMax, canPredictShard: true },
     }),
-    listShards: () => listOpenShards(client, arn),
     post: (notice) => {
       console.error(notice);
       // A publisher that has failed stays until it is told to end.
@@ -226,6 +231,7 @@ async function sendEngine(
 
 interface EngineParts {
   readonly codec: Codec;
+  readonly put: PutCodec;
   readonly pool: BufferPool;
 }
 
@@ -239,7 +245,7 @@ interface Contender {
 const STOCK: Contender = { name: 'stock SDK', timesOf: () => 1, send: sendStock };
 
 function engine(name: string, aggregateBytesMax: number | null, codec = openCodec()): Contender {
-  const parts = { codec, pool: new BufferPool(POOL_BYTES) };
+  const parts = { codec, put: openPutCodec(), pool: new BufferPool(POOL_BYTES) };
   const send = (link: Link, load: Load) => sendEngine(link, load, parts, aggregateBytesMax);
   return { name, timesOf: (laneCount) => laneCount, send };
 }

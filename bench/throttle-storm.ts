@@ -12,8 +12,9 @@ import type { WireError } from '../src/base/errors.ts';
 import { createRandom } from '../src/base/random.ts';
 import { startLocalKinesis } from '../src/embedded/kinesis.ts';
 import { BufferPool } from '../src/publish/buffer-pool.ts';
-import { RecordPutter } from '../src/publish/kinesis/put-records.ts';
-import { listOpenShards } from '../src/publish/kinesis/stream-probe.ts';
+import { openPutCodec } from '../src/publish/kinesis/open-put-codec.ts';
+import { KinesisSink } from '../src/publish/kinesis/sink.ts';
+import { listOpenShards, STREAM_TRAITS } from '../src/publish/kinesis/stream-probe.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
 import { Publisher } from '../src/publish/publisher.ts';
 import type { PublishSetup } from '../src/publish/setup.ts';
@@ -45,16 +46,15 @@ process.env.AWS_ACCESS_KEY_ID ??= 'local';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'local';
 const kinesis = await startLocalKinesis({ streams: { s: SHARDS }, limits: 'real', discard: true });
 const arn = kinesis.streamArn('s');
-const target = { name: 's', id: arn, region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
+const target = { region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
 const client = createKinesisClient(target);
 const shards = await listOpenShards(client, arn);
 const lane = new SharedArrayBuffer(laneBytes(8 << 20));
 const setup: PublishSetup = {
   publisherIndex: 0,
-  target,
-  traits: { isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1 << 20 },
+  streamName: 's',
+  traits: { ...STREAM_TRAITS, isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1 << 20 },
   rules: {
-    wire: 'cbor',
     inFlightMax: 16,
     batchRecordsMax: 500,
     batchBytesMax: 5 << 20,
@@ -89,14 +89,13 @@ let failure: WireError | null = null as WireError | null;
 const publisher = new Publisher(setup, {
   codec,
   pool,
-  putter: new RecordPutter(caller, codec, pool, {
-    wire: 'cbor',
-    stream: arn,
-    aggregateBytesMax: null,
-    requestBytesMax: setup.rules.batchBytesMax,
-    canPredictShard: true,
+  sink: new KinesisSink({
+    address: { target, streamName: 's', streamId: arn, wire: 'cbor' },
+    caller,
+    codec: openPutCodec(),
+    pool,
+    options: { aggregateBytesMax: null, requestBytesMax: setup.rules.batchBytesMax, canPredictShard: true },
   }),
-  listShards: () => listOpenShards(client, arn),
   post: (notice) => {
     console.log(notice);
     if (notice.kind !== 'failed') return;

@@ -16,7 +16,7 @@ import type { AwsOptions } from './options.ts';
 
 export interface Targets {
   readonly s3: AwsTarget;
-  readonly kinesis: AwsTarget;
+  readonly stream: AwsTarget;
   readonly notices: readonly string[];
 }
 
@@ -45,12 +45,17 @@ export async function findTargets(
   const idle = IDLE_VARIABLES.filter((name) => environment[name]);
   return {
     s3,
-    kinesis: { ...kinesis, region: regionOf(stream) ?? kinesis.region },
+    stream: { ...kinesis, region: regionOf(stream) ?? kinesis.region },
     notices: idle.map(
       (name) =>
         `${name} changes nothing: requests are repeated by Millrace itself, for as long as a service may be away`,
     ),
   };
+}
+
+/** Whether the command itself says at which endpoint the stream is. */
+export function hasStreamEndpoint(aws: AwsOptions): boolean {
+  return aws.kinesisEndpoint !== null;
 }
 
 /** Region of a stream's ARN. */

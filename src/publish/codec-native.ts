@@ -1,19 +1,16 @@
 /**
- * Native codec: the byte work of a publisher in the addon (src/native/{drain,encode,aggregate,result,acknowledge}.cc).
+ * Native codec: the byte work of a publisher in the addon (src/native/{drain,acknowledge}.cc).
  * Takes  arguments, and hands them on as typed arrays; the addon refuses sizes that do not fit.
  * Gives  results read from small number columns, because building an object in native code costs more than the work.
  * Never  called without an addon: see open-codec.ts.
  */
-
 import assert from 'node:assert/strict';
 import type { NativeAddon } from '../native/load.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../ring/layout.ts';
 import type { SliceCounters } from '../ring/slices.ts';
-import { bodySuffix, encodedBytesMax } from './body.ts';
-import type { Codec, DrainResult, PutVerdict, ShardTable, Wire } from './codec.ts';
-import { readPutResult as readPutResultPortable } from './kinesis/put-result.ts';
+import type { Codec, DrainResult, ShardTable } from './codec.ts';
 
-/** The functions of src/native/codec.h. `isJson` is 0 or 1; `result` receives the numbers that the caller reads. */
+/** The functions of src/native/codec.h. `result` receives the numbers that the caller reads. */
 interface CodecAddon {
   drain(
     lane: Uint8Array,
@@ -22,35 +19,6 @@ interface CodecAddon {
     buffers: readonly (Uint8Array | null)[],
     result: Float64Array,
   ): void;
-  encodeEntries(
-    frames: Uint8Array,
-    count: number,
-    isJson: number,
-    suffix: Uint8Array,
-    out: Uint8Array,
-  ): number;
-  encodeAggregated(
-    frames: Uint8Array,
-    count: number,
-    isJson: number,
-    suffix: Uint8Array,
-    explicitHashKey: Uint8Array,
-    aggregateBytesMax: number,
-    requestBytesMax: number,
-    out: Uint8Array,
-    entryCounts: Uint32Array,
-    result: Float64Array,
-  ): void;
-  /** @returns False for a body that it leaves to the portable reader. `texts` receives code, message, and the shard of each misrouted record. */
-  readPutResult(
-    body: Uint8Array,
-    isJson: number,
-    entries: number,
-    expectedShardId: Uint8Array,
-    verdicts: Uint8Array,
-    counts: Float64Array,
-    texts: (string | undefined)[],
-  ): boolean;
   acknowledge(
     frames: Uint8Array,
     count: number,
@@ -69,29 +37,8 @@ interface CodecAddon {
   ): void;
 }
 
-/** Places in the texts of `readPutResult`. This and the next: src/native/constants.h. */
-export const TEXT = { CODE: 0, MESSAGE: 1, MISROUTED_SHARDS: 2 } as const;
-
+/** See src/native/constants.h. */
 export const DRAIN_STATUS: readonly DrainResult['status'][] = ['empty', 'shard-full', 'begin', 'end'];
-
-/** The bytes of the last text, so that the same ARN or shard id is not encoded for every request. */
-class LastText {
-  #text: string | null = null;
-  #bytes: Uint8Array = new Uint8Array(0);
-  readonly #encode: (text: string) => Uint8Array;
-  constructor(encode: (text: string) => Uint8Array) {
-    this.#encode = encode;
-  }
-  bytes(text: string): Uint8Array {
-    if (text !== this.#text) {
-      this.#bytes = this.#encode(text);
-      this.#text = text;
-    }
-    return this.#bytes;
-  }
-}
-
-const NO_BYTES = new Uint8Array(0);
 
 interface LaneView {
   readonly bytes: Uint8Array;
@@ -111,11 +58,6 @@ class NativeCodec implements Codec {
   readonly #lanes = new WeakMap<SharedArrayBuffer, LaneView>();
   readonly #isDebug = process.env.MILLRACE_DEBUG === '1';
   readonly #result = new Float64Array(5);
-  readonly #suffix = {
-    cbor: new LastText((arn) => bodySuffix('cbor', arn)),
-    json: new LastText((arn) => bodySuffix('json', arn)),
-  };
-  readonly #shardId = new LastText((text) => Buffer.from(text, 'utf8'));
 
   constructor(addon: CodecAddon) {
     this.#addon = addon;
@@ -136,64 +78,6 @@ class NativeCodec implements Codec {
       frameBytes: result[2]!,
       sequence: result[3]!,
       records: result[4]!,
-    };
-  }
-
-  encodedBytesMax(frames: Uint8Array, count: number, wire: Wire): number {
-    return encodedBytesMax(frames, count, wire);
-  }
-
-  encode(frames: Uint8Array, count: number, wire: Wire, stream: string, out: Uint8Array): number {
-    const suffix = this.#suffix[wire].bytes(stream);
-    return this.#addon.encodeEntries(frames, count, wire === 'json' ? 1 : 0, suffix, out);
-  }
-
-  encodeAggregated(
-    frames: Uint8Array,
-    count: number,
-    wire: Wire,
-    stream: string,
-    explicitHashKey: string,
-    aggregateBytesMax: number,
-    requestBytesMax: number,
-    out: Uint8Array,
-    entryCounts: Uint32Array,
-  ): { bytes: number; entries: number; frames: number; framesBytes: number } {
-    const result = this.#result;
-    this.#addon.encodeAggregated(
-      frames,
-      count,
-      wire === 'json' ? 1 : 0,
-      this.#suffix[wire].bytes(stream),
-      Buffer.from(explicitHashKey, 'latin1'),
-      aggregateBytesMax,
-      requestBytesMax,
-      out,
-      entryCounts,
-      result,
-    );
-    return { bytes: result[0]!, entries: result[1]!, frames: result[2]!, framesBytes: result[3]! };
-  }
-
-  readPutResult(
-    body: Uint8Array,
-    wire: Wire,
-    entries: number,
-    expectedShardId: string | null,
-    verdicts: Uint8Array,
-  ): PutVerdict {
-    const expected = expectedShardId === null ? NO_BYTES : this.#shardId.bytes(expectedShardId);
-    const counts = this.#result;
-    const texts: (string | undefined)[] = [];
-    const isJson = wire === 'json' ? 1 : 0;
-    if (!this.#addon.readPutResult(body, isJson, entries, expected, verdicts, counts, texts)) {
-      return readPutResultPortable(body, wire, entries, expectedShardId, verdicts);
-    }
-    return {
-      counts: [counts[0]!, counts[1]!, counts[2]!, counts[3]!],
-      misroutedShardIds: texts.slice(TEXT.MISROUTED_SHARDS) as string[],
-      failedCode: texts[TEXT.CODE] ?? null,
-      failedMessage: texts[TEXT.MESSAGE] ?? null,
     };
   }
 

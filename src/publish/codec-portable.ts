@@ -3,68 +3,15 @@
  * codec-native.ts, byte for byte; slower.
  * Takes, gives, never: see codec.ts.
  */
-
-import { KINESIS } from '../base/limits.ts';
-import { AGGREGATE_KEY, Aggregate } from '../record/aggregate.ts';
-import { FRAME, FRAME_FLAG, FRAME_KIND } from '../record/frame.ts';
+import { FRAME, FRAME_KIND } from '../record/frame.ts';
 import { LaneConsumer } from '../ring/consumer.ts';
 import { addAcknowledged, SLICE_MASK, type SliceCounters } from '../ring/slices.ts';
-import { bodySuffix, bodyWriter, encodedBytesMax } from './body.ts';
-import { type Codec, type DrainResult, SHARD_ROW, type ShardTable, type Wire } from './codec.ts';
-import { readPutResult } from './kinesis/put-result.ts';
+import { type Codec, type DrainResult, SHARD_ROW, type ShardTable } from './codec.ts';
+import { FrameCursor } from './frame-cursor.ts';
 
 /** @returns The codec that needs no addon. */
 export function createPortableCodec(): Codec {
-  return {
-    kind: 'portable',
-    drain,
-    encodedBytesMax,
-    encode,
-    encodeAggregated,
-    readPutResult,
-    acknowledge,
-    select,
-  };
-}
-
-/** A cursor over the RECORD frames of a batch. */
-class FrameCursor {
-  at = 0;
-  readonly #frames: Uint8Array;
-  readonly #view: DataView;
-  constructor(frames: Uint8Array) {
-    this.#frames = frames;
-    this.#view = new DataView(frames.buffer, frames.byteOffset, frames.byteLength);
-  }
-  get frameBytes(): number {
-    return this.#view.getUint32(this.at + FRAME.FRAME_BYTES, true);
-  }
-  get keyBytes(): number {
-    return this.#view.getUint16(this.at + FRAME.KEY_BYTES, true);
-  }
-  get dataBytes(): number {
-    return this.#view.getUint32(this.at + FRAME.DATA_BYTES, true);
-  }
-  get slice(): number {
-    return this.#view.getUint32(this.at + FRAME.SLICE, true);
-  }
-  get key(): Uint8Array {
-    const start = this.at + FRAME.HEADER_BYTES;
-    return this.#frames.subarray(start, start + this.keyBytes);
-  }
-  get data(): Uint8Array {
-    const start = this.at + FRAME.HEADER_BYTES + this.keyBytes;
-    return this.#frames.subarray(start, start + this.dataBytes);
-  }
-  /** In decimal, or null when the hash key follows from the partition key. */
-  get explicitHashKey(): string | null {
-    if ((this.#view.getUint8(this.at + FRAME.FLAGS) & FRAME_FLAG.EXPLICIT_HASH_KEY) === 0) return null;
-    const high = this.#view.getBigUint64(this.at + FRAME.HASH_HIGH, true);
-    return ((high << 64n) | this.#view.getBigUint64(this.at + FRAME.HASH_LOW, true)).toString();
-  }
-  next(): void {
-    this.at += this.frameBytes;
-  }
+  return { kind: 'portable', drain, acknowledge, select };
 }
 
 function drain(lane: SharedArrayBuffer, table: ShardTable): DrainResult {
@@ -135,56 +82,6 @@ function shardOf(starts: BigUint64Array, frames: DataView, frameStart: number): 
     left -= half;
   }
   return low;
-}
-
-function encode(frames: Uint8Array, count: number, wire: Wire, stream: string, out: Uint8Array): number {
-  const cursor = new FrameCursor(frames);
-  const body = bodyWriter(wire, out);
-  body.open();
-  for (let i = 0; i < count; i++, cursor.next()) body.entry(cursor);
-  return body.close(bodySuffix(wire, stream));
-}
-
-function encodeAggregated(
-  frames: Uint8Array,
-  count: number,
-  wire: Wire,
-  stream: string,
-  explicitHashKey: string,
-  aggregateBytesMax: number,
-  requestBytesMax: number,
-  out: Uint8Array,
-  entryCounts: Uint32Array,
-): { bytes: number; entries: number; frames: number; framesBytes: number } {
-  const body = bodyWriter(wire, out);
-  body.open();
-  const payloadBytesMax = Math.min(aggregateBytesMax, requestBytesMax);
-  const cursor = new FrameCursor(frames);
-  let entries = 0;
-  let framesDone = 0;
-  let framesBytes = 0;
-  let requestBytes = 0;
-  const entriesMax = Math.min(entryCounts.length, KINESIS.putRecordsCountMax);
-  while (framesDone < count && entries < entriesMax) {
-    const aggregate = new Aggregate();
-    const first = { key: cursor.key, explicitHashKey: cursor.explicitHashKey, data: cursor.data };
-    while (
-      framesDone + aggregate.count < count &&
-      aggregate.tryAdd(cursor.key, cursor.explicitHashKey, cursor.data, payloadBytesMax)
-    ) {
-      cursor.next();
-    }
-    const isAlone = aggregate.count === 1;
-    const entryBytes = isAlone ? first.data.length + first.key.length : aggregate.payloadBytes;
-    if (entries > 0 && requestBytes + entryBytes > requestBytesMax) break;
-    body.entry(isAlone ? first : { key: AGGREGATE_KEY, explicitHashKey, data: aggregate.encode() });
-    entryCounts[entries++] = aggregate.count;
-    requestBytes += entryBytes;
-    framesDone += aggregate.count;
-    framesBytes = cursor.at;
-  }
-  const bytes = body.close(bodySuffix(wire, stream));
-  return { bytes, entries, frames: framesDone, framesBytes };
 }
 
 function acknowledge(

@@ -8,8 +8,8 @@
 import { FRAME } from '../record/frame.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import { LANE_CAPACITY_BYTES_MIN, LANE_CELL, LANE_DATA_BYTE, laneBytes } from '../ring/layout.ts';
+import type { Batch } from './batch.ts';
 import type { RefusedRecord } from './setup.ts';
-import type { Batch } from './shard-queues.ts';
 
 export const GOES = 1;
 export const STAYS = 0;
@@ -29,7 +29,7 @@ function walk(
 }
 
 /**
- * In order mode two records of one partition key never share a request, because PutRecords may refuse one record and store the
+ * In order mode two records of one partition key never share a request, because a request may refuse one record and store the
  * next. @returns GOES for the first record of each key, STAYS for its later ones.
  */
 export function markFirstOfEachKey(frames: Uint8Array, count: number): Uint8Array {
@@ -51,8 +51,8 @@ export interface StoredAggregate {
 }
 
 /**
- * Consumers drop an aggregate as a whole as soon as one of its records lies outside the range of the shard that holds it (the Kinesis
- * Client Library's AggregatorUtil). @param aggregates What the frames are, one behind the other.
+ * Consumers drop an aggregate as a whole as soon as one of its records lies outside the range of the shard that holds it (the
+ * KPL's consumers do). @param aggregates What the frames are, one behind the other.
  * @returns GOES for all records of an aggregate that would be dropped, or whose shard is unknown; STAYS for all of one that is safe.
  */
 export function markDropped(

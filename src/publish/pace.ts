@@ -12,14 +12,7 @@
  * less. Where a slower shard refuses as much as before, its refusals are not about pace: they are noise, the factor goes back
  * to where it was, and only refusals beyond the noise count for the next seconds. Nobody gains when a sender slows down for noise.
  */
-import { KINESIS } from '../base/limits.ts';
-
-export interface PaceLimits {
-  /** Ceiling in records per second, Infinity where none is known. */
-  readonly recordsPerSecond: number;
-  /** Ceiling in bytes per second (data plus partition keys), Infinity where none is known. */
-  readonly bytesPerSecond: number;
-}
+import type { Rate } from './sink.ts';
 
 /** A throttled shard goes down to no less than this share of its ceiling, so that it can notice that the storm is over. */
 const FACTOR_MIN = 0.02;
@@ -60,8 +53,10 @@ interface Epoch {
   readonly refusedShare: number;
 }
 
+const NOTHING: Rate = { recordsPerSecond: 0, bytesPerSecond: 0 };
+
 export class ShardPace {
-  #limits: PaceLimits;
+  #limits: Rate;
   #factor = 1;
   #recordTokens: number;
   #byteTokens: number;
@@ -85,16 +80,18 @@ export class ShardPace {
   #noise = 0;
   #noiseAtMs = 0;
   /** Where the factor stood before it was lowered, and what the shard refused then: what the next epochs are compared with. */
-  #before: (Epoch & { readonly factor: number; readonly limits: PaceLimits }) | null = null;
+  #before: (Epoch & { readonly factor: number; readonly limits: Rate }) | null = null;
   readonly #share: number;
   readonly #random: () => number;
+  readonly #least: Rate;
 
   /**
-   * @param ceiling What the shard as a whole takes.
+   * @param ceiling What the shard as a whole takes; Infinity where that is not known.
    * @param share The part of it that may be used, above 0 to 1; also of a ceiling that is learned later.
    * @param random Uniform in [0, 1): the jitter.
+   * @param least What every shard takes: no lower ceiling is learned.
    */
-  constructor(ceiling: PaceLimits, share: number, nowMs: number, random: () => number) {
+  constructor(ceiling: Rate, share: number, nowMs: number, random: () => number, least: Rate = NOTHING) {
     this.#limits = {
       recordsPerSecond: ceiling.recordsPerSecond * share,
       bytesPerSecond: ceiling.bytesPerSecond * share,
@@ -106,6 +103,7 @@ export class ShardPace {
     this.#acceptedAtMs = nowMs;
     this.#epochAtMs = nowMs;
     this.#random = random;
+    this.#least = least;
   }
 
   /** Share of the ceiling that is in use, 0.02 to 1. */
@@ -179,7 +177,7 @@ export class ShardPace {
   }
 
   /**
-   * Backs off after a request that failed as a whole, or that ended in InternalFailure for some records.
+   * Backs off after a request that failed as a whole, or that did so for some records.
    * @param failures How often these records failed before: other requests that go well must not reset their patience.
    */
   onRequestFailed(nowMs: number, failures = 0): void {
@@ -229,13 +227,12 @@ export class ShardPace {
     return Math.max(1, LEARNED_HEADROOM * Math.max(records, bytes));
   }
 
-  /** Every shard takes what a provisioned one takes, so that is the least that is learned. */
   #learnCeiling(): void {
     if (this.#isLearned || Number.isFinite(this.#limits.bytesPerSecond)) return;
     this.#isLearned = true;
     this.#limits = {
-      recordsPerSecond: Math.max(KINESIS.shardRecordsPerSecond, this.#acceptedRecordsPerSecond) * this.#share,
-      bytesPerSecond: Math.max(KINESIS.shardBytesPerSecond, this.#acceptedBytesPerSecond) * this.#share,
+      recordsPerSecond: Math.max(this.#least.recordsPerSecond, this.#acceptedRecordsPerSecond) * this.#share,
+      bytesPerSecond: Math.max(this.#least.bytesPerSecond, this.#acceptedBytesPerSecond) * this.#share,
     };
     this.#recordTokens = 0;
     this.#byteTokens = 0;

@@ -5,35 +5,32 @@
  * Owns   the loop: when lanes are drained, which shard sends next, and when the run's publishing ends.
  * Never  reads objects, writes files or blocks its thread: it waits for its doorbell, its sockets and its timers at once.
  */
-import { MillraceError } from '../base/errors.ts';
-import { EXIT } from '../base/exit-code.ts';
-import type { ShardRange } from '../record/hash-range.ts';
+import type { MillraceError } from '../base/errors.ts';
 import { PHASE } from '../ring/phases.ts';
 import { countersOf } from '../ring/slices.ts';
 import { Doorbell } from '../ring/wait.ts';
+import type { Batch } from './batch.ts';
 import { Breaker } from './breaker.ts';
 import type { BufferPool } from './buffer-pool.ts';
-import { type Codec, VERDICT } from './codec.ts';
-import { GOES, markFirstOfEachKey, STAYS } from './frame-walk.ts';
-import type { RecordPutter } from './kinesis/put-records.ts';
+import type { Codec } from './codec.ts';
 import { type Drained, LaneDrain } from './lane-drain.ts';
 import { type DigestFrames, LeftCollector } from './left.ts';
+import { type OrderPolicy, orderOf } from './order.ts';
 import { ShardPace } from './pace.ts';
 import { REFUSALS_IN_ROW_MAX, Refusals } from './refusals.ts';
 import { RequestFailures } from './request-failures.ts';
+import { Reshard } from './reshard.ts';
 import { acknowledgeInto, type SettleParts, settle } from './settle.ts';
 import type { PublishNotice, PublishReceipt, PublishSetup } from './setup.ts';
-import type { Batch } from './shard-queues.ts';
 import { ShardSet } from './shard-set.ts';
+import { type PutAnswer, type Sink, VERDICT } from './sink.ts';
 import { STAT, statsRow, sumStat } from './stats.ts';
 
 /** What the publisher needs from outside, so that a test can own network, time and chance. */
 export interface PublisherParts {
   readonly codec: Codec;
   readonly pool: BufferPool;
-  readonly putter: Pick<RecordPutter, 'put'>;
-  /** The stream's open shards now, sorted. @throws While a reshard is between two states. */
-  listShards(): Promise<ShardRange[]>;
+  readonly sink: Omit<Sink, 'close'>;
   post(notice: PublishNotice): void;
   nowMs(): number;
   random(): number;
@@ -41,8 +38,6 @@ export interface PublisherParts {
   readonly digest: DigestFrames;
 }
 
-/** A shard map that turned out to be old is not asked for more often than this. */
-const REFRESH_INTERVAL_MS = 1_000;
 /** Longest sleep of the loop: a bound on how late it sees a phase that nobody rang for. */
 const SLEEP_MAX_MS = 1_000;
 
@@ -59,15 +54,13 @@ export class Publisher {
   readonly #settleParts: SettleParts;
   readonly #refusals: Refusals;
   readonly #failures: RequestFailures;
-  readonly #shardInFlightMax: number;
+  readonly #order: OrderPolicy;
+  readonly #reshard: Reshard;
   /** Batches whose answer is due. */
   readonly #sent = new Set<Batch>();
   #firstShard = 0;
   #heldShards = 0;
   #rateHeldShards = 0;
-  #refresh: 'idle' | 'due' | 'running' = 'idle';
-  #refreshedAtMs = Number.NEGATIVE_INFINITY;
-  #refreshFailingSinceMs: number | null = null;
   #hasFailed = false;
 
   constructor(setup: PublishSetup, parts: PublisherParts) {
@@ -75,11 +68,11 @@ export class Publisher {
     const nowMs = parts.nowMs();
     this.#setup = setup;
     this.#parts = parts;
-    this.#shardInFlightMax = rules.order === 'key' ? 1 : rules.inFlightMax;
+    this.#order = orderOf(rules);
     this.#bell = new Doorbell(setup.doorbells);
     this.#control = new Int32Array(setup.control);
     this.#stats = statsRow(setup.stats, setup.publisherIndex);
-    this.#drain = new LaneDrain(setup.lanes, parts.codec, rules.order === 'key', () => this.#hasEnough());
+    this.#drain = new LaneDrain(setup.lanes, parts.codec, this.#order.isByTask, () => this.#hasEnough());
     this.#breaker = new Breaker(rules.unavailableMs, parts.random);
     const runCeiling = {
       recordsPerSecond: rules.recordsPerSecondMax,
@@ -87,20 +80,27 @@ export class Publisher {
     };
     this.#runPace = new ShardPace(runCeiling, 1, nowMs, parts.random);
     this.#set = new ShardSet(setup, parts.codec, parts.pool, nowMs, parts.random);
-    this.#settleParts = {
-      ...{ shardSet: this.#set, codec: parts.codec, rules },
-      acknowledge: acknowledgeInto(countersOf(setup.slices), parts.codec),
-    };
+    const acknowledge = acknowledgeInto(countersOf(setup.slices), parts.codec);
     const answers = () => sumStat(setup.stats, STAT.ANSWERED);
     this.#refusals = new Refusals(this.#set, answers);
+    const { codec, sink, post } = parts;
+    const shared = { setup, sink, shardSet: this.#set, refusals: this.#refusals, stats: this.#stats, post };
+    this.#reshard = new Reshard({
+      ...shared,
+      codec,
+      acknowledge,
+      nowMs: parts.nowMs,
+      onHopeless: (error) => this.#fail(error),
+      onAsked: () => this.#bell.ring(setup.publisherIndex),
+    });
+    this.#settleParts = {
+      ...{ shardSet: this.#set, codec, rules, acknowledge },
+      ...{ order: this.#order, reshard: this.#reshard },
+    };
     this.#failures = new RequestFailures({
-      setup,
-      shardSet: this.#set,
+      ...shared,
       breaker: this.#breaker,
-      refusals: this.#refusals,
-      stats: this.#stats,
       answers,
-      post: parts.post,
       nowMs: parts.nowMs,
     });
   }
@@ -112,14 +112,14 @@ export class Publisher {
       const seen = this.#bell.count(index);
       const phase = Atomics.load(this.#control, 0);
       const isStopping = phase >= PHASE.STOP || this.#hasFailed;
-      const isWaiting = this.#set.hasMisrouted && !this.#hasFailed;
-      const isAtRest = this.#inFlight === 0 && this.#refresh !== 'running' && !isWaiting;
+      const isWaiting = this.#reshard.hasMisrouted && !this.#hasFailed;
+      const isAtRest = this.#inFlight === 0 && !this.#reshard.isAsked && !isWaiting;
       if (phase === PHASE.CUT || (phase === PHASE.LEAVE && isAtRest)) return this.#leave();
       let sleepMs = SLEEP_MAX_MS;
       let lanes: Drained = 'blocked';
       if (isStopping) {
         // What were misrouted is on the stream: only the shard map says whether consumers see it.
-        if (isWaiting) sleepMs = this.#dispatchRefresh(this.#parts.nowMs());
+        if (isWaiting) sleepMs = this.#reshard.advance(this.#parts.nowMs(), this.#inFlight);
       } else {
         do {
           lanes = this.#drain.drain(this.#set.queues, this.#parts.nowMs());
@@ -130,9 +130,10 @@ export class Publisher {
       this.#stats[STAT.BUFFER_BYTES] = this.#parts.pool.outBytes;
       this.#stats[STAT.HELD_SHARDS] = this.#heldShards;
       this.#stats[STAT.RATE_HELD_SHARDS] = this.#rateHeldShards;
-      const isDone = phase === PHASE.FLUSH && lanes === 'empty' && this.#set.isEmpty;
+      const isDone =
+        phase === PHASE.FLUSH && lanes === 'empty' && this.#set.isEmpty && !this.#reshard.hasMisrouted;
       if (!isStopping && this.#weighRefusals(isDone)) continue;
-      if (isDone && this.#inFlight === 0 && this.#refresh !== 'running') return this.#end();
+      if (isDone && this.#inFlight === 0 && !this.#reshard.isAsked) return this.#end();
       await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
     }
   }
@@ -145,7 +146,7 @@ export class Publisher {
   #leave(): PublishReceipt {
     const left = new LeftCollector(this.#parts.digest);
     let unknownCount = 0;
-    for (const batch of [...this.#sent, ...this.#set.misroutedBatches]) {
+    for (const batch of [...this.#sent, ...this.#reshard.misroutedBatches]) {
       unknownCount += batch.count;
       left.addFrames(batch.buffer.subarray(0, batch.bytes), batch.count);
     }
@@ -199,7 +200,7 @@ export class Publisher {
       if (batch === null) continue;
       const records = this.#set.recordsOnWire(batch);
       if (paces[shardIndex]!.delayMs(records, batch.payloadBytes, nowMs) === 0)
-        missing -= Math.min(queues.closedCount(shardIndex), this.#shardInFlightMax);
+        missing -= Math.min(queues.closedCount(shardIndex), this.#order.shardInFlightMax);
     }
     return missing <= 0;
   }
@@ -207,7 +208,7 @@ export class Publisher {
   /** Starts every request that may go now. @returns Milliseconds until the next one may. */
   #dispatch(isFlushing: boolean): number {
     const nowMs = this.#parts.nowMs();
-    if (this.#refresh !== 'idle') return this.#dispatchRefresh(nowMs);
+    if (!this.#reshard.isIdle) return this.#reshard.advance(nowMs, this.#inFlight);
     this.#heldShards = 0;
     this.#rateHeldShards = 0;
     let sleepMs = SLEEP_MAX_MS;
@@ -225,7 +226,7 @@ export class Publisher {
     const { rules } = this.#setup;
     const { queues, inFlight, paces } = this.#set;
     const inFlightMax = this.#refusals.isInDoubt ? 1 : rules.inFlightMax;
-    while (this.#inFlight < inFlightMax && inFlight[shardIndex]! < this.#shardInFlightMax) {
+    while (this.#inFlight < inFlightMax && inFlight[shardIndex]! < this.#order.shardInFlightMax) {
       if (!queues.peek(shardIndex) && queues.openCount(shardIndex) > 0) {
         const dueMs = queues.openedAtMs(shardIndex) + rules.lingerMs - nowMs;
         if (!isFlushing && dueMs > 0) return dueMs;
@@ -245,31 +246,9 @@ export class Publisher {
         if (runDelayMs > shardDelayMs) this.#rateHeldShards++;
         return delayMs;
       }
-      this.#send(
-        shardIndex,
-        rules.order === 'key' ? this.#shiftInOrder(shardIndex) : queues.shift(shardIndex),
-        nowMs,
-      );
+      this.#send(shardIndex, this.#order.shift(queues, shardIndex, this.#parts.codec), nowMs);
     }
     return SLEEP_MAX_MS;
-  }
-
-  /** Takes the records of the next batch that may share a request; later ones of a key stay at the head of the queue. */
-  #shiftInOrder(shardIndex: number): Batch {
-    const { queues } = this.#set;
-    const batch = queues.shift(shardIndex);
-    // An aggregated record is stored whole or not at all, so records of a key may share it.
-    if (this.#setup.rules.aggregateBytesMax !== null) return batch;
-    const frames = batch.buffer.subarray(0, batch.bytes);
-    const marks = markFirstOfEachKey(frames, batch.count);
-    if (!marks.includes(STAYS)) return batch;
-    const [due, later] = [GOES, STAYS].map((mark) => {
-      const part = queues.fork(shardIndex, batch.bytes, batch);
-      return Object.assign(part, this.#parts.codec.select(frames, batch.count, marks, mark, part.buffer));
-    });
-    queues.unshift(shardIndex, later!);
-    queues.release(shardIndex, batch);
-    return due!;
   }
 
   /** Starts one request. What becomes of it is settled when it ends; nothing escapes from there. */
@@ -283,26 +262,9 @@ export class Publisher {
     this.#count(STAT.REQUESTS, 1);
     if (batch.isRetry) this.#count(STAT.REQUESTS_RETRIED, 1);
     const { stamp } = this.#refusals;
-    void this.#parts.putter
+    void this.#parts.sink
       .put(batch, shards[shardIndex]!)
-      .then((answer) => {
-        this.#sent.delete(batch);
-        this.#breaker.onSuccess();
-        this.#count(STAT.ANSWERED, 1);
-        this.#refusals.clear(batch);
-        const settlement = settle(this.#settleParts, shardIndex, batch, answer);
-        const stored = { records: settlement.storedRecords, bytes: settlement.storedBytes };
-        paces[shardIndex]!.onAnswer(stored, settlement.throttledRecords, this.#parts.nowMs());
-        if (settlement.failedRecords > 0)
-          paces[shardIndex]!.onRequestFailed(this.#parts.nowMs(), batch.failures);
-        if (settlement.refused.length > 0) this.#parts.post({ kind: 'refused', records: settlement.refused });
-        if (answer.verdict.counts[VERDICT.MISROUTED] > 0 && this.#refresh === 'idle') this.#refresh = 'due';
-        this.#set.skew.take(shards[shardIndex]!.shardId, settlement.storedRecords, settlement.storedBytes);
-        this.#count(STAT.RECORDS, settlement.storedRecords);
-        this.#count(STAT.BYTES, settlement.storedBytes);
-        this.#count(STAT.THROTTLED, settlement.throttledRecords);
-        this.#count(STAT.FAILED, settlement.failedRecords);
-      })
+      .then((answer) => this.#settle(shardIndex, batch, answer))
       .catch((error: unknown) => {
         this.#sent.delete(batch);
         const ending = this.#failures.take(shardIndex, batch, stamp, error);
@@ -314,63 +276,24 @@ export class Publisher {
       });
   }
 
-  /** A reshard is handled with nothing in flight: then every waiting record can move to its new shard, in order. */
-  #dispatchRefresh(nowMs: number): number {
-    if (this.#refresh === 'running' || this.#inFlight > 0) return SLEEP_MAX_MS;
-    const waitMs = this.#refreshedAtMs + REFRESH_INTERVAL_MS - nowMs;
-    if (waitMs > 0) return waitMs;
-    this.#refresh = 'running';
-    void this.#refreshShards();
-    return SLEEP_MAX_MS;
-  }
-
-  async #refreshShards(): Promise<void> {
-    try {
-      const shards = await this.#parts.listShards();
-      this.#refusals.dissolve();
-      const { acknowledge } = this.#settleParts;
-      const { hasChanged, resentCount, settled } = this.#set.update(
-        shards,
-        this.#parts.nowMs(),
-        (frames, count, marks) => acknowledge(frames, count, marks, GOES),
-      );
-      this.#count(STAT.RESENT, resentCount);
-      this.#count(STAT.RECORDS, settled.records);
-      this.#count(STAT.BYTES, settled.bytes);
-      if (hasChanged) {
-        this.#count(STAT.RESHARDS, 1);
-        this.#parts.post({ kind: 'reshard', shardCount: shards.length });
-      }
-      this.#refresh = 'idle';
-      this.#refreshFailingSinceMs = null;
-    } catch (error) {
-      this.#refresh = 'due';
-      this.#onRefreshFailed(error);
-    }
-    this.#refreshedAtMs = this.#parts.nowMs();
-    this.#bell.ring(this.#setup.publisherIndex);
-  }
-
-  /** The shards are between two states, or the call failed: the publisher says so and asks again, but not for ever. */
-  #onRefreshFailed(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#parts.post({ kind: 'refresh-failed', reason });
-    const nowMs = this.#parts.nowMs();
-    this.#refreshFailingSinceMs ??= nowMs;
-    if (nowMs - this.#refreshFailingSinceMs < this.#setup.rules.unavailableMs) return;
-    // The shards were listed before: what denies it may be over soon, and is the reason where it is not.
-    if (error instanceof MillraceError && error.exitCode === EXIT.refused) {
-      this.#fail(error);
-      return;
-    }
-    const seconds = Math.round(this.#setup.rules.unavailableMs / 1000);
-    this.#fail(
-      new MillraceError(
-        'MILLRACE_SERVICE_AWAY',
-        `Cannot list the shards of stream ${this.#setup.target.name}: not once in ${seconds} s, last: ${reason}; run the same command again later`,
-        { exitCode: EXIT.resumable },
-      ),
-    );
+  #settle(shardIndex: number, batch: Batch, answer: PutAnswer): void {
+    const { paces, shards, skew } = this.#set;
+    const pace = paces[shardIndex]!;
+    this.#sent.delete(batch);
+    this.#breaker.onSuccess();
+    this.#count(STAT.ANSWERED, 1);
+    this.#refusals.clear(batch);
+    const settlement = settle(this.#settleParts, shardIndex, batch, answer);
+    const { storedRecords: records, storedBytes: bytes } = settlement;
+    pace.onAnswer({ records, bytes }, settlement.throttledRecords, this.#parts.nowMs());
+    if (settlement.failedRecords > 0) pace.onRequestFailed(this.#parts.nowMs(), batch.failures);
+    if (settlement.refused.length > 0) this.#parts.post({ kind: 'refused', records: settlement.refused });
+    if (answer.verdict.counts[VERDICT.MISROUTED] > 0) this.#reshard.note();
+    skew.take(shards[shardIndex]!.shardId, records, bytes);
+    this.#count(STAT.RECORDS, records);
+    this.#count(STAT.BYTES, bytes);
+    this.#count(STAT.THROTTLED, settlement.throttledRecords);
+    this.#count(STAT.FAILED, settlement.failedRecords);
   }
 
   #count(column: number, amount: number): void {

@@ -12,9 +12,9 @@
  * In order mode the parts go in their sequence, one at a time, and a record that was set aside is not sent behind a later one of
  * its key: the answer to that one would have proven it.
  */
+import type { Batch } from './batch.ts';
 import { cutFrames, readRefused } from './frame-walk.ts';
 import type { RefusedRecord } from './setup.ts';
-import type { Batch } from './shard-queues.ts';
 import type { ShardSet } from './shard-set.ts';
 
 /** Refusals in a row, without one answer, that are no matter of single records. */

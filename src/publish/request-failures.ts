@@ -4,21 +4,21 @@
  * Gives  the batch back to its shard's queue, whole or in parts; the error that ends the run, once there is one.
  * Owns   the rule for what is denied: before anybody's first answer it ends the run at once; after it, it is asked for again like a
  *        service that is unavailable, for as long. Permissions are replicated, keys rotated, streams made again, and this run has worked before.
- * Never  sends or waits: see publisher.ts. What an error is says error classification.ts.
+ * Never  sends or waits: see publisher.ts. What an error is says the sink (sink.ts).
  */
-import { KinesisCallError } from '../aws/kinesis-call.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT, type FailureExitCode } from '../base/exit-code.ts';
+import type { Batch } from './batch.ts';
 import type { Breaker } from './breaker.ts';
-import { classifyFailure, type RequestFailure } from './kinesis/error-classification.ts';
 import { REFUSALS_IN_ROW_MAX, type Refusals } from './refusals.ts';
 import type { PublishNotice, PublishSetup } from './setup.ts';
-import type { Batch } from './shard-queues.ts';
 import type { ShardSet } from './shard-set.ts';
+import type { RequestFailure, Sink } from './sink.ts';
 import { STAT } from './stats.ts';
 
 export interface RequestFailuresParts {
   readonly setup: PublishSetup;
+  readonly sink: Pick<Sink, 'classify'>;
   readonly shardSet: ShardSet;
   readonly breaker: Breaker;
   readonly refusals: Refusals;
@@ -48,8 +48,8 @@ export class RequestFailures {
    */
   take(shardIndex: number, batch: Batch, stamp: number, error: unknown): MillraceError | null {
     const { shardSet } = this.#parts;
-    if (!(error instanceof KinesisCallError)) return threadFailure(error);
     const failure = this.#classify(batch, error);
+    if (failure === null) return threadFailure(error);
     if (failure.kind === 'refused') {
       this.#takeRefusal(shardIndex, batch, stamp, failure);
       return null;
@@ -66,7 +66,7 @@ export class RequestFailures {
     }
     this.#count(STAT.REQUESTS_FAILED, 1);
     if (failure.kind === 'failed' && failure.isAmbiguous) this.#count(STAT.AMBIGUOUS, batch.count);
-    return this.#strain(failure, error, nowMs);
+    return this.#strain(failure, nowMs);
   }
 
   /** What ends the run because everything is refused, or null. */
@@ -78,14 +78,14 @@ export class RequestFailures {
   }
 
   /** A filter on the way denies what it finds in a request, and says no more than 403: what is denied while others are taken is refused. */
-  #classify(batch: Batch, error: KinesisCallError): RequestFailure {
-    const failure = classifyFailure(error, this.#parts.setup.target.name);
-    if (failure.kind !== 'denied' || error.awsCode !== null) return failure;
+  #classify(batch: Batch, error: unknown): RequestFailure | null {
+    const failure = this.#parts.sink.classify(error);
+    if (failure?.kind !== 'denied' || failure.refusalReason === null) return failure;
     const answers = this.#parts.answers();
     const isOwn = batch.suspicion || answers > (this.#denied.get(batch) ?? answers);
     this.#denied.set(batch, answers);
-    const reason = `HTTP status ${error.statusCode}`;
-    return isOwn ? { kind: 'refused', reason, isTooLarge: false, error: failure.error } : failure;
+    const { refusalReason: reason, error: ending } = failure;
+    return isOwn ? { kind: 'refused', reason, isTooLarge: false, error: ending } : failure;
   }
 
   #takeRefusal(
@@ -104,28 +104,21 @@ export class RequestFailures {
   }
 
   /** Tells the breaker. @returns What ends the run, when the service has failed for too long. */
-  #strain(
-    failure: RequestFailure & { kind: 'failed' | 'denied' },
-    error: KinesisCallError,
-    nowMs: number,
-  ): MillraceError | null {
+  #strain(failure: RequestFailure & { kind: 'failed' | 'denied' }, nowMs: number): MillraceError | null {
     const { breaker, post, setup, stats } = this.#parts;
     const stateBefore = breaker.state;
     const isUnavailable = breaker.onFailure(nowMs);
     stats[STAT.BREAKER_OPENED] = breaker.openedCount;
-    const reason =
-      failure.kind === 'denied' && error.awsCode !== null
-        ? `${error.awsCode}: ${error.message}`
-        : error.message;
+    const { reason } = failure;
     if (stateBefore === 'closed' && breaker.state === 'open') post({ kind: 'breaker', reason });
     if (!isUnavailable) return null;
     if (failure.kind === 'denied') return failure.error;
     const seconds = Math.round(setup.rules.unavailableMs / 1000);
-    const why = `no request succeeded for ${seconds} s, last: ${error.message}`;
+    const why = `no request succeeded for ${seconds} s, last: ${reason}`;
     const advice = 'run the same command again when the service is back';
     return new MillraceError(
       'MILLRACE_SERVICE_AWAY',
-      `Cannot put records to stream ${setup.target.name}: ${why}; ${advice}`,
+      `Cannot put records to stream ${setup.streamName}: ${why}; ${advice}`,
       { exitCode: EXIT.resumable },
     );
   }

@@ -5,12 +5,14 @@
  * Owns   the rule that only refused records are sent again. Never sends, waits or reads a clock.
  */
 import type { SliceCounters } from '../ring/slices.ts';
-import { type Codec, VERDICT } from './codec.ts';
+import type { Batch } from './batch.ts';
+import type { Codec } from './codec.ts';
 import { GOES, readRefused, STAYS } from './frame-walk.ts';
-import type { PutAnswer } from './kinesis/put-records.ts';
+import type { OrderPolicy } from './order.ts';
+import type { Reshard } from './reshard.ts';
 import type { PublishRules, RefusedRecord } from './setup.ts';
-import type { Batch, ShardQueues } from './shard-queues.ts';
 import type { ShardSet } from './shard-set.ts';
+import { type PutAnswer, VERDICT } from './sink.ts';
 
 /** Sums over one answer. Records are those of the source, also where several travelled as one. */
 export interface Settlement {
@@ -24,7 +26,10 @@ export interface Settlement {
 export interface SettleParts {
   readonly shardSet: ShardSet;
   readonly codec: Codec;
-  readonly rules: PublishRules;
+  readonly rules: Pick<PublishRules, 'recordFailuresMax'>;
+  readonly order: OrderPolicy;
+  /** Takes what waits for the shards. */
+  readonly reshard: Pick<Reshard, 'keep'>;
   /** Counts the frames with this mark as acknowledged. */
   readonly acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array, mark: number) => void;
 }
@@ -90,17 +95,9 @@ function settleRefused(parts: SettleParts, shardIndex: number, batch: Batch, ans
         ),
       );
       queues.release(shardIndex, part);
-    } else if (parts.rules.order === 'key' || !mergeWithOthers(queues, shardIndex, part)) {
-      queues.unshift(shardIndex, part);
-    }
+    } else parts.order.putBack(queues, shardIndex, part);
   }
   return { count, payloadBytes, throttled, failed, refused };
-}
-
-/** Refused records travel with others where they fit; those that failed before only with their like, so that failures are counted. */
-function mergeWithOthers(queues: ShardQueues, shardIndex: number, part: Batch): boolean {
-  const goesWithFresh = part.failures === 0 && queues.mergeIntoOpen(shardIndex, part);
-  return goesWithFresh || queues.mergeIntoFirst(shardIndex, part);
 }
 
 function takeFailed(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Batch | null {
@@ -154,7 +151,7 @@ function settleMisrouted(
   const waiting = take(parts, shardIndex, batch, answer, marks, COMBINED);
   if (!waiting) return null;
   parts.shardSet.queues.disown(shardIndex, waiting);
-  parts.shardSet.keepMisrouted(waiting, misrouted);
+  parts.reshard.keep(waiting, misrouted);
   return waiting;
 }
 

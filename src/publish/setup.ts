@@ -2,32 +2,14 @@
  * Setup: everything a publisher thread is told at its start, as plain data and shared memory.
  * Owns  the shapes of what crosses between main thread and publisher.
  */
-import type { KinesisService } from '../aws/kinesis-call.ts';
-import type { AwsTarget } from '../aws/target.ts';
 import type { WireError } from '../base/errors.ts';
 import type { OwnedRange, ShardRange } from '../record/hash-range.ts';
-import type { Wire } from './codec.ts';
+import type { SinkAddress, SinkTraits } from './sink.ts';
 import type { KeyWatch, SkewCounts } from './skew.ts';
-
-/** How to reach the stream. No secret travels: each thread asks the SDK's default credential chain. */
-export interface StreamTarget extends AwsTarget {
-  readonly name: string;
-  /** Name or ARN, as it was given. */
-  readonly id: string;
-}
-
-/** What DescribeStreamSummary says about writing to the stream. */
-export interface StreamTraits {
-  readonly isOnDemand: boolean;
-  /** RecordDistributionStrategy AUTO: the service ignores partition and hash keys, so no shard can be predicted. */
-  readonly isAutoDistributed: boolean;
-  readonly recordBytesMax: number;
-}
 
 /** How records are put; the same for every publisher of a run. */
 export interface PublishRules {
-  readonly wire: Wire;
-  /** PutRecords requests in flight per publisher. */
+  /** Requests in flight per publisher. */
   readonly inFlightMax: number;
   readonly batchRecordsMax: number;
   readonly batchBytesMax: number;
@@ -44,14 +26,15 @@ export interface PublishRules {
   readonly requestTimeoutMs: number;
   /** Without one successful request for this time the service counts as unavailable for good. */
   readonly unavailableMs: number;
-  /** A record that ends in InternalFailure this often is refused for good. */
+  /** A record that fails by itself this often is refused for good. */
   readonly recordFailuresMax: number;
 }
 
 export interface PublishSetup {
   readonly publisherIndex: number;
-  readonly target: StreamTarget;
-  readonly traits: StreamTraits;
+  /** For messages. */
+  readonly streamName: string;
+  readonly traits: SinkTraits;
   readonly rules: PublishRules;
   readonly ownedRange: OwnedRange;
   readonly shards: readonly ShardRange[];
@@ -76,9 +59,9 @@ export interface PublishSetup {
   readonly seed: number;
 }
 
-/** What a publisher's thread is told: also how to reach Kinesis, which a publisher leaves to others. */
-export interface PublishTask extends PublishSetup {
-  readonly service: KinesisService;
+/** What a publisher's thread is told: also how to reach the sink, which a publisher leaves to others. */
+export interface PublishTask<Address extends SinkAddress = SinkAddress> extends PublishSetup {
+  readonly address: Address;
 }
 
 /** A record that the stream refused for good. */

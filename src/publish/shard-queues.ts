@@ -8,30 +8,9 @@
  */
 
 import { type OwnedShard, packStarts } from '../record/hash-range.ts';
+import type { Batch, BatchLimits } from './batch.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type Codec, SHARD_ROW, type ShardTable } from './codec.ts';
-import type { Suspicion } from './refusals.ts';
-
-/** A run of RECORD frames for one shard. */
-export interface Batch {
-  buffer: Uint8Array;
-  bytes: number;
-  count: number;
-  payloadBytes: number;
-  /** How often its records ended in InternalFailure. */
-  failures: number;
-  /** Whether its records have been sent before. */
-  isRetry: boolean;
-  /** The refused request that its records are from, while nobody knows which of them it was about. */
-  suspicion?: Suspicion | null;
-  /** How often its only record was refused by itself. */
-  refusals?: number;
-}
-
-export interface BatchLimits {
-  readonly recordCountMax: number;
-  readonly payloadBytesMax: number;
-}
 
 const OPEN_BYTES_MIN = 64 * 1024;
 /** One full shard ends up with two thirds of the memory, two with two fifths each: something is always left for the others. */

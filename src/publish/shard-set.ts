@@ -1,18 +1,19 @@
 /**
  * Shard set: the shards of one publisher as they are now, and the change to the next ones when the stream is resharded.
- * Takes  the shards of the publisher's range; later the stream's new shard map.
+ * Takes  the shards of the publisher's range; later those that the sink has then.
  * Gives  for each shard its queue of batches and its pace.
- * Owns   queues, paces, requests in flight and what was acknowledged per shard, and the misrouted aggregated records.
- * Never  sends or asks the service: see publisher.ts.
+ * Owns   queues, paces, requests in flight and what was acknowledged per shard.
+ * Never  sends or asks: see publisher.ts and reshard.ts.
  */
-import { KINESIS } from '../base/limits.ts';
 import { type OwnedShard, type ShardRange, shardsWithin } from '../record/hash-range.ts';
+import type { Batch, BatchLimits } from './batch.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Codec } from './codec.ts';
-import { GOES, laneOf, markDropped, STAYS, type StoredAggregate } from './frame-walk.ts';
+import { laneOf } from './frame-walk.ts';
+import { orderOf } from './order.ts';
 import { ShardPace } from './pace.ts';
 import type { PublishSetup } from './setup.ts';
-import { type Batch, type BatchLimits, ShardQueues } from './shard-queues.ts';
+import { ShardQueues } from './shard-queues.ts';
 import { Skew } from './skew.ts';
 
 /** With aggregation a batch holds at most this many records; more would not make requests cheaper. */
@@ -25,20 +26,7 @@ const BATCH_SECONDS_OF_SHARD = 0.5;
 /** Part of an aggregated record that is payload when its records are as small as records get. */
 const AGGREGATED_PAYLOAD_SHARE = 0.5;
 
-/** Aggregated records, one behind the other in a batch, that reached shards whose ranges their parts may not all lie in. */
-interface Misrouted {
-  readonly batch: Batch;
-  readonly aggregates: readonly StoredAggregate[];
-}
-
-/** What a change of shards has done to the records of were misrouted aggregates. */
-export interface ShardChange {
-  readonly hasChanged: boolean;
-  /** They go again: consumers drop their aggregate, or nobody knows its shard. */
-  readonly resentCount: number;
-  /** They are where consumers find them. */
-  readonly settled: { readonly records: number; readonly bytes: number };
-}
+const UNBOUNDED = { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY };
 
 export class ShardSet {
   queues: ShardQueues;
@@ -47,7 +35,6 @@ export class ShardSet {
   readonly inFlight: number[] = [];
   #limits: BatchLimits;
   paces: ShardPace[];
-  #misrouted: Misrouted[] = [];
   readonly #setup: PublishSetup;
   readonly #codec: Codec;
   readonly #pool: BufferPool;
@@ -70,18 +57,9 @@ export class ShardSet {
     return this.queues.shards;
   }
 
-  /** True when no record waits, not even one that were misrouted. */
+  /** True when no record waits for any shard. */
   get isEmpty(): boolean {
-    return this.queues.isEmpty && this.#misrouted.length === 0;
-  }
-
-  /** Whether aggregated records wait for the shard map. */
-  get hasMisrouted(): boolean {
-    return this.#misrouted.length > 0;
-  }
-
-  get misroutedBatches(): Batch[] {
-    return this.#misrouted.map(({ batch }) => batch);
+    return this.queues.isEmpty;
   }
 
   /** From now on batches hold no more payload than this: somebody on the way takes no larger ones. */
@@ -99,40 +77,19 @@ export class ShardSet {
       : Math.min(batch.count, 1 + Math.floor(batch.payloadBytes / aggregateBytesMax));
   }
 
-  /** Keeps misrouted aggregated records until `update` tells which shard has which range. */
-  keepMisrouted(batch: Batch, aggregates: readonly StoredAggregate[]): void {
-    this.#misrouted.push({ batch, aggregates });
-  }
-
   /**
-   * Goes over to the stream's shards as they are now. Nothing may be in flight.
-   * @param acknowledge Told the records of were misrouted aggregates that are where a consumer finds them, all or none of each: marks GOES.
+   * Goes over to the sink's shards as they are now. Nothing may be in flight.
+   * @param ahead Go before all that waits. Their memory is the queues' afterwards.
+   * @returns Whether the shards are others than before.
    */
-  update(
-    all: readonly ShardRange[],
-    nowMs: number,
-    acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array) => void,
-  ): ShardChange {
+  update(all: readonly ShardRange[], nowMs: number, ahead: readonly Batch[] = []): boolean {
     const shards = shardsWithin(all, this.#setup.ownedRange);
     const hasChanged =
       shards.length !== this.shards.length || shards.some((s, i) => s.shardId !== this.shards[i]!.shardId);
     const waiting = hasChanged ? this.queues.takeAll() : [];
     if (hasChanged) this.#replace(shards, nowMs);
-    let resentCount = 0;
-    const settled = { records: 0, bytes: 0 };
-    for (const { batch, aggregates } of this.#misrouted.splice(0)) {
-      const frames = batch.buffer.subarray(0, batch.bytes);
-      const dropped = markDropped(frames, aggregates, all);
-      const safe = dropped.map((mark) => (mark === GOES ? STAYS : GOES));
-      acknowledge(frames, batch.count, safe);
-      const again = this.#codec.select(frames, batch.count, dropped, GOES, batch.buffer);
-      settled.records += batch.count - again.count;
-      settled.bytes += batch.payloadBytes - again.payloadBytes;
-      resentCount += again.count;
-      this.#adopt(Object.assign(batch, again), nowMs);
-    }
-    for (const batch of waiting) this.#adopt(batch, nowMs);
-    return { hasChanged, resentCount, settled };
+    for (const batch of [...ahead, ...waiting]) this.#adopt(batch, nowMs);
+    return hasChanged;
   }
 
   #replace(shards: readonly OwnedShard[], nowMs: number): void {
@@ -163,23 +120,21 @@ export class ShardSet {
   #createPace(shard: OwnedShard, nowMs: number): ShardPace {
     const { traits, rules } = this.#setup;
     const share = shard.fraction * (1 - rules.headroom);
-    const ceiling = traits.isOnDemand
-      ? { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY }
-      : { recordsPerSecond: KINESIS.shardRecordsPerSecond, bytesPerSecond: KINESIS.shardBytesPerSecond };
-    return new ShardPace(ceiling, share, nowMs, this.#random);
+    const ceiling = traits.isOnDemand ? UNBOUNDED : traits.shardRate;
+    return new ShardPace(ceiling, share, nowMs, this.#random, traits.shardRate);
   }
 }
 
-function batchLimits({ rules }: PublishSetup): BatchLimits {
+function batchLimits({ rules, traits }: PublishSetup): BatchLimits {
   const { aggregateBytesMax } = rules;
-  const shardBytes = KINESIS.shardBytesPerSecond * BATCH_SECONDS_OF_SHARD;
+  const shardBytes = traits.shardRate.bytesPerSecond * BATCH_SECONDS_OF_SHARD;
+  const requestBytes = Math.min(orderOf(rules).requestBytesMax, traits.requestBytesMax);
   if (aggregateBytesMax === null) {
     return {
-      recordCountMax: rules.batchRecordsMax,
-      payloadBytesMax: Math.min(rules.batchBytesMax, shardBytes),
+      recordCountMax: Math.min(rules.batchRecordsMax, traits.requestRecordsMax),
+      payloadBytesMax: Math.min(requestBytes, shardBytes),
     };
   }
-  const requestBytes = rules.order === 'key' ? aggregateBytesMax : rules.batchBytesMax;
   return {
     recordCountMax: AGGREGATED_BATCH_RECORDS,
     payloadBytesMax: Math.floor(Math.min(requestBytes * AGGREGATED_PAYLOAD_SHARE, shardBytes)),

@@ -7,7 +7,7 @@
  * Never  walks a batch to its end: the records looked at are the first of a batch, as many as its size demands.
  */
 import { FRAME } from '../record/frame.ts';
-import type { Batch } from './shard-queues.ts';
+import type { Batch } from './batch.ts';
 
 /** Which keys are looked at: none, where every record has a key of its own. `shown` keeps the keys themselves, too. */
 export type KeyWatch = 'none' | 'hashed' | 'shown';

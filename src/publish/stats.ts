@@ -11,7 +11,7 @@ export const STAT = {
   REQUESTS_RETRIED: 3,
   /** Records refused because their shard was full, counted each time. */
   THROTTLED: 4,
-  /** Records refused with InternalFailure, counted each time. */
+  /** Records that failed by themselves, counted each time. */
   FAILED: 5,
   /** Records in requests that ended without an answer and were sent again: the upper bound of duplicates. */
   AMBIGUOUS: 6,

@@ -368,7 +368,7 @@ class Run {
   }
 
   async #close(): Promise<void> {
-    const { journal, deadLetters, s3, kinesis } = this.#prepared;
+    const { journal, deadLetters, s3, sink } = this.#prepared;
     this.#reading.abort(this.#ending ?? new Error('The run has ended'));
     this.#guarded(() => this.#archived.discard());
     this.#setPhase(PHASE.CUT);
@@ -385,7 +385,7 @@ class Run {
     await deadLetters?.close().catch((error: unknown) => this.#end(asFailure(error)));
     await this.#shutdown.closePools();
     s3.destroy();
-    kinesis.destroy();
+    sink.close();
   }
 
   /** The accounts balance when nothing is open: every line of every object is acknowledged or a dead letter. */

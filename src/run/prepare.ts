@@ -7,13 +7,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { untilNamed } from '../aws/await-name.ts';
-import type { KinesisService } from '../aws/kinesis-call.ts';
-import { createKinesisClient, resolveService } from '../aws/kinesis-client.ts';
 import { createS3Client } from '../aws/s3-client.ts';
-import type { AwsTarget } from '../aws/target.ts';
 import { MillraceError, OptionsError } from '../base/errors.ts';
 import { DeadLetters } from '../journal/dead-letters.ts';
 import { Journal } from '../journal/journal.ts';
@@ -23,26 +19,22 @@ import { assertDistinct, deadLetterFiles, journalFiles, type NamedFile } from '.
 import { commandOf, identityOf } from '../options/identity.ts';
 import type { BackfillOptions, RecordOptions } from '../options/options.ts';
 import { findTargets } from '../options/targets.ts';
-import type { Wire } from '../publish/codec.ts';
-import { negotiateWire } from '../publish/kinesis/negotiate-wire.ts';
-import { listOpenShards, probeStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
+import type { SinkAddress, SinkFacts, SinkProbe } from '../publish/sink.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import type { RecordRules } from '../scan/scanner.ts';
 import { checkDeadLetters } from '../source/dead-letters.ts';
 import { probeSources } from '../source/s3/list.ts';
 import { untilEnded } from './ending.ts';
 import { type Chosen, chooseJournal, namedJournal, newRunRefusal, type Sought } from './near-runs.ts';
+import { openSink } from './sinks.ts';
 
 export interface Prepared {
   readonly s3: S3Client;
-  readonly kinesis: KinesisClient;
-  /** How Kinesis is reached. */
-  readonly target: AwsTarget;
-  readonly stream: StreamFacts;
-  /** Where publishers put records. */
-  readonly service: KinesisService;
+  readonly sink: SinkProbe;
+  readonly stream: SinkFacts;
+  /** How publishers reach the sink. */
+  readonly address: SinkAddress;
   readonly shards: readonly ShardRange[];
-  readonly wire: Wire;
   readonly rules: RecordRules;
   readonly schema: { readonly text: string; readonly name: string } | null;
   readonly run: string;
@@ -76,22 +68,22 @@ export async function prepare(
   const targets = await findTargets(options.aws, options.stream);
   const notices = [...targets.notices];
   const schema = await readSchema(options.schema, (notice) => notices.push(notice));
-  const kinesis = createKinesisClient(targets.kinesis);
+  const sink = openSink(targets.stream, options.stream);
   const s3 = createS3Client(targets.s3, options.downloads + 4);
   try {
-    const services = await untilEnded(ask(options, { kinesis, s3, notices, signal, onWait }), signal);
-    const asked = { s3, kinesis, target: targets.kinesis, schema, notices, ...services };
+    const services = await untilEnded(ask(options, { sink, s3, notices, signal, onWait }), signal);
+    const asked = { s3, sink, schema, notices, ...services };
     return await open(options, asked, (warning) => agree(warning, signal, askNewRun));
   } catch (error) {
     s3.destroy();
-    kinesis.destroy();
+    sink.close();
     throw error;
   }
 }
 
 /** Who is asked, and who is told. */
 interface Asking {
-  readonly kinesis: KinesisClient;
+  readonly sink: SinkProbe;
   readonly s3: S3Client;
   readonly notices: string[];
   readonly signal: AbortSignal;
@@ -101,26 +93,19 @@ interface Asking {
 /** Everything that the services have to answer. */
 async function ask(
   options: BackfillOptions,
-  { kinesis, s3, notices, signal, onWait }: Asking,
-): Promise<Pick<Prepared, 'stream' | 'shards' | 'service' | 'wire'>> {
-  const stream = await untilNamed(() => probeStream(kinesis, options.stream, signal), onWait, signal);
+  { sink, s3, notices, signal, onWait }: Asking,
+): Promise<Pick<Prepared, 'stream' | 'shards' | 'address'>> {
+  const stream = await untilNamed(() => sink.probe(signal), onWait, signal);
   checkTraits(options, stream);
-  const shards = await listOpenShards(kinesis, stream.id, signal);
+  const shards = await sink.partitions(signal);
   if (options.deadLetters !== null) await checkDeadLetters(options.deadLetters);
   const listing = { requesterPays: options.requestPayer, allowEmpty: options.allowEmpty, signal };
   await untilNamed(() => probeSources(s3, listedSources(options), listing), onWait, signal);
-  const service = await resolveService(kinesis, stream.id.startsWith('arn:') ? stream.id : undefined);
-  const wire =
-    options.dryRun || options.wire === 'json'
-      ? options.wire
-      : await negotiateWire(kinesis, service, stream.id, notices);
-  return { stream, shards, service, wire };
+  const address = await sink.address(stream, { wire: options.wire, isAsked: !options.dryRun }, notices);
+  return { stream, shards, address };
 }
 
-type Asked = Pick<
-  Prepared,
-  's3' | 'kinesis' | 'target' | 'schema' | 'notices' | 'stream' | 'shards' | 'service' | 'wire'
->;
+type Asked = Pick<Prepared, 's3' | 'sink' | 'schema' | 'notices' | 'stream' | 'shards' | 'address'>;
 
 /** Opens what is on the disk. */
 async function open(
@@ -242,7 +227,7 @@ export function listedSources({ sources, inventory }: Pick<BackfillOptions, 'sou
 }
 
 /** What makes a line a record: the same for the run that sends it and the one that looks for it. */
-export function recordRules(options: RecordOptions, stream: StreamFacts): RecordRules {
+export function recordRules(options: RecordOptions, stream: SinkFacts): RecordRules {
   const { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax } = options;
   const { recordBytesMax: streamMax } = stream.traits;
   const recordBytesMax = Math.min(options.recordBytesMax ?? streamMax, streamMax);
@@ -275,7 +260,7 @@ function noticeAside(deadLetters: DeadLetters | null, notices: string[]): void {
   );
 }
 
-function checkTraits(options: BackfillOptions, stream: StreamFacts): void {
+function checkTraits(options: BackfillOptions, stream: SinkFacts): void {
   const problems: string[] = [];
   if (stream.traits.isAutoDistributed) {
     const why = `stream ${stream.name} distributes records by itself (RecordDistributionStrategy AUTO)`;

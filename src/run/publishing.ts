@@ -3,7 +3,7 @@
  * Takes  lanes, one per parser and publisher; what was found out about the stream.
  * Gives  acknowledged counts in shared memory, notices, and word when all is sent, or what an orderly stop has left.
  * Owns   the pool of publisher threads and their shared memory; the last word on whether the stream is still the one that was put to.
- * Never  reads a lane: see src/publish/kinesis/thread.ts.
+ * Never  reads a lane: that is the publishers' (workers/publish.ts).
  */
 import type { EventLoopUtilization } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
@@ -127,12 +127,12 @@ export class Publishing {
 
   get #watch(): StreamWatchOptions {
     const { prepared, options } = this.#given;
-    const { kinesis: client, stream } = prepared;
+    const { sink, stream } = prepared;
     const advice =
       options.deadLetters === null
         ? 'deliver everything to the new one with --restart'
         : 'send all letters again';
-    return { client, stream, advice, signal: this.#asking };
+    return { sink, stream, advice, signal: this.#asking };
   }
 
   /** `run` no longer waits for this publisher. Its thread ends with `close`. */
@@ -170,11 +170,11 @@ export class Publishing {
 
   #setup(publisherIndex: number, ownedRange: PublishTask['ownedRange']): PublishTask {
     const { prepared, lanes, doorbells, control, heartbeats, slices, budget } = this.#given;
-    const { id, name, traits } = prepared.stream;
+    const { name: streamName, traits } = prepared.stream;
     return {
       publisherIndex,
-      target: { ...prepared.target, name, id },
-      service: prepared.service,
+      streamName,
+      address: prepared.address,
       traits,
       rules: this.#rules(),
       ownedRange,
@@ -198,7 +198,6 @@ export class Publishing {
     const { prepared, options, publisherCount } = this.#given;
     const { recordsPerSecond, bytesPerSecond } = options.rate ?? UNBOUNDED;
     return {
-      wire: prepared.wire,
       inFlightMax: options.inFlight,
       batchRecordsMax: options.batchRecords,
       batchBytesMax: options.batchBytes,

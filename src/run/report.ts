@@ -114,7 +114,7 @@ export function progressOf(facts: RunFacts): Progress {
 
 export function reportOf(facts: RunFacts): BackfillReport {
   const { prepared, counts, reading, ending } = facts;
-  const { journal, run, stream, wire, deadLetterPath } = prepared;
+  const { journal, run, stream, address, deadLetterPath } = prepared;
   const before = journal?.before;
   const rejected = rejectedOf(facts);
   const status = statusOf(facts);
@@ -154,7 +154,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
     rssMaxBytes: facts.rssMaxBytes || peakMemoryBytes(),
     memory: memoryOf(facts),
     scanner: scannerReason() === null ? 'native' : 'portable',
-    wire,
+    wire: address.wire,
     journal: journal?.path ?? null,
     deadLetter: rejected > 0 ? deadLetterPath : null,
   };

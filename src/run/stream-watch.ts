@@ -6,14 +6,13 @@
  * Never  takes silence for an answer: who cannot ask at the end has not delivered yet.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
-import { assertSameStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
+import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
 
 export interface StreamWatchOptions {
-  readonly client: KinesisClient;
-  readonly stream: Pick<StreamFacts, 'name' | 'id' | 'birth'>;
+  readonly sink: Pick<SinkProbe, 'confirm'>;
+  readonly stream: Pick<SinkFacts, 'name' | 'id' | 'birth'>;
   /** What to do about another stream. */
   readonly advice: string;
   /** Ends the asking. */
@@ -35,12 +34,13 @@ export function watchStream(
   options: StreamWatchOptions,
   onAnother: (error: MillraceError) => void,
 ): NodeJS.Timeout {
-  const { client, stream, advice, signal, intervalMs = INTERVAL_MS } = options;
+  const { sink, stream, advice, signal, intervalMs = INTERVAL_MS } = options;
   let isAsking = false;
   const timer = setInterval(() => {
     if (isAsking) return;
     isAsking = true;
-    assertSameStream(client, stream, advice, signal)
+    sink
+      .confirm(stream, advice, signal)
       .catch((error: unknown) => {
         if (error instanceof MillraceError) onAnother(error);
       })
@@ -56,11 +56,11 @@ export function watchStream(
  * @throws {MillraceError} Exit 2 when it is another stream, or none any more; exit 3 when nobody answered; the signal's reason.
  */
 export async function confirmStream(options: StreamWatchOptions): Promise<void> {
-  const { client, stream, advice, signal, unavailableMs = UNAVAILABLE_MS } = options;
+  const { sink, stream, advice, signal, unavailableMs = UNAVAILABLE_MS } = options;
   const startMs = performance.now();
   for (;;) {
     try {
-      return await assertSameStream(client, stream, advice, signal);
+      return await sink.confirm(stream, advice, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof MillraceError) throw error;

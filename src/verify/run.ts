@@ -3,18 +3,17 @@
  * Takes  verify options. Gives  the report of src/verify/verify.ts.
  * Owns   the joining of its two sides, and what a journal says about where to begin.
  */
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { untilNamed } from '../aws/await-name.ts';
-import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { createS3Client } from '../aws/s3-client.ts';
 import { describeSuccessor, isSameStream } from '../aws/stream-birth.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
-import { findTargets } from '../options/targets.ts';
+import { findTargets, hasStreamEndpoint } from '../options/targets.ts';
 import type { VerifyRunOptions } from '../options/verify.ts';
-import { probeStream, type StreamFacts } from '../publish/kinesis/stream-probe.ts';
+import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
 import { untilEnded } from '../run/ending.ts';
 import { listedSources, readSchema, recordRules } from '../run/prepare.ts';
+import { openSink } from '../run/sinks.ts';
 import { probeSources } from '../source/s3/list.ts';
 import { streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
@@ -47,15 +46,21 @@ export async function verifyRun(
   facts: RunFacts | null,
   hooks: VerifyHooks = {},
 ): Promise<VerifyReport> {
-  const { s3: sourceTarget, kinesis: target, notices } = await findTargets(options.aws, options.stream);
+  const { s3: sourceTarget, stream: target, notices } = await findTargets(options.aws, options.stream);
   for (const notice of notices) hooks.onNotice?.(notice);
-  const kinesis = createKinesisClient(target);
+  const sinks: SinkProbe[] = [];
+  const open = (name: string) => {
+    const sink = openSink(target, name);
+    sinks.push(sink);
+    return sink;
+  };
+  const given = open(options.stream);
   const s3 = createS3Client(sourceTarget, options.downloads + 4);
   try {
     const { signal } = hooks;
     const notice = (text: string) => hooks.onNotice?.(text);
-    const finding = untilNamed(() => findStream(kinesis, options, facts, signal), notice, signal);
-    const stream = await untilEnded(finding, signal);
+    const finding = untilNamed(() => findStream(given, open, options, facts, signal), notice, signal);
+    const { sink, stream } = await untilEnded(finding, signal);
     if (facts !== null && stream.arn === facts.identity.stream) assertStreamOf(facts, stream);
     const { requestPayer: requesterPays, allowEmpty } = options;
     const probe = () => probeSources(s3, listedSources(options), { requesterPays, allowEmpty, signal });
@@ -99,11 +104,11 @@ export async function verifyRun(
     watch.stop();
     const found = accountFor(compared, witness.account(source.tally()));
     const report = { ...found, warnings: [...found.warnings, ...Array.from(notices, asSentence)] };
-    if (report.status.startsWith('match')) await assertStillThere(kinesis, stream, hooks.signal);
+    if (report.status.startsWith('match')) await assertStillThere(sink, stream, hooks.signal);
     return report;
   } finally {
     s3.destroy();
-    kinesis.destroy();
+    for (const one of sinks) one.close();
   }
 }
 
@@ -111,7 +116,7 @@ export async function verifyRun(
  * A stream of another name is compared as it is: somebody wants to know it.
  * @throws {MillraceError} When the run's stream is gone and another one has its name: nothing that the run put can be on it.
  */
-function assertStreamOf({ stream: before, identity }: RunFacts, { name, arn, birth }: StreamFacts): void {
+function assertStreamOf({ stream: before, identity }: RunFacts, { name, arn, birth }: SinkFacts): void {
   if (arn !== identity.stream || isSameStream(before, birth)) return;
   const why = describeSuccessor(name, before, birth);
   const advice = 'deliver everything to the new one with `millrace backfill ... --restart`';
@@ -119,12 +124,8 @@ function assertStreamOf({ stream: before, identity }: RunFacts, { name, arn, bir
 }
 
 /** @throws {MillraceError} When what was read is partly another stream's. */
-async function assertStillThere(
-  client: KinesisClient,
-  stream: StreamFacts,
-  signal?: AbortSignal,
-): Promise<void> {
-  const { birth } = await probeStream(client, stream.id, signal);
+async function assertStillThere(sink: SinkProbe, stream: SinkFacts, signal?: AbortSignal): Promise<void> {
+  const { birth } = await sink.probe(signal);
   if (isSameStream(stream.birth, birth)) return;
   const why = describeSuccessor(stream.name, stream.birth, birth);
   throw new MillraceError('MILLRACE_STREAM', `Cannot call it a match: ${why}; verify again`, {
@@ -132,22 +133,30 @@ async function assertStillThere(
   });
 }
 
+interface Found {
+  readonly sink: SinkProbe;
+  readonly stream: SinkFacts;
+}
+
 /** A journal knows the stream by its ARN, whatever the run was told; an endpoint that knows no ARNs is asked by name. */
 async function findStream(
-  kinesis: KinesisClient,
+  sink: SinkProbe,
+  openByName: (name: string) => SinkProbe,
   { stream, aws }: VerifyRunOptions,
   facts: RunFacts | null,
   signal: AbortSignal | undefined,
-): Promise<StreamFacts> {
+): Promise<Found> {
   try {
-    return await probeStream(kinesis, stream, signal);
+    return { sink, stream: await sink.probe(signal) };
   } catch (error) {
     const isNameable =
-      stream.startsWith('arn:') && stream === facts?.identity.stream && aws.kinesisEndpoint !== null;
+      stream.startsWith('arn:') && stream === facts?.identity.stream && hasStreamEndpoint(aws);
     if (!isNameable || !(error instanceof MillraceError) || error.exitCode !== EXIT.refused) throw error;
-    return await probeStream(kinesis, streamNameOf(stream), signal).catch(() => {
+    const byName = openByName(streamNameOf(stream));
+    const found = await byName.probe(signal).catch(() => {
       throw error;
     });
+    return { sink: byName, stream: found };
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CborValue, cborHead, decodeCbor, decodeCborAt, encodeCbor } from '../../src/aws/cbor.ts';
-import { encodeCbor as encodeApart } from '../publish/answers.ts';
+import { encodeCbor as encodeApart } from '../publish/kinesis/answers.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const fields = (entries: Record<string, unknown>) => Object.assign(Object.create(null), entries);

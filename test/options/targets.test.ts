@@ -146,7 +146,7 @@ describe('the endpoint', () => {
     },
   ])('$name', async ({ flags = {}, env = {}, s3, kinesis }) => {
     const targets = await find(flags, env);
-    expect([targets.s3.endpoint, targets.kinesis.endpoint]).toEqual([s3, kinesis]);
+    expect([targets.s3.endpoint, targets.stream.endpoint]).toEqual([s3, kinesis]);
   });
 
   it('of STS is that of a profile that a flag names: the SDK asks AWS_PROFILE itself', async () => {
@@ -173,18 +173,18 @@ describe('the region', () => {
     { name: 'is not an empty one', env: { AWS_REGION: '', AWS_DEFAULT_REGION: 'd' }, region: 'd' },
     { name: 'is left to the SDK where nothing names it', flags: { profile: 'keys' }, region: null },
   ])('$name', async ({ flags = {}, env = {}, region }) => {
-    const { s3, kinesis } = await find(flags, env);
+    const { s3, stream: kinesis } = await find(flags, env);
     expect([s3.region, kinesis.region]).toEqual([region, region]);
   });
 
   it('of Kinesis is that of the stream’s ARN', async () => {
     const arn = 'arn:aws:kinesis:eu-central-1:123456789012:stream/orders';
-    const { s3, kinesis } = await find({ region: 'us-east-1' }, {}, arn);
+    const { s3, stream: kinesis } = await find({ region: 'us-east-1' }, {}, arn);
     expect([s3.region, kinesis.region]).toEqual(['us-east-1', 'eu-central-1']);
   });
 
   it('of each service is that of its profile', async () => {
-    const { s3, kinesis } = await find({ s3Profile: 'store', kinesisProfile: 'plain' });
+    const { s3, stream: kinesis } = await find({ s3Profile: 'store', kinesisProfile: 'plain' });
     expect([s3.region, kinesis.region]).toEqual(['auto', 'eu-west-1']);
     expect([s3.profile, kinesis.profile]).toEqual(['store', 'plain']);
   });
@@ -206,13 +206,13 @@ describe('the certificates that are trusted', () => {
     },
     { name: 'are those of the profile', flags: { profile: 'store' }, isBundle: true },
   ])('$name', async ({ flags = {}, env = () => ({}), isBundle }) => {
-    const { s3, kinesis } = await find(flags, env(bundle));
+    const { s3, stream: kinesis } = await find(flags, env(bundle));
     const wanted = isBundle ? TEST_CERTIFICATE : null;
     expect([s3.authorities, kinesis.authorities]).toEqual([wanted, wanted]);
   });
 
   it('are those of the profile of each service', async () => {
-    const { s3, kinesis } = await find({ s3Profile: 'store' });
+    const { s3, stream: kinesis } = await find({ s3Profile: 'store' });
     expect([s3.authorities, kinesis.authorities]).toEqual([TEST_CERTIFICATE, null]);
   });
 });

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { laneOf } from '../../src/publish/frame-walk.ts';
 import { joinLeft, LeftCollector } from '../../src/publish/left.ts';
 import { framesOf, record } from './frames.ts';
-import { digestOf } from './publish-run.ts';
+import { digestOf } from './publisher-run.ts';
 
 const records = Array.from({ length: 9 }, (_, i) =>
   record({ key: `k${i}`, data: Buffer.from(`{"id":${i}}`), lineOffset: i * 10, slice: i % 3 === 2 ? 7 : 3 }),

@@ -4,7 +4,7 @@ import { ShardPace } from '../../src/publish/pace.ts';
 
 const SHARD = { recordsPerSecond: 1_000, bytesPerSecond: 1_048_576 };
 const UNKNOWN = { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY };
-const pace = (ceiling = SHARD, share = 1) => new ShardPace(ceiling, share, 0, () => 0.5);
+const pace = (ceiling = SHARD, share = 1) => new ShardPace(ceiling, share, 0, () => 0.5, SHARD);
 
 describe('ShardPace', () => {
   it.each([
@@ -223,7 +223,7 @@ function play(trial: Trial) {
     startsMs = 0,
   } = trial;
   const random = createRandom(trial.seed);
-  const shard = new ShardPace(trial.ceiling ?? SHARD, 1, 0, random);
+  const shard = new ShardPace(trial.ceiling ?? SHARD, 1, 0, random, SHARD);
   const stored = new Array<number>(trial.seconds).fill(0);
   const sent = new Array<number>(trial.seconds).fill(0);
   const due: { atMs: number; stored: number }[] = [];

@@ -2,10 +2,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import type { KinesisFault } from '../../src/embedded/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
-import { VERDICT } from '../../src/publish/codec.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
 import { Publisher } from '../../src/publish/publisher.ts';
 import type { PublishRules, PublishSetup } from '../../src/publish/setup.ts';
+import { VERDICT } from '../../src/publish/sink.ts';
 import { STAT } from '../../src/publish/stats.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { PHASE } from '../../src/ring/phases.ts';
@@ -13,8 +13,9 @@ import { countersOf } from '../../src/ring/slices.ts';
 import { Doorbell } from '../../src/ring/wait.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
-import { digestOf, distinct, idsOf, numbered, publish, release } from './publish-run.ts';
-import { answerOf, evenShards, setupOf } from './publishing.ts';
+import { distinct, idsOf, numbered, publish, release } from './publish-run.ts';
+import { digestOf } from './publisher-run.ts';
+import { answerOf, evenShards, setupOf, TRAITS } from './publishing.ts';
 
 afterEach(release);
 
@@ -31,13 +32,14 @@ function stalled(
   const publisher = new Publisher(setup, {
     codec: portable,
     pool: new BufferPool(setup.bufferBytesMax),
-    putter: {
+    sink: {
       async put(batch) {
         await new Promise<void>((resolve) => waiting.push(resolve));
         return answerOf(batch, new Array(batch.count).fill(VERDICT.STORED));
       },
+      classify: () => null,
+      partitions: () => Promise.reject(new Error('not asked for')),
     },
-    listShards: () => Promise.reject(new Error('not asked for')),
     post: () => {},
     nowMs: () => performance.now(),
     random: createRandom(7),
@@ -83,7 +85,7 @@ describe('Publisher', () => {
     const { publisher, setup, waiting } = stalled(
       records,
       { inFlightMax: 2, batchRecordsMax: 20, lingerMs: 1 },
-      { shards, traits: { isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1 << 20 } },
+      { shards, traits: { ...TRAITS, isOnDemand: false } },
     );
     const run = publisher.run();
     const answering = setInterval(() => waiting.shift()?.(), 1);

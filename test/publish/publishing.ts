@@ -1,11 +1,14 @@
 /** Publishing fixtures: setups, batches and answers for the tests of the publish stage. The clock and chance are the test's. */
+import type { Batch } from '../../src/publish/batch.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
-import { type Codec, VERDICT } from '../../src/publish/codec.ts';
-import type { MisroutedAggregate, PutAnswer } from '../../src/publish/kinesis/put-records.ts';
-import type { PublishRules, PublishSetup } from '../../src/publish/setup.ts';
-import type { Batch } from '../../src/publish/shard-queues.ts';
+import type { Codec } from '../../src/publish/codec.ts';
+import { Refusals } from '../../src/publish/refusals.ts';
+import { Reshard } from '../../src/publish/reshard.ts';
+import { acknowledgeInto, type SettleParts } from '../../src/publish/settle.ts';
+import type { PublishNotice, PublishRules, PublishSetup } from '../../src/publish/setup.ts';
 import { ShardSet } from '../../src/publish/shard-set.ts';
-import { createStats } from '../../src/publish/stats.ts';
+import { type MisroutedAggregate, type PutAnswer, type SinkTraits, VERDICT } from '../../src/publish/sink.ts';
+import { createStats, statsRow } from '../../src/publish/stats.ts';
 import type { ShardRange } from '../../src/record/hash-range.ts';
 import { countersOf, createSlices } from '../../src/ring/slices.ts';
 import { createDoorbells } from '../../src/ring/wait.ts';
@@ -22,8 +25,18 @@ export function evenShards(count: number): ShardRange[] {
   }));
 }
 
+/** A sink that takes what it is given, and requests as large as a stream's. */
+export const TRAITS: SinkTraits = {
+  isOnDemand: true,
+  isAutoDistributed: false,
+  recordBytesMax: 1024 * 1024,
+  keyCharsMax: 256,
+  requestRecordsMax: 500,
+  requestBytesMax: 10 * 1024 * 1024,
+  shardRate: { recordsPerSecond: 1000, bytesPerSecond: 1024 * 1024 },
+};
+
 export const RULES: PublishRules = {
-  wire: 'cbor',
   inFlightMax: 4,
   batchRecordsMax: 500,
   batchBytesMax: 1024 * 1024,
@@ -45,8 +58,8 @@ export function setupOf(
 ): PublishSetup {
   return {
     publisherIndex: 0,
-    target: { name: 's', id: 'arn:s', region: null, profile: null, endpoint: null },
-    traits: { isOnDemand: true, isAutoDistributed: false, recordBytesMax: 1024 * 1024 },
+    streamName: 's',
+    traits: TRAITS,
     rules: { ...RULES, ...rules },
     ownedRange: { start: 0n, end: HASH_KEYS - 1n },
     shards,
@@ -69,17 +82,44 @@ export interface Bench {
   readonly setup: PublishSetup;
   readonly pool: BufferPool;
   readonly shardSet: ShardSet;
+  readonly reshard: Reshard;
+  /** Asks what the shards are now: these. @returns What was posted about it. */
+  readonly reshardTo: (shards: readonly ShardRange[]) => Promise<PublishNotice[]>;
+  readonly stats: Float64Array;
   readonly acknowledged: Int32Array;
+  readonly acknowledge: SettleParts['acknowledge'];
 }
 
 export function shardSetOf(codec: Codec, setup: PublishSetup): Bench {
   const pool = new BufferPool(setup.bufferBytesMax);
-  return {
-    setup,
-    pool,
-    shardSet: new ShardSet(setup, codec, pool, 0, () => 0.5),
-    acknowledged: countersOf(setup.slices).acknowledged,
+  const shardSet = new ShardSet(setup, codec, pool, 0, () => 0.5);
+  const counters = countersOf(setup.slices);
+  const { acknowledged } = counters;
+  const acknowledge = acknowledgeInto(counters, codec);
+  const stats = statsRow(setup.stats, 0);
+  let shards: readonly ShardRange[] = [];
+  let asked = Promise.withResolvers<void>();
+  const notices: PublishNotice[] = [];
+  const reshard = new Reshard({
+    ...{ setup, shardSet, codec, acknowledge, stats },
+    sink: { partitions: async () => [...shards] },
+    refusals: new Refusals(shardSet, () => 0),
+    post: (notice) => notices.push(notice),
+    nowMs: () => 0,
+    onHopeless: (error) => notices.push({ kind: 'failed', error: error.toWire() }),
+    onAsked: () => asked.resolve(),
+  });
+  let nowMs = 0;
+  const reshardTo = async (next: readonly ShardRange[]) => {
+    shards = next;
+    asked = Promise.withResolvers<void>();
+    reshard.note();
+    nowMs += 10_000;
+    reshard.advance(nowMs, 0);
+    await asked.promise;
+    return notices.splice(0);
   };
+  return { setup, pool, shardSet, reshard, reshardTo, acknowledged, acknowledge, stats };
 }
 
 /** A batch of these records as the publisher would have shifted it. */
@@ -111,7 +151,6 @@ export function answerOf(
   return {
     verdict: {
       counts,
-      misroutedShardIds: verdicts.filter((verdict) => verdict === VERDICT.MISROUTED).map(() => 'shard-9'),
       failedCode: verdicts.includes(VERDICT.FAILED) ? 'InternalFailure' : null,
       failedMessage: null,
     },

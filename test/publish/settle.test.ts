@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { VERDICT } from '../../src/publish/codec.ts';
 import { readRefused } from '../../src/publish/frame-walk.ts';
-import { acknowledgeInto, settle } from '../../src/publish/settle.ts';
-import { countersOf } from '../../src/ring/slices.ts';
+import { orderOf } from '../../src/publish/order.ts';
+import { settle } from '../../src/publish/settle.ts';
+import { VERDICT } from '../../src/publish/sink.ts';
+import { STAT } from '../../src/publish/stats.ts';
 import { codecs } from './codecs.ts';
 import { record } from './frames.ts';
 import { answerOf, batchOf, evenShards, setupOf, shardSetOf } from './publishing.ts';
@@ -32,7 +33,9 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
       shardSet: bench.shardSet,
       codec,
       rules: bench.setup.rules,
-      acknowledge: acknowledgeInto(countersOf(bench.setup.slices), codec),
+      order: orderOf(bench.setup.rules),
+      reshard: bench.reshard,
+      acknowledge: bench.acknowledge,
     };
     return { bench, parts };
   };
@@ -88,20 +91,20 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     expect([settlement.storedRecords, bench.acknowledged[0], bench.pool.outBytes]).toEqual([1, 1, 0]);
   });
 
-  it('gives the memory of strays back also where the shard map did not change', () => {
+  it('gives the memory of strays back also where the shards did not change', async () => {
     const { bench, parts } = start({ aggregateBytesMax: 51_200 });
     // More rounds than the shard's share of the memory would bear if a single one leaked.
     for (let round = 0; round < 2_000; round++) {
       const batch = batchOf(bench, [record(), record()]);
       settle(parts, 0, batch, answerOf(batch, [MISROUTED, MISROUTED], [landedIn('shard-9', 0, 2)]));
-      bench.shardSet.update(evenShards(1), 0, () => {});
+      await bench.reshardTo(evenShards(1));
       expect(waitingOf(bench)).toHaveLength(2);
       expect(bench.pool.outBytes).toBe(0);
     }
     expect(bench.shardSet.queues.makeRoom(0, 1_000, 0)).toBe(true);
   });
 
-  it('sends all of an aggregate again of which one record lies outside, and acknowledges nothing of it before', () => {
+  it('sends all of an aggregate again of which one record lies outside, and acknowledges nothing of it before', async () => {
     const { bench, parts } = start({ aggregateBytesMax: 51_200 });
     const half = 1n << 127n;
     // Two aggregates and a lone record, each landed in a shard of its own; the second one reaches over the border.
@@ -117,12 +120,14 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
     );
     expect([settlement.storedRecords, settlement.storedBytes]).toEqual([1, batch.payloadBytes / 5]);
     expect([...bench.acknowledged.subarray(0, 5)]).toEqual([0, 0, 0, 0, 1]);
-    expect(bench.shardSet.isEmpty).toBe(false);
-    const after = bench.shardSet.update(evenShards(2), 0, (frames, count, marks) =>
-      parts.acknowledge(frames, count, marks, 1),
-    );
+    expect(bench.reshard.hasMisrouted).toBe(true);
     const bytes = (2 * batch.payloadBytes) / 5;
-    expect(after).toEqual({ hasChanged: true, resentCount: 2, settled: { records: 2, bytes } });
+    expect(await bench.reshardTo(evenShards(2))).toEqual([{ kind: 'reshard', shardCount: 2 }]);
+    const counted = [STAT.RESENT, STAT.RECORDS, STAT.BYTES, STAT.RESHARDS].map(
+      (column) => bench.stats[column],
+    );
+    expect(counted).toEqual([2, 2, bytes, 1]);
+    expect(bench.reshard.hasMisrouted).toBe(false);
     expect([...bench.acknowledged.subarray(0, 5)]).toEqual([1, 1, 0, 0, 1]);
     expect([waitingOf(bench, 0), waitingOf(bench, 1)]).toEqual([[2], [3]]);
     expect(bench.pool.outBytes).toBe(0);

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { KINESIS } from '../../src/base/limits.ts';
 import { readRefused } from '../../src/publish/frame-walk.ts';
 import type { PublishSetup } from '../../src/publish/setup.ts';
 import { codecs } from './codecs.ts';
 import { hashKeyOf, record, type TestRecord } from './frames.ts';
-import { type Bench, batchOf, evenShards, HASH_KEYS, setupOf, shardSetOf } from './publishing.ts';
+import { type Bench, batchOf, evenShards, HASH_KEYS, setupOf, shardSetOf, TRAITS } from './publishing.ts';
 
 const HALF = HASH_KEYS / 2n;
 const LEFT = { start: 0n, end: HALF - 1n };
@@ -27,7 +26,6 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
     rules: Parameters<typeof setupOf>[1] = {},
     rest: Partial<PublishSetup> = {},
   ) => shardSetOf(codec, setupOf(evenShards(shardCount), rules, rest));
-  const nobody = () => expect.unreachable('there are no strays');
   /** Records with keys of their own, in one batch of shard 0. */
   function queue(bench: Bench, count: number, from = 0): TestRecord[] {
     const records = Array.from({ length: count }, (_, i) =>
@@ -50,7 +48,7 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
     { name: 'a provisioned shard of which others get 30 %', isOnDemand: false, headroom: 0.3, burst: 700 },
     { name: 'an on-demand shard', isOnDemand: true, headroom: 0.3, burst: Number.POSITIVE_INFINITY },
   ])('paces $name', ({ isOnDemand, headroom, burst }) => {
-    const traits = { isOnDemand, isAutoDistributed: false, recordBytesMax: KINESIS.recordBytesDefault };
+    const traits = { ...TRAITS, isOnDemand };
     const [pace] = start(1, { headroom }, { traits }).shardSet.paces;
     expect(pace!.delayMs(1, 1, 0)).toBe(0);
     if (burst === Number.POSITIVE_INFINITY) pace!.take(1e9, 1e12, 0);
@@ -77,8 +75,7 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
     const bench = start(2);
     const queues = bench.shardSet.queues;
     queue(bench, 3);
-    const change = bench.shardSet.update(evenShards(2), 0, nobody);
-    expect(change).toEqual({ hasChanged: false, resentCount: 0, settled: { records: 0, bytes: 0 } });
+    expect(bench.shardSet.update(evenShards(2), 0)).toBe(false);
     expect(bench.shardSet.queues).toBe(queues);
     expect(waitingOf(bench, 0)).toEqual([0, 1, 2]);
   });
@@ -87,7 +84,7 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
     const bench = start(1);
     const later = queue(bench, 500, 500);
     const records = [...queue(bench, 500), ...later];
-    expect(bench.shardSet.update(evenShards(2), 0, nobody).hasChanged).toBe(true);
+    expect(bench.shardSet.update(evenShards(2), 0)).toBe(true);
     expect(bench.shardSet.inFlight).toEqual([0, 0]);
     for (const [index, isLeft] of [true, false].entries()) {
       const wanted = records.filter((one) => hashKeyOf(one) < HALF === isLeft);
@@ -97,13 +94,9 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
   });
 
   it('keeps its part of a shard that was merged with another publisher’s, and that part of its pace', () => {
-    const traits = {
-      isOnDemand: false,
-      isAutoDistributed: false,
-      recordBytesMax: KINESIS.recordBytesDefault,
-    };
+    const traits = { ...TRAITS, isOnDemand: false };
     const bench = start(4, {}, { ownedRange: LEFT, traits });
-    bench.shardSet.update(evenShards(1), 0, nobody);
+    bench.shardSet.update(evenShards(1), 0);
     const [shard] = bench.shardSet.shards;
     expect([bench.shardSet.shards.length, shard!.fraction, shard!.end]).toEqual([1, 0.5, LEFT.end]);
     bench.shardSet.paces[0]!.take(500, 0, 0);
@@ -113,7 +106,7 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
   it('hands a pace on to the shards that have the same hash keys, and to no other', () => {
     const bench = start(2);
     bench.shardSet.paces[0]!.onAnswer({ records: 0, bytes: 0 }, 500, 250);
-    bench.shardSet.update(evenShards(4), 250, nobody);
+    bench.shardSet.update(evenShards(4), 250);
     expect(bench.shardSet.paces.map(({ factor }) => factor)).toEqual([0.5, 0.5, 1, 1]);
     // The ceiling that was learned goes on as well; the others still have none.
     for (const [i, pace] of bench.shardSet.paces.entries()) {
@@ -125,23 +118,8 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
   it('goes on with a merged shard as with the slowest of those that it follows', () => {
     const bench = start(2);
     bench.shardSet.paces[1]!.onAnswer({ records: 0, bytes: 0 }, 500, 250);
-    bench.shardSet.update(evenShards(1), 250, nobody);
+    bench.shardSet.update(evenShards(1), 250);
     expect(bench.shardSet.paces.map(({ factor }) => factor)).toEqual([0.5]);
-  });
-
-  it('sends all of a strayed aggregate again where nobody knows the shard that has it', () => {
-    const bench = start(1, { aggregateBytesMax: 51_200 });
-    const records = Array.from({ length: 20 }, (_, i) => record({ key: `k${i}`, lineOffset: i }));
-    const batch = batchOf(bench, records);
-    bench.shardSet.queues.disown(0, batch);
-    bench.shardSet.keepMisrouted(batch, [{ frames: 20, shardId: 'shard-of-tomorrow' }]);
-    expect(bench.shardSet.isEmpty).toBe(false);
-    const marked: number[] = [];
-    const change = bench.shardSet.update(evenShards(1), 0, (_, __, marks) => marked.push(...marks));
-    expect(change).toEqual({ hasChanged: false, resentCount: 20, settled: { records: 0, bytes: 0 } });
-    expect(marked.every((mark) => mark === 0)).toBe(true);
-    expect(waitingOf(bench, 0)).toEqual(records.map(({ lineOffset }) => lineOffset));
-    expect([bench.shardSet.isEmpty, bench.pool.outBytes]).toEqual([true, 0]);
   });
 
   it.each([
@@ -167,7 +145,6 @@ describe.each(codecs)('ShardSet with the $kind codec', (codec) => {
     bench.shardSet.update(
       evenShards(1).map((shard) => ({ ...shard, shardId: 'next' })),
       0,
-      nobody,
     );
     const after = bench.shardSet.queues;
     after.close(0);

@@ -1,7 +1,7 @@
 /** The sketch of hot keys: one record in 64 is looked at, hot keys come out with their share, and memory is bounded. */
 import { expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import type { Batch } from '../../src/publish/shard-queues.ts';
+import type { Batch } from '../../src/publish/batch.ts';
 import { Skew } from '../../src/publish/skew.ts';
 import { framesOf, hashKeyOf, record } from './frames.ts';
 

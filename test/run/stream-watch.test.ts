@@ -1,12 +1,13 @@
 /** Whether a stream is still the same, asked of an embedded service that is busy, silent or gone. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import type { MillraceError } from '../../src/base/errors.ts';
 import { type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
-import { probeStream } from '../../src/publish/kinesis/stream-probe.ts';
+import type { SinkProbe } from '../../src/publish/sink.ts';
+import { openSink } from '../../src/run/sinks.ts';
 import { confirmStream, type StreamWatchOptions, watchStream } from '../../src/run/stream-watch.ts';
 
 let kinesis: LocalKinesis;
+let sink: SinkProbe;
 let options: StreamWatchOptions;
 const stop = new AbortController();
 beforeEach(async () => {
@@ -14,12 +15,11 @@ beforeEach(async () => {
   process.env.AWS_SECRET_ACCESS_KEY = 'b';
   let nowMs = 1_500;
   kinesis = await startLocalKinesis({ streams: { s: 1 }, nowMs: () => nowMs++ });
-  const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint: kinesis.endpoint });
-  const stream = await probeStream(client, 's');
-  options = { client, stream, advice: 'do something', signal: stop.signal, intervalMs: 5 };
+  sink = openSink({ region: 'us-east-1', profile: null, endpoint: kinesis.endpoint }, 's');
+  options = { sink, stream: await sink.probe(), advice: 'do something', signal: stop.signal, intervalMs: 5 };
 });
 afterEach(async () => {
-  options.client.destroy();
+  sink.close();
   await kinesis.close();
 });
 

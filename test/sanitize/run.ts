@@ -13,26 +13,21 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const ADDON = join(ROOT, 'build', 'sanitize', 'millrace.node');
 /** Whatever runs native code within its own process. */
 const TESTS = [
-  ...[
-    'test/native',
-    'test/scan',
-    'test/ring',
-    'test/aws/body-hash',
-    'test/aws/sha256',
-    'test/source/decompress',
-  ],
+  ...['test/native', 'test/scan', 'test/ring', 'test/aws/body-hash', 'test/aws/sha256', 'test/inflate'],
   ...[
     'test/publish/codec-native',
     'test/publish/codec.test',
     'test/publish/lane-drain',
-    'test/publish/put-result',
+    'test/publish/kinesis/put-codec.test',
+    'test/publish/kinesis/put-codec-native',
+    'test/publish/kinesis/put-result',
     'test/publish/left',
   ],
   ...[
-    'test/publish/body',
+    'test/publish/kinesis/body',
     'test/publish/settle',
     'test/stream/answer',
-    'test/verify/digest',
+    'test/digest',
     'test/source/proofs',
   ],
 ];

@@ -1,5 +1,5 @@
 /**
- * Taxonomy: what a failed PutRecords request means for its records.
+ * Error classification: what a failed PutRecords request means for its records.
  * Takes  the error of a call (src/aws/kinesis-call.ts).
  * Gives  one of: throttled (send again, for ever), failed (send again, bounded by the breaker), denied (the same once anything was ever
  *        taken, before that the end of the run), refused (send in parts: see refusals.ts).
@@ -9,20 +9,7 @@ import { faultOf, isRenewable } from '../../aws/fault-kind.ts';
 import type { KinesisCallError } from '../../aws/kinesis-call.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { EXIT, type FailureExitCode } from '../../base/exit-code.ts';
-
-export type RequestFailure =
-  | { readonly kind: 'throttled' }
-  | { readonly kind: 'failed'; readonly isAmbiguous: boolean }
-  /** `error` ends the run: at once, or when it was the answer for as long as a service may be unavailable. */
-  | { readonly kind: 'denied'; readonly error: MillraceError }
-  /** `error` ends the run where it is no matter of single records. */
-  | {
-      readonly kind: 'refused';
-      readonly reason: string;
-      /** Not for what it holds, but for how much. */
-      readonly isTooLarge: boolean;
-      readonly error: MillraceError;
-    };
+import type { RequestFailure } from '../sink.ts';
 
 const CHECK_CREDENTIALS = 'check the credentials';
 const ADVICE: ReadonlyMap<string, string> = new Map([
@@ -64,19 +51,19 @@ export function classifyFailure(error: KinesisCallError, streamName: string): Re
         error: ending(EXIT.refused, `${reason}; ${adviceOn(code, error.statusCode)}`),
       };
     case 'denied':
-      return {
-        kind: 'denied',
-        error: ending(EXIT.refused, `${reason}; ${ADVICE.get(code) ?? 'check what allows it'}`),
-      };
+      return denied(ending(EXIT.refused, `${reason}; ${ADVICE.get(code) ?? 'check what allows it'}`));
     case 'credentials':
     case 'skew':
-      if (isRenewable(code)) return { kind: 'denied', error: ending(EXIT.resumable, `${code}: ${RENEW}`) };
-      return {
-        kind: 'denied',
-        error: ending(EXIT.refused, `${reason}; ${ADVICE.get(code) ?? CHECK_CREDENTIALS}`),
-      };
+      if (isRenewable(code)) return denied(ending(EXIT.resumable, `${code}: ${RENEW}`));
+      return denied(ending(EXIT.refused, `${reason}; ${ADVICE.get(code) ?? CHECK_CREDENTIALS}`));
     case 'transient':
-      return { kind: 'failed', isAmbiguous };
+      return { kind: 'failed', isAmbiguous, reason: error.message };
+  }
+
+  function denied(ending: MillraceError): RequestFailure {
+    return awsCode === null
+      ? { kind: 'denied', error: ending, reason: error.message, refusalReason: code }
+      : { kind: 'denied', error: ending, reason: `${awsCode}: ${error.message}`, refusalReason: null };
   }
 
   function ending(exitCode: FailureExitCode, why: string): MillraceError {

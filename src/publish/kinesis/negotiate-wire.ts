@@ -7,7 +7,7 @@ import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { CredentialProvider } from '../../aws/credentials.ts';
 import { type KinesisCaller, type KinesisService, openKinesisCaller } from '../../aws/kinesis-call.ts';
 import { settleWire, type Wire } from '../../aws/wire.ts';
-import { openCodec } from '../open-codec.ts';
+import { openPutCodec } from './open-put-codec.ts';
 import { explain } from './stream-probe.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -19,7 +19,7 @@ export async function negotiateWire(
   stream: string,
   notices: string[],
 ): Promise<Wire> {
-  const codec = openCodec();
+  const codec = openPutCodec();
   const callers: KinesisCaller[] = [];
   const ask = (wire: Wire) => {
     const credentials = client.config.credentials as CredentialProvider;

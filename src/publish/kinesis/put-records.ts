@@ -6,30 +6,14 @@
  * Never  retries, paces or decides what a verdict means: see publisher.ts.
  */
 import { type KinesisAnswer, KinesisCallError, type KinesisCaller } from '../../aws/kinesis-call.ts';
+import type { Wire } from '../../aws/wire.ts';
 import { faultPoint } from '../../base/fault-points.ts';
 import { KINESIS } from '../../base/limits.ts';
 import type { OwnedShard } from '../../record/hash-range.ts';
+import type { Batch } from '../batch.ts';
 import type { BufferPool } from '../buffer-pool.ts';
-import { type Codec, type PutVerdict, VERDICT, type Wire } from '../codec.ts';
-import type { Batch } from '../shard-queues.ts';
-
-export interface PutAnswer {
-  readonly verdict: PutVerdict;
-  /** One VERDICT byte per frame that was sent. */
-  readonly frameVerdicts: Uint8Array;
-  /** Frames that were sent, from the first of the batch on: with aggregation a request may be full before the batch is empty. */
-  readonly frames: number;
-  readonly framesBytes: number;
-  /** Aggregated records that another shard than the expected one stored. */
-  readonly misrouted: readonly MisroutedAggregate[];
-}
-
-/** An aggregated record in another shard than expected: neighbouring frames of a request that was answered. */
-export interface MisroutedAggregate {
-  readonly firstFrame: number;
-  readonly frames: number;
-  readonly shardId: string;
-}
+import { type MisroutedAggregate, type PutAnswer, VERDICT } from '../sink.ts';
+import type { PutCodec, PutVerdict } from './put-codec.ts';
 
 const NONE: readonly MisroutedAggregate[] = [];
 
@@ -46,11 +30,11 @@ export interface PutOptions {
 
 export class RecordPutter {
   readonly #caller: KinesisCaller;
-  readonly #codec: Codec;
+  readonly #codec: PutCodec;
   readonly #pool: BufferPool;
   readonly #options: PutOptions;
 
-  constructor(caller: KinesisCaller, codec: Codec, pool: BufferPool, options: PutOptions) {
+  constructor(caller: KinesisCaller, codec: PutCodec, pool: BufferPool, options: PutOptions) {
     this.#caller = caller;
     this.#codec = codec;
     this.#pool = pool;

@@ -6,7 +6,9 @@
  */
 
 import { decodeCbor } from '../../aws/cbor.ts';
-import { type PutVerdict, VERDICT, type Wire } from '../codec.ts';
+import type { Wire } from '../../aws/wire.ts';
+import { VERDICT } from '../sink.ts';
+import type { PutVerdict } from './put-codec.ts';
 
 /** Codes of a record that will be taken later. PutRecords, Kinesis Data Streams API reference. */
 const THROTTLE_CODES: ReadonlySet<string> = new Set([
@@ -14,7 +16,7 @@ const THROTTLE_CODES: ReadonlySet<string> = new Set([
   'KMSThrottlingException',
 ]);
 
-/** See `Codec.readPutResult`. @throws {RangeError} When the body is not a PutRecords answer for `entries` entries. */
+/** See `PutCodec.readPutResult`. @throws {RangeError} When the body is not a PutRecords answer for `entries` entries. */
 export function readPutResult(
   body: Uint8Array,
   wire: Wire,

@@ -12,22 +12,23 @@ import {
   type StreamDescriptionSummary,
 } from '@aws-sdk/client-kinesis';
 import { codeOf, isPassing, isTlsCode, isUnnamed, placeOf } from '../../aws/call-fault.ts';
-import { birthOf, describeSuccessor, isSameStream, type StreamBirth } from '../../aws/stream-birth.ts';
+import { birthOf, describeSuccessor, isSameStream } from '../../aws/stream-birth.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { EXIT, type FailureExitCode } from '../../base/exit-code.ts';
 import { KIB, KINESIS } from '../../base/limits.ts';
 import { type ShardRange, sortShards } from '../../record/hash-range.ts';
-import type { StreamTraits } from '../setup.ts';
+import type { SinkFacts } from '../sink.ts';
 
-export interface StreamFacts {
-  readonly name: string;
-  /** Name or ARN, as it was given: requests name the stream so, for not every endpoint knows ARNs (kinesalite). */
-  readonly id: string;
-  readonly arn: string;
-  readonly birth: StreamBirth;
-  readonly traits: StreamTraits;
-  readonly retentionHours: number;
-}
+/** What any stream takes. */
+export const STREAM_TRAITS = {
+  keyCharsMax: KINESIS.partitionKeyCharsMax,
+  requestRecordsMax: KINESIS.putRecordsCountMax,
+  requestBytesMax: KINESIS.putRecordsBytesMax,
+  shardRate: {
+    recordsPerSecond: KINESIS.shardRecordsPerSecond,
+    bytesPerSecond: KINESIS.shardBytesPerSecond,
+  },
+} as const;
 
 /** How a request names the stream. */
 function streamInput(stream: string): { StreamARN: string } | { StreamName: string } {
@@ -42,7 +43,7 @@ export async function probeStream(
   client: KinesisClient,
   stream: string,
   signal?: AbortSignal,
-): Promise<StreamFacts> {
+): Promise<SinkFacts> {
   const summary = await describe(client, stream, signal).catch((error: unknown) => {
     signal?.throwIfAborted();
     throw explain(error, stream, 'kinesis:DescribeStreamSummary');
@@ -57,6 +58,7 @@ export async function probeStream(
     birth: birthOf(summary),
     retentionHours: summary.RetentionPeriodHours ?? 24,
     traits: {
+      ...STREAM_TRAITS,
       isOnDemand: summary.StreamModeDetails?.StreamMode === 'ON_DEMAND',
       isAutoDistributed: summary.RecordDistributionStrategy === 'AUTO',
       recordBytesMax: summary.MaxRecordSizeInKiB
@@ -73,7 +75,7 @@ export async function probeStream(
  */
 export async function assertSameStream(
   client: KinesisClient,
-  before: Pick<StreamFacts, 'name' | 'id' | 'birth'>,
+  before: Pick<SinkFacts, 'name' | 'id' | 'birth'>,
   advice: string,
   signal?: AbortSignal,
 ): Promise<void> {

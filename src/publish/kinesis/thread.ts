@@ -8,42 +8,40 @@ import { credentialChain } from '../../aws/credentials.ts';
 import { openKinesisCaller } from '../../aws/kinesis-call.ts';
 import { createRandom } from '../../base/random.ts';
 import { createDigester } from '../../digest/digest.ts';
-import type { ShardRange } from '../../record/hash-range.ts';
 import { Heart } from '../../ring/heartbeat.ts';
 import { BufferPool } from '../buffer-pool.ts';
 import { openCodec } from '../open-codec.ts';
+import { orderOf } from '../order.ts';
 import { Publisher } from '../publisher.ts';
-import type { PublishReceipt, PublishTask, StreamTarget } from '../setup.ts';
-import { RecordPutter } from './put-records.ts';
+import type { PublishReceipt, PublishTask } from '../setup.ts';
+import { openPutCodec } from './open-put-codec.ts';
+import { type KinesisAddress, KinesisSink } from './sink.ts';
 
 /** Runs one publisher to its end. */
-export async function publish(setup: PublishTask): Promise<PublishReceipt> {
-  const { rules, service, target, traits } = setup;
+export async function publish(setup: PublishTask<KinesisAddress>): Promise<PublishReceipt> {
+  const { address, rules, traits } = setup;
+  const { service, target, wire } = address;
   const caller = openKinesisCaller({
     service,
     credentials: credentialChain({ ...target, region: service.region }),
-    wire: rules.wire,
+    wire,
     requestTimeoutMs: rules.requestTimeoutMs,
     socketCountMax: rules.inFlightMax,
   });
   const heart = new Heart(setup.heartbeats, setup.heartIndex);
   heart.isBusy = true;
-  const codec = openCodec({ portable: setup.scanner === 'portable' });
+  const portable = setup.scanner === 'portable';
   const pool = new BufferPool(setup.bufferBytesMax);
-  const putter = new RecordPutter(caller, codec, pool, {
-    wire: rules.wire,
-    stream: target.id,
+  const options = {
     aggregateBytesMax: rules.aggregateBytesMax,
-    // In order mode one aggregated record a request: two of them could be stored one without the other.
-    requestBytesMax:
-      rules.order === 'key' && rules.aggregateBytesMax ? rules.aggregateBytesMax : rules.batchBytesMax,
+    requestBytesMax: orderOf(rules).requestBytesMax,
     canPredictShard: !traits.isAutoDistributed,
-  });
+  };
+  const sink = new KinesisSink({ address, caller, codec: openPutCodec({ portable }), pool, options });
   const publisher = new Publisher(setup, {
-    codec,
+    codec: openCodec({ portable }),
     pool,
-    putter,
-    listShards: () => listShards(target),
+    sink,
     post: (notice) => parentPort?.postMessage(notice),
     nowMs: () => performance.now(),
     random: createRandom(setup.seed),
@@ -58,20 +56,6 @@ export async function publish(setup: PublishTask): Promise<PublishReceipt> {
     return await publisher.run();
   } finally {
     heart.isBusy = false;
-    caller.close();
-  }
-}
-
-/** Only a reshard asks for it: the SDK's client is most of what this thread would load. */
-async function listShards(target: StreamTarget): Promise<ShardRange[]> {
-  const [{ createKinesisClient }, { listOpenShards }] = await Promise.all([
-    import('../../aws/kinesis-client.ts'),
-    import('./stream-probe.ts'),
-  ]);
-  const client = createKinesisClient(target);
-  try {
-    return await listOpenShards(client, target.id);
-  } finally {
-    client.destroy();
+    sink.close();
   }
 }

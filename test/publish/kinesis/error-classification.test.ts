@@ -34,7 +34,7 @@ describe('classifyFailure', () => {
     [null, false],
     [null, true],
   ])('takes %s for a failure that goes again, ambiguous as it came: %s', (code, isAmbiguous) => {
-    expect(failure(code, isAmbiguous)).toEqual({ kind: 'failed', isAmbiguous });
+    expect(failure(code, isAmbiguous)).toEqual({ kind: 'failed', isAmbiguous, reason: 'why' });
   });
 
   it.each([

@@ -2,22 +2,27 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createKinesisCaller, createKinesisClient } from '../../../src/aws/kinesis-client.ts';
 import { KIB, MIB } from '../../../src/base/limits.ts';
 import { type KinesisFault, startLocalKinesis } from '../../../src/embedded/kinesis.ts';
+import type { Batch } from '../../../src/publish/batch.ts';
 import { BufferPool } from '../../../src/publish/buffer-pool.ts';
-import { type Codec, VERDICT } from '../../../src/publish/codec.ts';
+import type { PutCodec } from '../../../src/publish/kinesis/put-codec.ts';
 import { type PutOptions, RecordPutter } from '../../../src/publish/kinesis/put-records.ts';
 import { listOpenShards } from '../../../src/publish/kinesis/stream-probe.ts';
-import type { Batch } from '../../../src/publish/shard-queues.ts';
+import { VERDICT } from '../../../src/publish/sink.ts';
 import { shardsWithin } from '../../../src/record/hash-range.ts';
-import { codecs } from '../codecs.ts';
 import { framesOf, record, type TestRecord } from '../frames.ts';
 import { HASH_KEYS } from '../publishing.ts';
+import { putCodecs } from './put-codecs.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function start(codec: Codec, options: Partial<PutOptions> = {}, faults: readonly KinesisFault[] = []) {
+async function start(
+  codec: PutCodec,
+  options: Partial<PutOptions> = {},
+  faults: readonly KinesisFault[] = [],
+) {
   const kinesis = await startLocalKinesis({ streams: { s: 1 }, faults });
   closers.push(() => kinesis.close());
   process.env.AWS_ACCESS_KEY_ID = 'a';
@@ -56,7 +61,7 @@ function batchOf(sizes: readonly number[]): Batch {
 
 const of = (count: number, bytes: number) => new Array<number>(count).fill(bytes);
 
-describe.each(codecs)('RecordPutter with the $kind codec', (codec) => {
+describe.each(putCodecs)('RecordPutter with the $kind put codec', (codec) => {
   it.each([
     { name: '500 records', sizes: of(500, 20), refused: null },
     { name: '501 records', sizes: of(501, 20), refused: 'ValidationException' },

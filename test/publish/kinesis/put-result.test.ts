@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { Wire } from '../../../src/aws/wire.ts';
 import { loadAddon } from '../../../src/native/load.ts';
-import { VERDICT, type Wire } from '../../../src/publish/codec.ts';
 import { readPutResult } from '../../../src/publish/kinesis/put-result.ts';
-import { type AnswerRecord, answerBody, encodeCbor } from '../answers.ts';
-import { codecs } from '../codecs.ts';
+import { VERDICT } from '../../../src/publish/sink.ts';
+import { type AnswerRecord, answerBody, encodeCbor } from './answers.ts';
+import { putCodecs } from './put-codecs.ts';
 
 const RECORDS: readonly AnswerRecord[] = [
   { SequenceNumber: '1', ShardId: 'shardId-000000000001' },
@@ -15,7 +16,7 @@ const RECORDS: readonly AnswerRecord[] = [
   { ErrorCode: 'KMSThrottlingException' },
 ];
 
-describe.each(codecs)('readPutResult of the $kind codec', (codec) => {
+describe.each(putCodecs)('readPutResult of the $kind put codec', (codec) => {
   it.each([
     { wire: 'cbor' as Wire, isIndefinite: false },
     { wire: 'cbor' as Wire, isIndefinite: true },

@@ -9,7 +9,7 @@ import {
   type LocalKinesisOptions,
   startLocalKinesis,
 } from '../../../src/embedded/kinesis.ts';
-import { listOpenShards, probeStream } from '../../../src/publish/kinesis/stream-probe.ts';
+import { listOpenShards, probeStream, STREAM_TRAITS } from '../../../src/publish/kinesis/stream-probe.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 beforeEach(() => {
@@ -53,7 +53,7 @@ describe('probeStream', () => {
       arn,
       birth: { createdAtMs, streamId: null },
       retentionHours: 24,
-      traits: { isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1_048_576 },
+      traits: { ...STREAM_TRAITS, isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1_048_576 },
     };
     expect(await probeStream(client, 's')).toEqual({ ...facts, id: 's' });
     expect(await probeStream(client, arn)).toEqual({ ...facts, id: arn });

@@ -5,10 +5,11 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Codec, Wire } from '../../src/publish/codec.ts';
-import { deaggregate } from '../../src/record/aggregate.ts';
-import { codecs } from './codecs.ts';
-import { framesOf, hashKeyOf, record } from './frames.ts';
+import type { Wire } from '../../../src/aws/wire.ts';
+import type { PutCodec } from '../../../src/publish/kinesis/put-codec.ts';
+import { deaggregate } from '../../../src/record/aggregate.ts';
+import { framesOf, hashKeyOf, record } from '../frames.ts';
+import { putCodecs } from './put-codecs.ts';
 
 let service: ChildProcess;
 let endpoint = '';
@@ -109,11 +110,11 @@ const records = Array.from({ length: 400 }, (_, i) =>
     explicitHashKey: i % 5 ? null : hashKeyOf(record({ key: `other-${i}` })),
   }),
 );
-const cases = codecs.flatMap((codec) =>
+const cases = putCodecs.flatMap((codec) =>
   (['cbor', 'json'] as const).map((wire) => ({ codec, wire, kind: codec.kind })),
 );
 
-async function put(codec: Codec, wire: Wire, body: Uint8Array, entries: number): Promise<void> {
+async function put(codec: PutCodec, wire: Wire, body: Uint8Array, entries: number): Promise<void> {
   const answer = await post('PutRecords', body, wire);
   const verdict = codec.readPutResult(answer, wire, entries, 'shardId-000000000000', new Uint8Array(entries));
   expect(verdict).toEqual({

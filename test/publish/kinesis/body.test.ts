@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeCbor } from '../../src/aws/cbor.ts';
-import { bodySuffix, bodyWriter } from '../../src/publish/body.ts';
+import { decodeCbor } from '../../../src/aws/cbor.ts';
+import { bodySuffix, bodyWriter } from '../../../src/publish/kinesis/body.ts';
 
 const entry = (dataBytes: number, keyBytes: number) => ({
   key: Buffer.alloc(keyBytes, 'k'),

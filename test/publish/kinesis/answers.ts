@@ -1,6 +1,6 @@
 /** PutRecords answers for tests, written by a small CBOR writer of their own or by JSON.stringify. */
 import fc from 'fast-check';
-import type { Wire } from '../../src/publish/codec.ts';
+import type { Wire } from '../../../src/aws/wire.ts';
 
 export type AnswerRecord = Readonly<Record<string, string | null | number | boolean>>;
 

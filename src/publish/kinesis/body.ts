@@ -4,8 +4,8 @@
  * Gives  bytes in a buffer of the caller, and the bound that says how large it must be.
  * Never  grows a buffer. The native twin is src/native/body.h; both write the same bytes.
  */
-import { FRAME } from '../record/frame.ts';
-import type { Wire } from './codec.ts';
+import type { Wire } from '../../aws/wire.ts';
+import { FRAME } from '../../record/frame.ts';
 
 /** Room for everything around the entries; a stream ARN has at most 2,048 characters (SDK-K). */
 const ENVELOPE_BYTES_MAX = 16_384;
@@ -20,7 +20,7 @@ export const ENTRY_BYTES_MAX = { cbor: 160, json: 320 } as const;
 /** `\u0000`: the longest escape of one byte in a JSON string. */
 export const ESCAPE_BYTES_MAX = 6;
 
-/** See `Codec.encodedBytesMax`. */
+/** See `PutCodec.encodedBytesMax`. */
 export function encodedBytesMax(frames: Uint8Array, count: number, wire: Wire): number {
   const entriesBytes = count * ENTRY_BYTES_MAX[wire] + ENVELOPE_BYTES_MAX;
   if (wire === 'cbor') return frames.byteLength + entriesBytes;

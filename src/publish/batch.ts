@@ -1,0 +1,26 @@
+/**
+ * Batch: records of one shard that travel in one request.
+ * Owns  the shape of a batch. Its memory is the queues' (shard-queues.ts).
+ */
+import type { Suspicion } from './refusals.ts';
+
+/** A run of RECORD frames for one shard. */
+export interface Batch {
+  buffer: Uint8Array;
+  bytes: number;
+  count: number;
+  payloadBytes: number;
+  /** How often its records ended in a failure of the service. */
+  failures: number;
+  /** Whether its records have been sent before. */
+  isRetry: boolean;
+  /** The refused request that its records are from, while nobody knows which of them it was about. */
+  suspicion?: Suspicion | null;
+  /** How often its only record was refused by itself. */
+  refusals?: number;
+}
+
+export interface BatchLimits {
+  readonly recordCountMax: number;
+  readonly payloadBytesMax: number;
+}
