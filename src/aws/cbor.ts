@@ -1,7 +1,7 @@
 /**
  * Cbor: RFC 8949, as much of it as the Kinesis protocol `application/x-amz-cbor-1.1` uses. The one reader and writer of small values in
  * JavaScript. What is read or written by the thousand has code of its own, and asks here where a body is unusual: records of PutRecords
- * (src/native/body.h, src/publish/body.ts; src/native/result.cc; src/embedded/kinesis/put-request.ts) and of GetRecords (src/native/get-records.cc).
+ * (src/native/body.h, src/publish/kinesis/body.ts; src/native/result.cc; src/embedded/kinesis/put-request.ts) and of GetRecords (src/native/get-records.cc).
  * Takes  values to write; bytes of a peer that is not trusted.
  * Gives  bytes; null-prototype objects, arrays, strings, views of the bytes, numbers, booleans and null.
  * Never  reads past the end, never allocates by a length that the bytes do not back, never nests deeper than 32.
