@@ -11,6 +11,7 @@
  * [--transport https] [--shards 8] [--keep FOLDER] [--smoke]`. --smoke: 1 MiB of clicks-77 over HTTPS, all
  * contenders, with the costs of the comparison itself.
  */
+import { availableParallelism, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadContender } from './contenders/load.ts';
@@ -84,7 +85,7 @@ async function contendersOf({ name, key }: Workload): Promise<Contender[]> {
     list.push({ name: 'Node, idiomatic', command, isSlow: true, isKpl: false, delivered });
   }
   for (const peer of peers) {
-    const why = missing(peer);
+    const why = missing(peer, flags.smoke);
     if (why !== null) console.log(`Skipped: ${peer.name}, because ${why}`);
     // Aggregates of long lines save nothing.
     else if (isShort || !peer.isAggregating)
@@ -195,6 +196,9 @@ function casesOf(workload: Workload, index: number, contenders: readonly Contend
   );
 }
 
+/** How many processes want a core: with many more than there are cores, wall time says nothing, and CPU time some percent too much. */
+const load = () => loadavg()[0]!.toFixed(1);
+const loadBefore = load();
 const figures: Figure[] = [];
 const notes: string[] = [];
 const only = flags.only ?? (flags.smoke ? 'clicks-77' : undefined);
@@ -210,7 +214,8 @@ for (const [index, name] of ['github-684', 'clicks-77'].entries()) {
   }
 }
 const languages = new Set<Language>(
-  peers.filter((peer) => missing(peer) === null).map(({ language }) => language),
+  peers.filter((peer) => missing(peer, flags.smoke) === null).map(({ language }) => language),
 );
 for (const language of languages) notes.push(`${language}: ${versions(language)}`);
+notes.push(`load of the machine: ${loadBefore} before, ${load()} after, on ${availableParallelism()} cores`);
 report('what does the same job cost in other languages?', figures, { keep: flags.keep, notes });

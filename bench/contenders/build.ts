@@ -25,10 +25,8 @@ const RECIPES: Readonly<Record<Language, Recipe>> = {
   Rust: {
     tools: ['cargo', 'cc'],
     build: (run) => {
-      const profile = flags.quick
-        ? ['--config', 'profile.release.lto=false', '--config', 'profile.release.opt-level=0']
-        : [];
-      run('cargo', 'build', '--release', '--locked', '--target-dir', join(BUILT, 'rust'), ...profile);
+      const profile = flags.quick ? 'quick' : 'release';
+      run('cargo', 'build', '--profile', profile, '--locked', '--target-dir', join(BUILT, 'rust'));
     },
   },
   Go: {
