@@ -144,7 +144,7 @@ function sectionOf(checker: Checker, { name, symbol, node }: Entry): string {
 export function describeLibrary(): string {
   const api = new API({ cwd: ROOT });
   try {
-    const config = join(ROOT, 'tsconfig.build.json');
+    const config = join(ROOT, 'tsconfig.json');
     const project = api.updateSnapshot({ openProjects: [config] }).getProject(config);
     const file = project?.program.getSourceFile(FACE);
     const face = file && project?.checker.getSymbolAtLocation(file);

@@ -1,6 +1,6 @@
 /**
  * Imports: who imports whom, as TypeScript's own compiler reads it.
- * Takes  the root of a checkout with a tsconfig.build.json.
+ * Takes  the root of a checkout with a tsconfig.json: its files in src/ and workers/.
  * Gives  one entry a statement, paths relative to the root. `import()` and `export ... from` count; packages do not.
  * Never  reads a file as text: a comment that looks like an import is none.
  */
@@ -36,11 +36,12 @@ function isTypeOnly(statement: Node): boolean {
 export function readImports(root: string): readonly Import[] {
   const api = new API({ cwd: root });
   try {
-    const config = join(root, 'tsconfig.build.json');
+    const config = join(root, 'tsconfig.json');
     const project = api.updateSnapshot({ openProjects: [config] }).getProject(config);
     if (project === undefined) throw new Error(`Cannot read the imports: ${config} opens no project`);
     const nameOf = (path: string) => relative(root, path).replaceAll('\\', '/');
-    return project.rootFiles.toSorted().flatMap((path) => {
+    const files = project.rootFiles.filter((path) => /^(src|workers)\//.test(nameOf(path)));
+    return files.toSorted().flatMap((path) => {
       const specifiers = project.program.getSourceFile(path)?.imports ?? [];
       return specifiers.flatMap((specifier) => {
         if (!isStringLiteral(specifier) || !specifier.text.startsWith('.')) return [];
