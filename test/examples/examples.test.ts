@@ -3,12 +3,15 @@ import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
 import { BUCKET, CLEAN_ENV, differences, linesOf, STREAM, World } from '../commands/fixture.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const LINES = clicks({ seed: 15, lineCount: 3_000 });
+
+/** Each of them starts a program or two, and the machine may have other work. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let world: World;
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { copyFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import { type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 import { CLEAN_ENV } from '../commands/fixture.ts';
@@ -46,6 +46,9 @@ async function open(): Promise<void> {
   s3 = await startFastS3({ buckets: { bucket: OBJECTS } });
   kinesis = await startLocalKinesis({ streams: { events: 4 }, limits: 'off', retainBytes: 64 << 20 });
 }
+/** Each of them starts several processes one after the other, and the machine may have other work. */
+vi.setConfig({ testTimeout: 180_000 });
+
 afterEach(async () => {
   if (demo?.exitCode === null) demo.kill('SIGKILL');
   await Promise.all([s3.close(), kinesis.close()]);
@@ -125,7 +128,7 @@ describe('README.md', () => {
     expect(ended[2]!.stdout).toContain('finished');
     demo.kill('SIGINT');
     expect((await once(demo, 'exit'))[0]).toBe(130);
-  }, 180_000);
+  });
 });
 
 /** Everything that a process has said on stderr once that is in it. */
