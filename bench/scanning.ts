@@ -6,7 +6,8 @@ import { LANE_CELL } from '../src/ring/layout.ts';
 import { createLane } from '../src/ring/producer.ts';
 import type { RecordRules, ScanLanes, Scanner } from '../src/scan/scanner.ts';
 
-const PIECE_BYTES = 1 << 20;
+const BLOCK_BYTES = 1 << 20;
+const SLICE_BYTES = 256 << 10;
 const LANE_BYTES = 2 << 20;
 const COORDINATE = Buffer.from('0123456789a');
 
@@ -26,21 +27,25 @@ export function oneLane(): ScanLanes {
   return { buffers: [createLane(LANE_BYTES)], starts: new BigUint64Array(2) };
 }
 
-/** Scans block by block, as a parser does. @returns Records. */
+/** Scans block by block, in slices, as a parser does. @returns Records. */
 export function scanAll(scanner: Scanner, { buffers }: ScanLanes, bytes: Buffer): number {
   const cells = new Int32Array(buffers[0]!);
   let records = 0;
   for (let start = 0; start < bytes.length; ) {
-    const limit = start + PIECE_BYTES;
+    const limit = start + BLOCK_BYTES;
     const end = limit < bytes.length ? bytes.lastIndexOf(10, limit - 1) + 1 : bytes.length;
-    const piece = { bytes, start, end, objectOffset: start, slice: 1, coordinate: COORDINATE };
-    for (let from = start; from < end; ) {
-      const result = scanner.scan(piece, from);
-      records += result.records;
-      from = result.next;
-      cells[LANE_CELL.TAIL] = cells[LANE_CELL.HEAD]!;
+    const lines = { end };
+    while (start < end) {
+      const sliceEnd = start + SLICE_BYTES < end ? bytes.lastIndexOf(10, start + SLICE_BYTES - 1) + 1 : end;
+      const place = { bytes, start, end: sliceEnd, objectOffset: start };
+      const piece = { ...place, slice: 1, coordinate: COORDINATE, lines };
+      while (start < sliceEnd) {
+        const result = scanner.scan(piece, start);
+        records += result.records;
+        start = result.next;
+        cells[LANE_CELL.TAIL] = cells[LANE_CELL.HEAD]!;
+      }
     }
-    start = end;
   }
   return records;
 }

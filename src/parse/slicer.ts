@@ -97,14 +97,14 @@ export class Slicer {
     const shift = objectOffset - from;
     if (only !== null) {
       const runs = linesAt(bytes, from, end, shift, only);
-      this.#scanSlice(source, bytes, runs, shift, rangeStart, rangeEnd);
+      this.#scanSlice(source, bytes, runs, shift, rangeStart, rangeEnd, undefined);
       return;
     }
     let start = rangeStart;
     for (let at = from; at < end; ) {
       const stop = cutBehind(bytes, at, end, this.#lender.sliceBytes);
       const sliceEnd = stop === end ? rangeEnd : stop + shift;
-      this.#scanSlice(source, bytes, [[at, stop]], shift, start, sliceEnd);
+      this.#scanSlice(source, bytes, [[at, stop]], shift, start, sliceEnd, run);
       at = stop;
       start = sliceEnd;
     }
@@ -150,7 +150,10 @@ export class Slicer {
     for (let i = 0; i < this.#lanes.buffers.length; i++) this.#bell.ring(i);
   }
 
-  /** @param runs Whole lines each. @param shift What an index into `bytes` lacks to the offset in the object. */
+  /**
+   * @param runs Whole lines each. @param shift What an index into `bytes` lacks to the offset in the object.
+   * @param whole What the slice was cut of.
+   */
   #scanSlice(
     source: LineSource,
     bytes: Uint8Array,
@@ -158,11 +161,12 @@ export class Slicer {
     shift: number,
     start: number,
     end: number,
+    whole: LineRun | undefined,
   ): void {
     const length = runs.reduce((sum, [from, stop]) => sum + (stop - from), 0);
     const receipt = this.#open(source.piece, start, end, length);
     try {
-      for (const [from, stop] of runs) this.#scanRun(source, bytes, from, stop, shift, receipt);
+      for (const [from, stop] of runs) this.#scanRun(source, bytes, from, stop, shift, receipt, whole);
     } finally {
       this.#close(receipt);
     }
@@ -175,9 +179,11 @@ export class Slicer {
     end: number,
     shift: number,
     receipt: SliceReceipt,
+    whole: LineRun | undefined,
   ): void {
     const { slice, piece } = receipt;
-    const lines = { bytes, start: from, end, objectOffset: from + shift, slice, coordinate };
+    const place = { bytes, start: from, end, objectOffset: from + shift };
+    const lines = { ...place, slice, coordinate, ...(whole && { lines: whole }) };
     for (let at = from; ; ) {
       this.#digest.begin();
       const result = this.#scanner.scan(lines, at);

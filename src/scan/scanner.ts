@@ -51,6 +51,8 @@ export interface ScanPiece {
   readonly slice: number;
   /** ASCII, 1 to 64 bytes: a record without a key of its own gets the key `<coordinate>:<line offset in decimal>`. */
   readonly coordinate: Uint8Array;
+  /** Where the piece was cut of more lines: the same object for each piece of them, which follow each other. `end` is that of the last. */
+  readonly lines?: { readonly end: number };
 }
 
 /** A line that is no record. Coordinates cover the line without its line end, untrimmed. */

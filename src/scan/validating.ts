@@ -5,7 +5,7 @@
  *        line on which the judge throws, or that takes it longer than the guard allows, is rejected as POISON.
  * Owns   which lines the judge is asked about: those that are well-formed UTF-8, not too deep and valid JSON. What is wrong with the
  *        others the scanner says. So a line has the same verdict whichever scanner is behind.
- * Never  keeps a reference to a piece that is dealt with. Never lets the guard interrupt anything but the judge: lanes, tallies and the
+ * Never  keeps a reference to lines that are dealt with. Never lets the guard interrupt anything but the judge: lanes, tallies and the
  *        scanner behind are touched outside of it only.
  *
  * Lines between two refused ones go to the scanner in one call: it keeps its speed, and the cost is that of `JSON.parse` and the judge.
@@ -30,8 +30,11 @@ export type LineValidator = (value: unknown, line: string) => string | null;
 
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = '\ufeff';
-/** Lines are judged ahead of the scanner until they are so many bytes, or one line: the guard costs as much as some dozen lines. */
-const AHEAD_BYTES = 256 * 1024;
+/**
+ * Lines are judged ahead of the scanner, and of the slice, until they are so many bytes, or one line: the guard starts a thread, which
+ * costs as much as some hundred lines.
+ */
+const AHEAD_BYTES = 1024 * 1024;
 /** Or so many runs: a file of nothing but refused lines stays within memory. */
 const AHEAD_RUNS_MAX = REJECTS_PER_CALL_MAX;
 /** A run is no longer, so that rejects of all its lines fit into one result, also where one is counted too many. */
@@ -56,13 +59,19 @@ interface Run {
   readonly next: number;
 }
 
-/** A piece on its way, and how far the judge has come in it. */
+/** Lines on their way, and how far the judge has come in them. */
 interface Progress {
-  readonly piece: ScanPiece;
+  /** Tells them from others, which may lie in the same place. */
+  readonly lines: object;
   readonly buffer: Buffer;
-  readonly encoding: 'latin1' | 'utf8';
-  /** All of the piece is well-formed UTF-8, so that no line has to be asked on its own. */
-  readonly isTrusted: boolean;
+  /** Index behind the last of them. */
+  readonly end: number;
+  /** What an index lacks to the offset in the object. */
+  readonly shift: number;
+  /** Of the lines that are judged now. */
+  encoding: 'latin1' | 'utf8';
+  /** All of those are well-formed UTF-8, so that no line has to be asked on its own. */
+  isTrusted: boolean;
   /** Not dealt with yet; each begins where the one before ends. */
   readonly runs: Run[];
   /** Index of the line that is judged now. */
@@ -76,7 +85,7 @@ export class ValidatingScanner implements Scanner {
   readonly #judge: LineValidator;
   readonly #depthMax: number;
   readonly #guard: Guard;
-  /** Kept between the calls for one piece, so that no line is judged twice. */
+  /** Kept between the calls for lines that follow each other, so that none is judged twice. */
   #progress: Progress | null = null;
 
   constructor(scanner: Scanner, validator: LineValidator, depthMax: number, guard: Guard) {
@@ -97,7 +106,7 @@ export class ValidatingScanner implements Scanner {
     const rejects: Reject[] = [];
     let next = from;
     const ended = (status: ScanResult['status'], laneIndex = 0, laneNeedBytes = 0) => {
-      if (status === 'done') this.#progress = null;
+      if (next >= progress.end) this.#progress = null;
       return { ...sum, status, next, laneIndex, laneNeedBytes, rejects };
     };
     while (next < piece.end) {
@@ -107,7 +116,8 @@ export class ValidatingScanner implements Scanner {
       } else if (next < run.end) {
         // Each of these lines may become a reject: so many fit.
         if (rejects.length + run.lineCount > REJECTS_PER_CALL_MAX) return ended('rejects-full');
-        const result = this.#scanner.scan({ ...piece, end: run.end }, next);
+        const end = Math.min(run.end, piece.end);
+        const result = this.#scanner.scan({ ...piece, end }, next);
         next = result.next;
         for (const name of ['lines', 'blank', 'rejected', 'records', 'recordBytes'] as const)
           sum[name] += result[name];
@@ -130,20 +140,24 @@ export class ValidatingScanner implements Scanner {
   }
 
   #progressIn(piece: ScanPiece, from: number): Progress {
-    if (this.#progress?.piece === piece) return this.#progress;
+    const lines = piece.lines ?? piece;
+    if (this.#progress?.lines === lines) return this.#progress;
     const buffer = Buffer.from(piece.bytes.buffer, piece.bytes.byteOffset, piece.bytes.byteLength);
-    const rest = buffer.subarray(from, piece.end);
-    const encoding = isAscii(rest) ? 'latin1' : 'utf8';
-    const isTrusted = encoding === 'latin1' || isUtf8(rest);
-    this.#progress = { piece, buffer, encoding, isTrusted, runs: [], validatedTo: from, openLines: 0 };
+    const place = { lines, buffer, end: piece.lines?.end ?? piece.end };
+    const shift = piece.objectOffset - piece.start;
+    const judged = { runs: [], validatedTo: from, openLines: 0 };
+    this.#progress = { ...place, shift, encoding: 'utf8', isTrusted: false, ...judged };
     return this.#progress;
   }
 
   /** Adds runs, at least one. */
   #validateAhead(progress: Progress): void {
-    const { piece, runs } = progress;
+    const { buffer, runs } = progress;
     const start = progress.validatedTo;
-    const stop = Math.min(piece.end, start + AHEAD_BYTES);
+    const stop = start + AHEAD_BYTES < progress.end ? nextLine(progress, start + AHEAD_BYTES) : progress.end;
+    const text = buffer.subarray(start, stop);
+    progress.encoding = isAscii(text) ? 'latin1' : 'utf8';
+    progress.isTrusted = progress.encoding === 'latin1' || isUtf8(text);
     progress.openLines = 0;
     const isDone = this.#guard.runLines(() => this.#validateLines(progress, stop));
     // Where the guard struck, the last run may be there and not yet counted as judged.
@@ -155,13 +169,13 @@ export class ValidatingScanner implements Scanner {
     if (!isDone && validatedTo < stop) this.#validateSuspect(progress);
   }
 
-  /** Runs under the guard: whatever is noted must be right wherever it strikes, so `judgedTo` comes last. */
+  /** Runs under the guard: whatever is noted must be right wherever it strikes, so `validatedTo` comes last. */
   #validateLines(progress: Progress, stop: number): void {
-    const { piece, runs } = progress;
+    const { runs } = progress;
     while (progress.validatedTo < stop && runs.length < AHEAD_RUNS_MAX) {
       const start = progress.validatedTo;
       const end = lineEnd(progress, start);
-      const next = Math.min(end + 1, piece.end);
+      const next = Math.min(end + 1, progress.end);
       const refusal = this.#ask(progress, start, end);
       if (refusal !== null) {
         const reject = rejectOf(refusal, progress, start, end);
@@ -179,7 +193,7 @@ export class ValidatingScanner implements Scanner {
   #validateSuspect(progress: Progress): void {
     const start = progress.validatedTo;
     const end = lineEnd(progress, start);
-    const next = Math.min(end + 1, progress.piece.end);
+    const next = Math.min(end + 1, progress.end);
     let refusal: Refusal | null = null;
     const isInTime = this.#guard.runLine(() => {
       refusal = this.#ask(progress, start, end);
@@ -194,11 +208,11 @@ export class ValidatingScanner implements Scanner {
   }
 
   /** What the judge has against the line bytes[start, end), or null where it has nothing to say. */
-  #ask({ piece, buffer, encoding, isTrusted }: Progress, start: number, end: number): Refusal | null {
+  #ask({ buffer, shift, encoding, isTrusted }: Progress, start: number, end: number): Refusal | null {
     if (!isTrusted && !isUtf8(buffer.subarray(start, end))) return null;
     if (isTooDeep(buffer, start, end, this.#depthMax)) return null;
     let line = buffer.toString(encoding, start, end);
-    const isFirst = piece.objectOffset + (start - piece.start) === 0;
+    const isFirst = start + shift === 0;
     if (isFirst && line.startsWith(BYTE_ORDER_MARK)) line = line.slice(1);
     let value: unknown;
     try {
@@ -215,14 +229,18 @@ export class ValidatingScanner implements Scanner {
   }
 }
 
-/** Index of the newline, or of the piece's end. */
-function lineEnd({ piece, buffer }: Progress, start: number): number {
+/** Index of the newline, or of the end of all. */
+function lineEnd({ buffer, end }: Progress, start: number): number {
   const newline = buffer.indexOf(NEWLINE, start);
-  return newline < 0 || newline >= piece.end ? piece.end : newline;
+  return newline < 0 || newline >= end ? end : newline;
 }
 
-function rejectOf(refusal: Refusal, { piece, buffer }: Progress, start: number, end: number): Reject {
-  const isCrLf = end > start && buffer[end - 1] === 0x0d && end < piece.end;
-  const objectOffset = piece.objectOffset + (start - piece.start);
-  return { ...refusal, start, end: isCrLf ? end - 1 : end, objectOffset };
+/** Index behind the line that `at` lies in. */
+function nextLine(progress: Progress, at: number): number {
+  return Math.min(lineEnd(progress, at) + 1, progress.end);
+}
+
+function rejectOf(refusal: Refusal, progress: Progress, start: number, end: number): Reject {
+  const isCrLf = end > start && progress.buffer[end - 1] === 0x0d && end < progress.end;
+  return { ...refusal, start, end: isCrLf ? end - 1 : end, objectOffset: start + progress.shift };
 }

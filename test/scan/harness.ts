@@ -80,6 +80,8 @@ export interface RunOptions {
   readonly isStingy?: boolean;
   /** Whether the piece lies in shared memory, as in production. Default true. */
   readonly isShared?: boolean;
+  /** Cuts the lines into pieces of so many bytes, whole lines each, as the slicer does. Default: one piece. */
+  readonly pieceBytes?: number;
 }
 
 const keptLanes = new Map<string, ScanLanes>();
@@ -114,21 +116,20 @@ export function runScanner(
     isShared ? new SharedArrayBuffer(bufferBytes) : new ArrayBuffer(bufferBytes),
   ).fill(0x22);
   buffer.set(bytes, margin);
-  const piece = {
-    bytes: buffer,
-    start: margin,
-    end: margin + bytes.length,
-    objectOffset,
-    slice: SLICE,
-    coordinate: COORDINATE,
-  };
+  const lines = { end: margin + bytes.length };
+  const pieces = cut(buffer, margin, lines.end, options.pieceBytes ?? Number.POSITIVE_INFINITY).map(
+    ([start, end]) => ({
+      ...{ bytes: buffer, start, end, objectOffset: objectOffset + start - margin },
+      ...{ slice: SLICE, coordinate: COORDINATE, lines },
+    }),
+  );
   const tally: ScanTally = { lines: 0, blank: 0, rejected: 0, records: 0, recordBytes: 0 };
   const rejects: Reject[] = [];
   const frames: SeenFrame[][] = lanes.buffers.map(() => []);
   const pads: string[] = [];
   const calls: Record<string, number> = {};
-  let from = piece.start;
-  for (;;) {
+  let from = margin;
+  for (let piece = pieces.shift(); piece !== undefined; ) {
     const result = scanner.scan(piece, from);
     calls[result.status] = (calls[result.status] ?? 0) + 1;
     for (const name of ['lines', 'blank', 'rejected', 'records', 'recordBytes'] as const)
@@ -141,13 +142,21 @@ export function runScanner(
       readLane(lanes, result.laneIndex, frames[result.laneIndex]!, pads, needBytes);
     }
     from = result.next;
-    if (result.status === 'done') break;
+    if (result.status !== 'done') continue;
+    if (from !== piece.end) throw new Error(`Scanning ended at ${from} instead of ${piece.end}`);
+    piece = pieces.shift();
   }
-  if (from !== piece.end) throw new Error(`Scanning ended at ${from} instead of ${piece.end}`);
   lanes.buffers.forEach((_, index) => {
     readLane(lanes, index, frames[index]!, pads, Number.POSITIVE_INFINITY);
   });
   return { tally, rejects, frames, pads, calls };
+}
+
+/** Bounds of pieces of at least so many bytes; each ends behind a newline, but the last. */
+function cut(buffer: Uint8Array, start: number, end: number, pieceBytes: number): [number, number][] {
+  const newline = start + pieceBytes < end ? buffer.indexOf(10, start + pieceBytes) : -1;
+  if (newline < 0 || newline + 1 >= end) return [[start, end]];
+  return [[start, newline + 1], ...cut(buffer, newline + 1, end, pieceBytes)];
 }
 
 /** Reads frames of a lane and releases them, until it is empty or `freeBytes` are free. */

@@ -7,11 +7,12 @@ import { expect, it } from 'vitest';
 import { Guard } from '../../src/scan/guard.ts';
 import { REJECTS_PER_CALL_MAX } from '../../src/scan/scanner.ts';
 import { type LineValidator, ValidatingScanner } from '../../src/scan/validating.ts';
-import { pieceBytes, rules } from './generators.ts';
+import { pieceBytes as linesBytes, rules } from './generators.ts';
 import {
   type Expected,
   expectedRun,
   expectScan,
+  openLanes,
   RULES,
   type RunOptions,
   runScanner,
@@ -20,6 +21,9 @@ import {
   seenRun,
 } from './harness.ts';
 import { describeScanners } from './instruction-sets.ts';
+
+/** Lines come in one piece, one by one, or some at a time. */
+const CUTS = fc.constantFrom(Number.POSITIVE_INFINITY, 0, 20);
 
 describeScanners((behind) => {
   function run(
@@ -67,17 +71,45 @@ describeScanners((behind) => {
     const validator = (value: unknown) => (isRefused(value) ? 'no' : null);
     let refused = 0;
     fc.assert(
-      fc.property(pieceBytes, rules, fc.constantFrom(0, 5), (bytes, some, objectOffset) => {
+      fc.property(linesBytes, rules, fc.constantFrom(0, 5), CUTS, (bytes, some, objectOffset, pieceBytes) => {
         const expected = expectScan(some, bytes, objectOffset).map((line) =>
           validated(line, bytes, objectOffset, isRefused),
         );
         refused += expected.filter((line) => line.kind === 'rejected' && line.code === 'SCHEMA').length;
-        const options = { objectOffset, laneCount: 2, isShared: false };
+        const options = { objectOffset, laneCount: 2, isShared: false, pieceBytes };
         expect(seenRun(run(Buffer.from(bytes), validator, some, options))).toEqual(expectedRun(expected));
       }),
       { numRuns: 400 },
     );
     expect(refused).toBeGreaterThan(100);
+  });
+
+  it('judges many pieces of the same lines under one guard, and none of other lines that lie in the same place', () => {
+    const lines = Array.from({ length: 4000 }, (_, i) => `{"i":${i},"pad":"${'x'.repeat(i % 100)}"}`);
+    let calls = 0;
+    const guard = new Guard({ lineCpuMsMax: 60_000 });
+    const runLines = guard.runLines.bind(guard);
+    guard.runLines = (work) => {
+      calls++;
+      return runLines(work);
+    };
+    const seen = new Set<unknown>();
+    const validator = (value: unknown) => {
+      const { i } = value as { i: number };
+      seen.add(i);
+      return i % 10 === 0 ? 'no' : null;
+    };
+    const { tally, rejects } = run(lines.join('\n'), validator, RULES, { pieceBytes: 8_000 }, guard);
+    expect(tally).toMatchObject({ lines: 4000, rejected: 400, records: 3600 });
+    expect([seen.size, rejects.length, calls]).toEqual([4000, 400, 1]);
+
+    const scanner = new ValidatingScanner(behind.open(RULES, openLanes(1)), validator, 8, guard);
+    const bytes = Buffer.from('{"i":1}\n{"i":2}\n');
+    const first = { bytes, start: 0, end: 8, objectOffset: 0, slice: 0, coordinate: Buffer.from('x') };
+    expect(scanner.scan({ ...first, lines: { end: 16 } }, 0)).toMatchObject({ status: 'done', records: 1 });
+    bytes.write('{"i":0}\n', 8);
+    const other = { ...first, start: 8, end: 16, objectOffset: 8, lines: { end: 16 } };
+    expect(scanner.scan(other, 8)).toMatchObject({ records: 0, rejected: 1 });
   });
 
   it('asks once about each line, however often a full lane or full hands stop the scanner', () => {
