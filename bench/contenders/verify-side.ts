@@ -2,11 +2,12 @@
  * Verify side: one half of `verify` as a process of its own, so that its CPU time can be told from the other half's.
  * Takes  `source` or `stream`, and the key pointer of the workload. Gives  count and bytes of what it digested, as JSON.
  */
-import { createS3Client } from '../../src/aws/s3-client.ts';
+
 import { BUCKET_BITS } from '../../src/digest/buckets.ts';
 import { DIGEST_KEY_BYTES } from '../../src/digest/digest.ts';
 import { parseBackfillOptions } from '../../src/options/options.ts';
 import { findTargets } from '../../src/options/targets.ts';
+import { openSource } from '../../src/run/sources.ts';
 import type { SideDigest } from '../../src/verify/sides.ts';
 import { createSourceSide } from '../../src/verify/source-side.ts';
 import { createStreamSide } from '../../src/verify/stream-side.ts';
@@ -22,11 +23,11 @@ async function digestSource(): Promise<SideDigest> {
   });
   const { onMissingKey, depthMax } = options;
   const targets = await findTargets(options.aws, options.stream);
-  const s3 = createS3Client(targets.s3, options.downloads + 4);
-  const source = createSourceSide({
+  const source = openSource(targets.source, options);
+  const sourceSide = createSourceSide({
     sources: options.sources,
     options,
-    s3,
+    source,
     rules: {
       partitionKey: options.partitionKey,
       explicitHashKey: null,
@@ -46,9 +47,9 @@ async function digestSource(): Promise<SideDigest> {
     },
   });
   try {
-    return await source.digest!(spec, signal);
+    return await sourceSide.digest!(spec, signal);
   } finally {
-    s3.destroy();
+    source.close();
   }
 }
 

@@ -4,7 +4,7 @@ import { tally as newTally, type Tally } from '../journal/tally.ts';
 export interface Counts {
   objectsDone: number;
   objectsFailed: number;
-  /** Of those that are done: how many had the checksum that S3 holds, and how many others this process has read from S3. */
+  /** Of those that are done: how many had the checksum that the source holds, and how many others this process has read. */
   objectsProven: number;
   objectsUnproven: number;
   objectsSkipped: number;

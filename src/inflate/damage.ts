@@ -24,7 +24,7 @@ export function isDamage(value: unknown): value is Damage {
   );
 }
 
-/** The object cannot be read to its end, or is not what S3 holds. */
+/** The object cannot be read to its end, or is not what the source holds. */
 export class DamagedError extends MillraceError {
   readonly damage: Damage;
   constructor(message: string, damage: Damage, options: ErrorOptions = {}) {

@@ -47,7 +47,7 @@ export interface StartEntry {
   readonly pid: number;
   /** What tells the stream from one that is made under its name later. Beside the identity: older journals do without. */
   readonly stream?: StreamBirth;
-  /** The process paid for its requests to S3, so `verify` has to. Beside the identity: it is no other run without it. */
+  /** The process paid for its requests, so `verify` has to. Beside the identity: it is no other run without it. */
   readonly requestPayer?: boolean;
   /** Where its dead letters go, as an absolute path. `verify` holds rejected lines against it. Older journals do without. */
   readonly deadLetter?: string;

@@ -5,7 +5,9 @@
  * Owns   what a sendable dead letter is. Whether its data is a valid record, the scanner judges as it judges any line.
  * Never  keeps more than one line, or puts a payload into a message.
  */
+
 import { MIB } from '../base/limits.ts';
+import { objectUri } from '../base/object-uri.ts';
 
 /** What names a line: its object in one version, and the offset that it has in the (decompressed) object. */
 export interface LinePlace {
@@ -111,7 +113,7 @@ function readDeadLetter(line: Buffer, lineNumber: number): RedriveLine {
     offset: unknown;
   };
   if (!Object.hasOwn(fields, 'data') && !Object.hasOwn(fields, 'text')) {
-    const message = `Line ${lineNumber} has no data: ${code} of object s3://${printable(bucket)}/${printable(key)} as a whole, or a letter without payload`;
+    const message = `Line ${lineNumber} has no data: ${code} of object ${printable(objectUri({ bucket, key }))} as a whole, or a letter without payload`;
     const reason = typeof fields.message === 'string' ? fields.message : message;
     const object = { bucket, key, etag, code, reason, damage: fields.damage };
     return { deadLetter: null, problem: { lineNumber, kind: 'object', message, object } };

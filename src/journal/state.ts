@@ -92,7 +92,7 @@ export class JournalState {
   pid: number | null = null;
   /** The stream that the run puts to. */
   stream: StreamBirth = UNKNOWN_BIRTH;
-  /** Whether any process paid for its requests to S3. */
+  /** Whether any process paid for its requests. */
   requestPayer = false;
   /** Where the last process put its dead letters, or null. */
   deadLetter: string | null = null;

@@ -1,7 +1,7 @@
 /**
- * CRC: the sums that S3 keeps of whole objects, over bytes that come piece by piece, and of parts that were summed side by side.
+ * CRC: the sums that stores keep of whole objects, over bytes that come piece by piece, and of parts that were summed side by side.
  * Takes  bytes, or the sums of two neighbours.
- * Gives  a sum as S3 counts it.
+ * Gives  a sum as they count it.
  * Owns   the three polynomials. Without the addon the two that Node does not know are computed here, byte by byte.
  */
 import zlib from 'node:zlib';
@@ -92,7 +92,7 @@ function multiply(name: CrcName, one: bigint, other: bigint): bigint {
   return product;
 }
 
-/** As S3 writes it: base64 of its bytes, the highest first. */
+/** As it is written: base64 of its bytes, the highest first. */
 export function crcToBase64(name: CrcName, sum: bigint): string {
   return Buffer.from(sum.toString(16).padStart(Number(KINDS[name].bits) / 4, '0'), 'hex').toString('base64');
 }

@@ -22,9 +22,9 @@ export interface BackfillReport {
     /** Delivered by earlier processes of the run, empty, filtered out, or archived. */
     readonly skipped: number;
     readonly failed: number;
-    /** Of `done`: their bytes had the checksum of the whole object that S3 holds. */
+    /** Of `done`: their bytes had the checksum of the whole object that the source holds. */
     readonly proven: number;
-    /** Of `done`: S3 holds none, or an earlier process had read a part. */
+    /** Of `done`: the source holds none, or an earlier process had read a part. */
     readonly unproven: number;
     readonly archived: number;
     readonly changed: number;

@@ -15,7 +15,7 @@ import { OptionsError } from '../base/errors.ts';
 import type { AwsOptions } from './options.ts';
 
 export interface Targets {
-  readonly s3: AwsTarget;
+  readonly source: AwsTarget;
   readonly stream: AwsTarget;
   readonly notices: readonly string[];
 }
@@ -44,7 +44,7 @@ export async function findTargets(
   if (problems.length > 0) throw new OptionsError([...new Set(problems)]);
   const idle = IDLE_VARIABLES.filter((name) => environment[name]);
   return {
-    s3,
+    source: s3,
     stream: { ...kinesis, region: regionOf(stream) ?? kinesis.region },
     notices: idle.map(
       (name) =>

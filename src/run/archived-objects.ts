@@ -4,6 +4,7 @@
  * Gives  a manifest for S3 Batch Operations beside the journal (restore-file.ts), and one sentence for people.
  * Owns   the first of them, which stands for all in that sentence.
  */
+import { objectUri } from '../base/object-uri.ts';
 import type { SourceObject } from '../source/object.ts';
 import { RestoreFile } from './restore-file.ts';
 
@@ -29,9 +30,9 @@ export class ArchivedObjects {
   /** The listing is complete. @returns What people should know, or null where none is archived. */
   finish(): string | null {
     if (this.#first === null) return null;
-    const { bucket, key, storageClass } = this.#first;
+    const { storageClass } = this.#first;
     this.#file?.finish();
-    const what = `${this.#count} objects are archived (${storageClass}: s3://${bucket}/${key}, ...)`;
+    const what = `${this.#count} objects are archived (${storageClass}: ${objectUri(this.#first)}, ...)`;
     const manifest = this.#file === null ? '' : `${this.#file.path} is a manifest for S3 Batch Operations; `;
     return `${what}: ${manifest}restore them and run the same command again`;
   }

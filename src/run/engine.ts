@@ -210,11 +210,11 @@ class Run {
   }
 
   #createReading(lanes: readonly (readonly SharedArrayBuffer[])[]): Reading {
-    const { s3, rules, schema, digestKey, journal } = this.#prepared;
+    const { source, rules, schema, digestKey, journal } = this.#prepared;
     return new Reading({
       sources: this.#options.sources,
       options: this.#options,
-      s3,
+      source,
       budget: this.#budget,
       accounting: this.#accounting,
       deadLetters: this.#options.deadLetters,
@@ -368,7 +368,7 @@ class Run {
   }
 
   async #close(): Promise<void> {
-    const { journal, deadLetters, s3, sink } = this.#prepared;
+    const { journal, deadLetters, source, sink } = this.#prepared;
     this.#reading.abort(this.#ending ?? new Error('The run has ended'));
     this.#guarded(() => this.#archived.discard());
     this.#setPhase(PHASE.CUT);
@@ -384,7 +384,7 @@ class Run {
     }
     await deadLetters?.close().catch((error: unknown) => this.#end(asFailure(error)));
     await this.#shutdown.closePools();
-    s3.destroy();
+    source.close();
     sink.close();
   }
 

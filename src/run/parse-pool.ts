@@ -12,6 +12,7 @@ import type { Piscina } from 'piscina';
 import type { Accounting } from '../accounting/accounting.ts';
 import type { SourceLines } from '../accounting/source-lines.ts';
 import type { MillraceError } from '../base/errors.ts';
+import { objectUri } from '../base/object-uri.ts';
 import { DamagedError } from '../inflate/damage.ts';
 import { oversizeReject } from '../parse/inflation.ts';
 import type { ParseMessage, ParseTask, PieceEnd, PlainPiece, RawPiece, StreamInput } from '../parse/setup.ts';
@@ -24,7 +25,6 @@ import {
 } from '../source/delivery.ts';
 import type { OversizeLine } from '../source/line-cutter.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
-import { formatS3Uri } from '../source/s3/uri.ts';
 import { workerFailure } from './failures.ts';
 
 export interface ParsePoolOptions {
@@ -208,7 +208,7 @@ export class ParsePool implements SourceSink {
     const watched = this.#pool!.run(task, { transferList: [...transferList] })
       .then(onEnd)
       .catch((error: unknown) => {
-        this.#onFailure(workerFailure('parser', error, `${formatS3Uri(object)}, bytes ${start} to ${end}`));
+        this.#onFailure(workerFailure('parser', error, `${objectUri(object)}, bytes ${start} to ${end}`));
       })
       .finally(() => {
         this.#tasks.delete(watched);
@@ -226,7 +226,7 @@ export class ParsePool implements SourceSink {
       this.#sourceLines?.addPlain(object, objectOffset, objectOffset + (end - start), count);
     else if (count) this.#sourceLines?.addWhole(count);
     if (error !== null) {
-      const message = `Cannot read ${formatS3Uri(object)} to its end: ${error.why}`;
+      const message = `Cannot read ${objectUri(object)} to its end: ${error.why}`;
       this.#accounting.failObject(object, 'OBJECT_UNREADABLE', message, error.damage);
     }
     this.#accounting.endPiece(object, piece.end - piece.start, error === null && state === 'whole');

@@ -7,9 +7,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { untilNamed } from '../aws/await-name.ts';
-import { createS3Client } from '../aws/s3-client.ts';
 import { MillraceError, OptionsError } from '../base/errors.ts';
 import { DeadLetters } from '../journal/dead-letters.ts';
 import { Journal } from '../journal/journal.ts';
@@ -23,13 +21,14 @@ import type { SinkAddress, SinkFacts, SinkProbe } from '../publish/sink.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import type { RecordRules } from '../scan/scanner.ts';
 import { checkDeadLetters } from '../source/dead-letters.ts';
-import { probeSources } from '../source/s3/list.ts';
+import type { Source } from '../source/source.ts';
 import { untilEnded } from './ending.ts';
 import { type Chosen, chooseJournal, namedJournal, newRunRefusal, type Sought } from './near-runs.ts';
 import { openSink } from './sinks.ts';
+import { openSource } from './sources.ts';
 
 export interface Prepared {
-  readonly s3: S3Client;
+  readonly source: Source;
   readonly sink: SinkProbe;
   readonly stream: SinkFacts;
   /** How publishers reach the sink. */
@@ -69,13 +68,13 @@ export async function prepare(
   const notices = [...targets.notices];
   const schema = await readSchema(options.schema, (notice) => notices.push(notice));
   const sink = openSink(targets.stream, options.stream);
-  const s3 = createS3Client(targets.s3, options.downloads + 4);
+  const source = openSource(targets.source, options);
   try {
-    const services = await untilEnded(ask(options, { sink, s3, notices, signal, onWait }), signal);
-    const asked = { s3, sink, schema, notices, ...services };
+    const services = await untilEnded(ask(options, { sink, source, notices, signal, onWait }), signal);
+    const asked = { source, sink, schema, notices, ...services };
     return await open(options, asked, (warning) => agree(warning, signal, askNewRun));
   } catch (error) {
-    s3.destroy();
+    source.close();
     sink.close();
     throw error;
   }
@@ -84,7 +83,7 @@ export async function prepare(
 /** Who is asked, and who is told. */
 interface Asking {
   readonly sink: SinkProbe;
-  readonly s3: S3Client;
+  readonly source: Source;
   readonly notices: string[];
   readonly signal: AbortSignal;
   readonly onWait: (notice: string) => void;
@@ -93,19 +92,19 @@ interface Asking {
 /** Everything that the services have to answer. */
 async function ask(
   options: BackfillOptions,
-  { sink, s3, notices, signal, onWait }: Asking,
+  { sink, source, notices, signal, onWait }: Asking,
 ): Promise<Pick<Prepared, 'stream' | 'shards' | 'address'>> {
   const stream = await untilNamed(() => sink.probe(signal), onWait, signal);
   checkTraits(options, stream);
   const shards = await sink.partitions(signal);
   if (options.deadLetters !== null) await checkDeadLetters(options.deadLetters);
-  const listing = { requesterPays: options.requestPayer, allowEmpty: options.allowEmpty, signal };
-  await untilNamed(() => probeSources(s3, listedSources(options), listing), onWait, signal);
+  const listing = { sources: listedSources(options), allowEmpty: options.allowEmpty, signal };
+  await untilNamed(() => source.probe(listing), onWait, signal);
   const address = await sink.address(stream, { wire: options.wire, isAsked: !options.dryRun }, notices);
   return { stream, shards, address };
 }
 
-type Asked = Pick<Prepared, 's3' | 'sink' | 'schema' | 'notices' | 'stream' | 'shards' | 'address'>;
+type Asked = Pick<Prepared, 'source' | 'sink' | 'schema' | 'notices' | 'stream' | 'shards' | 'address'>;
 
 /** Opens what is on the disk. */
 async function open(

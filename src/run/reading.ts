@@ -1,5 +1,5 @@
 /**
- * Reading: the way from S3 to judged lines, which `backfill` and `verify` share: list, download, decompress, scan.
+ * Reading: the way from the source to validated lines, which `backfill` and `verify` share: list, download, decompress, scan.
  * Takes  what to read and how lines become records; the accounting; the lanes that parsers write to.
  * Gives  frames in those lanes; slices and dead letters in the accounting.
  * Owns   the pool of parser threads and the source stage.
@@ -7,13 +7,13 @@
  */
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { Piscina } from 'piscina';
 import type { Accounting } from '../accounting/accounting.ts';
 import type { SourceLines } from '../accounting/source-lines.ts';
 import { versionName } from '../aws/etag.ts';
 import { MillraceError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
+import { objectUri } from '../base/object-uri.ts';
 import { entryFile } from '../base/package-root.ts';
 import { SettledSet } from '../journal/settled-set.ts';
 import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
@@ -24,11 +24,8 @@ import { DownloadPool } from '../source/download-pool.ts';
 import { newListTally } from '../source/list-tally.ts';
 import type { SourceObject } from '../source/object.ts';
 import { runAhead } from '../source/prefetch.ts';
-import { RETRY_POLICY_DEFAULT, systemClock } from '../source/retry.ts';
-import { createObjectGetter, type ObjectGetter } from '../source/s3/get-object.ts';
-import { Heads } from '../source/s3/heads.ts';
-import { listObjects } from '../source/s3/list.ts';
 import type { ObjectResume } from '../source/segments.ts';
+import type { RangeReader, Source } from '../source/source.ts';
 import type { Budget } from './budget.ts';
 import { workerFailure } from './failures.ts';
 import { ParsePool } from './parse-pool.ts';
@@ -38,7 +35,7 @@ export interface ReadingOptions {
   /** Lines of the SOURCE `-`. Default: those of standard input. */
   readonly stdin?: AsyncIterable<string>;
   readonly options: RecordOptions;
-  readonly s3: S3Client;
+  readonly source: Source;
   readonly budget: Budget;
   readonly accounting: Accounting;
   /** Counts lines where the setup says so. */
@@ -79,18 +76,14 @@ export class Reading {
   readonly #pool: Piscina<ParseTask, void>;
   readonly #parsePool: ParsePool;
   readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
-  readonly #getter: ObjectGetter;
-  readonly #heads: Heads;
+  readonly #reader: RangeReader;
   readonly #abort = new AbortController();
 
   constructor(given: ReadingOptions) {
     this.#given = given;
-    const { setup, options, s3 } = given;
-    const requesterPays = options.requestPayer;
+    const { setup, source } = given;
     const onUnversioned = () => given.onNotice?.(UNVERSIONED_NOTICE);
-    this.#getter = createObjectGetter(s3, { requesterPays, clock: systemClock, onUnversioned });
-    const asking = { retry: RETRY_POLICY_DEFAULT, clock: systemClock, signal: this.#abort.signal };
-    this.#heads = new Heads(s3, { requesterPays, ...asking });
+    this.#reader = source.openReader({ onUnversioned });
     const { accounting, sourceLines, onFailure } = given;
     this.#parsePool = new ParsePool({ accounting, sourceLines, onFailure });
     this.#source =
@@ -114,7 +107,7 @@ export class Reading {
   #createDownloads(): DownloadPool {
     const { budget, options, setup } = this.#given;
     return new DownloadPool({
-      getter: this.#getter,
+      reader: this.#reader,
       objects: this.#objects(),
       sink: this.#parsePool,
       downloads: budget.downloads,
@@ -129,7 +122,7 @@ export class Reading {
     });
   }
 
-  /** GetObject requests and bytes so far. */
+  /** Requests and bytes so far. */
   get stats() {
     return this.#source.stats;
   }
@@ -171,7 +164,7 @@ export class Reading {
 
   /** Ends the parser threads, whatever they are doing. */
   async close(): Promise<void> {
-    this.#getter.close();
+    this.#reader.close();
     await this.#pool.destroy();
   }
 
@@ -201,14 +194,14 @@ export class Reading {
   }
 
   /**
-   * What the journal knows of an object. Where the listing gives no ETag, and an earlier process has met the object, S3 is asked for
+   * What the journal knows of an object. Where the listing gives no ETag, and an earlier process has met the object, the source is asked for
    * the version. @returns null when it cannot be had, which has been said.
    */
   async #lookup(object: SourceObject): Promise<Lookup | null> {
     const lookup = this.#given.journal?.lookup(object) ?? { kind: 'unknown' as const };
     if (object.etag !== '' || lookup.kind !== 'changed') return lookup;
     try {
-      const { etag, lastModifiedMs } = await this.#heads.find(object);
+      const { etag, lastModifiedMs } = await this.#given.source.find(object, this.#abort.signal);
       object.etag = versionName(etag, lastModifiedMs);
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'MILLRACE_OBJECT_UNREADABLE') throw error;
@@ -219,9 +212,10 @@ export class Reading {
   }
 
   #list(): AsyncGenerator<SourceObject> {
-    const { options, setup, sources, s3 } = this.#given;
+    const { options, setup, sources, source } = this.#given;
     const { signal } = this.#abort;
-    return listObjects(s3, sources, {
+    return source.list({
+      sources,
       filters: {
         include: options.include,
         exclude: options.exclude,
@@ -231,28 +225,15 @@ export class Reading {
       },
       tally: this.listTally,
       ...(sources.includes('-') && { stdin: this.#given.stdin ?? stdinLines(signal) }),
-      ...(options.inventory !== null && this.#inventory(options.inventory)),
+      ...(options.inventory !== null && { inventory: options.inventory, isRepeated: namedBefore() }),
       // In order mode objects are carried in listing order.
       ...(!setup.isOrdered && { requestsMax: ENGINE.listRequestsMax }),
       ...(this.#given.onArchived && { onArchived: this.#given.onArchived }),
       ...(this.#given.onFiltered && { onFiltered: this.#given.onFiltered }),
       onUnreadable: (object, error) => this.#takeUnreadable(object, error),
-      requesterPays: options.requestPayer,
       allowEmpty: options.allowEmpty,
       signal,
     });
-  }
-
-  /** What the inventory has named is remembered with 12 bytes an object, as in the journal. */
-  #inventory(uri: string) {
-    const { options, s3 } = this.#given;
-    const named = new SettledSet();
-    const isRepeated = (object: SourceObject) => {
-      const isNamed = named.find(object) === 'exact';
-      if (!isNamed) named.add(object);
-      return isNamed;
-    };
-    return { inventory: readInventory(s3, uri, options.requestPayer, this.#abort.signal), isRepeated };
   }
 
   #resume(object: SourceObject): ObjectResume | null {
@@ -283,7 +264,7 @@ export class Reading {
   /** The run knows this key in another version: neither is mixed with the other. */
   #takeChanged(object: SourceObject): void {
     this.changedCount++;
-    const uri = `s3://${object.bucket}/${object.key}`;
+    const uri = objectUri(object);
     const cure = `the new version can be carried in a run of its own, with ${uri} as its only SOURCE`;
     const message = `${uri}: it was changed since this run began; ${cure}`;
     this.#given.accounting.failObject(object, 'OBJECT_CHANGED', message);
@@ -299,13 +280,12 @@ export async function* stdinLines(signal: AbortSignal): AsyncGenerator<string> {
   signal.throwIfAborted();
 }
 
-/** Loaded where it is wanted: its readers of ORC and Parquet are the largest part of the source side. */
-async function* readInventory(
-  s3: S3Client,
-  uri: string,
-  requesterPays: boolean,
-  signal: AbortSignal,
-): AsyncGenerator<SourceObject> {
-  const inventory = await import('../source/s3/inventory.ts');
-  yield* inventory.readInventory(s3, uri, { requesterPays, signal });
+/** What an inventory has named is remembered with 12 bytes an object, as in the journal. */
+function namedBefore(): (object: SourceObject) => boolean {
+  const named = new SettledSet();
+  return (object) => {
+    const isNamed = named.find(object) === 'exact';
+    if (!isNamed) named.add(object);
+    return isNamed;
+  };
 }

@@ -7,7 +7,7 @@
 import { closeSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { MillraceError } from '../base/errors.ts';
 import { beginningOf, openOwnFile } from '../base/own-file.ts';
-import { isRestoreManifest, restoreManifestLine } from '../source/s3/restore-manifest.ts';
+import { isRestoreManifest, restoreManifestLine } from './sources.ts';
 
 const PENDING_CHARS_MAX = 64 * 1024;
 /** So much of a file says whether it is such a list. */

@@ -1,7 +1,7 @@
 /**
  * AdaptiveLimit: the policy that says how many downloads may run at once (additive increase, multiplicative decrease).
  * Takes  the outcome of each request and the time.
- * Gives  `limit`, 1 to `max`. S3 scales a prefix gradually and answers SlowDown meanwhile (S3UG): fewer requests end that sooner
+ * Gives  `limit`, 1 to `max`. A store scales a prefix gradually and answers SlowDown meanwhile (S3UG): fewer requests end that sooner
  *        than the same number retried.
  * Never  reads a clock or starts anything.
  */

@@ -1,5 +1,5 @@
 /**
- * Checksum: what S3 says that the bytes of a whole object sum up to.
+ * Checksum: what a source says that the bytes of a whole object sum up to.
  * Takes  headers of an answer. Gives the checksum, if it is one that can be put together of ranges.
  * Owns   the choice: only checksums of type FULL_OBJECT, for a composite one is a sum of sums of parts that nobody knows here.
  */

@@ -8,7 +8,7 @@
  * ```
  *  objects -> planner -> slot 0..n (download, cut) -> delivery -> sink
  *                          ^ blocks, one quota each      |
- *                          '------ releaseParcel --------'
+ *                          '------ releaseParseBatch --------'
  * ```
  */
 import { setMaxListeners } from 'node:events';
@@ -21,17 +21,17 @@ import type { DownloadContext, DownloadStats } from './download.ts';
 import type { Segment, SourceObject } from './object.ts';
 import { Proofs } from './proofs.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, type RetryPolicy, systemClock } from './retry.ts';
-import { S3Failure } from './s3/failure.ts';
-import type { ObjectGetter } from './s3/get-object.ts';
 import { type ObjectResume, Planner } from './segments.ts';
 import { Slot } from './slot.ts';
+import type { RangeReader } from './source.ts';
+import { SourceFailure } from './source-failure.ts';
 import { Witness } from './witness.ts';
 
 export interface DownloadPoolOptions {
-  readonly getter: ObjectGetter;
+  readonly reader: RangeReader;
   readonly objects: AsyncIterable<SourceObject>;
   readonly sink: SourceSink;
-  /** `--downloads`: GetObject calls at once, 1 to 256. */
+  /** `--downloads`: downloads at once, 1 to 256. */
   readonly downloads: number;
   /** `--segment-size`: at least a block. */
   readonly segmentBytes: number;
@@ -83,7 +83,7 @@ export class DownloadPool {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#adaptive = new AdaptiveLimit({ max: options.downloads });
-    this.#witness = new Witness(options.getter, options.stallTimeoutMs ?? STALL_TIMEOUT_MS);
+    this.#witness = new Witness(options.reader, options.stallTimeoutMs ?? STALL_TIMEOUT_MS);
     this.#blocks = new BlockPool(DownloadPool.#blockOptions(options));
     const parseBatchBytes = options.parseBatchBytes ?? this.#blocks.blockBytes / 4;
     const { sink, isOrdered, lingerMs } = options;
@@ -99,7 +99,7 @@ export class DownloadPool {
       onIssue: (segment) => this.#delivery.issue(segment),
     });
     this.#proofs = new Proofs({
-      getter: options.getter,
+      reader: options.reader,
       segmentBytes: options.segmentBytes,
       signal: this.#controller.signal,
       timeoutMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
@@ -176,9 +176,9 @@ export class DownloadPool {
   }
 
   #slotOptions(slotIndex: number) {
-    const { getter, lineBytesMax, lookaheadBytes, segmentBytes, retry, stallTimeoutMs } = this.#options;
+    const { reader, lineBytesMax, lookaheadBytes, segmentBytes, retry, stallTimeoutMs } = this.#options;
     const download: DownloadContext = {
-      getter,
+      reader,
       clock: this.#clock,
       retry: retry ?? RETRY_POLICY_DEFAULT,
       stallTimeoutMs: stallTimeoutMs ?? STALL_TIMEOUT_MS,
@@ -221,7 +221,7 @@ export class DownloadPool {
 
   #onObjectError(segment: Segment, error: MillraceError): void {
     if (error.code !== 'MILLRACE_OBJECT_CHANGED' && error.code !== 'MILLRACE_OBJECT_UNREADABLE') throw error;
-    const isDenied = error.cause instanceof S3Failure && error.cause.kind === 'denied';
+    const isDenied = error.cause instanceof SourceFailure && error.cause.kind === 'denied';
     if (isDenied && this.stats.bytes === 0 && ++this.#denied >= DENIED_MAX) {
       throw new MillraceError(
         'MILLRACE_SOURCE',

@@ -6,11 +6,12 @@
  * Never  knows what the bytes mean.
  */
 import type { AnswerBody } from '../aws/http-body.ts';
+import { objectUri } from '../base/object-uri.ts';
 import type { SourceObject } from './object.ts';
 import type { SegmentSum } from './proofs.ts';
 import { type Clock, Retry, type RetryPolicy } from './retry.ts';
-import { failureOf, S3Failure } from './s3/failure.ts';
-import type { ObjectGetter } from './s3/get-object.ts';
+import type { RangeReader } from './source.ts';
+import { SourceFailure } from './source-failure.ts';
 import { Denials, type Witness } from './witness.ts';
 
 /** Where bytes go. */
@@ -25,7 +26,7 @@ export interface ByteSink {
 
 /** Counted over a whole run. */
 export interface DownloadStats {
-  /** GetObject requests sent. */
+  /** Requests sent. */
   requests: number;
   /** Body bytes received. */
   bytes: number;
@@ -35,7 +36,7 @@ export interface DownloadStats {
 }
 
 export interface DownloadContext {
-  readonly getter: ObjectGetter;
+  readonly reader: RangeReader;
   readonly clock: Clock;
   readonly retry: RetryPolicy;
   /** A body (or an answer) that brings fewer than STALL_BYTES_MIN bytes in this time is given up and asked for again. Default 20 s. */
@@ -63,7 +64,7 @@ export async function download(
   sink: ByteSink,
   sum: SegmentSum | null = null,
 ): Promise<number> {
-  const what = `read s3://${object.bucket}/${object.key}`;
+  const what = `read ${objectUri(object)}`;
   const denials = new Denials(context.witness, object);
   const retry = new Retry(context.retry, context.clock, what, (kind) => denials.mayPass(kind));
   let position = start;
@@ -77,7 +78,7 @@ export async function download(
       context.onSuccess();
     } catch (error) {
       context.signal.throwIfAborted();
-      const failure = failureOf(error);
+      const failure = context.reader.classify(error);
       if (attempt.position - position >= Math.min(STALL_BYTES_MIN, end - position)) retry.progressed();
       position = attempt.position;
       if (failure.kind === 'throttle') {
@@ -89,7 +90,7 @@ export async function download(
         throw context.signal.aborted ? ending : denials.asEnding(ending);
       });
       context.stats.retries++;
-      await context.getter.renew(failure).catch(() => {}); // the next attempt says what is wrong
+      await context.reader.renew(failure).catch(() => {}); // the next attempt says what is wrong
     }
   }
   return position;
@@ -106,7 +107,7 @@ class Attempt {
   readonly #controller = new AbortController();
   /** Byte of the object that comes next. */
   position: number;
-  #stall: S3Failure | null = null;
+  #stall: SourceFailure | null = null;
 
   constructor(
     context: DownloadContext,
@@ -126,18 +127,18 @@ class Attempt {
   }
 
   async run(): Promise<void> {
-    const { signal, getter, stats } = this.#context;
+    const { signal, reader, stats } = this.#context;
     const abort = () => this.#controller.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     const watch = new StallWatch(this.#context.clock, this.#context.stallTimeoutMs, () => {
-      this.#stall = new S3Failure('transient', `no answer within ${this.#context.stallTimeoutMs} ms`, {
-        awsCode: 'Stalled',
+      this.#stall = new SourceFailure('transient', `no answer within ${this.#context.stallTimeoutMs} ms`, {
+        serviceCode: 'Stalled',
       });
       this.#controller.abort(this.#stall);
     });
     try {
       stats.requests++;
-      const { body, checksum } = await getter.get(
+      const { body, checksum } = await reader.read(
         this.#object,
         this.#start,
         this.#end,
@@ -159,7 +160,7 @@ class Attempt {
     let sinkError: unknown = null;
     await body.read((bytes) => {
       if (bytes.length > this.#end - this.position) {
-        throw new S3Failure('unreadable', 'the body is longer than the range asked for');
+        throw new SourceFailure('unreadable', 'the body is longer than the range asked for');
       }
       const taken = this.#sink.write(bytes);
       this.#sum?.add(this.position, bytes.subarray(0, taken));
@@ -186,7 +187,7 @@ class Attempt {
     if (sinkError !== null) throw sinkError;
     signal.throwIfAborted();
     if (this.position < this.#end && !this.#sink.done) {
-      throw new S3Failure('transient', `the body ended ${this.#end - this.position} bytes early`);
+      throw new SourceFailure('transient', `the body ended ${this.#end - this.position} bytes early`);
     }
   }
 }

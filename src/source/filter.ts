@@ -12,7 +12,7 @@ export interface ListFilters {
   readonly include?: readonly string[];
   /** Globs on the whole key; an object that one of them matches is left out. */
   readonly exclude?: readonly string[];
-  /** Only keys behind this one, in the order of their UTF-8 bytes, as S3 lists them. */
+  /** Only keys behind this one, in the order of their UTF-8 bytes, as they are listed. */
   readonly startAfter?: string | undefined;
   /** Unix milliseconds; only objects modified later than this. */
   readonly modifiedAfterMs?: number | undefined;

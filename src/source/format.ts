@@ -87,7 +87,7 @@ function isHadoopSnappy(head: Uint8Array): boolean {
 
 /** An object of another format. */
 export class ForeignError extends MillraceError {
-  /** @param what For example `bzip2`, or `gzip within gzip`. @param where `Cannot read s3://...`, or null where somebody else says that. */
+  /** @param what For example `bzip2`, or `gzip within gzip`. @param where `Cannot read <uri>`, or null where somebody else says that. */
   constructor(what: string, where: string | null) {
     const why = `it is ${what}; only JSON lines in UTF-8 can be carried, as they are or compressed once with gzip or zstd. Convert it, or leave it out with --exclude`;
     super('MILLRACE_OBJECT_UNREADABLE', where === null ? why : `${where}: ${why}`);

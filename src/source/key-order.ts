@@ -1,12 +1,12 @@
 /**
- * Key order: the order in which S3 lists keys, that of their UTF-8 bytes.
+ * Key order: the order in which keys are listed, that of their UTF-8 bytes.
  * Takes  keys. Gives a yes or no. Pure.
  */
 
 /** From here on the order of UTF-16 units, which is JavaScript's, is not that of UTF-8 bytes. */
 const FAR = /[\ud800-\uffff]/;
 
-/** Whether S3 lists `one` before `other`. */
+/** Whether `one` is listed before `other`. */
 export function isKeyBefore(one: string, other: string): boolean {
   if (!FAR.test(one) && !FAR.test(other)) return one < other;
   return Buffer.compare(Buffer.from(one), Buffer.from(other)) < 0;

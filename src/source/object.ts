@@ -1,5 +1,5 @@
 /**
- * SourceObject: one S3 object as the listing saw it, pinned by its ETag for the whole run.
+ * SourceObject: one object as the listing saw it, pinned by its ETag for the whole run.
  * Owns  the nouns of this folder that travel: SourceObject, Format, Segment. Does nothing but name them.
  */
 
@@ -17,15 +17,15 @@ export interface SourceObject {
   readonly size: number;
   /** Unix milliseconds; 0 where the source does not say (an inventory without LastModifiedDate). */
   readonly lastModifiedMs: number;
-  /** As S3 names it; STANDARD where it says nothing. */
+  /** As the source names it; STANDARD where it says nothing. */
   readonly storageClass: string;
-  /** Whether all of its bytes were read by this process and had the checksum that S3 holds; absent before its first download. */
+  /** Whether all of its bytes were read by this process and had the checksum that the source holds; absent before its first download. */
   proof?: 'proven' | 'unproven';
   /** Tells lines of one object apart that travel as objects of their own (redrive). Absent: the whole object. */
   readonly part?: number;
 }
 
-/** Storage classes whose objects have to be restored before GetObject works. SDK-S. */
+/** Storage classes whose objects have to be restored before they can be read. SDK-S. */
 const ARCHIVED_CLASSES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
 
 export function isArchived({ storageClass }: Pick<SourceObject, 'storageClass'>): boolean {

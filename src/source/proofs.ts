@@ -1,14 +1,14 @@
 /**
- * Proofs: whether what was downloaded is what S3 holds.
+ * Proofs: whether what was downloaded is what the source holds.
  * Takes  the bytes of segments, as they come.
  * Gives  a verdict with the last segment of an object: it is proven, or what is wrong.
  * Owns   the sums of objects on their way. Segments are summed side by side, and put together in order.
- * Never  proves what this process has not read itself, or what S3 holds no checksum of the whole object for.
+ * Never  proves what this process has not read itself, or what the source holds no checksum of the whole object for.
  */
 import { type CrcName, combineCrcs, crc, crcToBase64 } from '../native/crc.ts';
 import type { Checksum } from './checksum.ts';
 import type { Segment, SourceObject } from './object.ts';
-import type { ObjectGetter } from './s3/get-object.ts';
+import type { RangeReader } from './source.ts';
 
 /** The sum over the bytes of one segment, [start, end) as they are nominally. Those around them belong to its neighbours. */
 export class SegmentSum {
@@ -59,10 +59,10 @@ interface Joined {
 }
 
 export interface ProofsOptions {
-  readonly getter: ObjectGetter;
+  readonly reader: RangeReader;
   readonly segmentBytes: number;
   readonly signal: AbortSignal;
-  /** S3 has this long to say what it holds of an object; without an answer the object stays unproven. */
+  /** The source has this long to say what it holds of an object; without an answer the object stays unproven. */
   readonly timeoutMs: number;
 }
 
@@ -101,7 +101,7 @@ export class Proofs {
     if (value === null) return null;
     const actual = crcToBase64(checksum.name, value);
     if (actual !== checksum.base64)
-      return `its bytes have the ${checksum.name} ${actual}, S3 holds ${checksum.base64}`;
+      return `its bytes have the ${checksum.name} ${actual}, the store holds ${checksum.base64}`;
     segment.object.proof = 'proven';
     return null;
   }
@@ -123,11 +123,11 @@ export class Proofs {
 
   /** Answers for ranges bring no checksum of the whole object, so it is asked for once. */
   #ask(object: SourceObject): Promise<Checksum | null> {
-    const { getter, signal, timeoutMs } = this.#options;
+    const { reader, signal, timeoutMs } = this.#options;
     let asked = this.#asked.get(object);
     if (asked === undefined) {
       const timed = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      asked = getter.checksum?.(object, timed).catch(() => null) ?? Promise.resolve(null);
+      asked = reader.checksum?.(object, timed).catch(() => null) ?? Promise.resolve(null);
       this.#asked.set(object, asked);
     }
     return asked;

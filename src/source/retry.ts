@@ -1,12 +1,12 @@
 /**
- * Retry: the one owner of repetition on the S3 side. The SDK's own retries are off (`maxAttempts: 1`).
+ * Retry: the one owner of repetition on the side of the source. An SDK's own retries are off (`maxAttempts: 1`).
  * Takes  failures of one piece of work, and word of its progress.
  * Gives  a wait (exponential, full jitter), or the error that ends the work.
  * Owns   the count of attempts since the last progress. Clock and randomness are arguments.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { isRepeatable } from '../aws/fault-kind.ts';
-import { type FailureKind, type S3Failure, toMillraceError } from './s3/failure.ts';
+import { type FailureKind, type SourceFailure, toMillraceError } from './source-failure.ts';
 
 /** Time and chance, so that tests own both. */
 export interface Clock {
@@ -60,8 +60,8 @@ export class Retry {
   #renewals = 0;
 
   /**
-   * @param what For the error, for example `read s3://bucket/key`.
-   * @param mayPass What else may be repeated: what S3 gave to this run before, it may give again (`identity`, `denied`).
+   * @param what For the error, for example `read <uri>`.
+   * @param mayPass What else may be repeated: what the source gave to this run before, it may give again (`identity`, `denied`).
    */
   constructor(
     policy: RetryPolicy,
@@ -86,7 +86,7 @@ export class Retry {
    * Waits before the next attempt.
    * @throws {MillraceError} When a repetition cannot help, or has not helped often enough.
    */
-  async failed(failure: S3Failure, signal?: AbortSignal): Promise<void> {
+  async failed(failure: SourceFailure, signal?: AbortSignal): Promise<void> {
     if (!isRepeatable(failure.kind) && !this.#mayPass(failure.kind))
       throw toMillraceError(failure, this.#what);
     const isThrottle = failure.kind === 'throttle';
@@ -115,9 +115,9 @@ export function backoffMs(policy: RetryPolicy, attempt: number, random: number):
 export async function retrying<T>(
   retry: Retry,
   work: () => Promise<T>,
-  toFailure: (error: unknown) => S3Failure,
+  toFailure: (error: unknown) => SourceFailure,
   signal?: AbortSignal,
-  renew: (failure: S3Failure) => Promise<void> = async () => {},
+  renew: (failure: SourceFailure) => Promise<void> = async () => {},
 ): Promise<T> {
   for (;;) {
     signal?.throwIfAborted();

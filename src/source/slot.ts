@@ -2,9 +2,10 @@
  * Slot: one download at a time, from its first GET to the last byte that its segment needs.
  * Takes  segments from the planner.
  * Gives  events to the delivery: pieces of whole lines for plain objects, the stored bytes for compressed ones.
- * Owns   the repetition of a download that is not what S3 holds, as long as nothing of it has left.
+ * Owns   the repetition of a download that is not what the source holds, as long as nothing of it has left.
  */
 import { MillraceError } from '../base/errors.ts';
+import { objectUri } from '../base/object-uri.ts';
 import { DamagedError } from '../inflate/damage.ts';
 import type { SlotBlocks } from './block-pool.ts';
 import { BlockTarget, RawWriter, type Writer } from './block-target.ts';
@@ -16,7 +17,6 @@ import { LineCutter } from './line-cutter.ts';
 import type { Format, Segment } from './object.ts';
 import type { Proofs, SegmentSum } from './proofs.ts';
 import { backoffMs } from './retry.ts';
-import { formatS3Uri } from './s3/uri.ts';
 import type { Planner } from './segments.ts';
 
 export interface SlotOptions {
@@ -34,7 +34,7 @@ export interface SlotOptions {
   readonly onObjectError: (segment: Segment, error: MillraceError) => void;
 }
 
-/** An object that is never what S3 says is given up after so many downloads. */
+/** An object that is never what the source says is given up after so many downloads. */
 const PROOF_ATTEMPTS_MAX = 4;
 /** Largest further GET for a last line that did not end within the lookahead. */
 const TAIL_BYTES_MAX = 4 * 1024 * 1024;
@@ -77,7 +77,7 @@ export class Slot {
   }
 
   /**
-   * Fetches a segment, again where what came is not what S3 holds and nothing of it has left.
+   * Fetches a segment, again where what came is not what the source holds and nothing of it has left.
    * @returns As `#fetch`. @throws {MillraceError} Also where the object is whole and proven to be wrong.
    */
   async #fetchProven(segment: Segment): Promise<MillraceError | null> {
@@ -99,7 +99,7 @@ export class Slot {
         this.#holdback.pass();
         return null;
       }
-      const what = `Cannot read ${formatS3Uri(object)}: ${problem}`;
+      const what = `Cannot read ${objectUri(object)}: ${problem}`;
       if (!this.#holdback.isHolding) {
         const message = `${what}; its lines were delivered before that was known, and are not proven`;
         throw new DamagedError(message, { storedOffset: 0, offset: null, unprovenFrom: 0 });
@@ -174,7 +174,7 @@ class SegmentSink implements ByteSink {
       }
       const foreign = foreignFormatOf(head.subarray(0, FORMAT_HEAD_BYTES));
       if (foreign !== null) {
-        this.#refusal = new ForeignError(foreign, `Cannot read ${formatS3Uri(this.#segment.object)}`);
+        this.#refusal = new ForeignError(foreign, `Cannot read ${objectUri(this.#segment.object)}`);
         return chunk.length;
       }
       this.#begin(formatOf(head));

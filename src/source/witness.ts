@@ -6,18 +6,18 @@
  */
 import { MillraceError } from '../base/errors.ts';
 import type { SourceObject } from './object.ts';
-import { type FailureKind, S3Failure } from './s3/failure.ts';
-import type { ObjectGetter } from './s3/get-object.ts';
+import type { RangeReader } from './source.ts';
+import { type FailureKind, SourceFailure } from './source-failure.ts';
 
 export class Witness {
-  readonly #getter: ObjectGetter;
+  readonly #reader: RangeReader;
   readonly #timeoutMs: number;
   /** The last one first, and the last one of another key. */
   #read: SourceObject[] = [];
 
   /** @param timeoutMs For the answer. */
-  constructor(getter: ObjectGetter, timeoutMs: number) {
-    this.#getter = getter;
+  constructor(reader: RangeReader, timeoutMs: number) {
+    this.#reader = reader;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -38,12 +38,12 @@ export class Witness {
     const other = this.#read.find(({ key }) => key !== denied.key);
     if (other === undefined) return false;
     try {
-      const { body } = await this.#getter.get(other, 0, 1, AbortSignal.timeout(this.#timeoutMs));
+      const { body } = await this.#reader.read(other, 0, 1, AbortSignal.timeout(this.#timeoutMs));
       body.discard();
       return true;
     } catch (error) {
       // An object that has changed or gone since is none that is denied.
-      return error instanceof S3Failure && (error.kind === 'changed' || error.kind === 'gone');
+      return error instanceof SourceFailure && (error.kind === 'changed' || error.kind === 'gone');
     }
   }
 }
@@ -73,11 +73,11 @@ export class Denials {
   }
 
   /**
-   * What is denied to everybody, after it was given, is no matter of one object: it ends the run. Keys that S3 takes for another object at the
+   * What is denied to everybody, after it was given, is no matter of one object: it ends the run. Keys that it takes for another object at the
    * same time are not what is wrong with this one: a store that signs a name in another way gives it up, and it alone.
    */
   asEnding(error: unknown): unknown {
-    if (!(error instanceof MillraceError && error.cause instanceof S3Failure)) return error;
+    if (!(error instanceof MillraceError && error.cause instanceof SourceFailure)) return error;
     if (error.cause.kind === 'identity' && this.#ownCount >= DENIALS_MAX)
       return new MillraceError('MILLRACE_OBJECT_UNREADABLE', `${error.message}; others are given`, {
         cause: error.cause,

@@ -1,4 +1,5 @@
 /** Format verify: the report of `verify`, as people read it. Takes the report as docs/CLI.md has it. */
+import { objectUri } from '../base/object-uri.ts';
 import { printable } from '../base/printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../base/quantity.ts';
 
@@ -105,7 +106,7 @@ function labelOf(kind: string): string {
 function describe(place: Place): string {
   const parts: string[] = [];
   if (place.key !== undefined) {
-    const uri = `s3://${place.bucket}/${place.key}`;
+    const uri = objectUri({ bucket: place.bucket!, key: place.key });
     const { offset = null, length } = place;
     parts.push(offset === null ? uri : `${uri} offset ${offset}, ${length} bytes`);
   }

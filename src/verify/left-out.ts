@@ -3,6 +3,7 @@
  * Takes  objects, one by one. Gives  how many there are of each kind, and the first of them.
  * Owns   the bound: `examplesMax` names of each kind.
  */
+import { objectUri } from '../base/object-uri.ts';
 import type { ObjectPlace } from './sides.ts';
 
 /**
@@ -39,9 +40,9 @@ export class LeftOut {
   }
 }
 
-/** `2 objects (s3://bucket/key, ...)` */
+/** `2 objects (<uri>, ...)` */
 export function describeObjects({ count, examples }: NamedObjects): string {
   const [first] = examples;
-  const name = first === undefined ? '' : ` (s3://${first.bucket}/${first.key}${count > 1 ? ', ...' : ''})`;
+  const name = first === undefined ? '' : ` (${objectUri(first)}${count > 1 ? ', ...' : ''})`;
   return `${count} ${count === 1 ? 'object' : 'objects'}${name}`;
 }

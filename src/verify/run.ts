@@ -4,7 +4,6 @@
  * Owns   the joining of its two sides, and what a journal says about where to begin.
  */
 import { untilNamed } from '../aws/await-name.ts';
-import { createS3Client } from '../aws/s3-client.ts';
 import { describeSuccessor, isSameStream } from '../aws/stream-birth.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
@@ -14,7 +13,7 @@ import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
 import { untilEnded } from '../run/ending.ts';
 import { listedSources, readSchema, recordRules } from '../run/prepare.ts';
 import { openSink } from '../run/sinks.ts';
-import { probeSources } from '../source/s3/list.ts';
+import { openSource } from '../run/sources.ts';
 import { streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
 import { accountFor } from './account.ts';
@@ -46,7 +45,7 @@ export async function verifyRun(
   facts: RunFacts | null,
   hooks: VerifyHooks = {},
 ): Promise<VerifyReport> {
-  const { s3: sourceTarget, stream: target, notices } = await findTargets(options.aws, options.stream);
+  const { source: sourceTarget, stream: target, notices } = await findTargets(options.aws, options.stream);
   for (const notice of notices) hooks.onNotice?.(notice);
   const sinks: SinkProbe[] = [];
   const open = (name: string) => {
@@ -55,15 +54,15 @@ export async function verifyRun(
     return sink;
   };
   const given = open(options.stream);
-  const s3 = createS3Client(sourceTarget, options.downloads + 4);
+  const source = openSource(sourceTarget, options);
   try {
     const { signal } = hooks;
     const notice = (text: string) => hooks.onNotice?.(text);
     const finding = untilNamed(() => findStream(given, open, options, facts, signal), notice, signal);
     const { sink, stream } = await untilEnded(finding, signal);
     if (facts !== null && stream.arn === facts.identity.stream) assertStreamOf(facts, stream);
-    const { requestPayer: requesterPays, allowEmpty } = options;
-    const probe = () => probeSources(s3, listedSources(options), { requesterPays, allowEmpty, signal });
+    const listing = { sources: listedSources(options), allowEmpty: options.allowEmpty };
+    const probe = () => source.probe({ ...listing, ...(signal && { signal }) });
     await untilEnded(untilNamed(probe, notice, signal), signal);
     const schemaText = facts?.identity.schema;
     const schema =
@@ -76,18 +75,18 @@ export async function verifyRun(
     });
     const witness = new SourceWitness(deadLetters, facts, options.examplesMax);
     const notices = new Set<string>();
-    const source = createSourceSide({
+    const sourceSide = createSourceSide({
       sources: options.sources,
       options,
-      s3,
+      source,
       rules: recordRules(options, stream),
       schema,
       observer: witness,
       onNotice: (text) => notices.add(text),
     });
-    const watch = watchProgress(source, hooks);
+    const watch = watchProgress(sourceSide, hooks);
     const compared = await verify({
-      source,
+      source: sourceSide,
       target,
       stream: stream.id,
       start: startOf(options, facts),
@@ -102,12 +101,12 @@ export async function verifyRun(
       ...watch.hooks,
     });
     watch.stop();
-    const found = accountFor(compared, witness.account(source.tally()));
+    const found = accountFor(compared, witness.account(sourceSide.tally()));
     const report = { ...found, warnings: [...found.warnings, ...Array.from(notices, asSentence)] };
     if (report.status.startsWith('match')) await assertStillThere(sink, stream, hooks.signal);
     return report;
   } finally {
-    s3.destroy();
+    source.close();
     for (const one of sinks) one.close();
   }
 }

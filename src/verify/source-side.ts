@@ -7,7 +7,6 @@
  *        absent here, too.
  */
 
-import type { S3Client } from '@aws-sdk/client-s3';
 import { Accounting } from '../accounting/accounting.ts';
 import { SourceLines } from '../accounting/source-lines.ts';
 import type { MillraceError } from '../base/errors.ts';
@@ -25,12 +24,13 @@ import { Reading, stdinLines } from '../run/reading.ts';
 import { scannerReason } from '../scan/open.ts';
 import type { RecordRules } from '../scan/scanner.ts';
 import type { SourceObject } from '../source/object.ts';
+import type { Source } from '../source/source.ts';
 import type { DigestSpec, ObjectPlace, SideDigest, SourceSide } from './sides.ts';
 
 export interface SourceSideOptions {
   readonly sources: readonly string[];
   readonly options: RecordOptions;
-  readonly s3: S3Client;
+  readonly source: Source;
   readonly rules: RecordRules;
   readonly schema: { readonly text: string; readonly name: string } | null;
   /** Told of what the first reading finds. */
@@ -148,7 +148,7 @@ class Scan {
     this.#given = given;
     this.#purpose = purpose;
     const isDigest = purpose.kind === 'digest';
-    const { options, rules, schema, s3, sources, observer } = given;
+    const { options, rules, schema, source, sources, observer } = given;
     this.#accounting = new Accounting({
       journal: null,
       parserCount: options.parsers,
@@ -162,7 +162,7 @@ class Scan {
       sources,
       ...(lines && { stdin: again(lines) }),
       options,
-      s3,
+      source,
       budget,
       accounting: this.#accounting,
       sourceLines: this.#sourceLines,

@@ -98,7 +98,7 @@ describe('a transfer with one bit wrong', () => {
       {
         key: 'bad',
         offset: null,
-        message: expect.stringMatching(/CRC64NVME \S+, S3 holds .* are not proven$/),
+        message: expect.stringMatching(/CRC64NVME \S+, the store holds .* are not proven$/),
         damage: { storedOffset: 0, offset: null, unprovenFrom: 0 },
       },
     ]);

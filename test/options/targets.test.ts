@@ -146,12 +146,12 @@ describe('the endpoint', () => {
     },
   ])('$name', async ({ flags = {}, env = {}, s3, kinesis }) => {
     const targets = await find(flags, env);
-    expect([targets.s3.endpoint, targets.stream.endpoint]).toEqual([s3, kinesis]);
+    expect([targets.source.endpoint, targets.stream.endpoint]).toEqual([s3, kinesis]);
   });
 
   it('of STS is that of a profile that a flag names: the SDK asks AWS_PROFILE itself', async () => {
     const sts = async (flags: Partial<AwsOptions>, env: Environment = {}) =>
-      (await find(flags, env)).s3.stsEndpoint;
+      (await find(flags, env)).source.stsEndpoint;
     expect(await sts({ profile: 'all' })).toBe('https://all.example');
     expect(await sts({ profile: 'ignoring' })).toBeNull();
     expect(await sts({}, { AWS_PROFILE: 'all' })).toBeNull();
@@ -173,18 +173,18 @@ describe('the region', () => {
     { name: 'is not an empty one', env: { AWS_REGION: '', AWS_DEFAULT_REGION: 'd' }, region: 'd' },
     { name: 'is left to the SDK where nothing names it', flags: { profile: 'keys' }, region: null },
   ])('$name', async ({ flags = {}, env = {}, region }) => {
-    const { s3, stream: kinesis } = await find(flags, env);
+    const { source: s3, stream: kinesis } = await find(flags, env);
     expect([s3.region, kinesis.region]).toEqual([region, region]);
   });
 
   it('of Kinesis is that of the stream’s ARN', async () => {
     const arn = 'arn:aws:kinesis:eu-central-1:123456789012:stream/orders';
-    const { s3, stream: kinesis } = await find({ region: 'us-east-1' }, {}, arn);
+    const { source: s3, stream: kinesis } = await find({ region: 'us-east-1' }, {}, arn);
     expect([s3.region, kinesis.region]).toEqual(['us-east-1', 'eu-central-1']);
   });
 
   it('of each service is that of its profile', async () => {
-    const { s3, stream: kinesis } = await find({ s3Profile: 'store', kinesisProfile: 'plain' });
+    const { source: s3, stream: kinesis } = await find({ s3Profile: 'store', kinesisProfile: 'plain' });
     expect([s3.region, kinesis.region]).toEqual(['auto', 'eu-west-1']);
     expect([s3.profile, kinesis.profile]).toEqual(['store', 'plain']);
   });
@@ -206,13 +206,13 @@ describe('the certificates that are trusted', () => {
     },
     { name: 'are those of the profile', flags: { profile: 'store' }, isBundle: true },
   ])('$name', async ({ flags = {}, env = () => ({}), isBundle }) => {
-    const { s3, stream: kinesis } = await find(flags, env(bundle));
+    const { source: s3, stream: kinesis } = await find(flags, env(bundle));
     const wanted = isBundle ? TEST_CERTIFICATE : null;
     expect([s3.authorities, kinesis.authorities]).toEqual([wanted, wanted]);
   });
 
   it('are those of the profile of each service', async () => {
-    const { s3, stream: kinesis } = await find({ s3Profile: 'store' });
+    const { source: s3, stream: kinesis } = await find({ s3Profile: 'store' });
     expect([s3.authorities, kinesis.authorities]).toEqual([TEST_CERTIFICATE, null]);
   });
 });
@@ -280,7 +280,7 @@ describe('refuses, in one message', () => {
     const elsewhere = { ...endpoint, HTTP_PROXY: 'http://p.example' };
     await find({}, { ...endpoint, HTTP_PROXY: 'http://[::1]:3128' });
     await find({}, { ...elsewhere, NO_PROXY: 'localhost' });
-    const { s3 } = await find({ isInsecureAllowed: true }, elsewhere);
+    const { source: s3 } = await find({ isInsecureAllowed: true }, elsewhere);
     expect(s3.endpoint).toBe('http://localhost:4566');
   });
 });

@@ -1,10 +1,12 @@
 /** Download: every byte once and in order, whatever bodies do and however little room the sink has. */
+
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { bodyOf } from '../../src/aws/http-body.ts';
 import { type ByteSink, type DownloadContext, download } from '../../src/source/download.ts';
-import type { ObjectGetter } from '../../src/source/s3/get-object.ts';
+import { failureOf } from '../../src/source/s3/failure.ts';
+import type { RangeReader } from '../../src/source/source.ts';
 import { Witness } from '../../src/source/witness.ts';
 import { hastyClock } from './source-run.ts';
 
@@ -30,17 +32,18 @@ const cutAfter = (count: number): Body =>
 
 function setUp(bodies: readonly Body[]) {
   const asked: [number, number][] = [];
-  const getter: ObjectGetter = {
-    get: async (_, start, end) => {
+  const reader: RangeReader = {
+    read: async (_, start, end) => {
       const body = bodies[asked.length] ?? whole;
       asked.push([start, end]);
       return { body: bodyOf(Readable.from(body(content.subarray(start, end)))), checksum: null };
     },
+    classify: failureOf,
     renew: async () => {},
     close: () => {},
   };
   const context: DownloadContext = {
-    getter,
+    reader,
     clock: hastyClock(),
     retry: { attemptsMax: 4, throttleAttemptsMax: 4, baseMs: 1, capMs: 1 },
     stallTimeoutMs: 10_000,
@@ -48,7 +51,7 @@ function setUp(bodies: readonly Body[]) {
     stats: { requests: 0, bytes: 0, retries: 0, throttles: 0 },
     onThrottle: () => {},
     onSuccess: () => {},
-    witness: new Witness(getter, 10_000),
+    witness: new Witness(reader, 10_000),
   };
   return { asked, context };
 }

@@ -90,7 +90,7 @@ describe.each(NAMES)('with a %s of the whole object', (checksum) => {
     expect(error).toBeInstanceOf(DamagedError);
     expect((error as DamagedError).damage).toEqual({ storedOffset: 0, offset: 0, unprovenFrom: null });
     expect(error?.message).toMatch(
-      /have the CRC\w+ \S+, S3 holds \S+, in each of 4 downloads; nothing of it/,
+      /have the CRC\w+ \S+, the store holds \S+, in each of 4 downloads; nothing of it/,
     );
   });
 

@@ -1,11 +1,11 @@
 /** Retry: waits grow, progress resets them, and what cannot be mended is not repeated. */
 import { expect, it } from 'vitest';
 import { backoffMs, RETRY_POLICY_DEFAULT, Retry, retrying } from '../../src/source/retry.ts';
-import { S3Failure } from '../../src/source/s3/failure.ts';
+import { SourceFailure } from '../../src/source/source-failure.ts';
 import { hastyClock } from './source-run.ts';
 
 const policy = { attemptsMax: 3, throttleAttemptsMax: 5, baseMs: 100, capMs: 1000 };
-const failure = (kind: S3Failure['kind']) => new S3Failure(kind, 'why', { awsCode: 'Code' });
+const failure = (kind: SourceFailure['kind']) => new SourceFailure(kind, 'why', { serviceCode: 'Code' });
 
 it.each([
   [1, 0.5, 50],
@@ -66,7 +66,7 @@ it('repeats work until it succeeds, and stops at its signal', async () => {
     if (++calls < 3) throw failure('transient');
     return 'done';
   };
-  const toFailure = (error: unknown) => error as S3Failure;
+  const toFailure = (error: unknown) => error as SourceFailure;
   const retry = () => new Retry(RETRY_POLICY_DEFAULT, hastyClock(), 'x');
   expect(await retrying(retry(), work, toFailure)).toBe('done');
   const aborted = AbortSignal.abort(new Error('stop'));

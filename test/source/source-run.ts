@@ -8,6 +8,8 @@ import type { OversizeLine } from '../../src/source/line-cutter.ts';
 import type { Segment, SourceObject } from '../../src/source/object.ts';
 import { type Clock, systemClock } from '../../src/source/retry.ts';
 import { createObjectGetter } from '../../src/source/s3/get-object.ts';
+import { openS3 } from '../../src/source/s3/source.ts';
+import type { Source } from '../../src/source/source.ts';
 
 process.env.AWS_ACCESS_KEY_ID ??= 'test';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
@@ -15,6 +17,12 @@ process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
 /** A client with credentials that the embedded servers do not check. */
 export function testClient({ endpoint }: { readonly endpoint: string }) {
   return createS3Client({ region: 'us-east-1', profile: null, endpoint });
+}
+
+/** The same as a whole source. */
+export function testSource({ endpoint }: { readonly endpoint: string }): Source {
+  const target = { region: 'us-east-1', profile: null, endpoint };
+  return openS3(target, { connectionsMax: 8, requesterPays: false });
 }
 
 /** A clock on which waiting takes no time, but is written down. */
@@ -95,7 +103,7 @@ export function startPool(options: RunOptions): { pool: DownloadPool; recorded: 
   };
   const clock = options.clock ?? systemClock;
   const pool = new DownloadPool({
-    getter: createObjectGetter(testClient(options), { clock }),
+    reader: createObjectGetter(testClient(options), { clock }),
     sink,
     downloads: 4,
     segmentBytes: 1024 * 1024,

@@ -2,6 +2,7 @@
  * Source side: the reading half of the engine, real parser threads included, against a reader that is too simple to be wrong.
  * Property of issue 6: for random objects, segment sizes and block sizes both find the same records at the same places.
  */
+
 import { isUtf8 } from 'node:buffer';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -11,7 +12,7 @@ import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import { parseBackfillOptions } from '../../src/options/options.ts';
 import { FRAME, FRAME_KIND } from '../../src/record/frame.ts';
 import { createSourceSide } from '../../src/verify/source-side.ts';
-import { testClient } from '../source/source-run.ts';
+import { testSource } from '../source/source-run.ts';
 
 let s3: FastS3;
 beforeAll(async () => {
@@ -117,7 +118,7 @@ function sideOf(prefix: string, given: { segmentBytes: number; downloads: number
   return createSourceSide({
     sources: options.sources,
     options: { ...options, segmentBytes },
-    s3: testClient(s3),
+    source: testSource(s3),
     rules: {
       partitionKey: null,
       explicitHashKey: null,

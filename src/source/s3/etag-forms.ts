@@ -6,7 +6,7 @@
  */
 import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { SourceObject } from '../object.ts';
-import { S3Failure } from './failure.ts';
+import { SourceFailure } from '../source-failure.ts';
 
 export class EtagForms {
   readonly #client: S3Client;
@@ -20,7 +20,7 @@ export class EtagForms {
 
   /** Whether the answer without If-Match says more than this refusal. */
   async isMisread(refusal: unknown, object: SourceObject, signal: AbortSignal): Promise<boolean> {
-    if (!(refusal instanceof S3Failure) || refusal.status !== 412) return false;
+    if (!(refusal instanceof SourceFailure) || refusal.status !== 412) return false;
     let isWeak = this.#isWeak.get(object.bucket);
     if (isWeak === undefined) {
       isWeak = this.#ask(object, signal);

@@ -1,7 +1,7 @@
 /**
- * ObjectGetter: one GetObject request, without the SDK's per-command middleware.
+ * RangeReader: one GetObject request, without the SDK's per-command middleware.
  * Takes  an object and a byte range.
- * Gives  a body of exactly that range of exactly that version, or an S3Failure.
+ * Gives  a body of exactly that range of exactly that version, or an SourceFailure.
  * Owns   the check that what came is what was asked for: If-Match, ETag, range and total size.
  * Never  retries, never reads the body.
  *
@@ -9,6 +9,7 @@
  * Endpoint rules, credentials and signer stay the SDK's own, the transport is src/aws/http-client.ts. Where the SDK signs in other
  * ways (S3 Express sessions, multi-region access points) its whole path is used.
  */
+
 import type { Readable } from 'node:stream';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { HttpRequest } from '@smithy/protocol-http';
@@ -18,32 +19,16 @@ import { type AnswerBody, bodyOf, readWhole } from '../../aws/http-body.ts';
 import { type HttpAnswer, HttpClient, type Origin } from '../../aws/http-client.ts';
 import { authoritiesOf } from '../../aws/request-handler.ts';
 import { Sha256 } from '../../aws/sha256.ts';
-import { type Checksum, checksumIn } from '../checksum.ts';
+import { checksumIn } from '../checksum.ts';
 import type { SourceObject } from '../object.ts';
 import type { Clock } from '../retry.ts';
+import type { RangeAnswer, RangeReader } from '../source.ts';
+import { SourceFailure } from '../source-failure.ts';
 import { askChecksum } from './checksum-head.ts';
 import { EtagForms } from './etag-forms.ts';
-import { failureOf, isRedirect, kindOf, S3Failure, withRegion } from './failure.ts';
+import { failureOf, isRedirect, kindOf, withRegion } from './failure.ts';
 import { renewCredentials } from './renewal.ts';
 import { Versions } from './versions.ts';
-
-export interface GetAnswer {
-  /** Bytes [start, end) of the object. */
-  readonly body: AnswerBody;
-  /** Of the whole object, where S3 holds one and the whole object was asked for. */
-  readonly checksum: Checksum | null;
-}
-
-export interface ObjectGetter {
-  /** @throws {S3Failure} Whatever went wrong before the body. */
-  get(object: SourceObject, start: number, end: number, signal: AbortSignal): Promise<GetAnswer>;
-  /** The checksum of the whole object that S3 holds, or null. Absent: nobody can be asked. @throws Whatever went wrong. */
-  checksum?(object: SourceObject, signal: AbortSignal): Promise<Checksum | null>;
-  /** Asks the credential chain for fresh credentials, or sets the clock, as the failure demands. */
-  renew(failure: S3Failure): Promise<void>;
-  /** Closes the connections. Downloads that are under way fail. */
-  close(): void;
-}
 
 export interface ObjectGetterOptions {
   readonly requesterPays?: boolean;
@@ -92,16 +77,16 @@ function checkAnswer(
   header: (name: string) => string | undefined,
 ): void {
   const isProven = versions.check(object, status, header);
-  if (!isConditional && !isProven) throw new S3Failure('changed', 'its version is not said', { status });
+  if (!isConditional && !isProven) throw new SourceFailure('changed', 'its version is not said', { status });
   const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header('content-range') ?? '');
   const total = status === 206 ? range?.[3] : header('content-length');
   if (total !== undefined && total !== '*' && Number(total) !== object.size) {
-    throw new S3Failure('changed', `its size was ${object.size} and is ${total}`, { status });
+    throw new SourceFailure('changed', `its size was ${object.size} and is ${total}`, { status });
   }
   const isWhole = start === 0 && end === object.size;
   const isAsAsked = status === 206 ? Number(range?.[1]) === start && Number(range?.[2]) === end - 1 : isWhole;
   if (!isAsAsked) {
-    throw new S3Failure(
+    throw new SourceFailure(
       'unreadable',
       `bytes ${start} to ${end - 1} were asked for, and the endpoint sent others`,
       { status },
@@ -116,7 +101,7 @@ export function escapeKey(key: string): string {
     .replaceAll('%2F', '/');
 }
 
-export function createObjectGetter(client: S3Client, options: ObjectGetterOptions): ObjectGetter {
+export function createObjectGetter(client: S3Client, options: ObjectGetterOptions): RangeReader {
   const routes = new Map<string, Promise<Route | null>>();
   const authorities = authoritiesOf(client);
   const open =
@@ -144,7 +129,7 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
     return route;
   };
   return {
-    async get(object, start, end, signal) {
+    async read(object, start, end, signal) {
       const route = await routeOf(object.bucket).catch((error: unknown) => {
         throw failureOf(error);
       });
@@ -158,13 +143,14 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
       } catch (error) {
         if (await forms.isMisread(error, object, signal)) return await ask(false);
         if (route === null) throw error;
-        const region = error instanceof S3Failure ? error.bucketRegion : null;
+        const region = error instanceof SourceFailure ? error.bucketRegion : null;
         if (!isFollowing || region === null || region === route.region) throw error;
         if (regions.get(object.bucket) !== region) routes.delete(object.bucket);
         regions.set(object.bucket, region);
-        return this.get(object, start, end, signal);
+        return this.read(object, start, end, signal);
       }
     },
+    classify: failureOf,
     checksum: (object, signal) => askChecksum(client, object, options.requesterPays ?? false, signal),
     close() {
       for (const transport of transports.values()) transport.close();
@@ -250,7 +236,7 @@ async function getDirectly(
   clockOffsetMs: number,
   versions: Versions,
   question: Question,
-): Promise<GetAnswer> {
+): Promise<RangeAnswer> {
   const { object, start, end, signal } = question;
   const isWhole = start === 0 && end === object.size;
   const condition = question.isConditional ? preconditionOf(object.etag) : {};
@@ -287,7 +273,7 @@ async function getThroughSdk(
   options: ObjectGetterOptions,
   versions: Versions,
   question: Question,
-): Promise<GetAnswer> {
+): Promise<RangeAnswer> {
   const { object, start, end, signal } = question;
   const isWhole = start === 0 && end === object.size;
   const condition = question.isConditional ? preconditionOf(object.etag) : {};
@@ -321,11 +307,11 @@ async function readFailure(
   headers: Readonly<Record<string, string>>,
   body: AnswerBody,
   clock: Clock,
-): Promise<S3Failure> {
+): Promise<SourceFailure> {
   // The status alone still says enough where the document cannot be read.
   const text = await readWhole(body, ERROR_BODY_BYTES_MAX).then(String, () => '');
   const element = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] ?? '';
-  const awsCode = element('Code') || (status === 412 ? 'PreconditionFailed' : '');
+  const serviceCode = element('Code') || (status === 412 ? 'PreconditionFailed' : '');
   const region = headers['x-amz-bucket-region'] || element('Region');
   const bucketRegion = (isRedirect(status) && region) || null;
   const hints = [
@@ -333,12 +319,12 @@ async function readFailure(
     element('StorageClass') && `storage class ${element('StorageClass')}`,
   ];
   const serviceMs = Date.parse(headers.date ?? '');
-  return new S3Failure(
-    kindOf(status, awsCode, hints[0]!),
+  return new SourceFailure(
+    kindOf(status, serviceCode, hints[0]!),
     withRegion(hints.filter(Boolean).join(', '), bucketRegion),
     {
       status,
-      awsCode,
+      serviceCode,
       bucketRegion,
       clockOffsetMs: Number.isNaN(serviceMs) ? null : serviceMs - clock.unixMs(),
     },

@@ -8,7 +8,8 @@
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { SourceObject } from '../object.ts';
 import { type Clock, Retry, type RetryPolicy, retrying } from '../retry.ts';
-import { type FailureKind, failureOf, S3Failure } from './failure.ts';
+import { type FailureKind, SourceFailure } from '../source-failure.ts';
+import { failureOf } from './failure.ts';
 import { renewCredentials } from './renewal.ts';
 import { formatS3Uri, type S3Location } from './uri.ts';
 
@@ -34,7 +35,7 @@ export class Heads {
     const { retry, clock, signal } = this.#options;
     const mayPass = (kind: FailureKind) => this.#isAnswered && kind === 'identity';
     const policy = new Retry(retry, clock, `find ${formatS3Uri(location)}`, mayPass);
-    const renew = (failure: S3Failure) => renewCredentials(this.#s3, failure);
+    const renew = (failure: SourceFailure) => renewCredentials(this.#s3, failure);
     return retrying(policy, () => this.#head(location), failureOf, signal, renew);
   }
 
@@ -47,7 +48,7 @@ export class Heads {
     });
     this.#isAnswered = true;
     const { ContentLength: size, ETag, LastModified, Restore, StorageClass } = output;
-    if (size === undefined) throw new S3Failure('transient', 'the answer does not say how large it is');
+    if (size === undefined) throw new SourceFailure('transient', 'the answer does not say how large it is');
     const isRestored = /ongoing-request="false"/.test(Restore ?? '');
     return {
       bucket: location.bucket,
@@ -59,7 +60,7 @@ export class Heads {
     };
   }
 
-  async #whyNot(location: S3Location, failure: S3Failure): Promise<S3Failure> {
+  async #whyNot(location: S3Location, failure: SourceFailure): Promise<SourceFailure> {
     try {
       const command = new GetObjectCommand({ ...this.#input(location), Range: 'bytes=0-0' });
       const output = await this.#s3.send(command, this.#sending());
@@ -69,7 +70,10 @@ export class Heads {
       if (why.status >= 400 && why.kind !== 'changed') return why;
     }
     // It was refused and is there: whatever that was may be over.
-    return new S3Failure('transient', failure.message, { status: failure.status, awsCode: failure.awsCode });
+    return new SourceFailure('transient', failure.message, {
+      status: failure.status,
+      serviceCode: failure.serviceCode,
+    });
   }
 
   #input({ bucket, key }: S3Location) {

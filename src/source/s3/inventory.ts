@@ -27,7 +27,8 @@ import {
   retrying,
   systemClock,
 } from '../retry.ts';
-import { type FailureKind, failureOf, S3Failure } from './failure.ts';
+import { type FailureKind, SourceFailure } from '../source-failure.ts';
+import { failureOf } from './failure.ts';
 import { decodeListedKey } from './list-page.ts';
 import { openOrc } from './orc.ts';
 import { renewCredentials } from './renewal.ts';
@@ -237,13 +238,13 @@ class Reports {
     this.#isAnswered = true;
     const found = output.ETag ?? '';
     if (etag !== undefined && !isSameEtag(etag, found))
-      throw new S3Failure('changed', `its ETag was ${etag} and is ${found}`);
+      throw new SourceFailure('changed', `its ETag was ${etag} and is ${found}`);
     return { body: output.Body as Readable, etag: found };
   }
 
   async #retrying<T>(location: S3Location, work: () => Promise<T>): Promise<T> {
     try {
-      const renew = (failure: S3Failure) => renewCredentials(this.#s3, failure);
+      const renew = (failure: SourceFailure) => renewCredentials(this.#s3, failure);
       return await retrying(this.#retry(location), work, failureOf, this.#options.signal, renew);
     } catch (error) {
       throw asSourceError(location, error);

@@ -6,14 +6,14 @@
  */
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import type { SourceObject } from '../object.ts';
-import { S3Failure } from './failure.ts';
+import { SourceFailure } from '../source-failure.ts';
 import type { Page, PageQuery } from './spread.ts';
 
 /** What such an answer is called in messages; S3 has no code for it. */
 export const MALFORMED_PAGE = 'MalformedPage';
 
 /**
- * @throws {S3Failure} `transient`: the answer is no whole page of this listing. A listing that ends early, or an object whose size is
+ * @throws {SourceFailure} `transient`: the answer is no whole page of this listing. A listing that ends early, or an object whose size is
  * not said, would be left out without a word.
  */
 export function pageOf(bucket: string, query: PageQuery, output: ListObjectsV2CommandOutput): Page {
@@ -42,10 +42,10 @@ export function asMalformed(error: unknown): unknown {
   return status === 200 ? malformed('it is no listing', error) : error;
 }
 
-function malformed(why: string, cause?: unknown): S3Failure {
-  return new S3Failure('transient', `the answer is no whole page: ${why}`, {
+function malformed(why: string, cause?: unknown): SourceFailure {
+  return new SourceFailure('transient', `the answer is no whole page: ${why}`, {
     status: 200,
-    awsCode: MALFORMED_PAGE,
+    serviceCode: MALFORMED_PAGE,
     cause,
   });
 }

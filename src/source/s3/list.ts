@@ -11,48 +11,30 @@
  * Duplicates: an object is carried once, where its first SOURCE names it. A later prefix leaves out what an earlier one covers; a
  * URI on stdin is left out when an earlier prefix covers it or an earlier line was the same.
  */
+
 import type { S3Client } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../base/errors.ts';
-import { type ListFilter, type ListFilters, prepareFilter } from '../filter.ts';
+import { type ListFilter, prepareFilter } from '../filter.ts';
 import { type ListTally, newListTally } from '../list-tally.ts';
 import { isArchived, type SourceObject } from '../object.ts';
 import { aheadOf, mapAhead } from '../prefetch.ts';
 import { type Clock, RETRY_POLICY_DEFAULT, type RetryPolicy, systemClock } from '../retry.ts';
-import { S3Failure } from './failure.ts';
+import type { ListRequest } from '../source.ts';
+import { SourceFailure } from '../source-failure.ts';
 import { Heads } from './heads.ts';
 import { MALFORMED_PAGE } from './list-page.ts';
 import { Pages } from './pages.ts';
 import { type PageQuery, spreadPages } from './spread.ts';
 import { formatS3Uri, parseS3Uri, type S3Location } from './uri.ts';
 
-export interface ListOptions {
-  readonly filters?: ListFilters;
-  readonly tally?: ListTally;
-  /** Lines of the SOURCE `-`. */
-  readonly stdin?: AsyncIterable<string>;
+export interface ListOptions extends Omit<ListRequest, 'sources' | 'inventory'> {
   /** Objects in place of a listing: see inventory.ts. SOURCEs choose among them. */
   readonly inventory?: AsyncIterable<SourceObject>;
-  /** Whether the inventory has named this object before. Default: never. */
-  readonly isRepeated?: (object: SourceObject) => boolean;
-  /** Told of each object that must be restored before it can be read. It is not given to the run. */
-  readonly onArchived?: (object: SourceObject) => void;
-  /** Told of each object that was found and that filters leave out. */
-  readonly onFiltered?: (object: S3Location) => void;
-  /**
-   * Told of each object that `-` names and that does not exist or may not be read; it has no ETag and no size. It is not given to the
-   * run. Without it such an object ends the listing.
-   */
-  readonly onUnreadable?: (object: SourceObject, error: MillraceError) => void;
   readonly requesterPays?: boolean;
-  /** A source that names no object, and globs that take none of the objects, end nothing. Default false. */
-  readonly allowEmpty?: boolean;
   readonly retry?: RetryPolicy;
   readonly clock?: Clock;
-  readonly signal?: AbortSignal;
   /** Pages of up to 1,000 keys listed ahead of their use, besides those of requests under way. Default 4. */
   readonly pagesAhead?: number;
-  /** ListObjectsV2 requests at once. Default 1: objects come in listing order. With more they come in no order. */
-  readonly requestsMax?: number;
   /** HeadObject calls at once for `-`. Default 32. */
   readonly headsAhead?: number;
 }
@@ -103,7 +85,7 @@ export async function probeSources(
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'MILLRACE_SERVICE_AWAY') throw error;
       // There is somebody: another time the answer may be whole.
-      if (error.cause instanceof S3Failure && error.cause.awsCode === MALFORMED_PAGE) throw error;
+      if (error.cause instanceof SourceFailure && error.cause.serviceCode === MALFORMED_PAGE) throw error;
       // Nothing has been done yet: there is nothing to resume.
       throw new MillraceError('MILLRACE_SOURCE', error.message, { cause: error });
     }
@@ -196,7 +178,7 @@ class Lister {
     } catch (error) {
       const isOfObject = error instanceof MillraceError && error.code === 'MILLRACE_OBJECT_UNREADABLE';
       if (!isOfObject || !this.#options.onUnreadable) throw asSourceError(error);
-      const isDenied = error.cause instanceof S3Failure && error.cause.kind === 'denied';
+      const isDenied = error.cause instanceof SourceFailure && error.cause.kind === 'denied';
       const { bucket, key } = location;
       const object = { bucket, key, etag: '', size: 0, lastModifiedMs: 0, storageClass: 'STANDARD' };
       return { object, error, isDenied };
@@ -262,7 +244,7 @@ class Lister {
       const isUnavailable = !(error instanceof MillraceError) || error.code === 'MILLRACE_SERVICE_AWAY';
       if (isUnavailable) throw error;
       // Of one that is gone the download will say so.
-      const isGone = error.cause instanceof S3Failure && error.cause.kind === 'gone';
+      const isGone = error.cause instanceof SourceFailure && error.cause.kind === 'gone';
       return isGone ? { ...object, storageClass: 'STANDARD' } : object;
     }
   }

@@ -12,7 +12,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { isArchived } from '../object.ts';
 import { type Clock, Retry, type RetryPolicy, retrying } from '../retry.ts';
-import { type FailureKind, failureOf } from './failure.ts';
+import type { FailureKind } from '../source-failure.ts';
+import { failureOf } from './failure.ts';
 import { asMalformed, pageOf } from './list-page.ts';
 import { renewCredentials } from './renewal.ts';
 import type { Page, PageQuery } from './spread.ts';

@@ -5,9 +5,9 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { CredentialProvider } from '../../aws/credentials.ts';
-import type { S3Failure } from './failure.ts';
+import type { SourceFailure } from '../source-failure.ts';
 
-export async function renewCredentials(s3: S3Client, { kind }: S3Failure): Promise<void> {
+export async function renewCredentials(s3: S3Client, { kind }: SourceFailure): Promise<void> {
   if (kind !== 'credentials' && kind !== 'identity') return;
   const provider = s3.config.credentials as CredentialProvider;
   await provider({ forceRefresh: true }).catch(() => {});

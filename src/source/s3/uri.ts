@@ -6,6 +6,7 @@
  */
 import { MillraceError } from '../../base/errors.ts';
 import { S3 } from '../../base/limits.ts';
+import { objectUri } from '../../base/object-uri.ts';
 
 export interface S3Location {
   readonly bucket: string;
@@ -39,5 +40,5 @@ export function parseS3Uri(text: string): S3Location {
 
 /** The opposite of parseS3Uri. */
 export function formatS3Uri(location: S3Location): string {
-  return `s3://${location.bucket}/${location.key}`;
+  return objectUri(location);
 }

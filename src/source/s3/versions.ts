@@ -6,7 +6,7 @@
  */
 import { bareEtag, isSameEtag, isStandIn, UNVERSIONED, versionName } from '../../aws/etag.ts';
 import type { SourceObject } from '../object.ts';
-import { S3Failure } from './failure.ts';
+import { SourceFailure } from '../source-failure.ts';
 
 export class Versions {
   readonly #onUnversioned: () => void;
@@ -20,7 +20,7 @@ export class Versions {
 
   /**
    * @returns Whether the answer says by itself that it is the right version.
-   * @throws {S3Failure} `changed`: it is another one.
+   * @throws {SourceFailure} `changed`: it is another one.
    */
   check(object: SourceObject, status: number, header: (name: string) => string | undefined): boolean {
     const time = versionName(undefined, header('last-modified'));
@@ -40,6 +40,6 @@ export class Versions {
     if (isSameEtag(expected, actual)) return true;
     // A time that only one of both says cannot be compared.
     if (isByTime && (expected === UNVERSIONED || actual === UNVERSIONED)) return false;
-    throw new S3Failure('changed', `its ETag was ${expected} and is ${actual}`, { status });
+    throw new SourceFailure('changed', `its ETag was ${expected} and is ${actual}`, { status });
   }
 }

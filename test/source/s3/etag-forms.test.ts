@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FastS3, type S3Fault, startFastS3 } from '../../../src/embedded/fast-s3.ts';
 import { EtagForms } from '../../../src/source/s3/etag-forms.ts';
-import { S3Failure } from '../../../src/source/s3/failure.ts';
+import { SourceFailure } from '../../../src/source/source-failure.ts';
 import { testClient } from '../source-run.ts';
 
 const object = {
@@ -13,7 +13,7 @@ const object = {
   lastModifiedMs: 0,
   storageClass: 'STANDARD',
 };
-const refusal = new S3Failure('changed', 'no', { status: 412 });
+const refusal = new SourceFailure('changed', 'no', { status: 412 });
 const signal = new AbortController().signal;
 let s3: FastS3;
 beforeAll(async () => {
@@ -39,7 +39,7 @@ describe('isMisread', () => {
   it('asks nobody about other failures', async () => {
     const forms = new EtagForms(testClient(s3), false);
     const before = s3.stats().requests;
-    for (const error of [new S3Failure('gone', 'no', { status: 404 }), new Error('no')])
+    for (const error of [new SourceFailure('gone', 'no', { status: 404 }), new Error('no')])
       expect(await forms.isMisread(error, object, signal)).toBe(false);
     expect(s3.stats().requests).toBe(before);
   });

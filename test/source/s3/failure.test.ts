@@ -1,13 +1,8 @@
-/** S3Failure: every answer is sorted by what can be done about it. */
+/** SourceFailure: every answer is sorted by what can be done about it. */
 import { expect, it } from 'vitest';
 import { MillraceError } from '../../../src/base/errors.ts';
-import {
-  type FailureKind,
-  failureOf,
-  kindOf,
-  S3Failure,
-  toMillraceError,
-} from '../../../src/source/s3/failure.ts';
+import { failureOf, kindOf } from '../../../src/source/s3/failure.ts';
+import { type FailureKind, SourceFailure, toMillraceError } from '../../../src/source/source-failure.ts';
 
 it.each<[number, string, string, FailureKind]>([
   [503, 'SlowDown', '', 'throttle'],
@@ -50,7 +45,7 @@ it.each<[FailureKind, string, number]>([
   ['throttle', 'MILLRACE_SERVICE_AWAY', 3],
   ['credentials', 'MILLRACE_SERVICE_AWAY', 3],
 ])('says %s as %s with exit code %i', (kind, code, exitCode) => {
-  const error = toMillraceError(new S3Failure(kind, 'why', { awsCode: 'Code' }), 'read s3://b/k');
+  const error = toMillraceError(new SourceFailure(kind, 'why', { serviceCode: 'Code' }), 'read s3://b/k');
   expect(error).toMatchObject({
     code,
     exitCode,
@@ -67,9 +62,9 @@ it('takes a bug, an abort and an error of ours for no failure of the network', (
 
 it('reads what the SDK and sockets throw', () => {
   const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-  expect(failureOf(reset)).toMatchObject({ kind: 'transient', awsCode: 'ECONNRESET', status: 0 });
+  expect(failureOf(reset)).toMatchObject({ kind: 'transient', serviceCode: 'ECONNRESET', status: 0 });
   const denied = Object.assign(new Error('no'), { name: 'AccessDenied', $metadata: { httpStatusCode: 403 } });
-  expect(failureOf(denied)).toMatchObject({ kind: 'denied', awsCode: 'AccessDenied', status: 403 });
+  expect(failureOf(denied)).toMatchObject({ kind: 'denied', serviceCode: 'AccessDenied', status: 403 });
   const nobody = Object.assign(new Error('no credentials'), { name: 'CredentialsProviderError' });
   expect(failureOf(nobody).kind).toBe('identity');
   const elsewhere = Object.assign(new Error('not here'), {

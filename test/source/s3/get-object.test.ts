@@ -1,4 +1,4 @@
-/** ObjectGetter: where requests go and what they carry, in every way of addressing a bucket. */
+/** RangeReader: where requests go and what they carry, in every way of addressing a bucket. */
 import { Readable } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
 import { HttpResponse } from '@smithy/protocol-http';
@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { bodyOf, readWhole } from '../../../src/aws/http-body.ts';
 import type { HttpAnswer, Origin } from '../../../src/aws/http-client.ts';
 import { systemClock } from '../../../src/source/retry.ts';
-import { S3Failure } from '../../../src/source/s3/failure.ts';
 import { createObjectGetter, escapeKey, type Transport } from '../../../src/source/s3/get-object.ts';
+import { SourceFailure } from '../../../src/source/source-failure.ts';
 
 interface Sent {
   hostname: string;
@@ -99,8 +99,8 @@ describe('createObjectGetter', () => {
     },
   ])('addresses $name as the SDK does, signed and pinned', async ({ config, bucket, host, path }) => {
     const { made, sent, open } = client(config);
-    const getter = createObjectGetter(made, { clock: systemClock, requesterPays: true, open });
-    const { body, checksum } = await getter.get({ ...object, bucket }, 10, 20, signal);
+    const reader = createObjectGetter(made, { clock: systemClock, requesterPays: true, open });
+    const { body, checksum } = await reader.read({ ...object, bucket }, 10, 20, signal);
     expect([sent.length, sent[0]!.hostname, sent[0]!.path]).toEqual([1, host, path]);
     expect(sent[0]!.headers).toMatchObject({
       range: 'bytes=10-19',
@@ -133,17 +133,17 @@ describe('createObjectGetter', () => {
     const { made, sent, open } = client({ followRegionRedirects: true }, (hostname) =>
       hostname.includes('eu-west-1') ? answerOf(redirect) : null,
     );
-    const getter = createObjectGetter(made, { clock: systemClock, open });
+    const reader = createObjectGetter(made, { clock: systemClock, open });
     // Side by side, as downloads are: each of them may be the first to learn it.
-    await Promise.all([1, 2, 3].map(() => getter.get(object, 10, 20, signal)));
+    await Promise.all([1, 2, 3].map(() => reader.read(object, 10, 20, signal)));
     expect(sent.length).toBeLessThanOrEqual(6);
-    await getter.get(object, 10, 20, signal);
+    await reader.read(object, 10, 20, signal);
     expect(sent.at(-2)!.hostname).toBe('my-bucket.s3.ap-south-1.amazonaws.com');
     expect(sent.at(-1)).toMatchObject({
       hostname: 'my-bucket.s3.ap-south-1.amazonaws.com',
       headers: { authorization: expect.stringContaining('/ap-south-1/s3/aws4_request') },
     });
-    await getter.get({ ...object, bucket: 'other' }, 10, 20, signal).catch(() => {});
+    await reader.read({ ...object, bucket: 'other' }, 10, 20, signal).catch(() => {});
     expect(sent.filter(({ hostname }) => hostname === 'other.s3.eu-west-1.amazonaws.com').length).toBe(1);
   });
 
@@ -152,10 +152,10 @@ describe('createObjectGetter', () => {
     { name: 'the region that is named says the same', config: { followRegionRedirects: true }, requests: 2 },
   ])('names the region and ends where $name', async ({ config, requests }) => {
     const { made, sent, open } = client(config, () => answerOf(redirects['a header']));
-    const getter = createObjectGetter(made, { clock: systemClock, open });
-    await expect(getter.get(object, 10, 20, signal)).rejects.toMatchObject({
+    const reader = createObjectGetter(made, { clock: systemClock, open });
+    await expect(reader.read(object, 10, 20, signal)).rejects.toMatchObject({
       kind: 'setup',
-      awsCode: 'PermanentRedirect',
+      serviceCode: 'PermanentRedirect',
       message: 'not here, the bucket is in region ap-south-1',
     });
     expect(sent.length).toBe(requests);
@@ -164,7 +164,7 @@ describe('createObjectGetter', () => {
   it('uses the whole SDK where buckets want sessions', async () => {
     const { made, sent } = client({ disableS3ExpressSessionAuth: true });
     const bucket = 'logs--euw1-az1--x-s3';
-    await createObjectGetter(made, { clock: systemClock }).get({ ...object, bucket }, 10, 20, signal);
+    await createObjectGetter(made, { clock: systemClock }).read({ ...object, bucket }, 10, 20, signal);
     expect(sent[0]!.hostname).toBe(`${bucket}.s3express-euw1-az1.eu-west-1.amazonaws.com`);
     expect(sent[0]!.query).toMatchObject({ 'x-id': 'GetObject' });
   });
@@ -180,12 +180,12 @@ describe('createObjectGetter', () => {
       };
     };
     const { made, sent, open } = client({ credentials });
-    const getter = createObjectGetter(made, { clock: systemClock, open });
-    await getter.get(object, 10, 20, signal);
-    await getter.get(object, 10, 20, signal);
+    const reader = createObjectGetter(made, { clock: systemClock, open });
+    await reader.read(object, 10, 20, signal);
+    await reader.read(object, 10, 20, signal);
     expect(calls).toBe(1);
-    await getter.renew(new S3Failure('credentials', 'expired'));
-    await getter.get(object, 10, 20, signal);
+    await reader.renew(new SourceFailure('credentials', 'expired'));
+    await reader.read(object, 10, 20, signal);
     expect([calls, sent.at(-1)!.headers.authorization]).toEqual([
       2,
       expect.stringContaining('Credential=AKID2/'),

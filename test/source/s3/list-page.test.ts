@@ -1,8 +1,8 @@
 /** List page: what is believed of an answer of ListObjectsV2, and what is asked for again. */
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
-import { S3Failure } from '../../../src/source/s3/failure.ts';
 import { asMalformed, decodeListedKey, pageOf } from '../../../src/source/s3/list-page.ts';
+import { SourceFailure } from '../../../src/source/source-failure.ts';
 
 const entry = {
   Key: 'p/a+b',
@@ -84,7 +84,7 @@ describe('pageOf', () => {
     } catch (error) {
       thrown = error;
     }
-    expect(thrown).toBeInstanceOf(S3Failure);
+    expect(thrown).toBeInstanceOf(SourceFailure);
     expect(thrown).toMatchObject({ kind: 'transient', message: expect.stringMatching(message) });
   });
 });
@@ -94,7 +94,7 @@ describe('asMalformed', () => {
     const unreadable = Object.assign(new TypeError('no date'), { $metadata: { httpStatusCode: 200 } });
     expect(asMalformed(unreadable)).toMatchObject({
       kind: 'transient',
-      awsCode: 'MalformedPage',
+      serviceCode: 'MalformedPage',
       cause: unreadable,
     });
   });

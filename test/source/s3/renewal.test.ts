@@ -1,7 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
-import { type FailureKind, S3Failure } from '../../../src/source/s3/failure.ts';
 import { renewCredentials } from '../../../src/source/s3/renewal.ts';
+import { type FailureKind, SourceFailure } from '../../../src/source/source-failure.ts';
 
 /** A client whose provider counts how often it was told to ask anew. */
 function clientOf(fails: boolean) {
@@ -24,12 +24,12 @@ it.each<[FailureKind, boolean[]]>([
   ['transient', []],
 ])('asks the chain anew after a failure of kind %s: %s', async (kind, expected) => {
   const { client, forced } = clientOf(false);
-  await renewCredentials(client, new S3Failure(kind, 'no'));
+  await renewCredentials(client, new SourceFailure(kind, 'no'));
   expect(forced).toEqual(expected);
 });
 
 it('never fails: the next request says what is wrong', async () => {
   const { client, forced } = clientOf(true);
-  await expect(renewCredentials(client, new S3Failure('identity', 'no'))).resolves.toBeUndefined();
+  await expect(renewCredentials(client, new SourceFailure('identity', 'no'))).resolves.toBeUndefined();
   expect(forced).toEqual([true]);
 });
