@@ -69,7 +69,7 @@ export class SourceFailure extends Error {
   }
 }
 
-/** One line for people: what could not be done, why. @param what For example `read s3://bucket/key`. */
+/** One line for people: what could not be done, why. @param what For example `read <uri>`. */
 export function toMillraceError(failure: SourceFailure, what: string): MillraceError {
   const why = [failure.serviceCode, failure.message.replace(/\s*\n\s*/g, ' ').trim()]
     .filter((part) => part !== '')
