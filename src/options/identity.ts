@@ -19,7 +19,8 @@ export function identityOf(
 ): Identity {
   const { sources, inventory, include, exclude, startAfter, modifiedAfterMs, modifiedBeforeMs, compression } =
     options;
-  const { recordBytesMax: _, ...shape } = rules;
+  // What the stream takes is no part of it.
+  const { recordBytesMax: _, keyCharsMax: __, ...shape } = rules;
   return {
     sources,
     inventory,
