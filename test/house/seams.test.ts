@@ -16,7 +16,6 @@ const S3_NAMED: Readonly<Record<string, string>> = {
   'src/commands/': 'people read what the commands do',
   'src/base/limits.ts': 'each limit stands beside its source',
   'src/base/object-uri.ts': 'it knows the scheme',
-  'src/run/sources.ts': 'it chooses the source',
   'src/run/archived-objects.ts': 'people are told which service takes the manifest',
   'src/source/source.ts': 'it says where the one source is that there is',
   'src/index.ts': 'its example begins with a URI',
