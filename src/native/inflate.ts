@@ -2,7 +2,7 @@
  * Inflate: a gzip decoder that is asked step by step, and loses nothing in front of damage.
  * Takes  stored bytes, and room for content.
  * Gives  how much went in and came out; the end of each member, whose CRC and length were right; or what is wrong and where.
- * Owns   zlib's state, of the zlib that Node carries; without the addon, that of the same library in JavaScript.
+ * Owns   the addon's decoder (gunzip.h); without the addon, zlib in JavaScript. Both answer alike.
  *
  * Why not node:zlib: where a step ends in an error, its decoders throw away what the step had brought before, and say not how much
  * that was. Here the same bytes always give the same content, however they are cut.
@@ -44,7 +44,7 @@ export async function openInflater(): Promise<Inflater> {
   return openNative() ?? (await import('./inflate-portable.ts')).openPortable();
 }
 
-/** Null without the addon, and on a Node that does not export its zlib. */
+/** Null without the addon. */
 export function openNative(): Inflater | null {
   const native = loadAddon().addon as NativeInflate | null;
   const handle = native?.openInflate?.();
