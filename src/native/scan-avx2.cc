@@ -64,16 +64,41 @@ inline uint64_t isIn(Pair pair, uint8_t first, uint8_t last) {
   return toMask(isAtMost(_mm256_sub_epi8(pair.low, from), width), isAtMost(_mm256_sub_epi8(pair.high, from), width));
 }
 
+/** Sixteen bytes, twice. */
+inline __m256i twice(char a, char b, char c, char d, char e, char f, char g, char h, char i, char j, char k, char l, char m, char n,
+                     char o, char p) {
+  return _mm256_setr_epi8(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+}
+
+/**
+ * Where a table of 16, looked up by a byte's lower half, gives the byte itself (as simdjson does): one look for what would take as many
+ * comparisons as there are characters. Bytes beyond ASCII find a zero, and are not it.
+ */
+inline Pair isListed(Pair pair, __m256i table) {
+  return {_mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, pair.low), pair.low),
+          _mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, pair.high), pair.high)};
+}
+
+inline uint64_t eitherMask(Pair one, Pair other) {
+  return toMask(_mm256_or_si256(one.low, other.low), _mm256_or_si256(one.high, other.high));
+}
+
 inline void classify(const uint8_t* block, Masks& masks, HighSeen& high) {
   const Pair pair = loadPair(block);
   masks.backslash = equals(pair, '\\');
   masks.quote = equals(pair, '"');
-  // Bit 5 is all that tells [ from { and ] from }.
+  // Bit 5 is all that tells [ from { and ] from }. Two control characters are taken for : and , so: nothing accepts such a token.
   const __m256i bit = _mm256_set1_epi8(0x20);
   const Pair curled = {_mm256_or_si256(pair.low, bit), _mm256_or_si256(pair.high, bit)};
-  masks.structural = equals(curled, '{') | equals(curled, '}') | equals(pair, ':') | equals(pair, ',') | equals(pair, '\n');
-  masks.delimiter = masks.structural | equals(pair, ' ') | equals(pair, '\t') | equals(pair, '\r');
-  masks.control = toMask(isAtMost(pair.low, 0x1f), isAtMost(pair.high, 0x1f));
+  const Pair structural = isListed(curled, twice(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', '{', ',', '}', 0, 0));
+  const Pair space = isListed(pair, twice(' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0));
+  const __m256i newline = _mm256_set1_epi8('\n');
+  masks.structural =
+      eitherMask(structural, {_mm256_cmpeq_epi8(pair.low, newline), _mm256_cmpeq_epi8(pair.high, newline)});
+  masks.delimiter = eitherMask(structural, space);
+  const __m256i control = _mm256_set1_epi8(0x1f);
+  masks.control = toMask(_mm256_cmpeq_epi8(_mm256_min_epu8(pair.low, control), pair.low),
+                         _mm256_cmpeq_epi8(_mm256_min_epu8(pair.high, control), pair.high));
   high.bytes = _mm256_or_si256(high.bytes, _mm256_or_si256(pair.low, pair.high));
 }
 
@@ -101,20 +126,50 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(loadPair(bytes), char(byte)); }
 
+/** For each mask of eight: the places of its ones, in order. */
+struct alignas(64) PlacesTable {
+  uint64_t of[256];
+};
+constexpr PlacesTable makePlaces() {
+  PlacesTable table = {};
+  for (int mask = 0; mask < 256; mask++) {
+    int count = 0;
+    for (uint64_t place = 0; place < 8; place++) {
+      if ((mask >> place & 1) != 0) table.of[mask] |= place << (8 * count++);
+    }
+  }
+  return table;
+}
+constexpr PlacesTable PLACES = makePlaces();
+
+/** Up to eight tokens of a block: their places are asked for one by one. What is too much is overwritten by the next block. */
+inline void takeFew(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState& state, uint32_t to) {
+  for (uint32_t i = 0; i < 8; i++) {
+    const uint32_t bit = uint32_t(_tzcnt_u64(which)) & 63;
+    state.tokenBytes[to + i] = block[bit];
+    state.tokenNext[to + i] = block[bit + 1];
+    state.tokenAt[to + i] = uint16_t(blockAt + bit);
+    which = _blsr_u64(which);
+  }
+}
+
 inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState& state, uint32_t tokenCount) {
   const uint32_t count = uint32_t(_mm_popcnt_u64(which));
-  uint8_t* bytes = state.tokenBytes + tokenCount;
-  uint8_t* next = state.tokenNext + tokenCount;
-  uint16_t* at = state.tokenAt + tokenCount;
-  // Always in eights: what is too much is overwritten by the next block, and the branch is easy to foresee.
-  for (uint32_t done = 0; done < count; done += 8) {
-    for (uint32_t i = 0; i < 8; i++) {
-      const uint32_t bit = uint32_t(_tzcnt_u64(which)) & 63;
-      bytes[done + i] = block[bit];
-      next[done + i] = block[bit + 1];
-      at[done + i] = uint16_t(blockAt + bit);
-      which = _blsr_u64(which);
-    }
+  if (count <= 8) {
+    takeFew(block, which, blockAt, state, tokenCount);
+    return count;
+  }
+  // Eight bytes at a time are moved together, however many of them are tokens.
+  uint32_t to = tokenCount;
+  for (uint32_t at = 0; at < 64; at += 8, which >>= 8) {
+    const __m128i places = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&PLACES.of[which & 255]));
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block + at));
+    const __m128i next = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block + at + 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(state.tokenBytes + to), _mm_shuffle_epi8(bytes, places));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(state.tokenNext + to), _mm_shuffle_epi8(next, places));
+    const __m128i base = _mm_set1_epi16(short(blockAt + at));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(state.tokenAt + to), _mm_add_epi16(_mm_cvtepu8_epi16(places), base));
+    to += uint32_t(_mm_popcnt_u64(which & 255));
   }
   return count;
 }
