@@ -84,12 +84,12 @@ export class Publisher {
     const answers = () => sumStat(setup.stats, STAT.ANSWERED);
     this.#refusals = new Refusals(this.#set, answers);
     const { codec, sink, post } = parts;
-    const shared = { setup, sink, shardSet: this.#set, refusals: this.#refusals, stats: this.#stats, post };
+    const shared = {
+      ...{ setup, sink, post, nowMs: parts.nowMs, stats: this.#stats },
+      ...{ shardSet: this.#set, refusals: this.#refusals },
+    };
     this.#reshard = new Reshard({
-      ...shared,
-      codec,
-      acknowledge,
-      nowMs: parts.nowMs,
+      ...{ ...shared, codec, acknowledge },
       onHopeless: (error) => this.#fail(error),
       onAsked: () => this.#bell.ring(setup.publisherIndex),
     });
@@ -97,12 +97,7 @@ export class Publisher {
       ...{ shardSet: this.#set, codec, rules, acknowledge },
       ...{ order: this.#order, reshard: this.#reshard },
     };
-    this.#failures = new RequestFailures({
-      ...shared,
-      breaker: this.#breaker,
-      answers,
-      nowMs: parts.nowMs,
-    });
+    this.#failures = new RequestFailures({ ...shared, breaker: this.#breaker, answers });
   }
 
   /** Works until the run is flushed or stopped. Never rejects for a failure that is expected: it is posted. */
