@@ -20,7 +20,6 @@ export function rulesFor(partitionKey: string): RecordRules {
     appendNewline: false,
     depthMax: 1024,
     recordBytesMax: 1 << 20,
-    keyCharsMax: 256,
   };
 }
 

@@ -2,15 +2,15 @@
  * Carries objects from S3 to a stream, as `millrace backfill` does: `node examples/carry.ts s3://bucket/events/ events`.
  * The same call goes on where an earlier one stopped; a journal in `.millrace/` knows where that was.
  */
-import { backfill, backfillOptions, MillraceError } from 'millrace';
+import { backfill, MillraceError } from 'millrace';
 
 const [source = '', stream = ''] = process.argv.slice(2);
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 
 try {
-  // Flags by their names, as on the command line; all that is wrong with them comes in one error.
-  const options = backfillOptions([source], { stream, 'on-missing-key': 'coordinates', timeout: '1h' });
+  // Options are those of the command line, with their units in their names; all that is wrong with them comes in one error.
+  const options = { sources: source, stream, onMissingKey: 'coordinates', timeoutMs: 3_600_000 } as const;
   const report = await backfill(options, {
     signal: stop.signal,
     onProgress: ({ records }) => console.error(`${records.toLocaleString('en')} records are on the stream`),

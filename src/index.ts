@@ -1,7 +1,7 @@
 /**
  * The library: what the commands are made of, for programs that embed it.
  *
- * `await backfill(backfillOptions(['s3://bucket/prefix'], { stream: 'events' }), { signal, onProgress })`
+ * `await backfill({ sources: 's3://bucket/prefix', stream: 'events', downloads: 32 }, { signal, onProgress })`
  */
 
 export {
@@ -14,8 +14,9 @@ export {
 } from './base/errors.ts';
 export type { BackfillReport } from './observe/report.ts';
 export { type RunStatus, readStatus } from './observe/status.ts';
-export { type BackfillOptions, parseBackfillOptions as backfillOptions } from './options/options.ts';
-export { type BackfillHooks, backfill } from './run/engine.ts';
+export { type BackfillOptions, type BackfillSettings, backfillOptions } from './options/backfill.ts';
+export { backfill } from './run/backfill.ts';
+export type { BackfillHooks } from './run/engine.ts';
 export type { Progress } from './run/report.ts';
 export { type ReadStreamOptions, readStream, type StreamReader } from './stream/read-stream.ts';
 export type { StreamBatch, StreamRecord } from './stream/stream-batch.ts';

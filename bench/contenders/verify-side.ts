@@ -5,7 +5,7 @@
 
 import { BUCKET_BITS } from '../../src/digest/buckets.ts';
 import { DIGEST_KEY_BYTES } from '../../src/digest/digest.ts';
-import { parseBackfillOptions } from '../../src/options/options.ts';
+import { parseBackfillOptions } from '../../src/options/backfill.ts';
 import { findTargets } from '../../src/options/targets.ts';
 import { openSource } from '../../src/run/sources.ts';
 import type { SideDigest } from '../../src/verify/sides.ts';
@@ -35,7 +35,6 @@ async function digestSource(): Promise<SideDigest> {
       appendNewline: false,
       depthMax,
       recordBytesMax: 1 << 20,
-      keyCharsMax: 256,
     },
     schema: null,
     observer: {

@@ -21,11 +21,10 @@ export const EXIT = {
 } as const;
 
 export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGTERM';
-type Code<Name extends keyof typeof EXIT> = (typeof EXIT)[Name];
 
 /** How a failure that is no signal ends the process. */
-export type FailureExitCode = Code<'refused' | 'resumable'>;
-export type SignalExitCode = Code<SignalName>;
+export type FailureExitCode = typeof EXIT.refused | typeof EXIT.resumable;
+export type SignalExitCode = (typeof EXIT)[SignalName];
 
 interface Failed {
   readonly exitCode: number;

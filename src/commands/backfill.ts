@@ -1,13 +1,14 @@
 import { Command } from '@oclif/core';
-import { BACKFILL_FLAGS, COMMON_FLAGS, parseBackfillOptions } from '../options/options.ts';
+import { parseBackfillOptions } from '../options/backfill.ts';
+import { MANUAL } from '../options/manual.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { runToReport } from './run.ts';
 
-const FLAGS = { ...BACKFILL_FLAGS, ...COMMON_FLAGS };
+const FLAGS = MANUAL.backfill.flags;
 
 export default class Backfill extends Command {
-  static override summary = 'Carry JSONL objects from S3 to a Kinesis data stream.';
-  static override usage = 'backfill SOURCE... --stream NAME [FLAGS]';
+  static override summary = MANUAL.backfill.summary;
+  static override usage = MANUAL.backfill.usage;
   static override examples = [
     '<%= config.bin %> backfill s3://bucket/events/2025/ --stream events --partition-key /user/id',
     '<%= config.bin %> backfill s3://bucket/events/ --stream events --dry-run --json',

@@ -1,18 +1,18 @@
 import { Command } from '@oclif/core';
 import { runBench } from '../embedded/bench.ts';
 import { formatBench } from '../embedded/bench-report.ts';
-import { BENCH_FLAGS, parseBenchOptions } from '../options/bench.ts';
-import { COMMON_FLAGS } from '../options/options.ts';
+import { parseBenchOptions } from '../options/bench.ts';
+import { MANUAL } from '../options/manual.ts';
 import { openDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { printReport } from './outlet.ts';
 import { abortOnSignals } from './signals.ts';
 
-const FLAGS = { ...BENCH_FLAGS, ...COMMON_FLAGS };
+const FLAGS = MANUAL.bench.flags;
 
 export default class Bench extends Command {
-  static override summary = 'Measure a backfill on this machine, and say which stage holds it back.';
-  static override usage = 'bench [--source URI...] [--stream NAME] [FLAGS]';
+  static override summary = MANUAL.bench.summary;
+  static override usage = MANUAL.bench.usage;
   static override examples = [
     '<%= config.bin %> bench',
     '<%= config.bin %> bench --shards 16 --provisioned --aggregate',

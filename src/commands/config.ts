@@ -19,6 +19,8 @@ export function commandConfig(): Config {
       ...pjson,
       oclif: {
         bin: 'millrace',
+        // In the order in which they are given, group by group.
+        helpOptions: { flagSortOrder: 'none' },
         commands: { strategy: 'explicit', target: commands, identifier: 'COMMANDS' },
       },
     },

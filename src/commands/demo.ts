@@ -4,20 +4,16 @@ import { EXIT } from '../base/exit-code.ts';
 import { formatCount } from '../base/quantity.ts';
 import { DEMO_BUCKET, DEMO_STREAM, type DemoProof, runDemo } from '../embedded/demo.ts';
 import { type BackfillReport, formatReport } from '../observe/report.ts';
-import { COMMON_FLAGS, type FlagSpec } from '../options/options.ts';
+import { MANUAL } from '../options/manual.ts';
 import { openDisplay } from './display.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { printReport } from './outlet.ts';
 import { abortOnSignals } from './signals.ts';
 
-const FLAGS: Readonly<Record<string, FlagSpec>> = {
-  keep: { kind: 'switch', help: 'leave the embedded servers up and say what to try next' },
-  json: COMMON_FLAGS.json!,
-  quiet: COMMON_FLAGS.quiet!,
-};
+const FLAGS = MANUAL.demo.flags;
 
 export default class Demo extends Command {
-  static override summary = 'Run the whole job on an embedded S3 and Kinesis, and prove the result.';
+  static override summary = MANUAL.demo.summary;
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { backfillTeller } from '../observe/backfill-progress.ts';
 import { createProgress, type Teller } from '../observe/progress.ts';
-import type { RawFlags } from '../options/options.ts';
+import type { RawFlags } from '../options/flag.ts';
 import { verifyTeller } from '../verify/progress.ts';
 
 /** Of what carries records: `backfill`, `redrive`. */

@@ -1,22 +1,24 @@
 /**
- * Flags: the bridge from our table of flags to oclif's.
- * Takes  FlagSpec (src/options/options.ts). Gives oclif flags that accept any text: options.ts judges, so that one message names every problem.
+ * Flags: the bridge from our tables of flags to oclif's.
+ * Takes  a command of the manual (src/options/manual.ts). Gives oclif flags that accept any text: src/options/ judges, so that one message
+ *        names every problem.
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Flags } from '@oclif/core';
-import { OptionsError } from '../base/errors.ts';
+import { readConfigFile } from '../options/config-file.ts';
 import { assertDistinct, type NamedFile } from '../options/distinct-files.ts';
-import type { FlagSpec, RawFlags } from '../options/options.ts';
+import { type FlagTable, flagsByName, helpOf, inGroups, type RawFlags } from '../options/flag.ts';
 import { expectJson } from './outlet.ts';
 
 /** oclif's form of a table of flags. */
-export function oclifFlags(specs: Readonly<Record<string, FlagSpec>>) {
-  const entries = Object.entries(specs).map(([name, spec]) => {
-    const common = { summary: spec.help, helpValue: spec.value };
-    if (spec.kind === 'switch') return [name, Flags.boolean({ summary: spec.help })];
-    if (spec.kind === 'list') return [name, Flags.string({ ...common, multiple: true })];
-    return [name, Flags.string(common)];
+export function oclifFlags(table: FlagTable) {
+  const flags = inGroups(table).flatMap(([, group]) => group);
+  const entries = flags.map((flag) => {
+    const said = { summary: helpOf(flag), ...(flag.group !== undefined && { helpGroup: flag.group }) };
+    if (flag.kind === 'switch') return [flag.name, Flags.boolean(said)];
+    const common = { ...said, ...(flag.value !== undefined && { helpValue: flag.value }) };
+    if (flag.kind === 'list') return [flag.name, Flags.string({ ...common, multiple: true })];
+    return [flag.name, Flags.string(common)];
   });
   return Object.fromEntries(entries);
 }
@@ -29,16 +31,13 @@ export function oclifFlags(specs: Readonly<Record<string, FlagSpec>>) {
  */
 export async function readArguments(
   argv: string[],
-  specs: Readonly<Record<string, FlagSpec>>,
+  table: FlagTable,
   fileWord?: string,
 ): Promise<{ words: string[]; raw: RawFlags }> {
   const options = Object.fromEntries(
-    Object.entries(specs).map(([name, spec]) => [
+    Object.values(table).map(({ name, kind }) => [
       name,
-      {
-        type: spec.kind === 'switch' ? ('boolean' as const) : ('string' as const),
-        multiple: spec.kind === 'list',
-      },
+      { type: kind === 'switch' ? ('boolean' as const) : ('string' as const), multiple: kind === 'list' },
     ]),
   );
   const { values, positionals } = parseArgs({
@@ -53,30 +52,14 @@ export async function readArguments(
   expectJson(raw.json === true);
   const [word] = positionals;
   const words = fileWord === undefined || word === undefined ? [] : [{ name: fileWord, path: word }];
-  assertDistinct([...words, ...namedFiles(specs, raw)]);
+  assertDistinct([...words, ...namedFiles(table, raw)]);
   return { words: positionals, raw };
 }
 
 /** The files that flags name. What stands beside them, and what has a name by default, is looked at when the run begins. */
-function namedFiles(specs: Readonly<Record<string, FlagSpec>>, raw: RawFlags): NamedFile[] {
-  return Object.entries(specs).flatMap(([name, { value }]) => {
+function namedFiles(table: FlagTable, raw: RawFlags): NamedFile[] {
+  return [...flagsByName(table).values()].flatMap(({ name, value }) => {
     const path = raw[name];
     return value === 'FILE' && typeof path === 'string' && path !== '' ? [{ name: `--${name}`, path }] : [];
   });
-}
-
-async function readConfigFile(path: string): Promise<RawFlags> {
-  const { parse: parseYaml } = await import('yaml');
-  let content: unknown;
-  try {
-    content = parseYaml(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new OptionsError([`Cannot read --config ${path}: ${why}.`]);
-  }
-  if (content === null) return {};
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new OptionsError([`Expected --config ${path} to hold keys and values, but it does not.`]);
-  }
-  return content as RawFlags;
 }

@@ -5,6 +5,7 @@
 const FILES = {
   backfill: () => import('./backfill.ts'),
   bench: () => import('./bench.ts'),
+  completion: () => import('./completion.ts'),
   demo: () => import('./demo.ts'),
   redrive: () => import('./redrive.ts'),
   status: () => import('./status.ts'),

@@ -1,7 +1,7 @@
 /** Question: asks somebody at a terminal before a run sends again what another one has sent. */
 import { createInterface } from 'node:readline/promises';
 import { printable } from '../base/printable.ts';
-import type { BackfillOptions } from '../options/options.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
 
 /** What `backfill` asks with, or undefined where nobody is there: both ends must be a terminal, and standard input no list of objects. */
 export function openQuestion({ sources }: Pick<BackfillOptions, 'sources'>): typeof askNewRun | undefined {

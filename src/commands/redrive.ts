@@ -1,14 +1,15 @@
 import { Command } from '@oclif/core';
-import { COMMON_FLAGS, parseRedriveOptions, REDRIVE_FLAGS } from '../options/options.ts';
+import { MANUAL } from '../options/manual.ts';
+import { parseRedriveOptions } from '../options/redrive.ts';
 import { redrive } from '../run/redrive.ts';
 import { oclifFlags, readArguments } from './flags.ts';
 import { runToReport } from './run.ts';
 
-const FLAGS = { ...REDRIVE_FLAGS, ...COMMON_FLAGS };
+const FLAGS = MANUAL.redrive.flags;
 
 export default class Redrive extends Command {
-  static override summary = 'Send repaired dead letters; what fails again goes to a new dead-letter file.';
-  static override usage = 'redrive DEADLETTER --stream NAME [FLAGS]';
+  static override summary = MANUAL.redrive.summary;
+  static override usage = MANUAL.redrive.usage;
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {

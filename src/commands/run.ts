@@ -1,7 +1,8 @@
 /** Run: what `backfill` and `redrive` do alike, once their options are known. */
 
 import { formatReport } from '../observe/report.ts';
-import type { BackfillOptions, RawFlags } from '../options/options.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
+import type { RawFlags } from '../options/flag.ts';
 import { backfill } from '../run/engine.ts';
 import { openDisplay } from './display.ts';
 import { leaveSoon } from './leave.ts';

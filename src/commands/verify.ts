@@ -1,7 +1,7 @@
 import { Command } from '@oclif/core';
 import { exitCodeOfComparison } from '../base/exit-code.ts';
-import { COMMON_FLAGS } from '../options/options.ts';
-import { parseVerifyOptions, VERIFY_FLAGS } from '../options/verify.ts';
+import { MANUAL } from '../options/manual.ts';
+import { parseVerifyOptions } from '../options/verify.ts';
 import { readRunFacts } from '../verify/facts.ts';
 import { formatVerifyReport } from '../verify/format.ts';
 import { describePhase } from '../verify/progress.ts';
@@ -12,11 +12,11 @@ import { leaveSoon } from './leave.ts';
 import { printReport } from './outlet.ts';
 import { abortOnSignals } from './signals.ts';
 
-const FLAGS = { ...VERIFY_FLAGS, ...COMMON_FLAGS };
+const FLAGS = MANUAL.verify.flags;
 
 export default class Verify extends Command {
-  static override summary = 'Prove that a stream holds every record of the sources, unaltered.';
-  static override usage = 'verify [SOURCE...] --stream NAME | --journal FILE [FLAGS]';
+  static override summary = MANUAL.verify.summary;
+  static override usage = MANUAL.verify.usage;
   static override flags = oclifFlags(FLAGS);
 
   async run(): Promise<void> {

@@ -13,7 +13,7 @@ import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { exempt } from '../aws/proxy.ts';
 import { MIB } from '../base/limits.ts';
 import type { BackfillReport } from '../observe/report.ts';
-import { parseBackfillOptions } from '../options/options.ts';
+import { parseBackfillOptions } from '../options/backfill.ts';
 import { type BackfillHooks, backfill } from '../run/engine.ts';
 import { readStream } from '../stream/read-stream.ts';
 import { type LocalKinesis, startLocalKinesis } from './kinesis.ts';

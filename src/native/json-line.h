@@ -51,11 +51,10 @@ ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& po
 
 /**
  * Decodes a valid string's inside to UTF-8; lone surrogates become U+FFFD.
- * @param charsMax KEY_CHARS_MAX at most.
  * @param out KEY_BYTES_MAX bytes.
- * @returns Bytes written, or -1 for over `charsMax` characters.
+ * @returns Bytes written, or -1 for over KEY_CHARS_MAX characters.
  */
-int32_t decodeKey(const uint8_t* start, const uint8_t* end, uint32_t charsMax, uint8_t* out);
+int32_t decodeKey(const uint8_t* start, const uint8_t* end, uint8_t* out);
 
 /** Unicode characters of well-formed UTF-8. */
 uint32_t charsOf(const uint8_t* start, const uint8_t* end);

@@ -97,8 +97,6 @@ struct ScanSetup {
   uint8_t nameStarts[NAME_STARTS_MAX];
   uint32_t depthMax;
   uint64_t recordBytesMax;
-  /** Unicode characters of the longest key, KEY_CHARS_MAX at most. */
-  uint32_t keyCharsMax;
   JsonPointer key;
   JsonPointer hashKey;
   /** Owned memory behind both pointers. */

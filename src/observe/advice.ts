@@ -5,10 +5,9 @@
  * Owns   what is said against each limit. It never advises more shards for what one shard must carry: a key is in one shard, always.
  * Pure.
  */
-import { MIB } from '../base/limits.ts';
+import { KINESIS } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
 import { formatCount } from '../base/quantity.ts';
-import type { Rate } from '../publish/sink.ts';
 import type { Limit, Stage } from './limit.ts';
 import type { HotKey, SkewReport } from './skew.ts';
 
@@ -26,8 +25,6 @@ export interface RunTraits {
   readonly isOrdered: boolean;
   readonly headroom: number;
   readonly throttledRecords: number;
-  /** What a shard takes in a second. */
-  readonly shardRate: Rate;
 }
 
 export const STAGE_NAMES: Readonly<Record<Stage, string>> = {
@@ -76,10 +73,8 @@ function againstStream(limit: Limit, skew: SkewReport | null, traits: RunTraits)
   const isHeld = means.publishersHeld >= means.requestsOut || traits.throttledRecords > 0;
   if (!isHeld && traits.isOrdered && !traits.isAggregated) return AGAINST_ORDER;
   if (!isHeld) return 'answers are slow: more --in-flight lets more requests be under way.';
-  const sentences = [
-    skew === null ? 'more shards, or an on-demand stream.' : againstShards(limit, skew, traits.shardRate),
-  ];
-  const gain = aggregationGain(skew, traits.shardRate);
+  const sentences = [skew === null ? 'more shards, or an on-demand stream.' : againstShards(limit, skew)];
+  const gain = aggregationGain(skew);
   if (!traits.isAggregated && gain >= GAIN_MIN)
     sentences.push(
       `--aggregate: records/s is what fills shards, not bytes, and ${gain.toFixed(1)} times as many fit.`,
@@ -90,15 +85,15 @@ function againstStream(limit: Limit, skew: SkewReport | null, traits: RunTraits)
 }
 
 /** How many times as many records a shard takes where bytes alone count. */
-function aggregationGain(skew: SkewReport | null, shardRate: Rate): number {
+function aggregationGain(skew: SkewReport | null): number {
   if (skew === null || skew.unit === 'bytes') return 1;
-  return shardRate.bytesPerSecond / shardRate.recordsPerSecond / skew.recordBytes;
+  return KINESIS.shardBytesPerSecond / KINESIS.shardRecordsPerSecond / skew.recordBytes;
 }
 
-function againstShards({ means, shares }: Limit, skew: SkewReport, shardRate: Rate): string {
+function againstShards({ means, shares }: Limit, skew: SkewReport): string {
   const { shards, hottestShard, hotKeys, unit } = skew;
   const [hottest] = hotKeys;
-  if (hottest !== undefined && hottest.share * shards >= HOT) return againstKey(hottest, skew, shardRate);
+  if (hottest !== undefined && hottest.share * shards >= HOT) return againstKey(hottest, skew);
   if (shards > 1 && hottestShard.share * shards >= HOT) {
     const share = `${percent(hottestShard.share)} of the ${unit}, a fair share is ${percent(1 / shards)}`;
     return `shard ${printable(hottestShard.shardId)} has ${share}: split it, or choose a --partition-key that spreads more evenly. More shards elsewhere change nothing.`;
@@ -114,15 +109,13 @@ function againstShards({ means, shares }: Limit, skew: SkewReport, shardRate: Ra
 }
 
 /** A key that is more than a shard's fair share: whatever the number of shards, its own takes no more. */
-function againstKey(hottest: HotKey, { hottestShard, unit }: SkewReport, shardRate: Rate): string {
-  const { recordsPerSecond } = shardRate;
-  const mibPerSecond = shardRate.bytesPerSecond / MIB;
+function againstKey(hottest: HotKey, { hottestShard, unit }: SkewReport): string {
   const name = hottest.key === null ? hottest.hash : JSON.stringify(hottest.key);
   const gain = hottestShard.share / hottest.share;
   const bound =
     unit === 'records'
-      ? `${formatCount(recordsPerSecond)} records/s of it and ${formatCount(recordsPerSecond / hottest.share)} in all`
-      : `${mibPerSecond} MiB/s of it and ${(mibPerSecond / hottest.share).toFixed(1)} MiB/s in all`;
+      ? `${formatCount(KINESIS.shardRecordsPerSecond)} records/s of it and ${formatCount(KINESIS.shardRecordsPerSecond / hottest.share)} in all`
+      : `1 MiB/s of it and ${(1 / hottest.share).toFixed(1)} MiB/s in all`;
   const shards =
     gain >= GAIN_MIN
       ? `more shards lead to ${bound} at most`

@@ -3,56 +3,50 @@
  * Takes  raw flags: its own, and those of `backfill` that change how a run goes.
  * Gives  what to embed, and the options of the backfill that is measured.
  */
-import { OptionsError } from '../base/errors.ts';
 import { MIB } from '../base/limits.ts';
-import {
-  BACKFILL_FLAGS,
-  type BackfillOptions,
-  COMMON_FLAGS,
-  type FlagSpec,
-  parseBackfillOptions,
-  type RawFlags,
-  Reader,
-} from './options.ts';
+import { BACKFILL_FLAGS, type BackfillOptions, parseBackfillOptions } from './backfill.ts';
+import { flagsByName, type RawFlags, readFlags, without } from './flag.ts';
+import { duration, integer, list, size, text, toggle } from './kinds.ts';
+import { COMMON_FLAGS } from './output.ts';
+import { Problems } from './problems.ts';
 
-const OWN_FLAGS: Readonly<Record<string, FlagSpec>> = {
-  source: {
-    kind: 'list',
-    value: 'URI',
-    help: 'your own source, s3://bucket/prefix; repeatable [an embedded S3]',
-  },
-  stream: { kind: 'text', value: 'NAME', help: 'your own stream, which is written to [an embedded Kinesis]' },
-  size: { kind: 'text', value: 'SIZE', help: 'how much the embedded S3 holds [512MB]' },
-  'line-bytes': { kind: 'text', value: 'N', help: 'length of its lines, newline included [684]' },
-  shards: { kind: 'text', value: 'N', help: 'shards of the embedded stream [8]' },
-  provisioned: {
-    kind: 'switch',
-    help: 'the embedded stream keeps the limits of a provisioned one: 1,000 records and 1 MB a second and shard',
-  },
-  timeout: { kind: 'text', value: 'DURATION', help: 'the measurement ends after this time [60s]' },
-};
-
-/** Flags of `backfill` that a measurement has no use for: it keeps nothing. */
-const KEEPING_FLAGS: ReadonlySet<string> = new Set([
-  'journal',
-  'restart',
-  'new-run',
-  'dead-letter',
-  'max-rejects',
-]);
-
-export const BENCH_FLAGS: Readonly<Record<string, FlagSpec>> = {
-  ...OWN_FLAGS,
-  ...Object.fromEntries(
-    Object.entries(BACKFILL_FLAGS).filter(
-      ([name]) => !KEEPING_FLAGS.has(name) && !Object.hasOwn(OWN_FLAGS, name),
-    ),
+const OWN_FLAGS = {
+  source: list('source', 'URI', {
+    ...{ absent: 'an embedded S3', help: 'your own source, s3://bucket/prefix; repeatable' },
+  }),
+  stream: text('stream', 'NAME', {
+    ...{ absent: 'an embedded Kinesis', help: 'your own stream, which is written to' },
+  }),
+  sizeBytes: size(
+    'size',
+    { min: MIB, max: 1024 * 1024 * MIB },
+    { default: '512MB', help: 'how much the embedded S3 holds' },
   ),
-};
+  lineBytes: integer(
+    'line-bytes',
+    { min: 64, max: MIB },
+    { default: '684', help: 'length of its lines, newline included' },
+  ),
+  shards: integer('shards', { min: 1, max: 1000 }, { default: '8', help: 'shards of the embedded stream' }),
+  isProvisioned: toggle('provisioned', {
+    help: 'the embedded stream keeps the limits of a provisioned one: 1,000 records and 1 MB a second and shard',
+  }),
+  timeoutMs: duration('timeout', { default: '60s', help: 'the measurement ends after this time' }),
+} as const;
+
+/** Flags of `backfill` that a measurement has no use for, for it keeps nothing, and those that it has in its own way. */
+const KEEPING = ['journal', 'restart', 'newRun', 'deadLetter', 'maxRejects'] as const;
+
+/** Flags that are passed on. */
+const PASSED_FLAGS = without(BACKFILL_FLAGS, [...KEEPING, 'stream', 'timeoutMs']);
+
+export const BENCH_FLAGS = { ...OWN_FLAGS, ...PASSED_FLAGS } as const;
+
+const KNOWN = flagsByName(BENCH_FLAGS, COMMON_FLAGS);
+const PASSED = flagsByName(PASSED_FLAGS, COMMON_FLAGS);
 
 export const BENCH_BUCKET = 'bench';
 export const BENCH_STREAM = 'bench';
-const TIMEOUT_DEFAULT = '60s';
 
 export interface BenchOptions {
   /** The embedded S3, or null: the sources are the user's own. */
@@ -65,69 +59,37 @@ export interface BenchOptions {
 
 /** @throws {OptionsError} With every problem. */
 export function parseBenchOptions(words: readonly string[], raw: RawFlags): BenchOptions {
-  const reader = new Reader(raw);
-  reader.unknown({ ...COMMON_FLAGS, ...BENCH_FLAGS });
+  const problems = new Problems();
+  problems.unknownFlags(Object.keys(raw), KNOWN);
   if (words.length > 0)
-    reader.problems.push(
-      `Expected no arguments, but received ${words.join(' ')}. Name sources with --source.`,
-    );
-  const sources = reader.list('source');
-  const stream = raw.stream ?? null;
-  const isSourceEmbedded = sources.length === 0 && raw.inventory === undefined;
-  const embeddedSource = {
-    sizeBytes: reader.size('size', MIB, 1024 * 1024 * MIB, 512e6),
-    lineBytes: reader.integer('line-bytes', 64, MIB, 684),
+    problems.add(`Expected no arguments, but received ${words.join(' ')}. Name sources with --source.`);
+  const own = readFlags(OWN_FLAGS, raw, problems);
+  const isSourceEmbedded = own.source.length === 0 && raw.inventory === undefined;
+  const isStreamEmbedded = (raw.stream ?? null) === null;
+  if (!isSourceEmbedded) refuse(problems, raw, ['size', 'line-bytes'], '--source');
+  if (!isStreamEmbedded) refuse(problems, raw, ['shards', 'provisioned'], '--stream');
+  const passed = Object.entries(raw).filter(([name]) => PASSED.has(name));
+  const flags = {
+    ...(isSourceEmbedded && { 'partition-key': '/user' }),
+    ...Object.fromEntries(passed),
+    timeout: raw.timeout ?? OWN_FLAGS.timeoutMs.default,
+    stream: own.stream ?? BENCH_STREAM,
   };
-  const embeddedStream = {
-    shards: reader.integer('shards', 1, 1000, 8),
-    isProvisioned: reader.switch('provisioned'),
-  };
-  if (!isSourceEmbedded) refuse(reader, raw, ['size', 'line-bytes'], '--source');
-  if (stream !== null) refuse(reader, raw, ['shards', 'provisioned'], '--stream');
-  const backfill = readBackfill(
-    reader,
-    raw,
-    isSourceEmbedded ? [`s3://${BENCH_BUCKET}/`] : sources,
-    isSourceEmbedded,
-  );
-  reader.finish();
+  const sources = isSourceEmbedded ? [`s3://${BENCH_BUCKET}/`] : own.source;
+  const backfill = problems.collect(() => parseBackfillOptions(sources, flags));
+  problems.finish();
+  const { sizeBytes, lineBytes, shards, isProvisioned } = own;
   return {
-    embeddedSource: isSourceEmbedded ? embeddedSource : null,
-    embeddedStream: stream === null ? embeddedStream : null,
+    embeddedSource: isSourceEmbedded ? { sizeBytes, lineBytes } : null,
+    embeddedStream: isStreamEmbedded ? { shards, isProvisioned } : null,
     backfill: backfill!,
   };
 }
 
 /** Names flags that shape an embedded server where there is none. */
-function refuse(reader: Reader, raw: RawFlags, names: readonly string[], other: string): void {
+function refuse(problems: Problems, raw: RawFlags, names: readonly string[], other: string): void {
   for (const name of names) {
     if (raw[name] !== undefined)
-      reader.problems.push(`Expected --${name} without ${other}: it shapes what would be embedded.`);
-  }
-}
-
-/** The options of the backfill; null where they have problems, which are then named. */
-function readBackfill(
-  reader: Reader,
-  raw: RawFlags,
-  sources: readonly string[],
-  isSourceEmbedded: boolean,
-): BackfillOptions | null {
-  const known = { ...COMMON_FLAGS, ...BACKFILL_FLAGS };
-  const passed = Object.entries(raw).filter(
-    ([name]) => Object.hasOwn(known, name) && !KEEPING_FLAGS.has(name),
-  );
-  const flags = {
-    timeout: TIMEOUT_DEFAULT,
-    ...(isSourceEmbedded && { 'partition-key': '/user' }),
-    ...Object.fromEntries(passed),
-    stream: reader.text('stream') ?? BENCH_STREAM,
-  };
-  try {
-    return parseBackfillOptions(sources, flags);
-  } catch (error) {
-    if (!(error instanceof OptionsError)) throw error;
-    reader.problems.push(...error.problems.filter((problem) => !reader.problems.includes(problem)));
-    return null;
+      problems.add(`Expected --${name} without ${other}: it shapes what would be embedded.`);
   }
 }

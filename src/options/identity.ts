@@ -2,40 +2,35 @@
  * Identity: what makes two commands the same run, and the command that gives an identity again.
  * Takes  checked options; identities that journals keep.
  * Gives  the identity of a run, whether another one is about the same objects, and flags and commands in words that can be typed.
- * Owns   which options belong to it: those that choose objects, make records of their lines, or say where these go. How the work is cut,
- *        paced and reached is no part of it.
- * Never  does I/O.
+ * Never  takes part in how the work is cut, paced and reached: each flag's definition says whether it belongs to the identity (flag.ts).
  */
 import { canonical, type Identity } from '../journal/run-name.ts';
-import type { RecordRules } from '../scan/scanner.ts';
-import type { BackfillOptions, RawFlags } from './options.ts';
+import { BACKFILL_FLAGS, type BackfillOptions } from './backfill.ts';
+import type { Flag, FlagTable, RawFlags } from './flag.ts';
 
-/** @param schema The text of the schema, or null. */
-export function identityOf(
-  options: BackfillOptions,
-  streamArn: string,
-  rules: RecordRules,
-  schema: string | null,
-): Identity {
-  const { sources, inventory, include, exclude, startAfter, modifiedAfterMs, modifiedBeforeMs, compression } =
-    options;
-  // What the stream takes is no part of it.
-  const { recordBytesMax: _, keyCharsMax: __, ...shape } = rules;
+/** The identity of a run. @param schema The text of the schema, or null: a file may have other names, and change. */
+export function identityOf(options: BackfillOptions, streamArn: string, schema: string | null): Identity {
   return {
-    sources,
-    inventory,
-    include,
-    exclude,
-    startAfter,
-    modifiedAfterMs,
-    modifiedBeforeMs,
-    compression,
-    stream: streamArn,
-    ...shape,
-    recordBytesMax: options.recordBytesMax,
-    schema,
-    order: options.order,
+    ...{ sources: options.sources, ...fieldsOf(BACKFILL_FLAGS, options) },
+    ...{ stream: streamArn, schema },
   };
+}
+
+/** The options that belong to an identity. */
+export function fieldsOf(table: FlagTable, options: object): Identity {
+  const given = options as Readonly<Record<string, unknown>>;
+  const fields = identifying(table).map(([option]) => [option, given[option]] as const);
+  return Object.fromEntries(fields.filter(([option, value]) => !table[option]!.isYounger || isGiven(value)));
+}
+
+function identifying(table: FlagTable): [string, Flag][] {
+  return Object.entries(table).filter(([, flag]) => flag.identity !== undefined);
+}
+
+/** Null, off and an empty list are what an option is that nobody gave. */
+function isGiven(value: unknown): boolean {
+  const isEmpty = Array.isArray(value) && value.length === 0;
+  return value !== null && value !== undefined && value !== false && !isEmpty;
 }
 
 /** Whether two runs would put the same objects to the same stream: equal filters, and equal sources, slashes at their ends aside. */
@@ -44,16 +39,16 @@ export function isAboutSameObjects(one: Identity, other: Identity): boolean {
 }
 
 function chosenBy(identity: Identity): unknown {
-  const { stream, inventory, startAfter, modifiedAfterMs, modifiedBeforeMs } = identity;
+  const chosen = identifying(BACKFILL_FLAGS)
+    .filter(([, flag]) => flag.identity === 'chooses')
+    .map(([option, { kind }]) => [
+      option,
+      kind === 'list' ? textsOf(identity[option]) : (identity[option] ?? null),
+    ]);
   return {
-    stream,
-    inventory: inventory ?? null,
-    startAfter: startAfter ?? null,
-    modifiedAfterMs: modifiedAfterMs ?? null,
-    modifiedBeforeMs: modifiedBeforeMs ?? null,
+    stream: identity.stream,
     sources: textsOf(identity.sources, (source) => source.replace(/^s3:/i, 's3:').replace(/\/+$/, '')),
-    include: textsOf(identity.include),
-    exclude: textsOf(identity.exclude),
+    ...Object.fromEntries(chosen),
   };
 }
 
@@ -63,36 +58,18 @@ function textsOf(value: unknown, map = (text: string) => text): string[] {
   return [...new Set(texts)].sort();
 }
 
-/** The flags that give this identity again; a schema, of which only the text is known, is left out. */
-export function flagsOf(identity: Identity): RawFlags {
-  const time = (value: unknown) => (typeof value === 'number' ? new Date(value).toISOString() : null);
-  const flags: RawFlags = {
-    stream: identity.stream,
-    inventory: identity.inventory,
-    include: identity.include,
-    exclude: identity.exclude,
-    'start-after': identity.startAfter,
-    'modified-after': time(identity.modifiedAfterMs),
-    'modified-before': time(identity.modifiedBeforeMs),
-    compression: identity.compression,
-    'partition-key': identity.partitionKey,
-    'explicit-hash-key': identity.explicitHashKey,
-    'on-missing-key': identity.onMissingKey,
-    'append-newline': identity.appendNewline,
-    'max-depth': identity.depthMax,
-    'max-record': identity.recordBytesMax,
-  };
-  const isGiven = ([, value]: [string, unknown]) => value !== null && value !== undefined && value !== false;
-  return Object.fromEntries(Object.entries(flags).filter(isGiven));
+/** The flags of a command that give this identity again; a schema, of which only the text is known, is left out. */
+export function flagsOf(identity: Identity, table: FlagTable = BACKFILL_FLAGS): RawFlags {
+  const flags = identifying(table)
+    .filter(([option]) => option !== 'schema' && isGiven(identity[option]))
+    .map(([option, flag]) => [flag.name, flag.typed(identity[option])]);
+  return Object.fromEntries(flags);
 }
 
-/** Values that need not be typed. */
-const DEFAULTS: RawFlags = {
-  compression: 'auto',
-  'on-missing-key': 'dead-letter',
-  'max-depth': 1024,
-  order: 'none',
-};
+/** What need not be typed: it is so by default. */
+function defaultFlags(): RawFlags {
+  return Object.fromEntries(Object.values(BACKFILL_FLAGS).map((flag) => [flag.name, flag.fallback()]));
+}
 
 /** What the present command says of the same things, so that it can be said in its words. */
 export interface CommandContext {
@@ -112,15 +89,15 @@ export function commandOf(
   const flags: RawFlags = {
     ...flagsOf(identity),
     ...(isSameStream && { stream: options.stream }),
-    ...(identity.order !== undefined && { order: identity.order }),
     ...(typeof identity.schema === 'string' && {
       schema: identity.schema === present.schema ? options.schema : 'FILE',
     }),
     ...(journal !== null && { journal }),
   };
   const sources = Array.isArray(identity.sources) ? identity.sources.map(String) : [];
+  const defaults = defaultFlags();
   const typed = Object.entries(flags)
-    .filter(([name, value]) => value !== DEFAULTS[name])
+    .filter(([name, value]) => value !== defaults[name])
     .flatMap(([name, value]) => wordsOf(name, value));
   return ['millrace backfill', ...sources.map(quoted), ...typed].join(' ');
 }

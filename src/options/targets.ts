@@ -12,7 +12,7 @@ import { isHttpUrl, isLoopback, isSafeEndpoint, shownUrl } from '../aws/endpoint
 import { authorityOf, proxyOf, proxyProblems } from '../aws/proxy.ts';
 import type { AwsTarget } from '../aws/target.ts';
 import { OptionsError } from '../base/errors.ts';
-import type { AwsOptions } from './options.ts';
+import type { AwsOptions } from './aws.ts';
 
 export interface Targets {
   readonly source: AwsTarget;

@@ -3,61 +3,61 @@
  * Takes  raw flags; the identity that a journal's header keeps (src/options/identity.ts).
  * Gives  frozen options. Flags win over the journal.
  */
-
 import { parseTimeMs } from '../base/quantity.ts';
+import { type AwsOptions, readAws } from './aws.ts';
+import { flagsByName, type OptionsOf, type RawFlags, readFlags } from './flag.ts';
 import { flagsOf } from './identity.ts';
-import {
-  type AwsOptions,
-  COMMON_FLAGS,
-  checkSources,
-  type FlagSpec,
-  type RawFlags,
-  RECORD_FLAGS,
-  Reader,
-  type RecordOptions,
-  readAws,
-  readRecordOptions,
-} from './options.ts';
+import { choice, integer, list, scalar, text, time, toggle } from './kinds.ts';
+import { COMMON_FLAGS } from './output.ts';
+import { Problems } from './problems.ts';
+import { checkSources, RECORD_FLAGS } from './records.ts';
 
-export const VERIFY_FLAGS: Readonly<Record<string, FlagSpec>> = {
-  stream: { kind: 'text', value: 'NAME', help: 'stream name or ARN (required without --journal)' },
-  journal: { kind: 'text', value: 'FILE', help: 'take sources, options and start positions from this run' },
-  'dead-letter': { kind: 'text', value: 'FILE', help: "dead letters of the run [the journal's]" },
-  redriven: {
-    kind: 'list',
-    value: 'FILE',
+type From = 'journal' | 'trim-horizon' | { readonly timeMs: number };
+
+export const VERIFY_FLAGS = {
+  stream: text('stream', 'NAME', {
+    ...{ identity: 'shapes', help: 'stream name or ARN (required without --journal)' },
+    meaning: 'stream name or ARN; required without `--journal`',
+  }),
+  journal: text('journal', 'FILE', { help: 'take sources, options and start positions from this run' }),
+  /** Null: where the journal says. */
+  deadLetter: text('dead-letter', 'FILE', { absent: "the journal's", help: 'dead letters of the run' }),
+  /** Traces beside those that lie where the dead letters do. */
+  redriven: list('redriven', 'FILE', {
     help: 'what `redrive` left beside a copy of the dead letters; repeatable',
-  },
-  from: {
-    kind: 'text',
-    value: 'journal|trim-horizon|TIME',
-    help: 'where reading the stream begins [journal, else trim-horizon]',
-  },
-  until: { kind: 'text', value: 'TIME', help: 'where reading the stream ends [its tip now]' },
-  strict: { kind: 'switch', help: 'duplicates and foreign records are differences, too' },
-  wire: {
-    kind: 'text',
-    value: 'cbor|json',
-    help: 'protocol of reading the stream; falls back to JSON where CBOR is refused [cbor]',
-  },
-  examples: { kind: 'text', value: 'N', help: 'differences to name of each kind [10]' },
+  }),
+  from: scalar<From, { help: string; absent: string }>(
+    'from',
+    {
+      ...{ value: 'journal|trim-horizon|TIME', parse: parseFrom },
+      expected: 'journal, trim-horizon or a time like 2026-01-31T12:00:00Z',
+      isValid: (option) => option === 'journal' || option === 'trim-horizon' || isPlace(option),
+      schema: { type: 'string', pattern: '^(journal|trim-horizon|\\s*\\d{4}-\\d{2}-\\d{2}.*)$' },
+    },
+    { absent: 'journal, else trim-horizon', help: 'where reading the stream begins' },
+  ),
+  untilMs: time('until', { absent: 'its tip now', help: 'where reading the stream ends' }),
+  isStrict: toggle('strict', { help: 'duplicates and foreign records are differences, too' }),
+  wire: choice('wire', ['cbor', 'json'], {
+    ...{ default: 'cbor', help: 'protocol of reading the stream; falls back to JSON where CBOR is refused' },
+  }),
+  examplesMax: integer(
+    'examples',
+    { min: 0, max: 10_000 },
+    { default: '10', help: 'differences to name of each kind' },
+  ),
   ...RECORD_FLAGS,
-};
+} as const;
 
-export interface VerifyRunOptions extends RecordOptions {
+export interface VerifyRunOptions
+  extends Omit<OptionsOf<typeof VERIFY_FLAGS>, 'stream' | 'from' | 'journal'> {
   readonly sources: readonly string[];
   readonly stream: string;
-  readonly from: 'journal' | 'trim-horizon' | { readonly timeMs: number };
-  readonly untilMs: number | null;
-  readonly wire: 'cbor' | 'json';
-  readonly isStrict: boolean;
-  readonly examplesMax: number;
-  /** Null: where the journal says. */
-  readonly deadLetter: string | null;
-  /** Traces beside those that lie where the dead letters do. */
-  readonly redriven: readonly string[];
+  readonly from: From;
   readonly aws: AwsOptions;
 }
+
+const KNOWN = flagsByName(VERIFY_FLAGS, COMMON_FLAGS);
 
 /** @param identity What the journal knows, or null. @param requestPayer Whether its run paid for requests. @throws {OptionsError} With every problem. */
 export function parseVerifyOptions(
@@ -67,40 +67,28 @@ export function parseVerifyOptions(
   requestPayer = false,
 ): VerifyRunOptions {
   const kept = requestPayer ? { 'request-payer': true } : {};
-  const raw: RawFlags = { ...(identity ? flagsOf(identity) : {}), ...kept, ...flags };
-  const reader = new Reader(raw);
-  reader.unknown({ ...COMMON_FLAGS, ...VERIFY_FLAGS });
+  const raw: RawFlags = { ...(identity ? flagsOf(identity, VERIFY_FLAGS) : {}), ...kept, ...flags };
+  const problems = new Problems();
+  problems.unknownFlags(Object.keys(raw), KNOWN);
   const sources = words.length > 0 ? words : ((identity?.sources as readonly string[]) ?? []);
-  checkSources(reader, sources, raw.inventory !== undefined);
-  const stream = reader.text('stream');
-  if (stream === null) reader.problems.push('Expected --stream to name the stream, but received nothing.');
-  const options: VerifyRunOptions = {
-    sources,
-    stream: stream ?? '',
-    ...readRecordOptions(reader),
-    from: reader.read<VerifyRunOptions['from']>(
-      'from',
-      'journal, trim-horizon or a time like 2026-01-31T12:00:00Z',
-      parseFrom,
-      identity ? 'journal' : 'trim-horizon',
-    ),
-    untilMs: reader.timeMs('until'),
-    wire: reader.choice('wire', ['cbor', 'json'], 'cbor'),
-    isStrict: reader.switch('strict'),
-    deadLetter: reader.text('dead-letter'),
-    redriven: reader.list('redriven'),
-    examplesMax: reader.integer('examples', 0, 10_000, 10),
-    aws: readAws(reader),
-  };
-  if (options.from === 'journal' && !identity) {
-    reader.problems.push('Expected --from journal to come with --journal FILE, but received none.');
-  }
-  reader.finish();
-  return Object.freeze(options);
+  checkSources(problems, sources, raw.inventory !== undefined);
+  const stream = VERIFY_FLAGS.stream.read(raw.stream, problems);
+  if (stream === null) problems.add('Expected --stream to name the stream, but received nothing.');
+  const { journal: _, from: asked, ...options } = readFlags(VERIFY_FLAGS, raw, problems);
+  const from = asked ?? (identity ? 'journal' : 'trim-horizon');
+  if (from === 'journal' && !identity)
+    problems.add('Expected --from journal to come with --journal FILE, but received none.');
+  const aws = readAws(raw, problems);
+  problems.finish();
+  return Object.freeze({ ...options, sources, stream: stream!, from, aws });
 }
 
-function parseFrom(text: string): VerifyRunOptions['from'] | null {
-  if (text === 'journal' || text === 'trim-horizon') return text;
-  const timeMs = parseTimeMs(text);
+function parseFrom(given: string): From | null {
+  if (given === 'journal' || given === 'trim-horizon') return given;
+  const timeMs = parseTimeMs(given);
   return timeMs === null ? null : { timeMs };
+}
+
+function isPlace(option: unknown): boolean {
+  return Number.isFinite((option as { timeMs?: unknown } | null)?.timeMs);
 }

@@ -15,7 +15,7 @@ import { printable } from '../base/printable.ts';
 import { createDigester } from '../digest/digest.ts';
 import { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
-import type { BackfillOptions } from '../options/options.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
 import { createParseShared } from '../parse/setup.ts';
 import { joinLeft } from '../publish/left.ts';
 import type { PublishNotice } from '../publish/setup.ts';
@@ -329,7 +329,6 @@ class Run {
       lanes: this.#lanes,
       windowWaiting: () => this.#accounting.slices.waitingCount,
       shardCount: () => this.#shardCount,
-      shardRate: this.#prepared.stream.traits.shardRate,
       stats: this.#publishing.stats,
       publisherCount: this.#publisherCount,
       inFlightMax: this.#options.inFlight,

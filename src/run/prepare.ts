@@ -13,9 +13,10 @@ import { DeadLetters } from '../journal/dead-letters.ts';
 import { Journal } from '../journal/journal.ts';
 import { tracePath } from '../journal/redrive-trace.ts';
 import { type Identity, RUNS_FOLDER, runName } from '../journal/run-name.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
 import { assertDistinct, deadLetterFiles, journalFiles, type NamedFile } from '../options/distinct-files.ts';
 import { commandOf, identityOf } from '../options/identity.ts';
-import type { BackfillOptions, RecordOptions } from '../options/options.ts';
+import type { RecordOptions } from '../options/records.ts';
 import { findTargets } from '../options/targets.ts';
 import type { SinkAddress, SinkFacts, SinkProbe } from '../publish/sink.ts';
 import type { ShardRange } from '../record/hash-range.ts';
@@ -114,7 +115,7 @@ async function open(
 ): Promise<Prepared> {
   const { stream, schema, notices } = asked;
   const rules = recordRules(options, stream);
-  const identity = identityOf(options, stream.arn, rules, schema?.text ?? null);
+  const identity = identityOf(options, stream.arn, schema?.text ?? null);
   const run = runName(stream.name, identity);
   const commandFor = (other: Identity, journal: string | null) =>
     commandOf(other, { options, identity, journal });
@@ -230,16 +231,7 @@ export function recordRules(options: RecordOptions, stream: SinkFacts): RecordRu
   const { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax } = options;
   const { recordBytesMax: streamMax } = stream.traits;
   const recordBytesMax = Math.min(options.recordBytesMax ?? streamMax, streamMax);
-  const { keyCharsMax } = stream.traits;
-  return {
-    partitionKey,
-    explicitHashKey,
-    onMissingKey,
-    appendNewline,
-    depthMax,
-    recordBytesMax,
-    keyCharsMax,
-  };
+  return { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax, recordBytesMax };
 }
 
 async function openDeadLetters(journal: Journal, path: string, notices: string[]): Promise<DeadLetters> {

@@ -12,7 +12,7 @@ import { MillraceError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
 import { entryFile } from '../base/package-root.ts';
 import { keyWatchOf } from '../observe/limit-watch.ts';
-import type { BackfillOptions } from '../options/options.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
 import type { PublishNotice, PublishReceipt, PublishRules, PublishTask } from '../publish/setup.ts';
 import { createStats } from '../publish/stats.ts';
 import { cutOwnedRanges, packStarts } from '../record/hash-range.ts';

@@ -17,7 +17,7 @@ import { objectUri } from '../base/object-uri.ts';
 import { entryFile } from '../base/package-root.ts';
 import { SettledSet } from '../journal/settled-set.ts';
 import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
-import type { RecordOptions } from '../options/options.ts';
+import type { RecordOptions } from '../options/records.ts';
 import type { ParseMessage, ParseSetup, ParseTask, RejectedLine } from '../parse/setup.ts';
 import { DeadLetterSource } from '../source/dead-letters.ts';
 import { DownloadPool } from '../source/download-pool.ts';

@@ -7,7 +7,7 @@
 import { MillraceError } from '../base/errors.ts';
 import { fileMark, tracePath, writeTrace } from '../journal/redrive-trace.ts';
 import type { BackfillReport } from '../observe/report.ts';
-import type { BackfillOptions } from '../options/options.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
 import { type BackfillHooks, backfill } from './engine.ts';
 
 /** @throws {MillraceError} When the run cannot begin. */

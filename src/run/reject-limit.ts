@@ -3,7 +3,7 @@
  * Takes  the limit, and what the whole run has counted. Gives  the failure, or null. Pure.
  */
 import { MillraceError } from '../base/errors.ts';
-import type { BackfillOptions } from '../options/options.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
 
 /** Below this many lines a share does not stop a run: the first bad line of one is 100 % of it. */
 const SHARE_LINES_MIN = 1_000;

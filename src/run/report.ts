@@ -10,7 +10,7 @@ import { exitCodeOf } from '../base/exit-code.ts';
 import { peakMemoryBytes } from '../base/peak-memory.ts';
 import type { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
-import type { BackfillOptions } from '../options/options.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
 import type { PublishReceipt } from '../publish/setup.ts';
 import { STAT, sumStat } from '../publish/stats.ts';
 import { scannerReason } from '../scan/open.ts';

@@ -4,7 +4,7 @@
  * Owns   the choice: outside src/source/ nothing else names a source.
  */
 import type { AwsTarget } from '../aws/target.ts';
-import type { BackfillOptions } from '../options/options.ts';
+import type { BackfillOptions } from '../options/backfill.ts';
 import { openS3 } from '../source/s3/source.ts';
 import type { Source } from '../source/source.ts';
 

@@ -27,7 +27,6 @@ interface ScanExports {
     flags: number,
     depthMax: number,
     recordBytesMax: number,
-    keyCharsMax: number,
     lanes: readonly Uint8Array[],
     starts: BigUint64Array,
     instructions: number,
@@ -49,8 +48,6 @@ interface ScanExports {
 
 /** This and what follows: src/native/constants.h. */
 export const RULE = { APPEND_NEWLINE: 1, POSITIONAL_KEYS: 2 } as const;
-/** The longest key, in Unicode characters, that a native scanner has room for. */
-export const KEY_CHARS_MAX = 256;
 /** Cells of `sums`. */
 export const SUM = {
   STATUS: 0,
@@ -86,7 +83,7 @@ export class NativeScanner implements Scanner {
   /**
    * @param instructions Index into `nativeInstructions`; by default the fastest. Tests try them all.
    * @throws {OptionsError} If a pointer of the rules is none.
-   * @throws {RangeError} If there is no memory for the state, or no room for the longest key.
+   * @throws {RangeError} If there is no memory for the state.
    */
   constructor(addon: NativeAddon, rules: RecordRules, lanes: ScanLanes, instructions = -1) {
     const scan = addon as unknown as ScanExports;
@@ -99,7 +96,6 @@ export class NativeScanner implements Scanner {
         (rules.onMissingKey === 'coordinates' ? RULE.POSITIONAL_KEYS : 0),
       rules.depthMax,
       rules.recordBytesMax,
-      rules.keyCharsMax,
       lanes.buffers.map((lane) => new Uint8Array(lane)),
       lanes.starts,
       instructions,

@@ -7,6 +7,7 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { RejectCode } from '../base/errors.ts';
+import { KINESIS } from '../base/limits.ts';
 import { FRAME_FLAG, frameBytes } from '../record/frame.ts';
 import { type HashKey, hashKeyOf, parseHashKey } from '../record/hash-key.ts';
 import { LaneProducer } from '../ring/producer.ts';
@@ -24,8 +25,8 @@ import {
 } from './scanner.ts';
 
 const NEWLINE = 0x0a;
-/** UTF-8 bytes of a character. */
-const CHAR_BYTES_MAX = 4;
+/** UTF-8 bytes of the longest key: a character takes four at most. */
+const KEY_BYTES_MAX = KINESIS.partitionKeyCharsMax * 4;
 
 /** What becomes of one line. */
 type Verdict =
@@ -47,13 +48,12 @@ export class PortableScanner implements Scanner {
   readonly #keyTokens: readonly string[] | null;
   readonly #hashTokens: readonly string[] | null;
   /** The key of the record at hand is #key[0, #keyBytes). */
-  readonly #key: Buffer;
+  readonly #key = Buffer.alloc(KEY_BYTES_MAX);
   #keyBytes = 0;
 
   /** @throws {OptionsError} If a pointer of the rules is none. */
   constructor(rules: RecordRules, lanes: ScanLanes) {
     this.#rules = rules;
-    this.#key = Buffer.alloc(rules.keyCharsMax * CHAR_BYTES_MAX);
     this.#lanes = lanes;
     this.#keyTokens = rules.partitionKey === null ? null : parsePointer(rules.partitionKey);
     this.#hashTokens = rules.explicitHashKey === null ? null : parsePointer(rules.explicitHashKey);
@@ -144,7 +144,7 @@ export class PortableScanner implements Scanner {
   ): Verdict {
     const rules = this.#rules;
     const key = this.#keyTokens && scalarText(text, value, this.#keyTokens);
-    const hasKey = typeof key === 'string' && key !== '' && isShort(key, this.#rules.keyCharsMax);
+    const hasKey = typeof key === 'string' && key !== '' && isShort(key);
     const hashText = this.#hashTokens && scalarText(text, value, this.#hashTokens);
     const explicit = typeof hashText === 'string' ? parseHashKey(hashText) : undefined;
     if (rules.onMissingKey === 'dead-letter') {
@@ -220,8 +220,9 @@ function skipByteOrderMark(buffer: Buffer, start: number, end: number): number {
   return isMark ? start + 3 : start;
 }
 
-/** Whether a key has no more than so many characters. */
-function isShort(key: string, max: number): boolean {
+/** Whether a key has no more characters than the service takes. */
+function isShort(key: string): boolean {
+  const max = KINESIS.partitionKeyCharsMax;
   return key.length <= max || (key.length <= 2 * max && [...key].length <= max);
 }
 

@@ -13,7 +13,7 @@ import type { MillraceError } from '../base/errors.ts';
 import { addBuckets } from '../digest/buckets.ts';
 import { bucketTableBytes, DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
-import type { RecordOptions } from '../options/options.ts';
+import type { RecordOptions } from '../options/records.ts';
 import { createParseShared, PARSE_SHARED, type RejectedLine } from '../parse/setup.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
 import { laneBytes } from '../ring/layout.ts';

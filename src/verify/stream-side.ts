@@ -8,13 +8,12 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import type { AwsTarget } from '../aws/target.ts';
+import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { entryFile } from '../base/package-root.ts';
 import { addBuckets } from '../digest/buckets.ts';
 import { addSums, bucketTableBytes, type DigestSums } from '../digest/digest.ts';
-import { openStreamClient } from '../stream/client.ts';
 import { listShards, streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
 import { classifyReadFailure } from '../stream/read-failure.ts';
@@ -61,7 +60,7 @@ export function createStreamSide(options: StreamSideOptions): StreamSide {
   return {
     digest: (spec, signal) => digestStream(options, common, spec, signal),
     async scan(onFrames: (frames: Uint8Array, locate: Locate) => void, signal: AbortSignal): Promise<void> {
-      const client = openStreamClient(options.target);
+      const client = createKinesisClient(options.target);
       let records = 0;
       try {
         const reader = readStream({
@@ -95,7 +94,7 @@ async function digestStream(
   spec: DigestSpec,
   signal: AbortSignal,
 ): Promise<SideDigest & StreamExtent> {
-  const client = openStreamClient(options.target);
+  const client = createKinesisClient(options.target);
   const threads = options.threads ?? Math.min(THREADS_MAX, availableParallelism());
   const pool = new Piscina<ReadTask, ReadReceipt>({
     filename: fileURLToPath(entryFile('read')),

@@ -11,12 +11,22 @@ import {
   isClassDeclaration,
   isFunctionDeclaration,
   isIdentifier,
+  isInterfaceDeclaration,
   isVariableDeclaration,
   type ModifierLike,
   type Node,
   SyntaxKind,
 } from 'typescript/unstable/ast';
-import { API, type Checker, type Symbol as Named, SymbolFlags } from 'typescript/unstable/sync';
+import {
+  API,
+  type Checker,
+  type Symbol as Named,
+  NodeBuilderFlags,
+  SymbolFlags,
+} from 'typescript/unstable/sync';
+import { AWS_FLAGS } from '../../src/options/aws.ts';
+import { BACKFILL_FLAGS } from '../../src/options/backfill.ts';
+import { type FlagTable, helpOf } from '../../src/options/flag.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PAGE = join(ROOT, 'docs', 'API.md');
@@ -80,8 +90,55 @@ function classText(node: Node): string {
   return `${header}\n${members.join('\n')}\n}`;
 }
 
-function textOf(node: Node): string {
-  if (isFunctionDeclaration(node)) return `${signature(node, node.body)};`;
+/** Whether members of an interface come from tables of flags. */
+const isDerived = (node: Node) =>
+  isInterfaceDeclaration(node) &&
+  (node.heritageClauses ?? []).some((clause) => /typeof \w+_FLAGS/.test(clause.getText()));
+
+const FLAGS: FlagTable = { ...AWS_FLAGS, ...BACKFILL_FLAGS };
+
+/** Members one by one, each with what its flag is called and says. */
+function derivedText(checker: Checker, { name, symbol, node }: Entry): string {
+  const members = checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol)).flatMap((member) => {
+    const type = checker.typeToString(checker.getTypeOfSymbol(member)!, node, NodeBuilderFlags.NoTruncation);
+    const isOptional = (member.flags & SymbolFlags.Optional) !== 0;
+    const flag = Object.hasOwn(FLAGS, member.name) ? FLAGS[member.name] : undefined;
+    const shown = type.replaceAll('"', "'").replace(/ \| undefined$/, '');
+    const said = flag === undefined ? commentOf(checker, member) : `--${flag.name}: ${helpOf(flag)}`;
+    return [
+      ...(said === '' ? [] : [`  /** ${said} */`]),
+      `  readonly ${member.name}${isOptional ? '?' : ''}: ${shown};`,
+    ];
+  });
+  return `export interface ${name} {\n${members.join('\n')}\n}`;
+}
+
+/** Types that the members of a derived interface name, where it stands. */
+function namedByMembers(checker: Checker, entry: Entry): Named[] {
+  const names = new Set(
+    derivedText(checker, entry)
+      .replaceAll(/\/\*\*.*?\*\//g, '')
+      .match(/\b[A-Z]\w+\b/g),
+  );
+  names.delete(entry.name);
+  return [...names].flatMap((name) => {
+    const symbol = checker.resolveName(name, SymbolFlags.Type, entry.node);
+    return symbol === undefined ? [] : [followed(checker, symbol)];
+  });
+}
+
+/** A function that takes this or that has a head for each; the one with the body is nobody's to call. */
+function headsOf(symbol: Named): string {
+  const declared = symbol.declarations
+    .map((declaration) => declaration.resolve())
+    .filter((node) => node !== undefined);
+  const heads = declared.filter(isFunctionDeclaration);
+  const called = heads.length === 1 ? heads : heads.filter(({ body }) => body === undefined);
+  return called.map((node) => `${signature(node, node.body).replace(/;$/, '')};`).join('\n');
+}
+
+function textOf(node: Node, symbol: Named): string {
+  if (isFunctionDeclaration(node)) return headsOf(symbol);
   if (isClassDeclaration(node)) return classText(node);
   if (isVariableDeclaration(node)) return `export const ${node.getText()};`;
   return node.getText();
@@ -114,8 +171,9 @@ function collect(checker: Checker, face: Named): { shown: Entry[]; named: Entry[
   });
   const named: Entry[] = [];
   const known = new Set(shown.map(({ symbol }) => symbol.id));
-  for (const { node } of iterate(shown, named)) {
-    for (const symbol of namedBy(checker, node)) {
+  for (const entry of iterate(shown, named)) {
+    const symbols = isDerived(entry.node) ? namedByMembers(checker, entry) : namedBy(checker, entry.node);
+    for (const symbol of symbols) {
       const declaration = declarationOf(symbol);
       if (known.has(symbol.id) || !isOurs(declaration)) continue;
       if ((symbol.flags & SymbolFlags.TypeParameter) !== 0) continue;
@@ -132,11 +190,13 @@ function* iterate(shown: readonly Entry[], named: readonly Entry[]): Generator<E
   for (let i = 0; i < named.length; i++) yield named[i]!;
 }
 
-function sectionOf(checker: Checker, { name, symbol, node }: Entry): string {
+function sectionOf(checker: Checker, entry: Entry): string {
+  const { name, symbol, node } = entry;
   const place = relative(ROOT, node.getSourceFile().fileName).replaceAll('\\', '/');
   const own = symbol.name === name ? '' : ` (\`${symbol.name}\` in the code)`;
   const comment = commentOf(checker, symbol);
-  const code = `\`\`\`ts\n${textOf(node)}\n\`\`\``;
+  const text = isDerived(node) ? derivedText(checker, entry) : textOf(node, symbol);
+  const code = `\`\`\`ts\n${text}\n\`\`\``;
   return [`### ${name}`, `\`${place}\`${own}`, ...(comment === '' ? [] : [comment]), code].join('\n\n');
 }
 

@@ -2,18 +2,16 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { identityDifferences } from '../../src/journal/run-name.ts';
-import { commandOf, flagsOf, identityOf, isAboutSameObjects } from '../../src/options/identity.ts';
-import { parseBackfillOptions, type RawFlags } from '../../src/options/options.ts';
-import { recordRules } from '../../src/run/prepare.ts';
+import { parseBackfillOptions } from '../../src/options/backfill.ts';
+import type { RawFlags } from '../../src/options/flag.ts';
+import { commandOf, fieldsOf, flagsOf, identityOf, isAboutSameObjects } from '../../src/options/identity.ts';
+import { list, text, toggle } from '../../src/options/kinds.ts';
 
 const ARN = 'arn:aws:kinesis:us-east-1:123456789012:stream/orders';
-const STREAM = { traits: { recordBytesMax: 1 << 20, isAutoDistributed: false } } as Parameters<
-  typeof recordRules
->[1];
 
 function identity(sources: readonly string[], flags: RawFlags = {}, schema: string | null = null) {
   const options = parseBackfillOptions(sources, { stream: 'orders', ...flags });
-  return identityOf(options, ARN, recordRules(options, STREAM), schema);
+  return identityOf(options, ARN, schema);
 }
 
 const PLAIN = identity(['s3://b/p/']);
@@ -30,6 +28,19 @@ describe('the same run', () => {
   it('is a run of the first format, whatever its --segment-size was', () => {
     expect(identityDifferences({ ...PLAIN, segmentBytes: 65_536 }, PLAIN)).toEqual([]);
   });
+});
+
+it('leaves a younger option out where nobody gives it, so that runs of before keep their names', () => {
+  const says = { help: 'new', identity: 'shapes', isYounger: true } as const;
+  const table = {
+    where: list('where', 'TEST', says),
+    sample: text('sample', 'P', says),
+    drop: toggle('drop', says),
+    old: text('old', 'X', { help: 'old', identity: 'shapes' }),
+  };
+  expect(fieldsOf(table, { where: [], sample: null, drop: false, old: null })).toEqual({ old: null });
+  const given = { where: ['/a'], sample: '1%', drop: true, old: 'x' };
+  expect(fieldsOf(table, given)).toEqual(given);
 });
 
 describe('nearly the same run', () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AwsOptions } from '../../src/options/options.ts';
+import type { AwsOptions } from '../../src/options/aws.ts';
 import { findTargets } from '../../src/options/targets.ts';
 import { TEST_CERTIFICATE } from '../aws/certificate.ts';
 

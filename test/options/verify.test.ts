@@ -1,12 +1,10 @@
 /** The flags of verify: checked, and completed from what a journal's header keeps. */
 import { describe, expect, it } from 'vitest';
 import { OptionsError } from '../../src/base/errors.ts';
-import {
-  BACKFILL_FLAGS,
-  COMMON_FLAGS,
-  parseBackfillOptions,
-  RECORD_FLAGS,
-} from '../../src/options/options.ts';
+import { BACKFILL_FLAGS, parseBackfillOptions } from '../../src/options/backfill.ts';
+import { flagsByName } from '../../src/options/flag.ts';
+import { COMMON_FLAGS } from '../../src/options/output.ts';
+import { RECORD_FLAGS } from '../../src/options/records.ts';
 import { parseVerifyOptions, VERIFY_FLAGS } from '../../src/options/verify.ts';
 
 const SOURCES = ['s3://bucket/a/'];
@@ -139,9 +137,8 @@ describe('with a journal', () => {
 });
 
 it('shares every flag about records with backfill, and has no name twice', () => {
-  for (const name of Object.keys(RECORD_FLAGS)) {
-    expect([name, VERIFY_FLAGS[name]]).toEqual([name, RECORD_FLAGS[name]]);
-    expect([name, BACKFILL_FLAGS[name]]).toEqual([name, RECORD_FLAGS[name]]);
-  }
-  expect(Object.keys(VERIFY_FLAGS).filter((name) => name in COMMON_FLAGS)).toEqual([]);
+  expect(VERIFY_FLAGS).toMatchObject(RECORD_FLAGS);
+  expect(BACKFILL_FLAGS).toMatchObject(RECORD_FLAGS);
+  const common = flagsByName(COMMON_FLAGS);
+  expect([...flagsByName(VERIFY_FLAGS).keys()].filter((name) => common.has(name))).toEqual([]);
 });

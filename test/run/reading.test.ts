@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { Accounting } from '../../src/accounting/accounting.ts';
 import type { MillraceError } from '../../src/base/errors.ts';
 import type { DeadLetter } from '../../src/journal/dead-letters.ts';
-import { parseBackfillOptions } from '../../src/options/options.ts';
+import { parseBackfillOptions } from '../../src/options/backfill.ts';
 import { createParseShared } from '../../src/parse/setup.ts';
 import { createHeartbeats } from '../../src/ring/heartbeat.ts';
 import { laneBytes } from '../../src/ring/layout.ts';

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createDigester, DIGEST_KEY_BYTES } from '../../src/digest/digest.ts';
 import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
-import { parseBackfillOptions } from '../../src/options/options.ts';
+import { parseBackfillOptions } from '../../src/options/backfill.ts';
 import { FRAME, FRAME_KIND } from '../../src/record/frame.ts';
 import { createSourceSide } from '../../src/verify/source-side.ts';
 import { testSource } from '../source/source-run.ts';
@@ -126,7 +126,6 @@ function sideOf(prefix: string, given: { segmentBytes: number; downloads: number
       appendNewline: false,
       depthMax: 1024,
       recordBytesMax: RECORD_BYTES_MAX,
-      keyCharsMax: 256,
     },
     schema: null,
     observer: {

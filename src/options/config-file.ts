@@ -1,0 +1,27 @@
+/**
+ * Configuration file: flags in YAML or JSON, by their names (`--config`).
+ * Takes  a path. Gives raw flags; who reads them judges names and values, as on the command line. Never looks for a file by itself.
+ */
+import { readFileSync } from 'node:fs';
+import { OptionsError } from '../base/errors.ts';
+import type { RawFlags } from './flag.ts';
+
+/** @throws {OptionsError} When the file cannot be read as keys and values. */
+export async function readConfigFile(path: string): Promise<RawFlags> {
+  const { parse: parseYaml } = await import('yaml');
+  let content: unknown;
+  try {
+    content = parseYaml(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new OptionsError([`Cannot read --config ${path}: ${why}.`]);
+  }
+  if (content === null) return {};
+  if (typeof content !== 'object' || Array.isArray(content))
+    throw new OptionsError([`Expected --config ${path} to hold keys and values, but it does not.`]);
+  if (Object.hasOwn(content, 'config'))
+    throw new OptionsError([`Expected --config ${path} to name no other file, but it has the key config.`]);
+  // Editors look there for docs/config.schema.json.
+  const { $schema: _, ...flags } = content as RawFlags;
+  return flags;
+}

@@ -1,0 +1,57 @@
+/**
+ * Manual: every command with what it is for, what may be typed behind it, and its flags. Help, docs/CLI.md, the schema of configuration files
+ * and completion are made of it.
+ */
+import { BACKFILL_FLAGS } from './backfill.ts';
+import { BENCH_FLAGS } from './bench.ts';
+import { DEMO_FLAGS } from './demo.ts';
+import type { FlagTable } from './flag.ts';
+import { COMMON_FLAGS } from './output.ts';
+import { REDRIVE_FLAGS } from './redrive.ts';
+import { STATUS_FLAGS } from './status.ts';
+import { VERIFY_FLAGS } from './verify.ts';
+
+export interface CommandEntry {
+  readonly summary: string;
+  /** Default: what oclif makes of the flags. */
+  readonly usage?: string;
+  /** What its words are: objects, a file, one of some texts, or none. */
+  readonly words: 'sources' | 'file' | readonly string[];
+  readonly flags: FlagTable;
+}
+
+export const MANUAL = {
+  backfill: {
+    summary: 'Carry JSONL objects from S3 to a Kinesis data stream.',
+    usage: 'backfill SOURCE... --stream NAME [FLAGS]',
+    ...{ words: 'sources', flags: { ...BACKFILL_FLAGS, ...COMMON_FLAGS } },
+  },
+  verify: {
+    summary: 'Prove that a stream holds every record of the sources, unaltered.',
+    usage: 'verify [SOURCE...] --stream NAME | --journal FILE [FLAGS]',
+    ...{ words: 'sources', flags: { ...VERIFY_FLAGS, ...COMMON_FLAGS } },
+  },
+  redrive: {
+    summary: 'Send repaired dead letters; what fails again goes to a new dead-letter file.',
+    usage: 'redrive DEADLETTER --stream NAME [FLAGS]',
+    ...{ words: 'file', flags: { ...REDRIVE_FLAGS, ...COMMON_FLAGS } },
+  },
+  status: {
+    summary: 'Say how far a run is, also while it goes on.',
+    ...{ words: [], flags: STATUS_FLAGS },
+  },
+  bench: {
+    summary: 'Measure a backfill on this machine, and say which stage holds it back.',
+    usage: 'bench [--source URI...] [--stream NAME] [FLAGS]',
+    ...{ words: [], flags: { ...BENCH_FLAGS, ...COMMON_FLAGS } },
+  },
+  demo: {
+    summary: 'Run the whole job on an embedded S3 and Kinesis, and prove the result.',
+    ...{ words: [], flags: DEMO_FLAGS },
+  },
+  completion: {
+    summary: 'Print what makes a shell complete commands, flags and values.',
+    usage: 'completion bash|zsh',
+    ...{ words: ['bash', 'zsh'], flags: {} },
+  },
+} as const satisfies Readonly<Record<string, CommandEntry>>;

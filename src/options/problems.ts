@@ -1,0 +1,57 @@
+/**
+ * Problems: what is wrong with the options of a command, collected, so that one message names it all.
+ * Takes  words of one problem. Gives one OptionsError at the end.
+ * Owns   the wording of what all flags have in common.
+ */
+import { OptionsError } from '../base/errors.ts';
+import type { Flag } from './flag.ts';
+import { nearestTo } from './nearest.ts';
+
+export class Problems {
+  readonly list: string[] = [];
+
+  add(problem: string): void {
+    if (!this.list.includes(problem)) this.list.push(problem);
+  }
+
+  /** @param received As it is shown: JSON, without what nobody should read. */
+  expected(name: string, expected: string, received: string): void {
+    this.add(`Expected --${name} to be ${expected}, but received ${received}.`);
+  }
+
+  /** Names flags that the command does not have. */
+  unknownFlags(names: readonly string[], known: ReadonlyMap<string, Flag>): void {
+    for (const name of names) {
+      if (known.has(name)) continue;
+      const nearest = nearestTo(name, [...known.keys()]);
+      const hint = nearest === null ? '' : ` Did you mean --${nearest}?`;
+      this.add(`Expected flags of this command, but received --${name}. See --help.${hint}`);
+    }
+  }
+
+  /** Names options that a program gives and nobody knows. */
+  unknownOptions(names: readonly string[], known: readonly string[]): void {
+    for (const name of names) {
+      if (known.includes(name)) continue;
+      const nearest = nearestTo(name, known);
+      const hint = nearest === null ? '' : ` Did you mean ${nearest}?`;
+      this.add(`Expected options of this call, but received ${name}.${hint}`);
+    }
+  }
+
+  /** Runs what may end with problems of its own, and adds those. @returns Null where it did. */
+  collect<T>(work: () => T): T | null {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof OptionsError)) throw error;
+      for (const problem of error.problems) this.add(problem);
+      return null;
+    }
+  }
+
+  /** @throws {OptionsError} With every problem, if there is one. */
+  finish(): void {
+    if (this.list.length > 0) throw new OptionsError(this.list);
+  }
+}
