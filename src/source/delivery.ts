@@ -40,7 +40,7 @@ export interface ParseBatch {
 export interface SourceSink {
   /** First event of a segment; its `format`, `end` and `count` are settled. */
   begin(segment: Segment): void;
-  /** The receiver calls `releasePiece` for each piece, or `releaseParcel`, when the bytes have been dealt with. */
+  /** The receiver calls `releasePiece` for each piece, or `releaseParseBatch`, when the bytes have been dealt with. */
   parseBatch(parseBatch: ParseBatch): void;
   /** A line over `lineBytesMax`: it is in no parse batch. */
   oversize(segment: Segment, line: OversizeLine): void;

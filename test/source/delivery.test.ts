@@ -20,7 +20,7 @@ function delivery(more: Partial<DeliveryOptions> = {}) {
     sink: {
       begin: ({ index }) => told.push(`begin ${index}`),
       parseBatch: (parseBatch) =>
-        told.push(`parcel ${parseBatch.pieces.map((piece) => piece.segment.index)} ${parseBatch.bytes}`),
+        told.push(`parse batch ${parseBatch.pieces.map((piece) => piece.segment.index)} ${parseBatch.bytes}`),
       oversize: ({ index }) => told.push(`oversize ${index}`),
       end: ({ index }, error) => told.push(`end ${index}${error === null ? '' : ' failed'}`),
       objectFailed: () => {},
@@ -53,33 +53,33 @@ function delivery(more: Partial<DeliveryOptions> = {}) {
 }
 
 describe('Delivery', () => {
-  it('collects small pieces, and tells the ends after their parcel', () => {
+  it('collects small pieces, and tells the ends after their parse batch', () => {
     const { made, told, whole } = delivery();
     whole(segmentOf(0), 10);
     whole(segmentOf(1), 20);
     expect(told).toEqual(['begin 0', 'begin 1']);
     made.flush();
-    expect(told.slice(2)).toEqual(['parcel 0,1 30', 'end 0', 'end 1']);
+    expect(told.slice(2)).toEqual(['parse batch 0,1 30', 'end 0', 'end 1']);
     made.flush();
     expect(told.length).toBe(5);
   });
 
   it.each([
-    { name: 'goes at once at exactly parcelBytes', sizes: [60, 40], sent: 1 },
+    { name: 'goes at once at exactly parseBatchBytes', sizes: [60, 40], sent: 1 },
     { name: 'stays one byte below', sizes: [60, 39], sent: 0 },
-  ])('a parcel $name', ({ sizes, sent }) => {
+  ])('a parse batch $name', ({ sizes, sent }) => {
     const { told, whole } = delivery();
     for (const [index, bytes] of sizes.entries()) whole(segmentOf(index), bytes);
-    expect(told.filter((event) => event.startsWith('parcel')).length).toBe(sent);
+    expect(told.filter((event) => event.startsWith('parse batch')).length).toBe(sent);
   });
 
-  it('sends a parcel of parcelPiecesMax pieces at once', () => {
+  it('sends a parse batch of parseBatchPiecesMax pieces at once', () => {
     const { told, whole } = delivery({ parseBatchPiecesMax: 3 });
     for (let index = 0; index < 5; index++) whole(segmentOf(index), 1);
-    expect(told.filter((event) => event.startsWith('parcel'))).toEqual(['parcel 0,1,2 3']);
+    expect(told.filter((event) => event.startsWith('parse batch'))).toEqual(['parse batch 0,1,2 3']);
   });
 
-  it('sends a small parcel when it has lingered, and then rests', () => {
+  it('sends a small parse batch when it has lingered, and then rests', () => {
     const { told, whole, linger, isLingering } = delivery();
     expect(isLingering()).toBe(false);
     whole(segmentOf(0), 10);
@@ -95,7 +95,7 @@ describe('Delivery', () => {
     expect(told).toEqual(['begin 0', 'end 0']);
   });
 
-  it('mixes formats in no parcel, and parts of compressed objects with nothing', () => {
+  it('mixes formats in no parse batch, and parts of compressed objects with nothing', () => {
     const { made, told, whole, piece } = delivery();
     whole(segmentOf(0), 1);
     whole(segmentOf(1, 'gzip'), 1, { isLast: true });
@@ -107,12 +107,12 @@ describe('Delivery', () => {
     made.piece(piece(large, 1, { objectOffset: 1, isLast: true }));
     made.end(large, null);
     made.flush();
-    expect(told.filter((event) => event.startsWith('parcel'))).toEqual([
-      'parcel 0 1',
-      'parcel 1,2 2',
-      'parcel 3 1',
-      'parcel 4 1',
-      'parcel 4 1',
+    expect(told.filter((event) => event.startsWith('parse batch'))).toEqual([
+      'parse batch 0 1',
+      'parse batch 1,2 2',
+      'parse batch 3 1',
+      'parse batch 4 1',
+      'parse batch 4 1',
     ]);
   });
 
@@ -130,11 +130,11 @@ describe('Delivery', () => {
     made.piece(piece(b, 200));
     expect(told).toEqual([]);
     whole(a, 200);
-    expect(told).toEqual(['begin 0', 'parcel 0 200', 'end 0', 'begin 1', 'parcel 1 200']);
+    expect(told).toEqual(['begin 0', 'parse batch 0 200', 'end 0', 'begin 1', 'parse batch 1 200']);
     made.drop(d);
     made.oversize(b, { objectOffset: 0, length: 1, head: new Uint8Array() });
     made.end(b, new MillraceError('MILLRACE_OBJECT_CHANGED', 'x'));
-    expect(told.slice(5)).toEqual(['oversize 1', 'end 1 failed', 'begin 2', 'parcel 2 200', 'end 2']);
+    expect(told.slice(5)).toEqual(['oversize 1', 'end 1 failed', 'begin 2', 'parse batch 2 200', 'end 2']);
   });
 });
 
