@@ -39,7 +39,7 @@ const BUNDLES: readonly Record<string, string>[] = [
 const BUILTINS: Plugin = {
   name: 'builtins',
   resolveId(id, _importer, { kind }) {
-    if (!isBuiltin(id) || kind === 'require-call' || id === 'node:module') return null; // of the bundler's own code
+    if (!isBuiltin(id) || kind !== 'import-statement' || id === 'node:module') return null; // of the bundler's own code
     return { id: `\0${id.replace(/^(node:)?/, 'node:')}`, moduleSideEffects: false };
   },
   load(id) {
