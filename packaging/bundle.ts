@@ -88,10 +88,10 @@ function packageOf(moduleId: string): string | null {
 }
 
 /** Name, version and licence of a package, with the text where it brings one. */
-function licenceOf(folder: string): string {
+function describe(folder: string): { name: string; version: string; license: string; text: string } {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const file = readdirSync(folder).find((entry) => /^licen[cs]e(\.|$|-mit)/i.test(entry));
-  return `${name} ${version}, ${license}\n\n${file === undefined ? '' : readFileSync(join(folder, file), 'utf8')}`;
+  return { name, version, license, text: file === undefined ? '' : readFileSync(join(folder, file), 'utf8') };
 }
 
 /** What oclif needs to know of the commands for help and for errors, so that it loads none of them. */
@@ -105,10 +105,14 @@ async function writeManifest(): Promise<void> {
 const chunks = (await Promise.all(BUNDLES.map(bundle))).flat();
 const bundled = chunks.flatMap(({ moduleIds }) => moduleIds.map(packageOf)).filter((it) => it !== null);
 const folders = new Set([...bundled, ...LINKED.map((name) => join(ROOT, 'node_modules', name))]);
-const licences = [...folders].sort().map(licenceOf);
+const packages = [...folders].sort().map(describe);
+const licences = packages.map(
+  ({ name, version, license, text }) => `${name} ${version}, ${license}\n\n${text}`,
+);
 const head =
   'Code of these packages is in the files of this folder and in the native addon, under their licences.';
 writeFileSync(join(OUT, 'THIRD-PARTY.txt'), [head, ...licences].join(`\n${'-'.repeat(80)}\n`));
+writeFileSync(join(OUT, 'packages.json'), JSON.stringify(packages.map(({ text, ...rest }) => rest)));
 await writeManifest();
 // What is asked of npm pack goes to stdout.
 const bytes = chunks.reduce((sum, { code }) => sum + code.length, 0);

@@ -1,6 +1,6 @@
 /**
  * Prebuilt: lays the addons that the package brings into prebuilt/<platform>/, before npm packs it.
- * Takes  --strict: each of them, or none (a release); without it a platform whose compiler is not here is left out, with one line.
+ * Takes  --strict, or MILLRACE_RELEASE=1: each of them, or none (a release); without it a platform whose compiler is not here is left out, with one line.
  *        --clean: takes them away again, so that a checkout runs what it built itself.
  * Gives  millrace.node and its sum for each platform.
  * Never  lays one there that asks for libstdc++ or for a symbol that glibc 2.28 has not.
@@ -14,7 +14,7 @@ const GLIBC_MAX = '2.28';
 const PLATFORMS = ['linux-x64', 'linux-arm64'];
 const ROOT = join(import.meta.dirname, '..');
 const OUTPUT = join(ROOT, 'prebuilt');
-const isStrict = process.argv.includes('--strict');
+const isStrict = process.argv.includes('--strict') || process.env.MILLRACE_RELEASE === '1';
 
 /** What an addon asks of the system that is not everywhere, as one text; empty where there is nothing. */
 function newerNeeds(path) {
