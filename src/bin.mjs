@@ -7,6 +7,7 @@
 import { existsSync, writeSync } from 'node:fs';
 import * as modules from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { standInForAccount } from './base/account.mjs';
 import { isFresh } from './base/built-form.mjs';
 import { compileCacheFolder } from './base/compile-cache.mjs';
 
@@ -18,6 +19,7 @@ if (major < 22 || (major === 22 && minor < 18)) {
   );
   process.exit(2);
 }
+standInForAccount();
 // NODE_COMPILE_CACHE names another folder, and Node has begun to use it; NODE_DISABLE_COMPILE_CACHE=1 turns the cache off.
 if (!process.env.NODE_COMPILE_CACHE && process.env.NODE_DISABLE_COMPILE_CACHE !== '1') {
   const folder = compileCacheFolder();
