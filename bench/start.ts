@@ -71,7 +71,7 @@ async function contenders(): Promise<Map<string, readonly string[]>> {
     console.log('Skipped: idiomatic Node, because its packages are missing: npm ci --prefix bench');
   else list.set('Node, idiomatic', [node, IDIOMATIC, ...job]);
   for (const peer of peers.filter(({ language }) => language === 'Rust' || language === 'Go')) {
-    const why = missing(peer);
+    const why = missing(peer, flags.smoke);
     if (why === null) list.set(peer.name, peer.command([...job, ...peer.atOnce.map(String)]));
     else console.log(`Skipped: ${peer.name}, because ${why}`);
   }

@@ -3,7 +3,7 @@
  * Takes  raw text by flag name, from the command line or a configuration file; or a typed object, from an embedding program.
  * Gives  frozen options, or one OptionsError that names every problem.
  */
-import { availableParallelism } from 'node:os';
+import { availableCores } from '../base/cores.ts';
 import { KIB, KINESIS } from '../base/limits.ts';
 import { parsePercent, parseRate, type Rate } from '../base/quantity.ts';
 import { type AwsOptions, type AwsSettings, acceptAws, readAws } from './aws.ts';
@@ -212,7 +212,7 @@ function isList(given: BackfillSettings | readonly string[]): given is readonly 
 }
 
 function suggestedPublishers(): number {
-  return Math.max(1, Math.floor(availableParallelism() / 2));
+  return Math.max(1, Math.floor(availableCores() / 2));
 }
 
 function isShare(option: unknown, max: number): boolean {

@@ -1,8 +1,8 @@
 /**
  * Record options: which objects are read, how, and what becomes of their lines: what `verify` has to know as well as `backfill`.
  */
-import { availableParallelism } from 'node:os';
 import { shownUrl } from '../aws/endpoint.ts';
+import { availableCores } from '../base/cores.ts';
 import { KIB, KINESIS, MIB } from '../base/limits.ts';
 import type { OptionsOf } from './flag.ts';
 import { choice, globs, integer, pointer, size, text, threads, time, toggle } from './kinds.ts';
@@ -130,5 +130,5 @@ export function checkSources(problems: Problems, sources: readonly string[], has
 
 /** A parser keeps up with several publishers when lines are long, and is kept busy by one when they are short. */
 function suggestedParsers(): number {
-  return Math.max(1, Math.ceil(availableParallelism() / 2));
+  return Math.max(1, Math.ceil(availableCores() / 2));
 }

@@ -5,10 +5,10 @@
  * Owns   the reader threads while it digests, and the list of shards: it is made again until no shard is new.
  * Never  cares for order: a multiset has none, so children are read beside their parents.
  */
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
+import { availableCores } from '../base/cores.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { entryFile } from '../base/package-root.ts';
@@ -95,7 +95,7 @@ async function digestStream(
   signal: AbortSignal,
 ): Promise<SideDigest & StreamExtent> {
   const client = createKinesisClient(options.target);
-  const threads = options.threads ?? Math.min(THREADS_MAX, availableParallelism());
+  const threads = options.threads ?? Math.min(THREADS_MAX, availableCores());
   const pool = new Piscina<ReadTask, ReadReceipt>({
     filename: fileURLToPath(entryFile('read')),
     minThreads: 0,
