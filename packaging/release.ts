@@ -108,12 +108,12 @@ function writeAll(built: Built, notes: string, checkout: string): void {
     document('sbom.cdx.json', sbomOf(built, read('dist/packages.json'), read('package-lock.json'))),
     document('provenance.unsigned.json', provenanceOf(built)),
   ];
-  writeFileSync(join(OUT, 'NOTES.md'), notes);
+  writeFileSync(join(OUT, 'notes.txt'), notes);
   const sumOf = (name: string) =>
     createHash('sha256')
       .update(readFileSync(join(OUT, name)))
       .digest('hex');
-  const lines = [...names, 'NOTES.md'].map((name) => `${sumOf(name)}  ${name}`);
+  const lines = [...names, 'notes.txt'].map((name) => `${sumOf(name)}  ${name}`);
   writeFileSync(join(OUT, 'SHA256SUMS'), `${lines.join('\n')}\n`);
 }
 
