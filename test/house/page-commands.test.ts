@@ -31,6 +31,8 @@ const WAYS: readonly (readonly [RegExp, Way])[] = [
   [/^npm run (lint|format)$/, { ci: /^npm run lint$/m }],
   [/^npm run types$/, { ci: /^npm run types$/m }],
   [/^npm run build:native$/, { ci: /^npm run build:native$/m }],
+  [/^npm run build$/, { ci: /^npm run release -- --dry-run$/m }],
+  [/^npm run release -- --dry-run$/, { ci: /^npm run release -- --dry-run$/m }],
   [/^npm run sanitize\b/, { ci: /^npm run sanitize$/m }],
   [/^(npm run fuzz\b|apt-get install clang)/, { ci: /^npm run fuzz -- / }],
   [/^npm run chaos:slow\b/, { ci: /^npm run chaos:slow -- /m }],
