@@ -7,7 +7,9 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const rows = readFileSync(join(ROOT, 'docs', 'DEPENDENCIES.md'), 'utf8').match(/^\| `.*$/gm) ?? [];
 
 it('the page of dependencies names each package once, with its reason', () => {
-  const named = rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!));
+  const named = rows.flatMap((row) =>
+    [...row.split('|')[1]!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!),
+  );
   expect(named.toSorted()).toEqual(Object.keys(manifest.devDependencies).toSorted());
   expect(rows.filter((row) => row.split('|')[2]!.trim() === '')).toEqual([]);
 });

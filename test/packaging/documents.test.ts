@@ -33,13 +33,22 @@ it('the SBOM names each bundled package with its version, licence and checksum',
     { name: '@a/b', version: '1.0.0', license: 'MIT' },
     { name: 'c', version: '2.0.0', license: '(MIT OR Apache-2.0)' },
   ];
-  const lock = { packages: { 'node_modules/@a/b': { integrity: `sha512-${Buffer.alloc(64, 1).toString('base64')}` } } };
+  const lock = {
+    packages: { 'node_modules/@a/b': { integrity: `sha512-${Buffer.alloc(64, 1).toString('base64')}` } },
+  };
   expect(sbomOf(built, packages, lock)).toMatchObject({
     bomFormat: 'CycloneDX',
-    metadata: { component: { purl: 'pkg:npm/millrace@1.2.3', hashes: [{ alg: 'SHA-256', content: built.sha256 }] } },
+    metadata: {
+      component: { purl: 'pkg:npm/millrace@1.2.3', hashes: [{ alg: 'SHA-256', content: built.sha256 }] },
+    },
     components: [
       {
-        ...{ name: '@a/b', version: '1.0.0', purl: 'pkg:npm/%40a/b@1.0.0', licenses: [{ license: { id: 'MIT' } }] },
+        ...{
+          name: '@a/b',
+          version: '1.0.0',
+          purl: 'pkg:npm/%40a/b@1.0.0',
+          licenses: [{ license: { id: 'MIT' } }],
+        },
         hashes: [{ alg: 'SHA-512', content: '01'.repeat(64) }],
       },
       { name: 'c', licenses: [{ expression: '(MIT OR Apache-2.0)' }], hashes: [] },
@@ -71,8 +80,11 @@ describe('the image', () => {
   const near = join(ROOT, 'test', 'services', '.installed', 'python', 'bin', 'hadolint');
   const hadolint = existsSync(near) ? near : 'hadolint';
   const canLint = spawnSync(hadolint, ['--version']).status === 0;
-  it.skipIf(!canLint)(`has nothing that a linter objects to${canLint ? '' : ' (not run: no hadolint)'}`, () => {
-    const { status, stdout } = spawnSync(hadolint, ['--no-color', path], { encoding: 'utf8' });
-    expect([status, stdout]).toEqual([0, '']);
-  });
+  it.skipIf(!canLint)(
+    `has nothing that a linter objects to${canLint ? '' : ' (not run: no hadolint)'}`,
+    () => {
+      const { status, stdout } = spawnSync(hadolint, ['--no-color', path], { encoding: 'utf8' });
+      expect([status, stdout]).toEqual([0, '']);
+    },
+  );
 });
