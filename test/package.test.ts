@@ -2,7 +2,8 @@
  * The package: what `npm pack` makes of a clean checkout, unpacked in an empty folder elsewhere, without a compiler, python3 or make, and with no
  * other package beside it. Its command runs, its library too, with types.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -17,6 +18,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from './commands/fixture.ts';
 
@@ -167,6 +169,47 @@ describe('its command', () => {
     expect([ended.exitCode, JSON.parse(ended.stdout).status], ended.stderr).toEqual([0, 'measured']);
   });
 });
+
+const canContain =
+  process.getuid?.() === 0 && spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
+const whyNot = canContain ? '' : ' (not run: not root, or no namespaces)';
+
+describe.skipIf(!canContain)(
+  `as the first process of a container, without an account, on a root that is read-only${whyNot}`,
+  () => {
+    const contain = (name: string, args: readonly string[]) => {
+      const root = join(folder, name);
+      mkdirSync(root);
+      const box = [join(ROOT, 'test', 'packaging', 'container.sh'), root, process.execPath, installed];
+      return spawn('unshare', ['--mount', '--pid', '--fork', '--kill-child', ...box, ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+    };
+
+    it('it proves itself', async () => {
+      const child = contain('proof', ['demo', '--json', '--quiet']);
+      const [stdout, stderr, [exitCode]] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'exit'),
+      ]);
+      expect(exitCode, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ scanner: 'native', proof: { missing: 0, foreign: 0 } });
+    });
+
+    it('it ends in good order when it is told to', async () => {
+      const child = contain('signal', ['demo', '--keep', '--json']);
+      const said = text(child.stderr);
+      const exited = once(child, 'exit');
+      // The report is there: the servers stay up until a signal comes.
+      await Promise.race([once(child.stdout, 'data'), exited]);
+      const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+      process.kill(Number(children), 'SIGTERM');
+      const [exitCode] = await exited;
+      expect([exitCode, await said]).toEqual([143, expect.stringContaining('SIGTERM: finishing')]);
+    });
+  },
+);
 
 it('its library is called with types', () => {
   writeFileSync(join(elsewhere, 'package.json'), '{"type":"module"}');
