@@ -142,34 +142,48 @@ constexpr PlacesTable makePlaces() {
 }
 constexpr PlacesTable PLACES = makePlaces();
 
-/** Up to eight tokens of a block: their places are asked for one by one. What is too much is overwritten by the next block. */
-inline void takeFew(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState& state, uint32_t to) {
-  for (uint32_t i = 0; i < 8; i++) {
-    const uint32_t bit = uint32_t(_tzcnt_u64(which)) & 63;
-    state.tokenBytes[to + i] = block[bit];
-    state.tokenNext[to + i] = block[bit + 1];
-    state.tokenAt[to + i] = uint16_t(blockAt + bit);
-    which = _blsr_u64(which);
+/** For each number of ones among eight: how the places of the next eight move up behind them. */
+struct alignas(64) JoinTable {
+  uint8_t of[9][16];
+};
+constexpr JoinTable makeJoins() {
+  JoinTable table = {};
+  for (int count = 0; count <= 8; count++) {
+    for (int i = 0; i < 16; i++) table.of[count][i] = uint8_t(i < count ? i : (8 + i - count) & 15);
   }
+  return table;
 }
+constexpr JoinTable JOINS = makeJoins();
 
+/**
+ * Sixteen bytes at a time are moved together, however many of them are tokens: how many there are cannot be foreseen, and what is too much is
+ * overwritten by what comes next.
+ */
 inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState& state, uint32_t tokenCount) {
   const uint32_t count = uint32_t(_mm_popcnt_u64(which));
-  if (count <= 8) {
-    takeFew(block, which, blockAt, state, tokenCount);
-    return count;
-  }
-  // Eight bytes at a time are moved together, however many of them are tokens.
-  uint32_t to = tokenCount;
-  for (uint32_t at = 0; at < 64; at += 8, which >>= 8) {
-    const __m128i places = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&PLACES.of[which & 255]));
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block + at));
-    const __m128i next = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block + at + 1));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(state.tokenBytes + to), _mm_shuffle_epi8(bytes, places));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(state.tokenNext + to), _mm_shuffle_epi8(next, places));
-    const __m128i base = _mm_set1_epi16(short(blockAt + at));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(state.tokenAt + to), _mm_add_epi16(_mm_cvtepu8_epi16(places), base));
-    to += uint32_t(_mm_popcnt_u64(which & 255));
+  uint8_t* toBytes = state.tokenBytes + tokenCount;
+  uint8_t* toNext = state.tokenNext + tokenCount;
+  uint16_t* toAt = state.tokenAt + tokenCount;
+  const __m128i behind = _mm_set_epi64x(0x0808080808080808, 0);
+  __m256i base = _mm256_set1_epi16(short(blockAt));
+#pragma GCC unroll 4
+  for (uint32_t at = 0; at < 64; at += 16, which >>= 16) {
+    const uint32_t first = uint32_t(which & 255);
+    const __m128i halves =
+        _mm_castpd_si128(_mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(&PLACES.of[first]))),
+                                      reinterpret_cast<const double*>(&PLACES.of[which >> 8 & 255])));
+    const __m128i join = _mm_load_si128(reinterpret_cast<const __m128i*>(JOINS.of[_mm_popcnt_u32(first)]));
+    const __m128i places = _mm_shuffle_epi8(_mm_or_si128(halves, behind), join);
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + at));
+    const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + at + 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(toBytes), _mm_shuffle_epi8(bytes, places));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(toNext), _mm_shuffle_epi8(next, places));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(toAt), _mm256_add_epi16(_mm256_cvtepu8_epi16(places), base));
+    base = _mm256_add_epi16(base, _mm256_set1_epi16(16));
+    const uint32_t taken = uint32_t(_mm_popcnt_u32(uint32_t(which & 0xffff)));
+    toBytes += taken;
+    toNext += taken;
+    toAt += taken;
   }
   return count;
 }
@@ -254,16 +268,38 @@ inline Words8 gatherWords(const uint32_t (*blocks)[16], uint32_t word) {
   return Words8(_mm256_i32gather_epi32(reinterpret_cast<const int*>(&blocks[0][word]), rows, 4));
 }
 
+/** Four words of eight messages, one after the other; gathering them one by one takes several times as long. */
+inline void loadWords(const uint32_t (*blocks)[16], uint32_t word, Words8 (&words)[4]) {
+  __m256i rows[4];
+  for (int i = 0; i < 4; i++) {
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&blocks[i][word]));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&blocks[i + 4][word]));
+    rows[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+  }
+  const __m256i a = _mm256_unpacklo_epi32(rows[0], rows[1]);
+  const __m256i b = _mm256_unpackhi_epi32(rows[0], rows[1]);
+  const __m256i c = _mm256_unpacklo_epi32(rows[2], rows[3]);
+  const __m256i d = _mm256_unpackhi_epi32(rows[2], rows[3]);
+  words[0] = Words8(_mm256_unpacklo_epi64(a, c));
+  words[1] = Words8(_mm256_unpackhi_epi64(a, c));
+  words[2] = Words8(_mm256_unpacklo_epi64(b, d));
+  words[3] = Words8(_mm256_unpackhi_epi64(b, d));
+}
+
 void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
   typedef Md5Pair<Words8> Word;
   constexpr uint32_t HALF = 8;
   for (uint32_t first = 0; first < count; first += 2 * HALF) {
     Word words[16];
-    for (uint32_t word = 0; word < 16; word++) {
-      words[word] = Word{Words8{}, Words8{}};
-      if (word >= wordCount && word != 14) continue;
-      words[word] = Word{gatherWords(blocks + first, word), gatherWords(blocks + first + HALF, word)};
+    for (uint32_t word = 0; word < 16; word += 4) {
+      Words8 one[4] = {}, other[4] = {};
+      if (word < wordCount) {
+        loadWords(blocks + first, word, one);
+        loadWords(blocks + first + HALF, word, other);
+      }
+      for (uint32_t i = 0; i < 4; i++) words[word + i] = Word{one[i], other[i]};
     }
+    words[14] = Word{gatherWords(blocks + first, 14), gatherWords(blocks + first + HALF, 14)};
     Word state[4];
     for (int i = 0; i < 4; i++) state[i] = Word{Words8{} + MD5_START[i], Words8{} + MD5_START[i]};
     md5Block(state, words);
