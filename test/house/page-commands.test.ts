@@ -20,10 +20,9 @@ const WAYS: readonly (readonly [RegExp, Way])[] = [
   [/^npm ci && npm run demo$|^npm run demo$/, { test: 'test/commands/demo.test.ts' }],
   [/^npm run demo -- --keep$/, BLOCKS],
   [/^npm (ci|cit)$/, { ci: /^npm ci$/m }],
-  [
-    /^npm ci --prefix bench$/,
-    { nobody: 'contenders of benches; what compares them says so where they are missing' },
-  ],
+  [/^npm ci --prefix bench$/, { ci: /^npm ci --prefix bench /m }],
+  [/^npm run contenders\b/, { ci: /^npm run contenders -- /m }],
+  [/^node bench\/peers\.ts\b/, { test: 'test/bench/peers.test.ts' }],
   [/^npm pack$/, { test: 'test/package.test.ts' }],
   [/^npm install millrace/, { nobody: 'it is not published yet' }],
   [/^(npm run check|npm test|npx vitest run )/, { ci: /^npm (test|run test:all)\b/m }],
