@@ -124,7 +124,11 @@ describe('backfill refuses to start', () => {
   );
 
   it.each([
-    { name: 'key', file: 'stream: orders\nstraem: orders\n', says: '--straem' },
+    {
+      name: 'key',
+      file: 'stream: orders\nstraem: orders\n',
+      says: 'received --straem. See --help. Did you mean --stream?',
+    },
     { name: 'value', file: 'downloads: 0\n', says: '--downloads' },
     { name: 'form', file: '- just\n- a list\n', says: '--config' },
     { name: 'schema', file: '{"type":"nonsense"}', flag: '--schema', says: '--schema' },

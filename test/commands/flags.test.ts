@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { scannerReason } from '../../src/scan/open.ts';
-import { dataOf, World } from './fixture.ts';
+import { dataOf, runCommand, World } from './fixture.ts';
 
 const OLD = new Date('2025-01-01T00:00:00Z');
 const NEW = new Date('2026-01-01T00:00:00Z');
@@ -81,6 +81,14 @@ it('--dry-run counts everything and sends nothing', async () => {
   expect([ended.exitCode, report.status], report.error ?? '').toEqual([1, 'dry-run']);
   expect(report.lines).toMatchObject({ read: 2005, rejected: 5 });
   expect([world.records(), world.kinesis.stats().requestsByOperation.PutRecords ?? 0]).toEqual([[], 0]);
+});
+
+it('--help shows flags by groups, those that a run cannot do without first', async () => {
+  const { exitCode, stdout } = await runCommand(['backfill', '--help']);
+  const headings = stdout.match(/^(?:[A-Z]+ )?FLAGS$/gm);
+  const groups = ['OBJECT', 'RECORD', 'READING', 'SENDING', 'PROGRESS', 'RUN', 'OUTPUT', 'AWS'];
+  expect([exitCode, headings]).toEqual([0, ['FLAGS', ...groups.map((group) => `${group} FLAGS`)]]);
+  expect(stdout).toMatch(/\nFLAGS\n {2}--stream=NAME [^\n]*\n\n/);
 });
 
 it('--config gives flags, and the command line wins over it', async () => {
