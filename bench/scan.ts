@@ -137,7 +137,7 @@ function scanners(workload: Workload, bytes: Buffer): Contender[] {
   const { addon } = loadAddon();
   if (addon === null) return list;
   const natives = nativeInstructions(addon).map((name, index) => {
-    const native = new NativeScanner(addon, rules, lanes, index);
+    const native = new NativeScanner(addon, rules, lanes, { instructions: index });
     return { name: `native ${name}`, bytes, run: () => scanBlocks(native, lanes, bytes) };
   });
   return [...list, ...natives];

@@ -100,6 +100,10 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/publish/kinesis/negotiate-wire.ts': 'test/commands/services.test.ts',
   'src/stream/': 'test/stream',
   'src/verify/': 'test/verify',
+  'src/shape/': 'test/shape',
+  'src/scan/shaper.ts': 'types only',
+  'src/options/stages.ts': 'test/commands/stages.test.ts',
+  'src/run/open-stages.ts': 'test/commands/stages.test.ts',
   'workers/': 'test/commands',
 };
 
@@ -200,7 +204,7 @@ describe('files', () => {
  * `accounting` it is the path of a record.
  */
 const ROOMS = [
-  ...['base', 'native', 'record', 'ring', 'aws', 'digest', 'scan', 'inflate', 'journal'],
+  ...['base', 'native', 'record', 'ring', 'aws', 'digest', 'scan', 'shape', 'inflate', 'journal'],
   ...['source', 'parse', 'publish', 'stream', 'accounting'],
   ...['options', 'observe', 'run', 'verify', 'embedded', 'commands'],
 ];

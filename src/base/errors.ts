@@ -74,6 +74,7 @@ export const REJECT_CODES = [
   'TOO_DEEP',
   'MISSING_KEY',
   'SCHEMA',
+  'FILTER',
   'POISON',
   'RECORD_TOO_LARGE',
   'PUT_REFUSED',

@@ -117,7 +117,7 @@ async function measure(
   const cpuSeconds = Math.max(1, cpuMs.user + cpuMs.system) / 1000;
   const { dryRun } = backfillOptions;
   const records = dryRun
-    ? report.lines.read - report.lines.blank - report.lines.rejected
+    ? report.lines.read - report.lines.blank - report.lines.filtered - report.lines.rejected
     : report.records.delivered;
   const bytes = dryRun ? report.bytes.scanned : report.bytes.published;
   const { embeddedSource, embeddedStream } = options;

@@ -6,10 +6,12 @@
  * Never  does I/O.
  */
 
-/** Sums over lines. lines = blank + rejected + records. */
+/** Sums over lines. lines = blank + filtered + rejected + records. */
 export interface Tally {
   lines: number;
   blank: number;
+  /** Lines that the stages of the run have left out. */
+  filtered: number;
   /** Lines and objects that went to the dead-letter file. */
   rejected: number;
   /** Records that the stream acknowledged. */
@@ -23,11 +25,11 @@ export interface Tally {
   codes: Record<string, number>;
 }
 
-const COUNTS = ['lines', 'blank', 'rejected', 'records', 'bytes'] as const;
+const COUNTS = ['lines', 'blank', 'filtered', 'rejected', 'records', 'bytes'] as const;
 
 /** A tally of nothing, with the given fields set. */
 export function tally(part: Partial<Tally> = {}): Tally {
-  const zero = { lines: 0, blank: 0, rejected: 0, records: 0, bytes: 0, sumA: 0n, sumB: 0n };
+  const zero = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, bytes: 0, sumA: 0n, sumB: 0n };
   return { ...zero, ...part, codes: { ...part.codes } };
 }
 

@@ -96,12 +96,14 @@
   X(uint32_t, SUM_REJECTED, 6) \
   X(uint32_t, SUM_RECORDS, 7) \
   X(uint32_t, SUM_BYTES, 8) \
-  X(uint32_t, SUM_CELLS, 9) \
+  X(uint32_t, SUM_FILTERED, 9) \
+  X(uint32_t, SUM_CELLS, 10) \
   X(uint32_t, REJECT_INVALID_JSON, 0) \
   X(uint32_t, REJECT_INVALID_UTF8, 1) \
   X(uint32_t, REJECT_TOO_DEEP, 2) \
   X(uint32_t, REJECT_MISSING_KEY, 3) \
   X(uint32_t, REJECT_RECORD_TOO_LARGE, 4) \
+  X(uint32_t, REJECT_FILTER, 5) \
   X(uint32_t, REJECT_COLUMNS, 3) \
   /* A step of a decoder: src/native/inflate.ts. */ \
   X(uint32_t, STEP_CONSUMED, 0) \

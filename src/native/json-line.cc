@@ -123,9 +123,6 @@ const uint8_t* skipValue(const uint8_t* at, const uint8_t* end) {
   return end;
 }
 
-constexpr uint32_t LONE_SURROGATE = 0x80000000u;
-
-/** Reads one character of a valid string's inside. @returns The code point, a lone surrogate with LONE_SURROGATE set. */
 uint32_t nextCharacter(const uint8_t*& at, const uint8_t* end) {
   const uint8_t first = *at;
   if (first != '\\') {
@@ -185,10 +182,9 @@ uint32_t encodeUtf8(uint32_t point, uint8_t* out) {
   return 4;
 }
 
-/** Whether a valid string's inside, decoded, is the token's name. */
-bool isName(const uint8_t* at, const uint8_t* end, const PointerToken& token) {
-  const uint8_t* name = token.name;
-  const uint8_t* nameEnd = token.name + token.nameBytes;
+/** Whether a valid string's inside, decoded, is the name. */
+bool isName(const uint8_t* at, const uint8_t* end, const uint8_t* name, uint32_t nameBytes) {
+  const uint8_t* nameEnd = name + nameBytes;
   while (at < end) {
     const uint32_t point = nextCharacter(at, end);
     // No token holds a lone surrogate: they are made well-formed where the pointer is read.
@@ -208,7 +204,7 @@ const uint8_t* findMember(const uint8_t* at, const uint8_t* end, const PointerTo
   while (at < end && *at == '"') {
     const uint8_t* nameEnd = skipString(at + 1, end);
     const uint8_t* value = skipSpace(skipSpace(nameEnd, end) + 1, end);
-    if (isName(at + 1, nameEnd - 1, token)) found = value;
+    if (isName(at + 1, nameEnd - 1, token.name, token.nameBytes)) found = value;
     at = skipSpace(skipValue(value, end), end);
     if (at < end && *at == ',') at = skipSpace(at + 1, end);
   }
@@ -342,6 +338,14 @@ int32_t decodeKey(const uint8_t* at, const uint8_t* end, uint8_t* out) {
     bytes += encodeUtf8(point, out + bytes);
   }
   return int32_t(bytes);
+}
+
+uint32_t readCharacter(const uint8_t*& at, const uint8_t* end) { return nextCharacter(at, end); }
+
+uint32_t writeCharacter(uint32_t point, uint8_t* out) { return encodeUtf8(point, out); }
+
+bool isJsonName(const uint8_t* at, const uint8_t* end, const uint8_t* name, uint32_t nameBytes) {
+  return isName(at, end, name, nameBytes);
 }
 
 uint32_t charsOf(const uint8_t* at, const uint8_t* end) {

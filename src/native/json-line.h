@@ -56,6 +56,18 @@ ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& po
  */
 int32_t decodeKey(const uint8_t* start, const uint8_t* end, uint8_t* out);
 
+/** Set in a character that is half of a pair, without the other half. */
+constexpr uint32_t LONE_SURROGATE = 0x80000000u;
+
+/** Reads one character of a valid string's inside. @returns The code point, a lone surrogate with LONE_SURROGATE set. */
+uint32_t readCharacter(const uint8_t*& at, const uint8_t* end);
+
+/** Writes a code point; surrogates, too, as three bytes. @returns How many. */
+uint32_t writeCharacter(uint32_t point, uint8_t* out);
+
+/** Whether a valid string's inside, decoded, is this name, which holds no lone surrogate. */
+bool isJsonName(const uint8_t* at, const uint8_t* end, const uint8_t* name, uint32_t nameBytes);
+
 /** Unicode characters of well-formed UTF-8. */
 uint32_t charsOf(const uint8_t* start, const uint8_t* end);
 

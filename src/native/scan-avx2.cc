@@ -1,4 +1,5 @@
 // Scan, AVX2: the windowed scanner for x86-64 machines of about 2013 and later.
+#include "scan-shape.h"
 #include "scan-sink.h"
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
@@ -319,7 +320,7 @@ void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount,
 
 namespace millrace {
 const ScanKernels* scanKernelsAvx2() {
-  static constexpr ScanKernels KERNELS = {"avx2", avx2::scanWindow, avx2::hashGroup};
+  static constexpr ScanKernels KERNELS = {"avx2", avx2::scanWindow<avx2::KeyWalk>, avx2::scanWindow<avx2::ShapeWalk>, avx2::hashGroup};
   const bool isThere = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
                        __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("pclmul");
   return isThere ? &KERNELS : nullptr;

@@ -5,6 +5,7 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 
+#include "scan-shape.h"
 #include "scan-sink.h"
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
@@ -208,7 +209,7 @@ void hashGroup(const uint32_t (*blocks)[16], uint32_t, uint32_t wordCount, uint3
 
 namespace millrace {
 const ScanKernels* scanKernelsAvx512() {
-  static constexpr ScanKernels KERNELS = {"avx512", avx512::scanWindow, avx512::hashGroup};
+  static constexpr ScanKernels KERNELS = {"avx512", avx512::scanWindow<avx512::KeyWalk>, avx512::scanWindow<avx512::ShapeWalk>, avx512::hashGroup};
   const bool isThere = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                        __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&

@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include "scan-classes.h"
+#include "scan-shape.h"
 #include "scan-sink.h"
 
 namespace millrace {
@@ -156,7 +157,7 @@ void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount,
 }  // namespace
 
 const ScanKernels* scanKernelsBase() {
-  static constexpr ScanKernels KERNELS = {"base", base::scanWindow, base::hashGroup};
+  static constexpr ScanKernels KERNELS = {"base", base::scanWindow<base::KeyWalk>, base::scanWindow<base::ShapeWalk>, base::hashGroup};
   return &KERNELS;
 }
 

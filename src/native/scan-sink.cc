@@ -1,6 +1,8 @@
 // Scan sink: see scan-sink.h.
 #include "scan-sink.h"
 
+#include "scan-shape.h"
+
 #include <simdjson.h>
 
 namespace millrace {
@@ -110,11 +112,12 @@ bool flushRecords(ScanState& state, ScanCall& call) {
   state.pendingCount = 0;
   for (uint32_t i = 0; i < count; i++) {
     const PendingRecord& record = state.pending[i];
-    countBlank(call, record.blankBefore);
+    countOthers(call, record.blankBefore, record.filteredBefore);
     const uint32_t dataBytes = record.dataBytes + state.appendsNewline;
     if (hasLanes && !writeRecord(state, call, record, dataBytes)) {
-      // Blank lines after that record will be met again.
+      // Lines after that record will be met again.
       call.blankBefore = 0;
+      call.filteredBefore = 0;
       return false;
     }
     call.lines++;
@@ -126,8 +129,9 @@ bool flushRecords(ScanState& state, ScanCall& call) {
 
 bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, uint32_t code) {
   if (!flushRecords(state, call)) return false;
-  countBlank(call, call.blankBefore);
+  countOthers(call, call.blankBefore, call.filteredBefore);
   call.blankBefore = 0;
+  call.filteredBefore = 0;
   if (call.rejected == call.rejectsMax) {
     call.status = SCAN_REJECTS_FULL;
     call.next = line;
@@ -187,10 +191,15 @@ bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const u
     call.blankBefore++;
     return true;
   }
+  if (state.shape != nullptr && !isSampled(state, call, line)) {
+    call.filteredBefore++;
+    return true;
+  }
   const char* text = reinterpret_cast<const char*>(data);
   if (!simdjson::validate_utf8(text, size_t(dataEnd - data))) return addReject(state, call, line, lineEnd, REJECT_INVALID_UTF8);
   if (isTooDeep(data, dataEnd, state.depthMax)) return addReject(state, call, line, lineEnd, REJECT_TOO_DEEP);
   if (!isJson(data, dataEnd, state.depthStack)) return addReject(state, call, line, lineEnd, REJECT_INVALID_JSON);
+  if (state.shape != nullptr) return shapeLine(state, call, line, lineEnd, data, dataEnd);
   RecordKey key;
   if (!state.hasKey || !findKey(state, data, dataEnd, key)) key.key = nullptr;
   return addRecord(state, call, line, lineEnd, data, dataEnd, key);

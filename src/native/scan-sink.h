@@ -21,10 +21,11 @@ bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const u
 /** Writes the coordinates key of a line. @returns Its bytes. */
 uint32_t writePositionalKey(const ScanCall& call, const uint8_t* line, uint8_t* out);
 
-/** Counts the blank lines since the last record. */
-inline void countBlank(ScanCall& call, uint32_t blank) {
-  call.lines += blank;
+/** Counts the lines since the last record that are none. */
+inline void countOthers(ScanCall& call, uint32_t blank, uint32_t filtered) {
+  call.lines += blank + filtered;
   call.blank += blank;
+  call.filtered += filtered;
 }
 
 /** What a line's pointers led to. */
@@ -85,7 +86,8 @@ inline bool addRecord(ScanState& state, ScanCall& call, const uint8_t* line, con
   }
   const uint32_t slot = state.pendingCount;
   assert(slot < GROUP_RECORDS && key.keyBytes > 0 && key.keyBytes <= KEY_BYTES_MAX);
-  assert(lineEnd <= call.bytes + call.end && line <= data && data < dataEnd && dataEnd <= lineEnd);
+  assert(lineEnd <= call.bytes + call.end && line <= lineEnd && data < dataEnd);
+  assert(state.shape != nullptr || (line <= data && dataEnd <= lineEnd));
   PendingRecord& record = state.pending[slot];
   record.line = line;
   record.data = data;
@@ -94,7 +96,9 @@ inline bool addRecord(ScanState& state, ScanCall& call, const uint8_t* line, con
   record.keyBytes = uint16_t(key.keyBytes);
   record.flags = key.hasExplicit ? FLAG_EXPLICIT_HASH_KEY : 0;
   record.blankBefore = call.blankBefore;
+  record.filteredBefore = call.filteredBefore;
   call.blankBefore = 0;
+  call.filteredBefore = 0;
   if (key.hasExplicit) {
     record.hashHigh = key.hashHigh;
     record.hashLow = key.hashLow;

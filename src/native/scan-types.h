@@ -23,6 +23,8 @@ constexpr uint32_t DOUBTS_MAX = 1024;
 constexpr uint32_t GROUP_RECORDS = 32;
 /** Longer pointers compare every name in full. */
 constexpr uint32_t NAME_STARTS_MAX = 4;
+/** Of all names of a program. */
+constexpr uint32_t SHAPED_STARTS_MAX = 8;
 
 /** A record between being recognised and being written. Points into the piece, or into the state's key scratch. */
 struct PendingRecord {
@@ -33,6 +35,7 @@ struct PendingRecord {
   uint64_t hashLow;
   uint32_t dataBytes;
   uint32_t blankBefore;
+  uint32_t filteredBefore;
   uint16_t keyBytes;
   uint8_t flags;
 };
@@ -53,13 +56,15 @@ struct ScanCall {
   uint32_t status;
   uint32_t laneIndex;
   uint32_t laneNeedBytes;
-  uint64_t lines, blank, records, recordBytes;
+  uint64_t lines, blank, filtered, records, recordBytes;
   uint32_t rejected;
-  /** Blank lines since the last record or reject. */
+  /** Blank lines, and those that were filtered out, since the last record or reject. */
   uint32_t blankBefore;
+  uint32_t filteredBefore;
 };
 
 struct ScanState;
+struct ShapeState;
 
 /** What is compiled once for each instruction set. */
 struct ScanKernels {
@@ -69,6 +74,8 @@ struct ScanKernels {
    * @returns False when the call has to end: its status says why.
    */
   bool (*scanWindow)(ScanState&, ScanCall&, const uint8_t* window, uint32_t windowBytes);
+  /** The same for a scanner with stages. */
+  bool (*scanShaped)(ScanState&, ScanCall&, const uint8_t* window, uint32_t windowBytes);
   /**
    * MD5 of padded messages of one block each, of which only the first `wordCount` words and the length are not zero.
    * @param count How many, at most GROUP_RECORDS; more digests than that may be written.
@@ -94,11 +101,13 @@ struct ScanSetup {
   bool isKeyPlain;
   /** First bytes of the pointer's names, by which most other names are told apart; 0 of them if the pointer is too long. */
   uint32_t nameStartCount;
-  uint8_t nameStarts[NAME_STARTS_MAX];
+  uint8_t nameStarts[SHAPED_STARTS_MAX];
   uint32_t depthMax;
   uint64_t recordBytesMax;
   JsonPointer key;
   JsonPointer hashKey;
+  /** Stages between a valid line and its record (scan-shape.h), or null. Owned. */
+  ShapeState* shape;
   /** Owned memory behind both pointers. */
   PointerToken* tokens;
   uint8_t* names;

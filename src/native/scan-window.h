@@ -26,6 +26,7 @@
 
 #include "scan-tokens.h"
 
+/** How a line is walked, whatever is looked for in it. */
 struct LineWalk {
   /** Open containers, the innermost in bit 0; 1 is an object. */
   uint64_t stack;
@@ -34,14 +35,24 @@ struct LineWalk {
   int32_t depthSeen;
   /** Anything wrong so far. */
   uint64_t wrong;
-  /** How many names of the pointer have been followed into objects that are still open. */
+  /** How many names have been followed into objects that are still open. */
   int32_t followed;
   /** Token that has to be the object to follow next, or NO_TOKEN. */
   uint32_t followAt;
+  /** A name needs the slow search in this line. */
+  bool needsSearch;
+};
+
+/** A walk that looks for the partition key alone. */
+struct KeyWalk : LineWalk {
   /** Token of the key's value, or NO_TOKEN. */
   uint32_t valueAt;
-  /** The pointer needs the slow search in this line. */
-  bool needsSearch;
+};
+
+/** A walk that looks for all places of a program, of which the partition key is one. */
+struct ShapeWalk : LineWalk {
+  /** The place whose object has to follow. */
+  uint32_t followNode;
 };
 
 constexpr uint32_t NO_TOKEN = 0xffffffff;
@@ -75,7 +86,7 @@ inline const uint8_t* valueEnd(const WindowScan& scan, uint32_t token) {
 }
 
 /** Compares a member's name with the token of the pointer that is due. */
-inline void matchName(WindowScan& scan, LineWalk& walk, uint32_t token) {
+inline void matchName(WindowScan& scan, KeyWalk& walk, uint32_t token) {
   const ScanState& state = scan.state;
   const PointerToken& wanted = state.key.tokens[walk.followed];
   const uint8_t* name = scan.window + state.tokenAt[token] + 1;
@@ -104,19 +115,102 @@ inline void matchName(WindowScan& scan, LineWalk& walk, uint32_t token) {
   }
 }
 
-/** Hands one line on. @returns False when the call has ended. */
-inline bool finishLine(WindowScan& scan, LineWalk& walk, uint32_t lineAt, uint32_t firstToken, uint32_t newlineToken,
-                       uint32_t& doubtIndex) {
+/** The same for the places of a program. */
+inline void matchName(WindowScan& scan, ShapeWalk& walk, uint32_t token) {
+  const ScanState& state = scan.state;
+  ShapeState& shape = *state.shape;
+  const ShapeProgram& program = shape.program;
+  const ShapeNode& parent = program.nodes[shape.nodeAt[walk.followed + 1]];
+  const uint8_t* name = scan.window + state.tokenAt[token] + 1;
+  const uint32_t left = uint32_t(scan.window + scan.windowBytes - name);
+  for (uint32_t i = 0; i < parent.childCount; i++) {
+    const uint32_t child = program.children[parent.firstChild + i];
+    const ShapeNode& node = program.nodes[child];
+    const uint32_t bytes = node.name.length;
+    if (left <= bytes) continue;
+    const uint32_t same = commonPrefix(name, node.name.bytes, bytes, left);
+    if (name[same] == '\\') walk.needsSearch = true;
+    if (same < bytes || name[bytes] != '"') continue;
+    shape.finds.find(node, child, token + 2);
+    if (node.isEdited) shape.finds.hit(child, shape.containerAt[walk.followed + 1], token, token + 2);
+    walk.followAt = node.childCount > 0 ? token + 2 : NO_TOKEN;
+    walk.followNode = child;
+    return;
+  }
+}
+
+/** The value of a name that was followed opens. */
+inline void openFollowed(WindowScan&, KeyWalk& walk, uint32_t, bool isObject) {
+  if (isObject) walk.followed++;
+  else walk.needsSearch = true;
+}
+
+inline void openFollowed(WindowScan& scan, ShapeWalk& walk, uint32_t token, bool isObject) {
+  ShapeState& shape = *scan.state.shape;
+  const ShapeNode& node = shape.program.nodes[walk.followNode];
+  if (!isObject) {
+    if (node.hasIndexChild) walk.needsSearch = true;
+    return;
+  }
+  walk.followed++;
+  shape.nodeAt[walk.followed + 1] = walk.followNode;
+  shape.containerAt[walk.followed + 1] = node.isEditParent ? shape.finds.openContainer(walk.followNode, token) : SHAPE_NONE;
+}
+
+/** An object that was followed has ended. */
+inline void closeFollowed(WindowScan&, KeyWalk& walk, uint32_t) {
+  if (walk.followed > 0) walk.followed--;
+}
+
+inline void closeFollowed(WindowScan& scan, ShapeWalk& walk, uint32_t token) {
+  if (walk.followed < 0) return;
+  ShapeState& shape = *scan.state.shape;
+  shape.finds.closeContainer(shape.containerAt[walk.followed + 1], token);
+  walk.followed--;
+}
+
+/** Before the line whose first token this is. */
+inline void beginLine(WindowScan& scan, KeyWalk& walk, uint32_t) {
+  constexpr KeyWalk FRESH = {{0, 0, 0, 0, 0, NO_TOKEN, false}, NO_TOKEN};
+  walk = FRESH;
+  // Without a plain pointer no name is compared.
+  const ScanState& state = scan.state;
+  if (!state.hasKey || !state.isKeyPlain || state.key.tokenCount == 0) walk.followed = FOLLOWS_NOTHING;
+}
+
+inline void beginLine(WindowScan& scan, ShapeWalk& walk, uint32_t firstToken) {
+  constexpr ShapeWalk FRESH = {{0, 0, 0, 0, -1, NO_TOKEN, false}, 0};
+  walk = FRESH;
+  ShapeState& shape = *scan.state.shape;
+  shape.finds.begin();
+  shape.finds.find(shape.program.nodes[0], 0, firstToken);
+  walk.followAt = firstToken;
+  if (!shape.program.isPlain) {
+    walk.followed = FOLLOWS_NOTHING;
+    walk.followAt = NO_TOKEN;
+    walk.needsSearch = true;
+  }
+}
+
+/** Whether the fast way cannot accept a line. */
+inline bool isLineDoubted(WindowScan& scan, const LineWalk& walk, uint32_t newlineToken, uint32_t& doubtIndex) {
   ScanState& state = scan.state;
-  const uint8_t* line = scan.window + lineAt;
-  const uint8_t* lineEnd = scan.window + state.tokenAt[newlineToken];
   bool isDoubted = (walk.wrong | uint64_t(walk.depth)) != 0 || walk.depthSeen > WALK_DEPTH_MAX ||
                    walk.depthSeen > int64_t(state.depthMax) || scan.doubtsAll;
   while (doubtIndex < state.doubtCount && state.doubts[doubtIndex] <= state.tokenAt[newlineToken]) [[unlikely]] {
     doubtIndex++;
     isDoubted = true;
   }
-  if (isDoubted) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
+  return isDoubted;
+}
+
+/** Hands one line on. @returns False when the call has ended. */
+inline bool finishLine(WindowScan& scan, KeyWalk& walk, uint32_t lineAt, uint32_t firstToken, uint32_t newlineToken,
+                       uint32_t& doubtIndex) {
+  ScanState& state = scan.state;
+  const uint8_t* line = scan.window + lineAt;
+  const uint8_t* lineEnd = scan.window + state.tokenAt[newlineToken];
+  if (isLineDoubted(scan, walk, newlineToken, doubtIndex)) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
   if (firstToken == newlineToken) {
     scan.call.blankBefore++;
     return true;
@@ -146,6 +240,27 @@ inline bool finishLine(WindowScan& scan, LineWalk& walk, uint32_t lineAt, uint32
     }
   }
   return addRecord(state, scan.call, line, lineEnd, data, dataEnd, key);
+}
+
+inline bool finishLine(WindowScan& scan, ShapeWalk& walk, uint32_t lineAt, uint32_t firstToken, uint32_t newlineToken,
+                       uint32_t& doubtIndex) {
+  ScanState& state = scan.state;
+  const uint8_t* line = scan.window + lineAt;
+  const uint8_t* lineEnd = scan.window + state.tokenAt[newlineToken];
+  if (isLineDoubted(scan, walk, newlineToken, doubtIndex)) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
+  if (firstToken == newlineToken) {
+    scan.call.blankBefore++;
+    return true;
+  }
+  if (walk.needsSearch || state.shape->finds.lacksMemory) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
+  if (!isSampled(state, scan.call, line)) {
+    scan.call.filteredBefore++;
+    return true;
+  }
+  const uint8_t* dataEnd = lineEnd;
+  while (isJsonSpace(dataEnd[-1])) dataEnd--;
+  const LineTokens<uint16_t> tokens = {state.tokenBytes, state.tokenAt, scan.window, firstToken, newlineToken};
+  return sinkShaped(state, scan.call, {line, lineEnd}, {tokens.start(firstToken), dataEnd}, tokens);
 }
 
 /** Which tokens are wrong in an object, in an array and outside of all, whatever brackets surround them. */
@@ -249,7 +364,8 @@ inline void checkWord(WindowScan& scan, uint32_t base, uint32_t count, WordCarry
 }
 
 /** Looks at the tokens `run` of a word, which stand in one container. */
-inline void walkRun(WindowScan& scan, LineWalk& walk, const WordChecks& checks, uint64_t run, uint32_t base) {
+template <typename Walk>
+inline void walkRun(WindowScan& scan, Walk& walk, const WordChecks& checks, uint64_t run, uint32_t base) {
   const uint32_t context = walk.depth <= 0 ? 2 : uint32_t(walk.stack & 1);
   walk.wrong |= checks.wrong[context] & run;
   if (walk.depth == walk.followed + 1) {
@@ -260,14 +376,14 @@ inline void walkRun(WindowScan& scan, LineWalk& walk, const WordChecks& checks, 
 }
 
 /** Enters or leaves a container. */
-inline void walkBracket(WindowScan& scan, LineWalk& walk, uint32_t token) {
+template <typename Walk>
+inline void walkBracket(WindowScan& scan, Walk& walk, uint32_t token) {
   // The four brackets: bit 1 is set in those that open, bit 5 in those of objects.
   const uint8_t byte = scan.state.tokenBytes[token];
   const uint64_t isObject = (byte >> 5) & 1;
   if ((byte & 2) != 0) {
     if (token == walk.followAt) {
-      if (isObject) walk.followed++;
-      else walk.needsSearch = true;
+      openFollowed(scan, walk, token, isObject != 0);
       walk.followAt = NO_TOKEN;
     }
     walk.stack = (walk.stack << 1) | isObject;
@@ -278,9 +394,10 @@ inline void walkBracket(WindowScan& scan, LineWalk& walk, uint32_t token) {
   walk.wrong |= uint64_t(walk.depth <= 0) | ((walk.stack ^ isObject) & 1);
   walk.stack >>= 1;
   walk.depth--;
-  if (walk.depth == walk.followed && walk.followed > 0) walk.followed--;
+  if (walk.depth == walk.followed) closeFollowed(scan, walk, token);
 }
 
+template <typename Walk>
 inline bool scanWindow(ScanState& state, ScanCall& call, const uint8_t* window, uint32_t windowBytes) {
   WindowScan scan = {state, call, window, windowBytes, 0, false, 0, 0};
   if (state.windowCount++ % MIXED_WINDOWS == 0) state.hasMixedNumbers = false;
@@ -288,11 +405,8 @@ inline bool scanWindow(ScanState& state, ScanCall& call, const uint8_t* window, 
   findTokens(scan);
   std::memset(state.tokenBytes + scan.tokenCount, '\n', 64 + 1);
 
-  constexpr LineWalk FRESH = {0, 0, 0, 0, 0, NO_TOKEN, NO_TOKEN, false};
-  LineWalk walk = FRESH;
-  // Without a plain pointer no name is compared.
-  if (!state.hasKey || !state.isKeyPlain || state.key.tokenCount == 0) walk.followed = FOLLOWS_NOTHING;
-  const int32_t followedFirst = walk.followed;
+  Walk walk;
+  beginLine(scan, walk, 0);
   WordCarry carry = {0, 0, 0, ~uint64_t(0), 0, 0, 0};
   uint32_t lineAt = 0;
   uint32_t firstToken = 0;
@@ -313,8 +427,7 @@ inline bool scanWindow(ScanState& state, ScanCall& call, const uint8_t* window, 
       if (!finishLine(scan, walk, lineAt, firstToken, token, doubtIndex)) return false;
       lineAt = uint32_t(state.tokenAt[token]) + 1;
       firstToken = token + 1;
-      walk = FRESH;
-      walk.followed = followedFirst;
+      beginLine(scan, walk, firstToken);
     }
     walkRun(scan, walk, checks, ~done, base);
   }

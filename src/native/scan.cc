@@ -5,6 +5,7 @@
 
 #include "addon.h"
 #include "args.h"
+#include "scan-shape.h"
 #include "scan-sink.h"
 
 namespace millrace {
@@ -26,6 +27,7 @@ uint32_t listKernels(const ScanKernels** list) {
 
 void freeSetup(ScanSetup* setup) {
   if (setup == nullptr) return;
+  closeShape(setup->shape);
   std::free(setup->tokens);
   std::free(setup->names);
   std::free(setup->laneBase);
@@ -171,9 +173,19 @@ napi_value throwNoMemory(napi_env env) {
   return nullptr;
 }
 
-/** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, lanes, starts, instructions) */
+/** Reads the stages, if there are any. @returns False without memory, or where they cannot be read. */
+bool readShape(napi_env env, ScanSetup& state, napi_value program) {
+  if (isNull(env, program)) return true;
+  const View<uint8_t> bytes = viewOf<uint8_t>(env, program);
+  state.shape = openShape(bytes.data, bytes.length);
+  if (state.shape == nullptr) return false;
+  state.nameStartCount = namesOf(*state.shape, state.nameStarts);
+  return true;
+}
+
+/** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, lanes, starts, instructions, program) */
 napi_value scanCreate(napi_env env, napi_callback_info info) {
-  const Args<8> args(env, info);
+  const Args<9> args(env, info);
   if (const char* fault = faultOfLanes(env, args[5], args[6])) return refuse(env, fault);
   auto* state = static_cast<ScanSetup*>(std::calloc(1, sizeof(ScanSetup)));
   if (state == nullptr) return throwNoMemory(env);
@@ -195,7 +207,7 @@ napi_value scanCreate(napi_env env, napi_callback_info info) {
   // Untouched memory costs nothing: of a high limit only the depth that lines have is ever used.
   state->depthStack = static_cast<uint64_t*>(std::calloc(size_t(state->depthMax) / 64 + 2, sizeof(uint64_t)));
   const bool isWhole = openScratch() != nullptr && state->depthStack != nullptr && readPointers(env, *state, args[0], args[1]) &&
-                       readLanes(env, *state, args[5], args[6]);
+                       readLanes(env, *state, args[5], args[6]) && readShape(env, *state, args[8]);
   napi_value external;
   if (!isWhole || napi_create_external(env, state, finalizeSetup, nullptr, &external) != napi_ok) {
     freeSetup(state);
@@ -227,6 +239,7 @@ void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
     if (!validateLine(state, call, at, at + 3, lineEnd)) return;
     at = lineEnd < end ? lineEnd + 1 : end;
   }
+  const auto scanWindow = state.shape == nullptr ? state.kernels->scanWindow : state.kernels->scanShaped;
   while (at < end) {
     bool isLong;
     const uint8_t* windowEnd = findWindowEnd(state, at, end, isLong);
@@ -235,20 +248,20 @@ void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
       at = windowEnd < end ? windowEnd + 1 : end;
       continue;
     }
-    if (!state.kernels->scanWindow(state, call, at, uint32_t(windowEnd - at))) return;
+    if (!scanWindow(state, call, at, uint32_t(windowEnd - at))) return;
     at = windowEnd;
     if (state.windowBytes < WINDOW_BYTES) state.windowBytes *= 2;
     // Readers need not wait for the end of a long piece.
     for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].publish();
   }
   if (!flushRecords(state, call)) return;
-  countBlank(call, call.blankBefore);
+  countOthers(call, call.blankBefore, call.filteredBefore);
   call.next = end;
 }
 
-/** scanRun(state, bytes, start, end, from, objectOffset, slice, coordinate, sums, rejects) */
+/** scanRun(state, bytes, start, end, from, objectOffset, slice, coordinate, sums, rejects, decide) */
 napi_value scanRun(napi_env env, napi_callback_info info) {
-  const Args<10> args(env, info);
+  const Args<11> args(env, info);
   void* external = nullptr;
   if (napi_get_value_external(env, args[0], &external) != napi_ok) return nullptr;
   ScanSetup& setup = *static_cast<ScanSetup*>(external);
@@ -277,6 +290,7 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   if (call.rejectsMax == 0) return refuse(env, "Cannot scan: the rejects have no room");
   if (coordinate.length > KEY_CHARS_MAX) return refuse(env, "Cannot scan: the coordinate is longer than a key");
   state.pendingCount = 0;
+  if (state.shape != nullptr) beginShape(*state.shape, call, env, args[10]);
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].open(state.laneBase[i], state.laneBytes[i]);
   scanLines(state, call, call.bytes + from);
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].publish();
@@ -292,6 +306,7 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   sums.data[SUM_REJECTED] = call.rejected;
   sums.data[SUM_RECORDS] = double(call.records);
   sums.data[SUM_BYTES] = double(call.recordBytes);
+  sums.data[SUM_FILTERED] = double(call.filtered);
   return nullptr;
 }
 

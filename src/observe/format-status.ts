@@ -15,7 +15,7 @@ export function formatStatus(status: RunStatus): string {
     ],
     [
       'lines',
-      `${formatCount(status.lines.read)} read, ${formatCount(status.lines.blank)} blank, ${formatCount(status.lines.rejected)} rejected`,
+      `${formatCount(status.lines.read)} read, ${formatCount(status.lines.blank)} blank, ${status.lines.filtered > 0 ? `${formatCount(status.lines.filtered)} filtered, ` : ''}${formatCount(status.lines.rejected)} rejected`,
     ],
     [
       'acknowledged',

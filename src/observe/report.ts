@@ -32,6 +32,7 @@ export interface BackfillReport {
   readonly lines: {
     readonly read: number;
     readonly blank: number;
+    readonly filtered: number;
     readonly rejected: number;
     readonly rejectedByCode: Partial<Record<RejectCode, number>>;
   };
@@ -104,6 +105,7 @@ export function formatReport(report: BackfillReport): string {
       joined(
         [
           [lines.blank, 'blank'],
+          [lines.filtered, 'filtered'],
           [lines.rejected, 'rejected'],
         ],
         `${formatCount(lines.read)} read`,

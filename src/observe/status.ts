@@ -39,6 +39,7 @@ export interface RunStatus {
   readonly lines: {
     readonly read: number;
     readonly blank: number;
+    readonly filtered: number;
     readonly rejected: number;
     readonly rejectedByCode: Record<string, number>;
   };
@@ -117,6 +118,7 @@ function describe(
     lines: {
       read: tally.lines,
       blank: tally.blank,
+      filtered: tally.filtered,
       rejected: tally.rejected + failed,
       rejectedByCode: sumOf(tally.codes, failedByCode),
     },

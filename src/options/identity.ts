@@ -4,15 +4,23 @@
  * Gives  the identity of a run, whether another one is about the same objects, and flags and commands in words that can be typed.
  * Never  takes part in how the work is cut, paced and reached: each flag's definition says whether it belongs to the identity (flag.ts).
  */
+
 import { canonical, type Identity } from '../journal/run-name.ts';
 import { BACKFILL_FLAGS, type BackfillOptions } from './backfill.ts';
 import type { Flag, FlagTable, RawFlags } from './flag.ts';
 
 /** The identity of a run. @param schema The text of the schema, or null: a file may have other names, and change. */
-export function identityOf(options: BackfillOptions, streamArn: string, schema: string | null): Identity {
+export function identityOf(
+  options: BackfillOptions,
+  streamArn: string,
+  schema: string | null,
+  hashKeyPrint: string | null = null,
+): Identity {
   return {
     ...{ sources: options.sources, ...fieldsOf(BACKFILL_FLAGS, options) },
     ...{ stream: streamArn, schema },
+    // Runs of before, and those that hash nothing, have none.
+    ...(hashKeyPrint !== null && { hashKeyPrint }),
   };
 }
 

@@ -7,6 +7,7 @@ import { KIB, KINESIS, MIB } from '../base/limits.ts';
 import type { OptionsOf } from './flag.ts';
 import { choice, globs, integer, pointer, size, text, threads, time, toggle } from './kinds.ts';
 import type { Problems } from './problems.ts';
+import { STAGE_FLAGS } from './stages.ts';
 
 const shapes = { group: 'record', identity: 'shapes' } as const;
 const chooses = { group: 'object', identity: 'chooses' } as const;
@@ -32,6 +33,7 @@ export const RECORD_FLAGS = {
     meaning:
       'JSON Schema 2020-12, or 2019-09 or draft-07 where its `$schema` says so; a record that does not conform is dead-lettered with the reason',
   }),
+  ...STAGE_FLAGS,
   appendNewline: toggle('append-newline', {
     ...{ ...shapes, help: 'end each record’s data with a newline' },
     meaning: "end each record's data with `\\n`",

@@ -11,7 +11,7 @@ import { Problems } from './problems.ts';
 export const REDRIVE_FLAGS = without(BACKFILL_FLAGS, [
   ...(['include', 'exclude', 'startAfter', 'modifiedAfterMs', 'modifiedBeforeMs', 'inventory'] as const),
   ...(['requestPayer', 'allowEmpty', 'compression', 'segmentBytes', 'downloads'] as const),
-  ...(['journal', 'restart', 'newRun', 'dryRun'] as const),
+  ...(['journal', 'restart', 'newRun', 'dryRun', 'samplePercent'] as const),
 ]);
 
 const KNOWN = flagsByName(REDRIVE_FLAGS, COMMON_FLAGS);

@@ -65,7 +65,7 @@ export class Inflation {
   /** Whole objects, one a piece. A damaged one says so with its end; the others are not concerned. */
   async runWhole(task: Extract<ParseTask, { kind: 'whole' }>): Promise<void> {
     for (const [i, piece] of task.pieces.entries()) {
-      const source = { piece: piece.piece, coordinate: Buffer.from(piece.coordinate) };
+      const source = { piece: piece.piece, coordinate: Buffer.from(piece.coordinate), place: piece.place };
       const stored = storedBytes(piece, this.#setup.memory);
       const whole = this.#slicer.isStopping() ? null : decompressWhole(task.format, stored);
       const content =
@@ -80,6 +80,7 @@ export class Inflation {
   async runStream(task: Extract<ParseTask, { kind: 'stream' }>): Promise<void> {
     const input = new StreamPieces(task.port);
     const coordinate = Buffer.from(task.coordinate);
+    const { place } = task;
     const slicer = this.#slicer;
     const { memory } = this.#setup;
     let current: LineSource | null = null;
@@ -89,7 +90,7 @@ export class Inflation {
           slicer.endPiece(current.piece, null, 'open');
           slicer.flush();
         }
-        current = { piece: piece.piece, coordinate };
+        current = { piece: piece.piece, coordinate, place };
         yield storedBytes(piece, memory);
       }
     };

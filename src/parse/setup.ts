@@ -7,6 +7,8 @@ import type { RejectCode } from '../base/errors.ts';
 import type { Damage } from '../inflate/damage.ts';
 import type { LeftRange, Range } from '../ring/ranges.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
+import type { PiecePlace } from '../scan/shaper.ts';
+import type { Stages } from '../shape/stages.ts';
 import type { LineCount } from './line-count.ts';
 
 /** Told once to every thread of the pool. */
@@ -36,6 +38,8 @@ export interface ParseSetup {
   readonly isCounting?: boolean;
   /** JSON Schema as text, and the name of its file. */
   readonly schema: { readonly text: string; readonly name: string } | null;
+  /** What is asked of every valid line before it is a record, or null. */
+  readonly stages?: Stages | null;
   readonly isPortable: boolean;
   /** Longest line that is kept, out of a compressed object. */
   readonly lineBytesMax: number;
@@ -64,6 +68,8 @@ export interface RawPiece {
   readonly piece: number;
   /** What the keys of records without a key start with. */
   readonly coordinate: string;
+  /** Told where a condition asks for it. */
+  readonly place?: PiecePlace;
 }
 
 /** Whole lines, which stand for the range [rangeStart, rangeEnd) of their object. */
@@ -72,6 +78,8 @@ export interface PlainPiece extends RawPiece {
   readonly rangeEnd: number;
   /** Only the records at these offsets are wanted (src/ring/ranges.ts), or null: all lines. */
   readonly only: readonly number[] | null;
+  /** Its lines are the outcome of the stages already. */
+  readonly isShaped?: boolean;
 }
 
 /** What earlier processes have done with a compressed object, in bytes of the decompressed one. */
@@ -99,6 +107,7 @@ export type ParseTask =
       readonly port: MessagePort;
       readonly delivered: Delivered;
       readonly coordinate: string;
+      readonly place?: PiecePlace;
     };
 
 /** What a parser found in one slice, which stands for the range [start, end) of its object. Its dead letters have been posted before. */

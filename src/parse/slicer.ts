@@ -12,6 +12,7 @@ import { PHASE } from '../ring/phases.ts';
 import { SliceLender } from '../ring/slices.ts';
 import { Doorbell, waitForAtMost, waitForSpace, waitForWindow } from '../ring/wait.ts';
 import type { Reject, ScanLanes, Scanner } from '../scan/scanner.ts';
+import type { PiecePlace } from '../scan/shaper.ts';
 import type { LineCount } from './line-count.ts';
 import {
   PARSE_SHARED,
@@ -38,6 +39,9 @@ export class StoppedError extends Error {
 export interface LineSource {
   readonly piece: number;
   readonly coordinate: Uint8Array;
+  readonly place?: PiecePlace | undefined;
+  /** Its lines are the outcome of the stages already. */
+  readonly isShaped?: boolean | undefined;
 }
 
 /** Lines bytes[from, end), which stand for [rangeStart, rangeEnd) of their object. */
@@ -59,6 +63,8 @@ export interface SlicerParts {
   readonly index: number;
   readonly lanes: ScanLanes;
   readonly scanner: Scanner;
+  /** For lines that are the outcome of the stages; by default the same. */
+  readonly plainScanner?: Scanner;
   readonly heart: Pick<Heart, 'beat'>;
   /** Hands a message to the main thread. */
   readonly post: (message: ParseMessage, transferList: readonly ArrayBuffer[]) => void;
@@ -68,6 +74,7 @@ export class Slicer {
   readonly #setup: Omit<ParseSetup, 'memory'>;
   readonly #lanes: ScanLanes;
   readonly #scanner: Scanner;
+  readonly #plainScanner: Scanner;
   readonly #heart: Pick<Heart, 'beat'>;
   readonly #post: SlicerParts['post'];
   readonly #lender: SliceLender;
@@ -78,10 +85,11 @@ export class Slicer {
   #slices: SliceReceipt[] = [];
   #ends: PieceEnd[] = [];
 
-  constructor({ setup, index, lanes, scanner, heart, post }: SlicerParts) {
+  constructor({ setup, index, lanes, scanner, plainScanner = scanner, heart, post }: SlicerParts) {
     this.#setup = setup;
     this.#lanes = lanes;
     this.#scanner = scanner;
+    this.#plainScanner = plainScanner;
     this.#heart = heart;
     this.#post = post;
     this.#lender = new SliceLender(setup.slices, index, setup.lanes.length);
@@ -173,7 +181,7 @@ export class Slicer {
   }
 
   #scanRun(
-    { coordinate }: LineSource,
+    { coordinate, place, isShaped }: LineSource,
     bytes: Uint8Array,
     from: number,
     end: number,
@@ -182,16 +190,21 @@ export class Slicer {
     whole: LineRun | undefined,
   ): void {
     const { slice, piece } = receipt;
-    const place = { bytes, start: from, end, objectOffset: from + shift };
-    const lines = { ...place, slice, coordinate, ...(whole && { lines: whole }) };
+    const scanner = isShaped ? this.#plainScanner : this.#scanner;
+    const lines = {
+      ...{ bytes, start: from, end, objectOffset: from + shift, slice, coordinate },
+      ...(whole && { lines: whole }),
+      ...(place && { place }),
+    };
     for (let at = from; ; ) {
       this.#digest.begin();
-      const result = this.#scanner.scan(lines, at);
+      const result = scanner.scan(lines, at);
       const { sumA, sumB } = this.#digest.end();
       receipt.digestA = BigInt.asUintN(64, receipt.digestA + sumA);
       receipt.digestB = BigInt.asUintN(64, receipt.digestB + sumB);
       receipt.lines += result.lines;
       receipt.blank += result.blank;
+      receipt.filtered += result.filtered;
       receipt.rejected += result.rejected;
       receipt.records += result.records;
       receipt.recordBytes += result.recordBytes;
@@ -230,7 +243,7 @@ export class Slicer {
         throw new StoppedError('The run is being stopped');
     }
     if (this.isStopping()) throw new StoppedError('The run is being stopped');
-    const counts = { lines: 0, blank: 0, rejected: 0, records: 0, recordBytes: 0 };
+    const counts = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
     const slice = this.#lender.open(bytes);
     return { ...counts, slice, piece, start, end, bytes, codes: null, digestA: 0n, digestB: 0n };
   }

@@ -13,6 +13,7 @@ import { Heart } from '../ring/heartbeat.ts';
 import { LaneProducer } from '../ring/producer.ts';
 import { openScanner } from '../scan/open.ts';
 import type { ScanLanes } from '../scan/scanner.ts';
+import type { LineShaper } from '../scan/shaper.ts';
 import type { LineValidator } from '../scan/validating.ts';
 import { Inflation } from './inflation.ts';
 import { LineCounter } from './line-count.ts';
@@ -27,7 +28,7 @@ export class ParseThread {
   /** Opened with the first compressed object, and kept: to make its block costs more than a small object. */
   #inflation: Inflation | null = null;
 
-  private constructor(setup: ParseSetup, validator: LineValidator | undefined) {
+  private constructor(setup: ParseSetup, validator: LineValidator | undefined, shaper: LineShaper | null) {
     this.setup = setup;
     const index = Atomics.add(new Int32Array(setup.shared), PARSE_SHARED.STARTED, 1);
     const buffers = setup.lanes[index];
@@ -35,12 +36,14 @@ export class ParseThread {
     this.#lanes = { buffers, starts: setup.starts };
     this.#heart = new Heart(setup.heartbeats, index);
     const onTry = () => this.#heart.beat();
-    const scanner = openScanner(setup.rules, this.#lanes, { portable: setup.isPortable, validator, onTry });
+    const options = { portable: setup.isPortable, validator, onTry };
+    const scanner = openScanner(setup.rules, this.#lanes, { ...options, shaper });
     this.#slicer = new Slicer({
       setup,
       index,
       lanes: this.#lanes,
       scanner,
+      ...(shaper && { plainScanner: openScanner(setup.rules, this.#lanes, options) }),
       heart: this.#heart,
       post: (message, transferList) => parentPort?.postMessage(message, transferList),
     });
@@ -48,9 +51,10 @@ export class ParseThread {
 
   /** Builds the thread's parser. The schema's compiler is loaded only where there is a schema: it costs more than all else here. */
   static async open(setup: ParseSetup): Promise<ParseThread> {
-    const { schema } = setup;
+    const { schema, stages = null } = setup;
     const validator = schema && (await import('../scan/schema.ts')).createValidator(schema.text, schema.name);
-    return new ParseThread(setup, validator ?? undefined);
+    const shaper = stages && (await import('../shape/line-shaper.ts')).createLineShaper(stages);
+    return new ParseThread(setup, validator ?? undefined, shaper);
   }
 
   /** Does one task, or as much of it as there is time for when the run is being stopped. Rejects only for a broken invariant. */
@@ -79,13 +83,13 @@ export class ParseThread {
   }
 
   #scanPlain(piece: PlainPiece): void {
-    const { buffer, byteOffset, length: end, piece: number, coordinate } = piece;
+    const { buffer, byteOffset, length: end, piece: number, coordinate, place, isShaped } = piece;
     const bytes = new Uint8Array(buffer ?? this.setup.memory, byteOffset, end);
     const counter = this.setup.isCounting ? new LineCounter() : null;
     counter?.add(bytes);
     try {
       this.#slicer.scan(
-        { piece: number, coordinate: Buffer.from(coordinate) },
+        { piece: number, coordinate: Buffer.from(coordinate), place, isShaped },
         { ...piece, bytes, from: 0, end },
       );
       this.#slicer.endPiece(number, null, 'open', counter?.count(true));

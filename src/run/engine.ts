@@ -210,7 +210,7 @@ class Run {
   }
 
   #createReading(lanes: readonly (readonly SharedArrayBuffer[])[]): Reading {
-    const { source, rules, schema, digestKey, journal } = this.#prepared;
+    const { source, rules, schema, stages, digestKey, journal } = this.#prepared;
     return new Reading({
       sources: this.#options.sources,
       options: this.#options,
@@ -231,6 +231,7 @@ class Run {
         isOrdered: this.#options.order === 'key',
         isCollecting: false,
         schema,
+        stages,
         isPortable: scannerReason() !== null,
         lineBytesMax: this.#budget.lineBytesMax,
         windowBytes: this.#budget.windowBytes,

@@ -6,6 +6,7 @@
  *        the ports of compressed objects that are too large for one parse batch.
  * Never  waits: quotas of blocks are the backpressure (src/source/block-pool.ts).
  */
+
 import { createHash } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
@@ -16,6 +17,7 @@ import { objectUri } from '../base/object-uri.ts';
 import { DamagedError } from '../inflate/damage.ts';
 import { oversizeReject } from '../parse/inflation.ts';
 import type { ParseMessage, ParseTask, PieceEnd, PlainPiece, RawPiece, StreamInput } from '../parse/setup.ts';
+import type { PiecePlace } from '../scan/shaper.ts';
 import {
   type ParseBatch,
   type Piece,
@@ -31,6 +33,8 @@ export interface ParsePoolOptions {
   readonly accounting: Accounting;
   /** Told what the parser threads count, where they do. */
   readonly sourceLines?: SourceLines | undefined;
+  /** A condition asks where lines lie. */
+  readonly tellsPlaces: boolean;
   /** The run cannot go on. */
   readonly onFailure: (error: MillraceError) => void;
 }
@@ -46,6 +50,7 @@ export class ParsePool implements SourceSink {
   #pool: Piscina<ParseTask, void> | null = null;
   readonly #accounting: Accounting;
   readonly #sourceLines: SourceLines | undefined;
+  readonly #tellsPlaces: boolean;
   readonly #onFailure: (error: MillraceError) => void;
   /** Plain segments on their way, with the offset up to which pieces stand for them. */
   readonly #reached = new Map<Segment, number>();
@@ -61,6 +66,7 @@ export class ParsePool implements SourceSink {
   constructor(options: ParsePoolOptions) {
     this.#accounting = options.accounting;
     this.#sourceLines = options.sourceLines;
+    this.#tellsPlaces = options.tellsPlaces;
     this.#onFailure = options.onFailure;
   }
 
@@ -185,6 +191,7 @@ export class ParsePool implements SourceSink {
       port: port2,
       delivered: this.#accounting.deliveredBefore(segment.object),
       coordinate: this.#coordinate(segment.object),
+      ...this.#place(segment.object),
     };
     this.#run(task, piece, [port2], () => {
       this.#streams.delete(segment);
@@ -245,7 +252,8 @@ export class ParsePool implements SourceSink {
     const rangeEnd = Math.min(segment.end, objectOffset + (end - start));
     this.#reached.set(segment, rangeEnd);
     const only = segment.only?.filter((offset) => offset >= rangeStart && offset < rangeEnd) ?? null;
-    return { ...this.#raw(piece), rangeStart, rangeEnd, only };
+    const isShaped = segment.isShaped ?? false;
+    return { ...this.#raw(piece), rangeStart, rangeEnd, only, ...(isShaped && { isShaped }) };
   }
 
   #raw(piece: Piece): RawPiece {
@@ -260,7 +268,13 @@ export class ParsePool implements SourceSink {
       objectOffset,
       piece: number,
       coordinate: this.#coordinate(segment.object),
+      ...this.#place(segment.object),
     };
+  }
+
+  #place({ bucket, key, lastModifiedMs }: SourceObject): { place?: PiecePlace } {
+    // Of an object that was not listed nobody knows the time.
+    return this.#tellsPlaces ? { place: { bucket, key, modifiedMs: lastModifiedMs || null } } : {};
   }
 
   #coordinate(object: SourceObject): string {

@@ -4,6 +4,7 @@
  * Gives  clients, the stream's facts, the run's identity, its journal and its dead letters.
  * Owns   the order of the questions: nothing is written before the services have answered and nobody has to choose any more.
  */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -21,10 +22,12 @@ import { findTargets } from '../options/targets.ts';
 import type { SinkAddress, SinkFacts, SinkProbe } from '../publish/sink.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import type { RecordRules } from '../scan/scanner.ts';
+import type { Stages } from '../shape/stages.ts';
 import { checkDeadLetters } from '../source/dead-letters.ts';
 import type { Source } from '../source/source.ts';
 import { untilEnded } from './ending.ts';
 import { type Chosen, chooseJournal, namedJournal, newRunRefusal, type Sought } from './near-runs.ts';
+import { openStages, printOf } from './open-stages.ts';
 import { openSink } from './sinks.ts';
 import { openSource } from './sources.ts';
 
@@ -37,6 +40,7 @@ export interface Prepared {
   readonly shards: readonly ShardRange[];
   readonly rules: RecordRules;
   readonly schema: { readonly text: string; readonly name: string } | null;
+  readonly stages: Stages | null;
   readonly run: string;
   /** Null in a dry run, which delivers nothing, and in a redrive, whose file of dead letters that failed again says what is left. */
   readonly journal: Journal | null;
@@ -68,11 +72,12 @@ export async function prepare(
   const targets = await findTargets(options.aws, options.stream);
   const notices = [...targets.notices];
   const schema = await readSchema(options.schema, (notice) => notices.push(notice));
+  const stages = await openStages(options);
   const sink = openSink(targets.stream, options.stream);
   const source = openSource(targets.source, options);
   try {
     const services = await untilEnded(ask(options, { sink, source, notices, signal, onWait }), signal);
-    const asked = { source, sink, schema, notices, ...services };
+    const asked = { source, sink, schema, stages, notices, ...services };
     return await open(options, asked, (warning) => agree(warning, signal, askNewRun));
   } catch (error) {
     source.close();
@@ -105,7 +110,10 @@ async function ask(
   return { stream, shards, address };
 }
 
-type Asked = Pick<Prepared, 'source' | 'sink' | 'schema' | 'notices' | 'stream' | 'shards' | 'address'>;
+type Asked = Pick<
+  Prepared,
+  'source' | 'sink' | 'schema' | 'stages' | 'notices' | 'stream' | 'shards' | 'address'
+>;
 
 /** Opens what is on the disk. */
 async function open(
@@ -113,9 +121,9 @@ async function open(
   asked: Asked & { readonly notices: string[] },
   agreeTo: (warning: readonly string[]) => Promise<void>,
 ): Promise<Prepared> {
-  const { stream, schema, notices } = asked;
+  const { stream, schema, stages, notices } = asked;
   const rules = recordRules(options, stream);
-  const identity = identityOf(options, stream.arn, schema?.text ?? null);
+  const identity = identityOf(options, stream.arn, schema?.text ?? null, printOf(stages));
   const run = runName(stream.name, identity);
   const commandFor = (other: Identity, journal: string | null) =>
     commandOf(other, { options, identity, journal });
@@ -205,10 +213,14 @@ async function choose(
 }
 
 /** All files of a run, read and written. */
-function filesOf({ deadLetters, schema }: BackfillOptions, { journal, deadLetter }: Paths): NamedFile[] {
+function filesOf(
+  { deadLetters, schema, hashKeyFile }: BackfillOptions,
+  { journal, deadLetter }: Paths,
+): NamedFile[] {
   return [
     ...(deadLetters === null ? [] : deadLettersToSend(deadLetters)),
     ...(schema === null ? [] : [{ name: '--schema', path: schema }]),
+    ...(hashKeyFile === null ? [] : [{ name: '--hash-key-file', path: hashKeyFile }]),
     ...(journal === null ? [] : journalFiles(journal)),
     ...(deadLetter === null ? [] : deadLetterFiles(deadLetter)),
   ];

@@ -85,7 +85,8 @@ export class Reading {
     const onUnversioned = () => given.onNotice?.(UNVERSIONED_NOTICE);
     this.#reader = source.openReader({ onUnversioned });
     const { accounting, sourceLines, onFailure } = given;
-    this.#parsePool = new ParsePool({ accounting, sourceLines, onFailure });
+    const tellsPlaces = setup.stages?.where?.includes('source') ?? false;
+    this.#parsePool = new ParsePool({ accounting, sourceLines, tellsPlaces, onFailure });
     this.#source =
       given.deadLetters === null
         ? this.#createDownloads()

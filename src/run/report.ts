@@ -140,6 +140,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
     lines: {
       read: counts.tally.lines + (before?.tally.lines ?? 0),
       blank: counts.tally.blank + (before?.tally.blank ?? 0),
+      filtered: counts.tally.filtered + (before?.tally.filtered ?? 0),
       rejected,
       rejectedByCode: codesOf(facts),
     },

@@ -18,6 +18,10 @@ import {
   type ScanPiece,
   type ScanResult,
 } from './scanner.ts';
+import type { LineShaper } from './shaper.ts';
+
+/** Asked about the line bytes[start, end), which starts at `line` with its spaces. @returns The number of a verdict. */
+type Decide = (line: number, start: number, end: number) => number;
 
 /** What the addon exports for scanning. The twin of src/native/scan.cc. */
 interface ScanExports {
@@ -30,6 +34,7 @@ interface ScanExports {
     lanes: readonly Uint8Array[],
     starts: BigUint64Array,
     instructions: number,
+    program: Uint8Array | null,
   ): object;
   scanRun(
     state: object,
@@ -42,6 +47,7 @@ interface ScanExports {
     coordinate: Uint8Array,
     sums: Float64Array,
     rejects: Float64Array,
+    decide: Decide | null,
   ): void;
   scanInstructions(): string[];
 }
@@ -59,16 +65,30 @@ export const SUM = {
   REJECTED: 6,
   RECORDS: 7,
   BYTES: 8,
-  CELLS: 9,
+  FILTERED: 9,
+  CELLS: 10,
 } as const;
 export const STATUSES = ['done', 'lane-full', 'rejects-full'] as const;
 /** Codes by their number. */
-export const CODES = ['INVALID_JSON', 'INVALID_UTF8', 'TOO_DEEP', 'MISSING_KEY', 'RECORD_TOO_LARGE'] as const;
+export const CODES = [
+  'INVALID_JSON',
+  'INVALID_UTF8',
+  'TOO_DEEP',
+  'MISSING_KEY',
+  'RECORD_TOO_LARGE',
+  'FILTER',
+] as const;
 export const REJECT_COLUMNS = 3;
 
 /** Instruction sets for which this machine has a kernel, slowest first; `base` is always there. */
 export function nativeInstructions(addon: NativeAddon): readonly string[] {
   return (addon as unknown as ScanExports).scanInstructions();
+}
+
+export interface NativeScannerOptions {
+  /** Index into `nativeInstructions`; by default the fastest. Tests try them all. */
+  readonly instructions?: number;
+  readonly shaper?: LineShaper | null;
 }
 
 export class NativeScanner implements Scanner {
@@ -78,14 +98,21 @@ export class NativeScanner implements Scanner {
   /** Keeps the lanes' memory: the native state points into it. */
   readonly #lanes: ScanLanes;
   readonly #sums = new Float64Array(SUM.CELLS);
+  readonly #decide: Decide | null;
+  /** The piece at hand. */
+  #piece: ScanPiece | null = null;
   readonly #rejects = new Float64Array(REJECTS_PER_CALL_MAX * REJECT_COLUMNS);
 
   /**
-   * @param instructions Index into `nativeInstructions`; by default the fastest. Tests try them all.
    * @throws {OptionsError} If a pointer of the rules is none.
    * @throws {RangeError} If there is no memory for the state.
    */
-  constructor(addon: NativeAddon, rules: RecordRules, lanes: ScanLanes, instructions = -1) {
+  constructor(
+    addon: NativeAddon,
+    rules: RecordRules,
+    lanes: ScanLanes,
+    { instructions = -1, shaper = null }: NativeScannerOptions = {},
+  ) {
     const scan = addon as unknown as ScanExports;
     this.#run = scan.scanRun;
     this.#lanes = lanes;
@@ -99,7 +126,9 @@ export class NativeScanner implements Scanner {
       lanes.buffers.map((lane) => new Uint8Array(lane)),
       lanes.starts,
       instructions,
+      shaper?.program(rules.partitionKey) ?? null,
     );
+    this.#decide = shaper && ((line, start, end) => this.#ask(shaper, line, start, end));
   }
 
   /** Bytes that all lanes hold together, for reports. */
@@ -108,6 +137,7 @@ export class NativeScanner implements Scanner {
   }
 
   scan(piece: ScanPiece, from: number): ScanResult {
+    this.#piece = piece;
     const { start, end, objectOffset, slice, coordinate } = piece;
     const sums = this.#sums;
     this.#run(
@@ -121,7 +151,9 @@ export class NativeScanner implements Scanner {
       coordinate,
       sums,
       this.#rejects,
+      this.#decide,
     );
+    this.#piece = null;
     const rejected = sums[SUM.REJECTED]!;
     return {
       status: STATUSES[sums[SUM.STATUS]!]!,
@@ -130,11 +162,18 @@ export class NativeScanner implements Scanner {
       laneNeedBytes: sums[SUM.NEED]!,
       lines: sums[SUM.LINES]!,
       blank: sums[SUM.BLANK]!,
+      filtered: sums[SUM.FILTERED]!,
       rejected,
       records: sums[SUM.RECORDS]!,
       recordBytes: sums[SUM.BYTES]!,
       rejects: rejected === 0 ? NO_REJECTS : this.#takeRejects(rejected, piece),
     };
+  }
+
+  #ask(shaper: LineShaper, line: number, start: number, end: number): number {
+    const { bytes, objectOffset, start: pieceStart, place } = this.#piece!;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', start, end);
+    return shaper.verdictOf(text, place, objectOffset + (line - pieceStart));
   }
 
   #takeRejects(count: number, piece: ScanPiece): Reject[] {

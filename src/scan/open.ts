@@ -10,6 +10,7 @@ import { Guard } from './guard.ts';
 import { NativeScanner } from './native.ts';
 import { PortableScanner } from './portable.ts';
 import type { RecordRules, ScanLanes, Scanner } from './scanner.ts';
+import type { LineShaper } from './shaper.ts';
 import { type LineValidator, ValidatingScanner } from './validating.ts';
 
 export interface OpenScannerOptions {
@@ -17,6 +18,8 @@ export interface OpenScannerOptions {
   readonly portable?: boolean;
   /** Refuses valid lines (`--schema`). */
   readonly validator?: LineValidator;
+  /** Stages between a valid line and its record. */
+  readonly shaper?: LineShaper | null;
   /** Called now and then while a line that takes long is judged. */
   readonly onTry?: () => void;
 }
@@ -28,10 +31,12 @@ export interface OpenScannerOptions {
 export function openScanner(rules: RecordRules, lanes: ScanLanes, options: OpenScannerOptions = {}): Scanner {
   const { addon } = loadAddon();
   const isPortable = addon === null || options.portable;
-  const scanner = isPortable ? new PortableScanner(rules, lanes) : new NativeScanner(addon, rules, lanes);
-  const { validator, onTry } = options;
+  const { validator, onTry, shaper = null } = options;
+  const scanner = isPortable
+    ? new PortableScanner(rules, lanes, shaper)
+    : new NativeScanner(addon, rules, lanes, { shaper });
   return validator
-    ? new ValidatingScanner(scanner, validator, rules.depthMax, new Guard({ onTry }))
+    ? new ValidatingScanner(scanner, validator, rules.depthMax, new Guard({ onTry }), shaper)
     : scanner;
 }
 

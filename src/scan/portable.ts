@@ -23,6 +23,7 @@ import {
   type ScanPiece,
   type ScanResult,
 } from './scanner.ts';
+import type { LineShaper } from './shaper.ts';
 
 const NEWLINE = 0x0a;
 /** UTF-8 bytes of the longest key: a character takes four at most. */
@@ -30,21 +31,34 @@ const KEY_BYTES_MAX = KINESIS.partitionKeyCharsMax * 4;
 
 /** What becomes of one line. */
 type Verdict =
-  | { readonly kind: 'blank' }
+  | { readonly kind: 'blank' | 'filtered' }
   | { readonly kind: 'rejected'; readonly code: RejectCode; readonly message: string }
   | {
       readonly kind: 'record';
+      /** What holds its data, from `start` to `end`. */
+      readonly bytes: Buffer;
       readonly start: number;
       readonly end: number;
       readonly explicit: HashKey | undefined;
     };
 
 const BLANK: Verdict = { kind: 'blank' };
+const FILTERED: Verdict = { kind: 'filtered' };
+
+/** Valid JSON on its way to a record: bytes[start, end), the text and the value that they stand for. */
+interface LineData {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly value: unknown;
+}
 
 export class PortableScanner implements Scanner {
   readonly kind = 'portable';
   readonly #rules: RecordRules;
   readonly #lanes: ScanLanes;
+  readonly #shaper: LineShaper | null;
   readonly #keyTokens: readonly string[] | null;
   readonly #hashTokens: readonly string[] | null;
   /** The key of the record at hand is #key[0, #keyBytes). */
@@ -52,7 +66,8 @@ export class PortableScanner implements Scanner {
   #keyBytes = 0;
 
   /** @throws {OptionsError} If a pointer of the rules is none. */
-  constructor(rules: RecordRules, lanes: ScanLanes) {
+  constructor(rules: RecordRules, lanes: ScanLanes, shaper: LineShaper | null = null) {
+    this.#shaper = shaper;
     this.#rules = rules;
     this.#lanes = lanes;
     this.#keyTokens = rules.partitionKey === null ? null : parsePointer(rules.partitionKey);
@@ -67,7 +82,7 @@ export class PortableScanner implements Scanner {
     const encoding = isAscii(rest) ? 'latin1' : 'utf8';
     // One question for the whole piece, so that a good piece is not asked line by line.
     const isTrusted = encoding === 'latin1' || isUtf8(rest);
-    const tally = { lines: 0, blank: 0, rejected: 0, records: 0, recordBytes: 0 };
+    const tally = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
     const rejects: Reject[] = [];
     let status: ScanResult['status'] = 'done';
     let laneIndex = 0;
@@ -86,13 +101,13 @@ export class PortableScanner implements Scanner {
         const lineEnd = end > next && buffer[end - 1] === 0x0d && end < piece.end ? end - 1 : end;
         rejects.push({ code, message, start: next, end: lineEnd, objectOffset: lineOffset(piece, next) });
         tally.rejected++;
-      } else if (verdict.kind === 'blank') {
-        tally.blank++;
+      } else if (verdict.kind !== 'record') {
+        tally[verdict.kind]++;
       } else {
         const hashKey = verdict.explicit ?? hashKeyOf(this.#key.subarray(0, this.#keyBytes));
         laneIndex = this.#laneOf(hashKey);
         const producer = producers[laneIndex];
-        if (producer !== undefined && !this.#write(producer, buffer, piece, next, verdict, hashKey)) {
+        if (producer !== undefined && !this.#write(producer, piece, next, verdict, hashKey)) {
           status = 'lane-full';
           laneNeedBytes = frameBytes(this.#keyBytes, this.#dataBytes(verdict.end - verdict.start));
           break;
@@ -122,6 +137,8 @@ export class PortableScanner implements Scanner {
     while (dataStart < dataEnd && isSpace(buffer[dataStart]!)) dataStart++;
     while (dataEnd > dataStart && isSpace(buffer[dataEnd - 1]!)) dataEnd--;
     if (dataStart === dataEnd) return BLANK;
+    const offset = lineOffset(piece, start);
+    if (this.#shaper?.isSampled(piece.coordinate, offset) === false) return FILTERED;
     if (!isTrusted && !isUtf8(buffer.subarray(dataStart, dataEnd))) return rejected('INVALID_UTF8');
     if (isTooDeep(buffer, dataStart, dataEnd, this.#rules.depthMax)) return rejected('TOO_DEEP');
     const text = buffer.toString(encoding, dataStart, dataEnd);
@@ -131,17 +148,23 @@ export class PortableScanner implements Scanner {
     } catch {
       return rejected('INVALID_JSON');
     }
-    return this.#toRecord(piece, start, dataStart, dataEnd, text, value);
+    const shaped = this.#shaper?.shape(text, value, piece.place, offset);
+    if (shaped?.kind === 'filtered') return FILTERED;
+    if (shaped?.kind === 'refused') return rejected('FILTER');
+    if (shaped === undefined || shaped.text === text)
+      return this.#toRecord(piece, start, { bytes: buffer, start: dataStart, end: dataEnd, text, value });
+    const bytes = Buffer.from(shaped.text);
+    const edited = {
+      bytes,
+      start: 0,
+      end: bytes.length,
+      text: shaped.text,
+      value: JSON.parse(shaped.text) as unknown,
+    };
+    return this.#toRecord(piece, start, edited);
   }
 
-  #toRecord(
-    piece: ScanPiece,
-    lineStart: number,
-    start: number,
-    end: number,
-    text: string,
-    value: unknown,
-  ): Verdict {
+  #toRecord(piece: ScanPiece, lineStart: number, { bytes, start, end, text, value }: LineData): Verdict {
     const rules = this.#rules;
     const key = this.#keyTokens && scalarText(text, value, this.#keyTokens);
     const hasKey = typeof key === 'string' && key !== '' && isShort(key);
@@ -156,7 +179,7 @@ export class PortableScanner implements Scanner {
     else this.#keyBytes = this.#writePositionalKey(piece, lineStart);
     if (this.#dataBytes(end - start) + this.#keyBytes > rules.recordBytesMax)
       return rejected('RECORD_TOO_LARGE');
-    return { kind: 'record', start, end, explicit };
+    return { kind: 'record', bytes, start, end, explicit };
   }
 
   #writePositionalKey(piece: ScanPiece, lineStart: number): number {
@@ -183,17 +206,16 @@ export class PortableScanner implements Scanner {
 
   #write(
     producer: LaneProducer,
-    buffer: Buffer,
     piece: ScanPiece,
     lineStart: number,
-    record: { readonly start: number; readonly end: number; readonly explicit: HashKey | undefined },
+    record: Extract<Verdict, { kind: 'record' }>,
     hashKey: HashKey,
   ): boolean {
     return producer.tryWriteRecord({
       key: this.#key,
       keyStart: 0,
       keyEnd: this.#keyBytes,
-      data: buffer,
+      data: record.bytes,
       dataStart: record.start,
       dataEnd: record.end,
       appendNewline: this.#rules.appendNewline,

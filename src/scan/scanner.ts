@@ -8,6 +8,7 @@
  * Two scanners implement it with equal results: native.ts (C++ over simdjson) and portable.ts (JavaScript).
  */
 import type { RejectCode } from '../base/errors.ts';
+import type { PiecePlace } from './shaper.ts';
 
 /** How lines become records. Fixed for a whole run; plain data, so that it can travel to another thread. */
 export interface RecordRules {
@@ -53,6 +54,8 @@ export interface ScanPiece {
   readonly coordinate: Uint8Array;
   /** Where the piece was cut of more lines: the same object for each piece of them, which follow each other. `end` is that of the last. */
   readonly lines?: { readonly end: number };
+  /** For conditions that ask where a line lies. */
+  readonly place?: PiecePlace;
 }
 
 /** A line that is no record. Coordinates cover the line without its line end, untrimmed. */
@@ -69,10 +72,12 @@ export interface Reject {
 
 /** Sums over the lines that one call has dealt with. */
 export interface ScanTally {
-  /** All lines: blank + rejected + records. */
+  /** All lines: blank + filtered + rejected + records. */
   lines: number;
   /** Lines of nothing but JSON whitespace (space, tab, `\r`). */
   blank: number;
+  /** Lines that the stages have left out; they are neither sent nor rejected. */
+  filtered: number;
   rejected: number;
   records: number;
   /** Data plus key bytes of the records. */
@@ -99,6 +104,7 @@ export const REJECT_MESSAGES = {
   INVALID_JSON: 'The line is not valid JSON',
   TOO_DEEP: 'The line nests deeper than --max-depth allows',
   MISSING_KEY: 'The line has no usable value where --partition-key or --explicit-hash-key points',
+  FILTER: 'The --where condition has no answer for this line: a value is of another type than it needs',
   RECORD_TOO_LARGE: 'The record with its partition key is larger than the stream takes',
 } as const;
 

@@ -21,6 +21,7 @@ import {
   type ScanResult,
   type ScanTally,
 } from './scanner.ts';
+import type { LineShaper } from './shaper.ts';
 
 /**
  * Says why a record does not conform, or null. Asked about each valid line; again about one at which it was interrupted.
@@ -61,6 +62,8 @@ interface Run {
 
 /** Lines on their way, and how far the judge has come in them. */
 interface Progress {
+  /** The first of the pieces: all are of one object. */
+  readonly piece: Pick<ScanPiece, 'coordinate' | 'place'>;
   /** Tells them from others, which may lie in the same place. */
   readonly lines: object;
   readonly buffer: Buffer;
@@ -85,10 +88,19 @@ export class ValidatingScanner implements Scanner {
   readonly #judge: LineValidator;
   readonly #depthMax: number;
   readonly #guard: Guard;
+  readonly #shaper: LineShaper | null;
   /** Kept between the calls for lines that follow each other, so that none is judged twice. */
   #progress: Progress | null = null;
 
-  constructor(scanner: Scanner, validator: LineValidator, depthMax: number, guard: Guard) {
+  /** @param shaper Stages of the scanner behind: the validator sees what they make of a line. */
+  constructor(
+    scanner: Scanner,
+    validator: LineValidator,
+    depthMax: number,
+    guard: Guard,
+    shaper: LineShaper | null = null,
+  ) {
+    this.#shaper = shaper;
     this.#scanner = scanner;
     this.#judge = validator;
     this.#depthMax = depthMax;
@@ -102,7 +114,7 @@ export class ValidatingScanner implements Scanner {
   scan(piece: ScanPiece, from: number): ScanResult {
     const progress = this.#progressIn(piece, from);
     const { runs } = progress;
-    const sum: ScanTally = { lines: 0, blank: 0, rejected: 0, records: 0, recordBytes: 0 };
+    const sum: ScanTally = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
     const rejects: Reject[] = [];
     let next = from;
     const ended = (status: ScanResult['status'], laneIndex = 0, laneNeedBytes = 0) => {
@@ -119,7 +131,7 @@ export class ValidatingScanner implements Scanner {
         const end = Math.min(run.end, piece.end);
         const result = this.#scanner.scan({ ...piece, end }, next);
         next = result.next;
-        for (const name of ['lines', 'blank', 'rejected', 'records', 'recordBytes'] as const)
+        for (const name of ['lines', 'blank', 'filtered', 'rejected', 'records', 'recordBytes'] as const)
           sum[name] += result[name];
         rejects.push(...result.rejects);
         if (result.status === 'lane-full') return ended('lane-full', result.laneIndex, result.laneNeedBytes);
@@ -143,7 +155,7 @@ export class ValidatingScanner implements Scanner {
     const lines = piece.lines ?? piece;
     if (this.#progress?.lines === lines) return this.#progress;
     const buffer = Buffer.from(piece.bytes.buffer, piece.bytes.byteOffset, piece.bytes.byteLength);
-    const place = { lines, buffer, end: piece.lines?.end ?? piece.end };
+    const place = { piece, lines, buffer, end: piece.lines?.end ?? piece.end };
     const shift = piece.objectOffset - piece.start;
     const judged = { runs: [], validatedTo: from, openLines: 0 };
     this.#progress = { ...place, shift, encoding: 'utf8', isTrusted: false, ...judged };
@@ -208,7 +220,7 @@ export class ValidatingScanner implements Scanner {
   }
 
   /** What the judge has against the line bytes[start, end), or null where it has nothing to say. */
-  #ask({ buffer, shift, encoding, isTrusted }: Progress, start: number, end: number): Refusal | null {
+  #ask({ piece, buffer, shift, encoding, isTrusted }: Progress, start: number, end: number): Refusal | null {
     if (!isTrusted && !isUtf8(buffer.subarray(start, end))) return null;
     if (isTooDeep(buffer, start, end, this.#depthMax)) return null;
     let line = buffer.toString(encoding, start, end);
@@ -219,6 +231,15 @@ export class ValidatingScanner implements Scanner {
       value = JSON.parse(line);
     } catch {
       return null;
+    }
+    const offset = start + shift;
+    if (this.#shaper?.isSampled(piece.coordinate, offset) === false) return null;
+    const shaped = this.#shaper?.shape(line, value, piece.place, offset);
+    // Nothing of it goes out: the scanner says why.
+    if (shaped !== undefined && shaped.kind !== 'kept') return null;
+    if (shaped !== undefined && shaped.text !== line) {
+      line = shaped.text;
+      value = JSON.parse(line);
     }
     try {
       const message = this.#judge(value, line);

@@ -142,7 +142,7 @@ export class DeadLetterSource implements BlockOwner {
 
   /** An object of one line. */
   #segmentOf(deadLetter: RedriveDeadLetter): Segment {
-    const { offset, data } = deadLetter;
+    const { offset, data, code } = deadLetter;
     const size = Math.max(1, data.byteLength);
     const object = this.#objectOf(deadLetter, size);
     return {
@@ -153,6 +153,8 @@ export class DeadLetterSource implements BlockOwner {
       end: offset + size,
       format: 'plain',
       only: null,
+      // What a stream has refused had come as far as that.
+      isShaped: code === 'PUT_REFUSED',
     };
   }
 

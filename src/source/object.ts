@@ -52,4 +52,6 @@ export interface Segment {
   format: Format;
   /** Only the records at these offsets are wanted, or null: all lines. Never of a compressed object. */
   readonly only: readonly number[] | null;
+  /** Its lines are the outcome of the run's stages already: a redrive does nothing twice. */
+  readonly isShaped?: boolean;
 }

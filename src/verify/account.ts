@@ -72,7 +72,7 @@ function statusOf(
 function failureOf({ lines, uneven, leftOut }: SourceAccount): WireError | null {
   const sum = lines.records + lines.blank + lines.rejected + lines.filtered;
   if (lines.counted !== sum) {
-    const found = `${lines.records} records, ${lines.blank} blank and ${lines.rejected} rejected ones`;
+    const found = `${lines.records} records, ${lines.blank} blank, ${lines.filtered} filtered and ${lines.rejected} rejected ones`;
     const why = `the source has ${lines.counted} by its line ends, and ${found} were found`;
     return wireOf('MILLRACE_WORKER', `Cannot account for every line: ${why}. This is a fault of Millrace`);
   }

@@ -5,15 +5,17 @@
  */
 import { untilNamed } from '../aws/await-name.ts';
 import { describeSuccessor, isSameStream } from '../aws/stream-birth.ts';
-import { MillraceError } from '../base/errors.ts';
+import { MillraceError, OptionsError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { findTargets, hasStreamEndpoint } from '../options/targets.ts';
 import type { VerifyRunOptions } from '../options/verify.ts';
 import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
 import { untilEnded } from '../run/ending.ts';
+import { openStages, printOf } from '../run/open-stages.ts';
 import { listedSources, readSchema, recordRules } from '../run/prepare.ts';
 import { openSink } from '../run/sinks.ts';
 import { openSource } from '../run/sources.ts';
+import type { Stages } from '../shape/stages.ts';
 import { streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
 import { accountFor } from './account.ts';
@@ -69,6 +71,8 @@ export async function verifyRun(
       typeof schemaText === 'string'
         ? { text: schemaText, name: 'of the journal' }
         : await readSchema(options.schema);
+    const stages = await openStages(options);
+    assertSameKey(facts, stages);
     const deadLetters = await readRunDeadLetters({
       ...{ deadLetter: options.deadLetter, redriven: options.redriven, facts, stream: stream.name },
       memoryBytesMax: options.memoryBytes,
@@ -81,6 +85,7 @@ export async function verifyRun(
       source,
       rules: recordRules(options, stream),
       schema,
+      stages,
       observer: witness,
       onNotice: (text) => notices.add(text),
     });
@@ -109,6 +114,13 @@ export async function verifyRun(
     source.close();
     for (const one of sinks) one.close();
   }
+}
+
+/** @throws {OptionsError} When another key would make other pseudonyms of every value. */
+function assertSameKey(facts: RunFacts | null, stages: Stages | null): void {
+  const kept = facts?.identity.hashKeyPrint ?? null;
+  if (stages?.hashKey == null || kept === null || kept === printOf(stages)) return;
+  throw new OptionsError(['Expected the key of --hash that the run had, but received another one.']);
 }
 
 /**

@@ -23,6 +23,7 @@ import { hangFailure } from '../run/failures.ts';
 import { Reading, stdinLines } from '../run/reading.ts';
 import { scannerReason } from '../scan/open.ts';
 import type { RecordRules } from '../scan/scanner.ts';
+import type { Stages } from '../shape/stages.ts';
 import type { SourceObject } from '../source/object.ts';
 import type { Source } from '../source/source.ts';
 import type { DigestSpec, ObjectPlace, SideDigest, SourceSide } from './sides.ts';
@@ -33,6 +34,7 @@ export interface SourceSideOptions {
   readonly source: Source;
   readonly rules: RecordRules;
   readonly schema: { readonly text: string; readonly name: string } | null;
+  readonly stages?: Stages | null;
   /** Told of what the first reading finds. */
   readonly observer: SourceObserver;
   /** Something that the user should know, one line; the same one may come with every scan. */
@@ -55,6 +57,7 @@ export interface SourceTally {
   /** By the scanner. */
   readonly records: number;
   readonly blank: number;
+  readonly filtered: number;
   readonly rejected: number;
   /** Objects of which not every byte was counted. */
   readonly uneven: readonly ObjectPlace[];
@@ -148,7 +151,7 @@ class Scan {
     this.#given = given;
     this.#purpose = purpose;
     const isDigest = purpose.kind === 'digest';
-    const { options, rules, schema, source, sources, observer } = given;
+    const { options, rules, schema, stages, source, sources, observer } = given;
     this.#accounting = new Accounting({
       journal: null,
       parserCount: options.parsers,
@@ -184,6 +187,7 @@ class Scan {
         isCounting: isDigest,
         ...(isDigest && { buckets: purpose.tables }),
         schema,
+        stages: stages ?? null,
         isPortable: scannerReason() !== null,
         lineBytesMax: budget.lineBytesMax,
         windowBytes: budget.windowBytes,
@@ -210,7 +214,7 @@ class Scan {
   }
 
   get tally(): SourceTally {
-    const { records, blank, rejected } = this.#accounting.counts.tally;
+    const { records, blank, filtered, rejected } = this.#accounting.counts.tally;
     const uneven: ObjectPlace[] = [];
     for (const object of this.#sourceLines.uneven)
       if (!this.#accounting.hasFailed(object)) uneven.push(object);
@@ -219,6 +223,7 @@ class Scan {
       counted: this.#sourceLines.lines,
       records,
       blank,
+      filtered,
       rejected: rejected - this.#objectDeadLetters,
       uneven,
     };

@@ -68,6 +68,7 @@ function receipt(start: number, end: number, part: Partial<SliceReceipt> = {}): 
     bytes: end - start,
     lines: records + (part.rejected ?? 0),
     blank: 0,
+    filtered: 0,
     rejected: 0,
     records,
     recordBytes: records * 5,

@@ -61,7 +61,18 @@ afterEach(async () => {
 });
 
 const receiptOf = (slice: number, start: number, end: number): SliceReceipt => ({
-  ...{ slice, piece: 0, start, end, bytes: end - start, lines: 2, blank: 0, rejected: 0, records: 2 },
+  ...{
+    slice,
+    piece: 0,
+    start,
+    end,
+    bytes: end - start,
+    lines: 2,
+    blank: 0,
+    filtered: 0,
+    rejected: 0,
+    records: 2,
+  },
   ...{ recordBytes: 20, codes: null, digestA: 0n, digestB: 0n },
 });
 const acknowledge = (slice: number) => {

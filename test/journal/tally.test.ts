@@ -7,6 +7,7 @@ const tallies = fc.record({
   lines: count,
   blank: count,
   rejected: count,
+  filtered: count,
   records: count,
   bytes: count,
   sumA: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),

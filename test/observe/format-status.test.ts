@@ -7,7 +7,7 @@ const STATUS: RunStatus = {
   ...{ run: 'orders-1', journal: 'a.journal', state: 'running', status: null, pid: 42, processes: 1 },
   ...{ createdAt: '', startedAt: '', updatedAt: '' },
   objects: { listed: 1200, done: 1000, failed: 2, begun: 3 },
-  lines: { read: 5000, blank: 4, rejected: 6, rejectedByCode: { SCHEMA: 6 } },
+  lines: { read: 5000, blank: 4, filtered: 0, rejected: 6, rejectedByCode: { SCHEMA: 6 } },
   records: { delivered: 4990, ambiguous: 0, resent: 0 },
   acknowledged: { records: 5100, bytes: 1.7e6, at: '2026-01-02T03:04:05.678Z' },
   bytes: { listed: 2e6, done: 1.55e6, settled: 1.5e6, published: 1.6e6 },

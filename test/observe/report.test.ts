@@ -10,7 +10,7 @@ const EMPTY: BackfillReport = {
   resumed: false,
   stream: 'orders',
   objects: { listed: 0, done: 0, skipped: 0, failed: 0, proven: 0, unproven: 0, archived: 0, changed: 0 },
-  lines: { read: 0, blank: 0, rejected: 0, rejectedByCode: {} },
+  lines: { read: 0, blank: 0, filtered: 0, rejected: 0, rejectedByCode: {} },
   records: { delivered: 0, deliveredBefore: 0, ambiguous: 0, resent: 0, repeatable: 0 },
   bytes: { downloaded: 0, scanned: 0, published: 0 },
   requests: {
@@ -87,8 +87,8 @@ it.each([
   ],
   [
     'lines',
-    { lines: { read: 10, blank: 1, rejected: 2, rejectedByCode: {} } },
-    '10 read, 1 blank, 2 rejected',
+    { lines: { read: 10, blank: 1, filtered: 3, rejected: 2, rejectedByCode: {} } },
+    '10 read, 1 blank, 3 filtered, 2 rejected',
   ],
   [
     'records',
@@ -117,7 +117,7 @@ it.each([
 
 it('every code of rejects has a row with its count', () => {
   const rejectedByCode = { INVALID_JSON: 1200, TOO_DEEP: 1 };
-  const lines = { read: 1201, blank: 0, rejected: 1201, rejectedByCode };
+  const lines = { read: 1201, blank: 0, filtered: 0, rejected: 1201, rejectedByCode };
   expect(rows({ lines }, 'rejected')).toEqual(['1,200 INVALID_JSON', '1 TOO_DEEP']);
 });
 

@@ -54,7 +54,7 @@ describe('the status of a run', () => {
       startedAt: '2026-01-02T03:04:05.000Z',
       updatedAt: '2026-01-02T03:04:25.000Z',
       objects: { listed: 2, done: 1, failed: 0, begun: 1 },
-      lines: { read: 121, blank: 0, rejected: 11, rejectedByCode: { SCHEMA: 11 } },
+      lines: { read: 121, blank: 0, filtered: 0, rejected: 11, rejectedByCode: { SCHEMA: 11 } },
       records: { delivered: 110, ambiguous: 0, resent: 0 },
       acknowledged: { records: 110, bytes: 1500, at: '2026-01-02T03:04:25.000Z' },
       bytes: { listed: 2000, done: 1500, settled: 1000, published: 1500 },

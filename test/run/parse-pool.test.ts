@@ -26,7 +26,7 @@ beforeEach(() => {
     onDeadLetter: (deadLetter) => deadLetters.push(deadLetter),
     digestOf: () => ({ sumA: 0n, sumB: 0n }),
   });
-  pool = new ParsePool({ accounting, onFailure: (error) => failures.push(error) });
+  pool = new ParsePool({ accounting, tellsPlaces: false, onFailure: (error) => failures.push(error) });
   const run = (task: ParseTask) => {
     const done = Promise.withResolvers<void>();
     tasks.push({ task, done });
@@ -62,7 +62,7 @@ const batch = (...pieces: Piece[]) =>
 const rawPieces = (index: number) => (tasks[index]!.task as { pieces: readonly RawPiece[] }).pieces;
 const receiptOf = (piece: number, start: number, end: number, records: number): SliceReceipt => ({
   ...{ slice: piece, piece, start, end, bytes: end - start, lines: records, blank: 0, rejected: 0, records },
-  ...{ recordBytes: end - start, codes: null, digestA: 0n, digestB: 0n },
+  ...{ filtered: 0, recordBytes: end - start, codes: null, digestA: 0n, digestB: 0n },
 });
 const endOf = (piece: number, given: Partial<PieceEnd> = {}): PieceEnd => ({
   ...{ piece, error: null, state: 'open' },

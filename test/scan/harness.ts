@@ -12,6 +12,7 @@ import { createLane } from '../../src/ring/producer.ts';
 import { NativeScanner, nativeInstructions } from '../../src/scan/native.ts';
 import { PortableScanner } from '../../src/scan/portable.ts';
 import type { RecordRules, Reject, ScanLanes, Scanner, ScanTally } from '../../src/scan/scanner.ts';
+import type { LineShaper, PiecePlace } from '../../src/scan/shaper.ts';
 
 export const RULES: RecordRules = {
   partitionKey: null,
@@ -24,20 +25,21 @@ export const RULES: RecordRules = {
 
 export interface ScannerUnderTest {
   readonly name: string;
-  readonly open: (rules: RecordRules, lanes: ScanLanes) => Scanner;
+  readonly open: (rules: RecordRules, lanes: ScanLanes, shaper?: LineShaper | null) => Scanner;
 }
 
 /** The portable scanner, and the native one with every instruction set of this machine. */
 export function scannersUnderTest(): readonly ScannerUnderTest[] {
   const list: ScannerUnderTest[] = [
-    { name: 'portable', open: (rules, lanes) => new PortableScanner(rules, lanes) },
+    { name: 'portable', open: (rules, lanes, shaper) => new PortableScanner(rules, lanes, shaper) },
   ];
   const { addon } = loadAddon();
   if (addon === null) return list;
   nativeInstructions(addon).forEach((name, index) => {
     list.push({
       name: `native ${name}`,
-      open: (rules, lanes) => new NativeScanner(addon, rules, lanes, index),
+      open: (rules, lanes, shaper = null) =>
+        new NativeScanner(addon, rules, lanes, { instructions: index, shaper }),
     });
   });
   return list;
@@ -82,6 +84,8 @@ export interface RunOptions {
   readonly isShared?: boolean;
   /** Cuts the lines into pieces of so many bytes, whole lines each, as the slicer does. Default: one piece. */
   readonly pieceBytes?: number;
+  readonly shaper?: LineShaper;
+  readonly place?: PiecePlace;
 }
 
 const keptLanes = new Map<string, ScanLanes>();
@@ -109,7 +113,7 @@ export function runScanner(
 ): ScanRun {
   const { laneCount = 3, objectOffset = 0, margin = 7, isStingy = false, isShared = true } = options;
   const lanes = takeLanes(laneCount, options.capacityBytes ?? 65_536);
-  const scanner = under.open(rules, lanes);
+  const scanner = under.open(rules, lanes, options.shaper);
   // A buffer of exactly this size, so that a read or write outside of the piece has a chance to be noticed.
   const bufferBytes = bytes.length + 2 * margin;
   const buffer = new Uint8Array(
@@ -121,9 +125,10 @@ export function runScanner(
     ([start, end]) => ({
       ...{ bytes: buffer, start, end, objectOffset: objectOffset + start - margin },
       ...{ slice: SLICE, coordinate: COORDINATE, lines },
+      ...(options.place && { place: options.place }),
     }),
   );
-  const tally: ScanTally = { lines: 0, blank: 0, rejected: 0, records: 0, recordBytes: 0 };
+  const tally: ScanTally = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
   const rejects: Reject[] = [];
   const frames: SeenFrame[][] = lanes.buffers.map(() => []);
   const pads: string[] = [];
@@ -132,7 +137,7 @@ export function runScanner(
   for (let piece = pieces.shift(); piece !== undefined; ) {
     const result = scanner.scan(piece, from);
     calls[result.status] = (calls[result.status] ?? 0) + 1;
-    for (const name of ['lines', 'blank', 'rejected', 'records', 'recordBytes'] as const)
+    for (const name of ['lines', 'blank', 'filtered', 'rejected', 'records', 'recordBytes'] as const)
       tally[name] += result[name];
     for (const reject of result.rejects) {
       rejects.push({ ...reject, start: reject.start - margin, end: reject.end - margin });
@@ -339,6 +344,7 @@ export function expectedRun(expected: readonly Expected[]) {
     tally: {
       lines: expected.length,
       blank: expected.filter((line) => line.kind === 'blank').length,
+      filtered: 0,
       rejected: rejects.length,
       records: records.length,
       recordBytes: records.reduce((sum, record) => sum + record.key.length + record.data.length, 0),

@@ -1,0 +1,106 @@
+// Scan shape: the stages between a valid line and its record, in the scanner: sample, where, edits. Each line ends here as a record, as
+// filtered or as a reject. The windowed scanner brings the places of most lines with it; the others are searched here.
+#pragma once
+
+#include <node_api.h>
+
+#include "scan-sink.h"
+#include "shape-edit.h"
+#include "shape-where.h"
+
+namespace millrace {
+
+struct ShapeState {
+  ShapeProgram program;
+  ShapeFinds finds;
+  SpliceList splices;
+  TextScratch scratch;
+  OwnTokens tokens;
+  /** While a window is walked: the places whose objects are open, the root's at 1, and their numbers in `finds.opened`. */
+  uint32_t nodeAt[SHAPE_NODES_MAX + 2];
+  uint32_t containerAt[SHAPE_NODES_MAX + 2];
+  /** What the edits have made of pending records. */
+  uint8_t* arena;
+  uint64_t arenaBytes;
+  uint64_t arenaUsed;
+  /** Of the present call. */
+  uint32_t sampleSeed;
+  napi_env env;
+  napi_value decide;
+};
+
+/** @returns Null without memory, or where the bytes are no program. */
+ShapeState* openShape(const uint8_t* program, size_t length);
+void closeShape(ShapeState* shape);
+/** First bytes of all names, SHAPED_STARTS_MAX at most. @returns How many; 0 where there are more. */
+uint32_t namesOf(const ShapeState& shape, uint8_t* starts);
+/** @param decide JavaScript that is asked about a line: (line, start, end), indexes of its bytes, gives a Verdict. */
+void beginShape(ShapeState& shape, const ScanCall& call, napi_env env, napi_value decide);
+
+/** Whether the line at this place is one of the sample. */
+bool isSampled(const ScanState& state, const ScanCall& call, const uint8_t* line);
+
+/** Takes one valid line whose places are not known. @returns False when the call has ended. */
+bool shapeLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, const uint8_t* data,
+               const uint8_t* dataEnd);
+
+/** Asks JavaScript. @returns VERDICT_UNKNOWN when the call has ended. */
+Verdict askVerdict(ScanState& state, ScanCall& call, const uint8_t* line, ByteRange data);
+/** Ends the call before this line: there is no memory for it. */
+bool endWithoutMemory(ScanState& state, ScanCall& call, const uint8_t* line);
+/** Room for so many bytes that last until the records are flushed. @returns Null when the call has ended. */
+uint8_t* takeArena(ScanState& state, ScanCall& call, const uint8_t* line, uint64_t bytes);
+
+/** Takes one valid line whose places are in `finds`. @returns False when the call has ended. */
+template <typename Position>
+inline bool sinkShaped(ScanState& state, ScanCall& call, ByteRange line, ByteRange data, const LineTokens<Position>& tokens) {
+  ShapeState& shape = *state.shape;
+  const ShapeProgram& program = shape.program;
+  if (program.rootOp != SHAPE_NONE) {
+    Verdict verdict = Condition<Position>{program, tokens, shape.finds, shape.scratch}.evaluate(program.rootOp);
+    if (verdict == VERDICT_UNKNOWN) {
+      verdict = askVerdict(state, call, line.start, data);
+      if (verdict == VERDICT_UNKNOWN) return false;
+    }
+    if (verdict == VERDICT_ERROR && program.onError == ERROR_REJECT) return addReject(state, call, line.start, line.end, REJECT_FILTER);
+    if (verdict != VERDICT_MATCH && !(verdict == VERDICT_ERROR && program.onError == ERROR_KEEP)) {
+      call.filteredBefore++;
+      return true;
+    }
+  }
+  ByteRange out = data;
+  if (program.hasEdits) {
+    if (!EditedLine<Position>{program, tokens, shape.finds, shape.splices}.plan()) return endWithoutMemory(state, call, line.start);
+    if (shape.splices.count > 0) {
+      const uint64_t bytesMax = splicedBytesMax(program, shape.splices, uint64_t(data.end - data.start));
+      uint8_t* room = takeArena(state, call, line.start, bytesMax);
+      if (room == nullptr) return false;
+      const uint32_t bytes = writeSplices(program, shape.splices, data.start, data.end, room);
+      shape.arenaUsed += bytes;
+      out = {room, room + bytes};
+    }
+  }
+  RecordKey key;
+  key.key = nullptr;
+  if (state.hasKey) {
+    bool isUsable = false;
+    if (program.keyNode == SHAPE_NONE || (program.isKeyEdited && out.start != data.start)) {
+      isUsable = findKey(state, out.start, out.end, key);
+    } else if (shape.finds.has(program.keyNode)) {
+      const uint32_t token = shape.finds.valueAt[program.keyNode];
+      const uint8_t kind = tokens.bytes[token];
+      if (kind == '"') {
+        const ByteRange value = tokens.value(token);
+        const bool hasEscapes = std::memchr(value.start, '\\', size_t(value.end - value.start)) != nullptr;
+        isUsable = toKey(state, value.start + 1, value.end - 1, hasEscapes, key);
+      } else if (kind != '{' && kind != '[' && kind != 'n') {
+        const ByteRange value = tokens.value(token);
+        isUsable = toKey(state, value.start, value.end, false, key);
+      }
+    }
+    if (!isUsable) key.key = nullptr;
+  }
+  return addRecord(state, call, line.start, line.end, out.start, out.end, key);
+}
+
+}  // namespace millrace

@@ -1,0 +1,72 @@
+// Shape edit: see shape-edit.h.
+#include "shape-edit.h"
+
+#include <algorithm>
+
+#include "shape-hash.h"
+
+namespace millrace {
+namespace {
+
+/** Of a text its characters, lone surrogates as U+FFFD; of all else the bytes as they are. */
+void writeHash(const HmacKey& key, const uint8_t* value, const uint8_t* end, uint8_t* out) {
+  Hmac hmac(key);
+  if (*value != '"') {
+    hmac.add(value, size_t(end - value));
+  } else if (std::memchr(value, '\\', size_t(end - value)) == nullptr) {
+    hmac.add(value + 1, size_t(end - value) - 2);
+  } else {
+    const uint8_t* at = value + 1;
+    while (at < end - 1) {
+      uint32_t point = readCharacter(at, end - 1);
+      if ((point & LONE_SURROGATE) != 0) point = 0xfffd;
+      uint8_t bytes[4];
+      hmac.add(bytes, writeCharacter(point, bytes));
+    }
+  }
+  hmac.writeText(out);
+}
+
+}  // namespace
+
+void sortSplices(SpliceList& splices) {
+  auto isBefore = [](const Splice& one, const Splice& other) {
+    return one.at != other.at ? one.at < other.at : one.order < other.order;
+  };
+  Splice* end = splices.items + splices.count;
+  if (!std::is_sorted(splices.items, end, isBefore)) std::sort(splices.items, end, isBefore);
+}
+
+uint64_t splicedBytesMax(const ShapeProgram& program, const SpliceList& splices, uint64_t dataBytes) {
+  uint64_t bytes = dataBytes;
+  for (uint32_t i = 0; i < splices.count; i++) {
+    const uint32_t text = splices.items[i].text;
+    if (text != SHAPE_NONE) bytes += 1 + (text == SPLICE_HASH ? HASH_TEXT_BYTES : program.texts[text].length);
+  }
+  return bytes;
+}
+
+uint32_t writeSplices(const ShapeProgram& program, const SpliceList& splices, const uint8_t* data, const uint8_t* dataEnd, uint8_t* out) {
+  uint8_t* to = out;
+  const uint8_t* at = data;
+  for (uint32_t i = 0; i < splices.count; i++) {
+    const Splice& splice = splices.items[i];
+    std::memcpy(to, at, size_t(splice.at - at));
+    to += splice.at - at;
+    at = splice.at + splice.removed;
+    if (splice.text == SHAPE_NONE) continue;
+    if (splice.needsComma) *to++ = ',';
+    if (splice.text == SPLICE_HASH) {
+      writeHash(program.hashKey, splice.at, at, to);
+      to += HASH_TEXT_BYTES;
+      continue;
+    }
+    const ShapeText& text = program.texts[splice.text];
+    std::memcpy(to, text.bytes, text.length);
+    to += text.length;
+  }
+  std::memcpy(to, at, size_t(dataEnd - at));
+  return uint32_t(to + (dataEnd - at) - out);
+}
+
+}  // namespace millrace

@@ -1,0 +1,118 @@
+// Shape where: decides a condition on the tokens of a line. What it cannot decide as JavaScript would, it leaves to JavaScript.
+// The truth is what src/shape/where.ts says of the same line.
+#pragma once
+
+#include "shape-line.h"
+
+namespace millrace {
+
+using TextScratch = GrowList<uint8_t>;
+
+/** A value against one constant. */
+Verdict compareValue(ByteRange value, Relation relation, const ShapeConstant& constant);
+/** The value of a text against a text: OP_STARTS_WITH, OP_ENDS_WITH, OP_CONTAINS. */
+Verdict testText(ByteRange value, ShapeOpKind kind, ShapeText text, TextScratch& scratch);
+/** Characters of a text, as CEL counts them. */
+int64_t countCharacters(ByteRange value);
+Verdict compareCount(int64_t count, Relation relation, int64_t wanted);
+/** A time as text against milliseconds since 1970. */
+Verdict compareTime(ByteRange value, Relation relation, int64_t wantedMs);
+
+/** The values of CEL's `&&`: what is not true or false on the left yields to the right. */
+inline Verdict bothOf(Verdict left, Verdict right) {
+  if (left == VERDICT_NO_MATCH || right == VERDICT_NO_MATCH) return VERDICT_NO_MATCH;
+  if (left == VERDICT_UNKNOWN || right == VERDICT_UNKNOWN) return VERDICT_UNKNOWN;
+  return right != VERDICT_MATCH ? right : left;
+}
+
+inline Verdict eitherOf(Verdict left, Verdict right) {
+  if (left == VERDICT_MATCH || right == VERDICT_MATCH) return VERDICT_MATCH;
+  if (left == VERDICT_UNKNOWN || right == VERDICT_UNKNOWN) return VERDICT_UNKNOWN;
+  return right != VERDICT_NO_MATCH ? right : left;
+}
+
+inline Verdict notOf(Verdict verdict) {
+  if (verdict == VERDICT_MATCH) return VERDICT_NO_MATCH;
+  return verdict == VERDICT_NO_MATCH ? VERDICT_MATCH : verdict;
+}
+
+inline Verdict verdictOf(bool isMatch) { return isMatch ? VERDICT_MATCH : VERDICT_NO_MATCH; }
+
+/** One condition on one line. */
+template <typename Position>
+struct Condition {
+  const ShapeProgram& program;
+  const LineTokens<Position>& line;
+  const ShapeFinds& finds;
+  TextScratch& scratch;
+
+  Verdict evaluate(uint32_t index) const {
+    const ShapeOp& op = program.ops[index];
+    switch (op.kind) {
+      case OP_AND: {
+        const Verdict left = evaluate(op.left);
+        return left == VERDICT_NO_MATCH ? left : bothOf(left, evaluate(op.right));
+      }
+      case OP_OR: {
+        const Verdict left = evaluate(op.left);
+        return left == VERDICT_MATCH ? left : eitherOf(left, evaluate(op.right));
+      }
+      case OP_NOT: return notOf(evaluate(op.left));
+      case OP_CONSTANT: return verdictOf(op.constant != 0);
+      case OP_OPAQUE: return VERDICT_UNKNOWN;
+      default: return look(op);
+    }
+  }
+
+ private:
+  Verdict look(const ShapeOp& op) const {
+    if (op.kind == OP_HAS) return presence(op.node);
+    if (!finds.has(op.node)) return VERDICT_MISSING;
+    const uint32_t token = finds.valueAt[op.node];
+    const bool isContainer = line.opens(token);
+    if (op.kind == OP_SIZE) return size(op, token);
+    // Of a container nothing but its kind is looked at here.
+    const ByteRange value = isContainer ? ByteRange{line.start(token), line.start(token) + 1} : line.value(token);
+    switch (op.kind) {
+      case OP_TRUTH:
+        if (*value.start == 't' || *value.start == 'f') return verdictOf(*value.start == 't');
+        return VERDICT_ERROR;
+      case OP_COMPARE: return compareValue(value, op.relation, program.constants[op.constant]);
+      case OP_IN:
+        for (uint32_t i = 0; i < op.constantCount; i++) {
+          if (compareValue(value, REL_EQ, program.constants[op.constant + i]) == VERDICT_MATCH) return VERDICT_MATCH;
+        }
+        return VERDICT_NO_MATCH;
+      case OP_TIME: return compareTime(value, op.relation, program.constants[op.constant].integer);
+      default: return testText(value, op.kind, program.constants[op.constant].text, scratch);
+    }
+  }
+
+  Verdict presence(uint32_t node) const {
+    const uint32_t parent = program.nodes[node].parent;
+    if (!finds.has(parent)) return VERDICT_MISSING;
+    return verdictOf(finds.has(node));
+  }
+
+  Verdict size(const ShapeOp& op, uint32_t token) const {
+    const int64_t wanted = program.constants[op.constant].integer;
+    const uint8_t kind = line.bytes[token];
+    if (kind == '"') return compareCount(countCharacters(line.value(token)), op.relation, wanted);
+    if (kind != '[' && kind != '{') return VERDICT_ERROR;
+    // What stands between is counted by its commas.
+    int64_t count = line.bytes[token + 1] == ']' || line.bytes[token + 1] == '}' ? 0 : 1;
+    const uint32_t close = line.behind(token) - 1;
+    int32_t depth = 0;
+    for (uint32_t at = token + 1; at < close; at++) {
+      const uint8_t byte = line.bytes[at];
+      if (byte == ',') count += depth == 0;
+      else if (byte == '{' || byte == '[') depth++;
+      else if (byte == '}' || byte == ']') depth--;
+    }
+    // Equal names are one member: JavaScript knows which are.
+    if (kind == '{' && count > 1) return VERDICT_UNKNOWN;
+    return compareCount(count, op.relation, wanted);
+  }
+};
+
+}  // namespace millrace
