@@ -108,9 +108,12 @@ export class World {
    */
   async unjournaled(): Promise<number> {
     const count = (): number => this.kinesis.stats().recordsStored;
-    for (let before = -1; before < count(); ) {
+    // Twice, with a turn of the event loop between: where this process stood still, a timer may ring before sockets are read.
+    for (let before = -1, rests = 0; rests < 2; ) {
+      rests = count() === before ? rests + 1 : 0;
       before = count();
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
+      await new Promise((resolve) => setImmediate(resolve));
     }
     const stored = await this.stored();
     const distinct = stored.length - duplicatesIn(stored);
