@@ -32,7 +32,7 @@ export interface AccountingOptions {
   readonly parserCount: number;
   /** Hands a dead letter over. */
   readonly onDeadLetter: (deadLetter: DeadLetter) => void;
-  /** Sums of the digest of one refused record: it was counted as published and is not. */
+  /** Digest sums of one refused record, which had been counted as published. */
   readonly digestOf: (key: Uint8Array, data: Uint8Array) => { sumA: bigint; sumB: bigint };
   /** Nothing is sent, so a record is settled when it is scanned. */
   readonly isDryRun: boolean;
@@ -52,7 +52,7 @@ export class Accounting {
   readonly slices: SliceOwner;
   /** Sums of this process. */
   readonly counts: Counts = newCounts();
-  /** Settled bytes that no entry tells of yet. */
+  /** Settled bytes that no entry covers yet. */
   unwrittenBytes = 0;
   readonly #options: AccountingOptions;
   readonly #objects = new Map<string, ObjectAccount>();
@@ -64,7 +64,7 @@ export class Accounting {
   readonly #unwritten = new Set<ObjectAccount>();
   /** Objects that were given up, with their codes: what still comes of them changes nothing. */
   readonly #failed = new WeakMap<SourceObject, RejectCode>();
-  /** Settled slices that no entry tells of yet. */
+  /** Settled slices that no entry covers yet. */
   #settled: SliceReceipt[] = [];
   #waiting: (() => void)[] = [];
   #onSettled: (() => void)[] = [];
@@ -74,7 +74,7 @@ export class Accounting {
     this.slices = new SliceOwner(options.parserCount);
   }
 
-  /** Whether something is settled that no entry tells of yet. */
+  /** Whether anything settled has no entry yet. */
   get hasUnwritten(): boolean {
     return this.#unwritten.size > 0 || this.#settled.length > 0;
   }
@@ -101,7 +101,7 @@ export class Accounting {
     return bytes;
   }
 
-  /** Of `doneBytes`: what earlier processes had done, as far as this one has come upon it. */
+  /** The part of `doneBytes` that earlier processes did, as far as this one has come across it. */
   get doneBytesBefore(): number {
     let bytes = this.counts.objectBytesBefore;
     for (const account of this.#objects.values()) bytes += account.doneBytesBefore;
@@ -221,7 +221,7 @@ export class Accounting {
     this.#closeIfDone(account);
   }
 
-  /** Whether an object's further bytes are of no use any more. */
+  /** Whether an object's remaining bytes are no longer needed. */
   hasFailed(object: SourceObject): boolean {
     return this.#failed.has(object);
   }
@@ -237,14 +237,14 @@ export class Accounting {
     this.counts.objectBytesBefore += object.size;
   }
 
-  /** Takes the slices that publishers have settled, when they have rung. @returns Whether there was any. */
+  /** Takes the slices that publishers have settled, once they have rung. @returns Whether there were any. */
   takeSettled(): boolean {
     const slices = this.slices.takeSettled();
     for (const slice of slices) this.#settle(this.#open.get(slice)!);
     return slices.length > 0;
   }
 
-  /** Writes entries of everything that is settled. @returns What `release` is to be told when they are on the disk. */
+  /** Writes entries for everything that is settled. @returns What to pass to `release` once they are on the disk. */
   writeEntries(): readonly SliceReceipt[] {
     for (const account of this.#unwritten) this.#write(account);
     this.#unwritten.clear();
@@ -260,7 +260,7 @@ export class Accounting {
   }
 
   /**
-   * An orderly stop: writes entries of the slices of which some records are left to the next process. Nothing is in flight any more.
+   * For an orderly stop: writes entries for slices that leave some records to the next process. Nothing is in flight by then.
    * Slices of which nothing was stored are left out: the next process scans them again.
    */
   leave(left: ReadonlyMap<number, LeftRecords>): void {
@@ -355,7 +355,7 @@ export class Accounting {
     for (const { start, end, tally } of parts)
       journal.append({ kind: 'segment', id: this.#pin(account), start, end, tally });
     const { failedCode } = account;
-    // Its dead letter is written again, or not, by the next process, which tries it again.
+    // The next process tries it again, and decides whether it gets a dead letter again.
     if (isClosed) journal.append({ kind: 'object-failed', id: this.#pin(account), failed: failedCode! });
   }
 

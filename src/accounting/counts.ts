@@ -4,7 +4,7 @@ import { tally as newTally, type Tally } from '../journal/tally.ts';
 export interface Counts {
   objectsDone: number;
   objectsFailed: number;
-  /** Of those that are done: how many had the checksum that the source holds, and how many others this process has read. */
+  /** Of the finished ones: how many matched the checksum that the source holds, and how many others this process has read. */
   objectsProven: number;
   objectsUnproven: number;
   objectsSkipped: number;

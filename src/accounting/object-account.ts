@@ -2,7 +2,7 @@
  * Object account: what has become of one object's lines.
  * Takes  ranges of the object that are settled, in any order.
  * Gives  journal entries in which neighbours are one; whether the object is done; how much of its stored bytes is.
- * Owns   the sums of one object, earlier processes of the run included. How far its reading is, keeps object-reading.ts.
+ * Owns   the sums of one object, earlier processes of the run included. How far it has been read is kept by object-reading.ts.
  * Never  writes: see accounting.ts.
  */
 import type { RejectCode } from '../base/errors.ts';
@@ -36,7 +36,7 @@ export class ObjectAccount {
   #settledBytes: number;
   /** Furthest byte of the (decompressed) object that a settled or an open slice has reached. */
   #reachedBytes = 0;
-  /** Of `doneBytes`: what earlier processes had done. Of a compressed object it is known when a new line of it is reached. */
+  /** The part of `doneBytes` that earlier processes did. For a compressed object it is known once a new line is reached. */
   #doneBytesBefore = 0;
   #parts: Part[] = [];
 
@@ -93,7 +93,7 @@ export class ObjectAccount {
     for (const part of parts) {
       const last = merged.at(-1);
       if (last?.end !== part.start) {
-        // A part is nobody else's once it is settled: its tally may go on as that of the whole.
+        // Nobody else uses a part once it is settled, so its tally may become that of the whole.
         merged.push(part);
         continue;
       }

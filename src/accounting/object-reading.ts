@@ -1,5 +1,5 @@
 /**
- * Object reading: how far the reading of one object is, as opposed to what came of it (object-account.ts).
+ * Object reading: how far one object has been read, as opposed to what came of it (object-account.ts).
  * Takes  the begin and the end of what is on its way: segments at the source, pieces at the parsers, slices at the publishers.
  * Gives  whether nothing of it is on its way, and whether it was read to its end. Pure.
  */

@@ -4,7 +4,7 @@
  * Takes  the accounting, the journal, what the publishers have counted.
  * Gives  commits: one runs at a time, and what settles meanwhile shares the next.
  * Owns   the times: how long something settled waits for its entry, when the window is set and a pulse is written.
- * Never  decides what is settled (see accounting.ts), and no clock brings it to look.
+ * Never  decides what is settled (see accounting.ts), and never looks because a clock says so.
  */
 import { faultPoint } from '../base/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -38,7 +38,7 @@ export interface SettlingOptions {
 /** How often the clock is read for what is due by time. */
 const TICK_MS = 10;
 const WINDOW_MS = 100;
-/** With the commit that follows at once, also on a slow disk, what is told from outside is not older than a second. */
+/** With the commit that follows at once, what is seen from outside is at most a second old, even on a slow disk. */
 const PULSE_MS = 500;
 /** Settled bytes that are committed at once, whatever their age; less where the window is small. */
 const COMMIT_BYTES = 8 * 1024 * 1024;
@@ -54,7 +54,7 @@ export class Settling {
   #isListening = false;
   #windowAtMs = 0;
   #pulseAtMs: number;
-  /** Since when something waits to be committed, or null. */
+  /** Since when something has been waiting to be committed, or null. */
   #waitingSinceMs: number | null = null;
   #committing: Promise<void> | null = null;
 

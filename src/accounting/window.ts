@@ -67,13 +67,13 @@ const START_BYTES = 4 * MIB;
 /** On two cores; 16 MiB a thread on more. */
 const MAX_BYTES = 48 * MIB;
 const MAX_BYTES_PER_THREAD = 16 * MIB;
-/** A machine that is faster than that many threads would have it may have a quarter of a second in the window. */
+/** A machine faster than its thread count suggests may have a quarter of a second's work in the window. */
 const RATE_SECONDS_MAX = 0.25;
 const CAPACITY_SECONDS = 8;
 const SLICE_BYTES_MIN = 16 * KIB;
 /** Slices of a parser's share of the window, so that settling one makes room for the next. */
 const SLICES_PER_PARSER = 8;
-/** A slice is no more than this time's work, so that a run which is killed every second gets on. */
+/** A slice is no more than this time's work, so that a run killed every second still makes progress. */
 const SLICE_SECONDS = 0.125;
 /** Records of one request, and their bytes. */
 const REQUEST_RECORDS = 500;

@@ -1,12 +1,12 @@
 /**
  * Await name: a machine that has just been started asks for addresses before its name service is up.
- * Takes  what is asked first of a service. Gives  its answer, asked for again while its host has no address.
- * Never  waits for anything else: every other failure is the caller's at once.
+ * Takes  the first question to a service. Gives  its answer, asked for again while its host has no address.
+ * Never  waits for anything else: every other failure goes to the caller at once.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { codeOf, isUnnamed, placeOf } from './call-fault.ts';
 
-/** Name services of machines and containers come up within seconds; a host that nobody knows is told after as much. */
+/** Name services of machines and containers come up within seconds; an unknown host is reported after as long. */
 const NAME_WAIT_MS = 20_000;
 const INTERVAL_MS = 500;
 

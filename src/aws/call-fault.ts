@@ -67,6 +67,6 @@ export function isPassing(error: unknown): boolean {
   if (faultOfCode(code) === 'throttle') return true;
   if (isTlsCode(code) || isProxyRefusal(code)) return false;
   if (status !== undefined && status !== null) return status < 400 || isPassingFault(faultOfStatus(status));
-  // What never was sent: the SDK could not make a request of these options.
+  // Never sent: the SDK could not build a request from these options.
   return systemFaultOf(error) !== null || /Timeout|Abort/.test(code) || /timed? ?out/i.test(message ?? '');
 }

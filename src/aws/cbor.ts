@@ -38,14 +38,14 @@ const TAG_TIMESTAMP = 1;
 const BREAK = Symbol('break');
 
 interface CborForm {
-  /** Text that is no UTF-8 is given as its bytes, not with U+FFFD in their place. */
+  /** Text that is not UTF-8 is given as its bytes, not with U+FFFD in their place. */
   readonly keepsBytes?: boolean;
   /** Timestamps are given as dates; by default they are their number. */
   readonly readsDates?: boolean;
 }
 
 /**
- * Reads exactly one item. Integers beyond 2^53 lose precision; tags but for dates are dropped; of equal keys the last one counts.
+ * Reads exactly one item. Integers beyond 2^53 lose precision; tags other than dates are dropped; of equal keys the last one counts.
  * @throws {RangeError} When the bytes are not one whole, well-formed item with text keys only.
  */
 export function decodeCbor(bytes: Uint8Array, form: CborForm = {}): CborValue {

@@ -2,9 +2,9 @@
  * Control retries: when a call of the control plane that failed is made again (DescribeStreamSummary, ListShards). The SDK asks.
  * Takes  the token and the error of each attempt, as the SDK's retry middleware gives them.
  * Gives  a wait and another attempt, or the error.
- * Owns   how long a service is asked that refuses for now. Whoever answers lives, and a gateway that limits requests answers 503:
+ * Owns   how long a service that refuses for now is asked again. Whoever answers is alive, and a gateway that limits requests answers 503:
  *        the SDK takes that for a passing fault and gives up after a fifth of a second.
- * Never  is patient with what does not answer: a wrong address is said soon.
+ * Never  waits long for what does not answer: a wrong address is reported soon.
  */
 import { StandardRetryStrategy } from '@smithy/core/retry';
 

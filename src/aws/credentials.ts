@@ -1,6 +1,6 @@
 /**
  * Credentials: the SDK's default chain (environment, profile, SSO, web identity, container, instance) without a client of the SDK, which
- * would be most of what a thread loads that only signs.
+ * would be most of what a thread that only signs has to load.
  * Takes  region and profile; how hosts are reached. Gives  a provider that keeps what it got, and renews it before it expires or when it is
  *        told to.
  * Owns   nothing that leaves this thread: no secret crosses to another one. The metadata services of instances and containers are asked
@@ -24,7 +24,7 @@ type CredentialTarget = Pick<AwsTarget, 'region' | 'profile' | 'stsEndpoint' | '
 /**
  * The SDK reads its files once in a process and remembers them. Here they are read whenever credentials are asked for anew: other
  * programs rotate keys in them while a run goes on.
- * @param target `region`: where the chain asks for a role, unless the profile says otherwise; null: where the client is that asks.
+ * @param target `region`: where the chain asks for a role, unless the profile says otherwise; null: the region of the client that asks.
  */
 export function credentialChain(target: CredentialTarget): CredentialProvider {
   const { region, profile, stsEndpoint = null, authorities = null } = target;
@@ -39,7 +39,7 @@ export function credentialChain(target: CredentialTarget): CredentialProvider {
   );
 }
 
-/** A role by way of another one, or a program that asks for credentials elsewhere, takes its time; not so much. */
+/** A role assumed through another one, or a program that fetches credentials elsewhere, takes a while, but not this long. */
 const CREDENTIALS_TIMEOUT_MS = 60_000;
 
 /**
@@ -67,7 +67,7 @@ export function withinTime(
   };
 }
 
-/** Few chains ask a service: those of a role or of SSO. Only then the transport is loaded. */
+/** Few chains ask a service: those of a role or of SSO. Only then is the transport loaded. */
 class LazyHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
   readonly #authorities: string | null;

@@ -20,7 +20,7 @@ export function isLoopback(hostname: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-/** The text without user and password, which nobody has to read: what stands before an @, whatever the text is. */
+/** The text without user and password, which nobody should read: drops what stands before an @, whatever the text is. */
 export function shownUrl(text: string): string {
   return text.replace(/^([^@]*?:\/\/|).*@/s, '$1***@');
 }

@@ -11,7 +11,7 @@ const MODIFIED = 'last-modified:';
 /** Nothing is known of the version. */
 export const UNVERSIONED = 'unversioned';
 
-/** The ETag without its quotes and `W/`; '' is none. */
+/** The ETag without its quotes and `W/`; '' where there is none. */
 export function bareEtag(etag: string): string {
   return etag.trim().replace(/^W\//, '').replaceAll('"', '');
 }
@@ -20,7 +20,7 @@ export function isSameEtag(one: string, other: string): boolean {
   return bareEtag(one) === bareEtag(other);
 }
 
-/** What names a version. @param lastModified As a header gives it, or milliseconds since 1970; 0 and undefined are none. */
+/** What names a version. @param lastModified As a header gives it, or milliseconds since 1970; 0 and undefined: unknown. */
 export function versionName(etag: string | undefined, lastModified: string | number | undefined): string {
   if (etag !== undefined && bareEtag(etag) !== '') return etag;
   if (!lastModified) return UNVERSIONED;
@@ -28,12 +28,12 @@ export function versionName(etag: string | undefined, lastModified: string | num
   return MODIFIED + (Number.isNaN(atMs) ? lastModified : new Date(atMs).toUTCString());
 }
 
-/** Whether it is no ETag but a name for want of one. */
+/** Whether it is a stand-in for a missing ETag. */
 export function isStandIn(version: string): boolean {
   return version === UNVERSIONED || version.startsWith(MODIFIED);
 }
 
-/** Headers that ask for exactly this version; none where nothing can be asked: If-Match never matches a weak ETag. */
+/** Headers that ask for exactly this version; none where that is impossible: If-Match never matches a weak ETag. */
 export function preconditionOf(version: string): { 'if-match'?: string; 'if-unmodified-since'?: string } {
   if (version.startsWith(MODIFIED)) return { 'if-unmodified-since': version.slice(MODIFIED.length) };
   const bare = bareEtag(version);

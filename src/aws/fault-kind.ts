@@ -11,7 +11,7 @@
  * | throttle    | the service, or a proxy before it, is busy      | always, later                                          |
  * | transient   | 5xx, resets, time-outs, what nobody knows       | while the service may be unavailable                          |
  * | skew        | the clocks differ                               | by the service's clock                                 |
- * | credentials | expired, rotated, or their provider is ill      | renewed; then, if anything ever worked, as if unavailable     |
+ * | credentials | expired, rotated, or their provider fails      | renewed; then, if anything ever worked, as if unavailable     |
  * | denied      | a permission, a key, a stream that is not there | if anything ever worked, as if unavailable                    |
  * | refused     | the request's own content                       | never unchanged: a part of it may be taken             |
  */
@@ -91,7 +91,7 @@ const FAULT_BY_CODE: ReadonlyMap<string, FaultKind> = new Map(
   Object.entries(CODES).flatMap(([fault, codes]) => codes.map((code) => [code, fault as FaultKind] as const)),
 );
 
-/** What a status says where no code does, or one that nobody knows: gateways and proxies answer so. */
+/** What a status means without a code, or with an unknown one: gateways and proxies answer like that. */
 const FAULT_BY_STATUS: ReadonlyMap<number, FaultKind> = new Map([
   [400, 'refused'],
   [401, 'denied'],
@@ -102,7 +102,7 @@ const FAULT_BY_STATUS: ReadonlyMap<number, FaultKind> = new Map([
   [408, 'transient'],
 ]);
 
-/** The kind of a status alone, or null where it says nothing of the kind. */
+/** The kind of a status alone, or null where it does not tell. */
 export function faultOfStatus(statusCode: number | null): FaultKind | null {
   const status = statusCode ?? 0;
   return FAULT_BY_STATUS.get(status) ?? (status >= 500 ? 'transient' : null);
@@ -129,7 +129,7 @@ export function isExpired(awsCode: string): boolean {
   return EXPIRED.includes(awsCode);
 }
 
-/** Credentials that have run out, or could not be had: the same command works once they are there. */
+/** Credentials that have run out or could not be obtained: the same command works once they are there. */
 export function isRenewable(awsCode: string): boolean {
   return isExpired(awsCode) || UNPROVIDED.includes(awsCode);
 }

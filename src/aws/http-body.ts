@@ -20,7 +20,7 @@ export interface AnswerBody {
   discard(): void;
 }
 
-/** A rest that is no longer than this is read to its end: that is cheaper than a new connection. */
+/** A remainder no longer than this is read to its end: that is cheaper than a new connection. */
 export const DRAIN_BYTES_MAX = 256 * 1024;
 
 /** The whole body. @param bytesMax What lies beyond is left out. */

@@ -29,7 +29,7 @@ export interface HttpClientOptions {
   readonly receiveBytes?: number;
 }
 
-/** A service that says for how long it keeps an idle connection closes it then: we stop using it so much earlier. */
+/** A service closes an idle connection after the time that it announces: we stop using it this much earlier. */
 const IDLE_MARGIN_MS = 1000;
 
 export class HttpClient {

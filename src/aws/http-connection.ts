@@ -3,7 +3,7 @@
  * Takes  a request's head and body.
  * Gives  the answer's head, then its body straight from the memory that the socket receives into: no stream, no copy, no object a
  *        chunk. Node's own client copies every chunk into memory that the collector has to chase (docs/PERFORMANCE.md).
- * Owns   the socket, its receive buffer, and what arrived and was not taken.
+ * Owns   the socket, its receive buffer, and what has arrived but was not taken.
  * Never  retries, waits for another exchange, or keeps a connection of which it does not know where the next answer starts.
  */
 import assert from 'node:assert';
@@ -191,7 +191,7 @@ export class HttpConnection {
     this.#held = NO_BYTES;
     if (held.length > 0 && !this.#offer(held)) return;
     if (this.#exchange !== exchange) return;
-    // Where the end has been noticed and nobody was told, because bytes were held.
+    // The end was noticed but not passed on, because bytes were held.
     if (this.#error !== null) exchange.closed(this.#error, this.#isEnded);
     else this.#socket.resume();
   }

@@ -36,7 +36,7 @@ interface Carrier {
   destroy(): void;
 }
 
-/** Longer heads are no answers of a service that we know. */
+/** No service that we know sends a longer head. */
 const HEAD_BYTES_MAX = 64 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** A line with the size of a chunk, or a line of a trailer. */

@@ -2,7 +2,7 @@
  * Kinesis call: one signed request to Kinesis with a body that is already encoded, and its answer as bytes.
  * Takes  a body in CBOR or JSON 1.1; where the service is; a provider of credentials.
  * Gives  the answer's bytes, or a KinesisCallError that says what is known about the request's fate.
- * Owns   the connections, the correction of a wrong clock, the renewal of credentials that the service does not take any more.
+ * Owns   the connections, the correction of a wrong clock, the renewal of credentials that the service no longer takes.
  * Never  retries for any other reason, encodes or decodes records, or puts a credential into a message.
  *
  * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here;
@@ -39,7 +39,7 @@ export interface KinesisService {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly region: string;
-  /** What the service's clock is ahead of ours, as far as is known. */
+  /** How far the service's clock is ahead of ours, as far as is known. */
   readonly clockOffsetMs: number;
 }
 
@@ -91,7 +91,7 @@ interface Signed {
   readonly credentials: AwsCredentials;
 }
 
-/** No answer is larger: the service's own limit is 10 MiB and its encoding. */
+/** No answer is larger: the service's own limit is 10 MiB plus the encoding. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** What an error says stands at its beginning; a proxy may answer with a page, or without end. */
 const ERROR_BYTES_MAX = 64 * 1024;
@@ -128,7 +128,7 @@ class Caller implements KinesisCaller {
   readonly #hasher = new BodyHasher();
   readonly #contentType: string;
   readonly #nowMs: () => number;
-  /** What the service's clock is ahead of ours. */
+  /** How far the service's clock is ahead of ours. */
   #clockOffsetMs: number;
 
   constructor(options: KinesisCallerOptions) {
@@ -167,7 +167,7 @@ class Caller implements KinesisCaller {
     this.#http.close();
   }
 
-  /** Whether something is another than what the request was signed with, so that a second attempt is worthwhile. */
+  /** Whether anything differs from what the request was signed with, so that a second attempt is worthwhile. */
   async #mend(error: KinesisCallError, answer: KinesisAnswer, signed: Signed): Promise<boolean> {
     if (error.awsCode === null || isAmbiguousStatus(answer.status)) return false;
     if (SKEW_CODES.has(error.awsCode)) {

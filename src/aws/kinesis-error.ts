@@ -1,5 +1,5 @@
 /**
- * Kinesis error: what a request that did not end well tells.
+ * Kinesis error: what is known of a request that failed.
  * Takes  an error answer in JSON or CBOR.
  * Gives  KinesisCallError: the service's code and message, and whether the request may have had an effect.
  * Never  decides what to do about it: that belongs to the stage that called.

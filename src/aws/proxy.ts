@@ -58,7 +58,7 @@ export function exempt(endpoint: string): void {
 }
 
 /**
- * A request in the form that a proxy reads which forwards http (RFC 9112, section 3.2.2).
+ * A request in the form that an http-forwarding proxy reads (RFC 9112, section 3.2.2).
  * @param headers With `host` as it was signed: the proxy sends on what stands in the path.
  */
 export function forwardedHead(
@@ -76,7 +76,7 @@ function problemOf(name: string): string {
   return `Expected ${name} to be a URL like http://user:password@host:3128, with special characters of user and password escaped (%40 for @), but it is none.`;
 }
 
-/** Lower case wins, and wins empty, too: so a proxy is taken away for one command. */
+/** Lower case wins even when empty: that turns a proxy off for one command. */
 function textOf(name: string, environment: Environment): string {
   return (environment[name.toLowerCase()] ?? environment[name] ?? '').trim();
 }
@@ -87,7 +87,7 @@ function parseProxy(text: string): HttpProxy | null {
   const url = isWhole ? text : `http://${text.replace(/^\/\//, '')}`;
   if (!URL.canParse(url)) return null;
   const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(url);
-  // A password with an unescaped / or # has made a host of the user.
+  // An unescaped / or # in the password has turned the user into a host.
   if (`${pathname}${search}${hash}`.includes('@')) return null;
   const isTls = protocol === 'https:';
   const isNamed = username !== '' || password !== '';

@@ -1,8 +1,8 @@
 /**
  * Tunnel: the way through a proxy to a host of https (CONNECT, RFC 9110, section 9.3.6).
- * Takes  a proxy, and where to; whom to trust where the proxy itself speaks TLS.
+ * Takes  a proxy and a destination; whom to trust where the proxy itself speaks TLS.
  * Gives  a socket to the proxy: what is written to it once it is open reaches the host, byte by byte.
- * Never  shows what the proxy was told about who asks.
+ * Never  shows the credentials that the proxy was given.
  */
 import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
@@ -37,7 +37,7 @@ export function connectToProxy(proxy: HttpProxy, trust: TlsTrust, onread?: OnRea
   socket.once(openEvent(proxy), () => {
     isOpen = true;
   });
-  // Before all other listeners: what they read shall name the proxy, or it is looked for at the service.
+  // Before all other listeners: they must see the proxy named, or the fault is looked for at the service.
   socket.once('error', (error) => {
     if (!isOpen) nameProxy(error, proxy);
   });
@@ -87,7 +87,7 @@ export function openTunnel(proxy: HttpProxy, origin: Origin, trust: TlsTrust, on
   return socket;
 }
 
-/** EPROXY where asking again is of no use. @param to Where the way through the proxy was to lead. */
+/** EPROXY where asking again is of no use. @param to The destination behind the proxy. */
 export function refusal(proxy: HttpProxy, status: number, to: string): HttpFailure {
   const why =
     status === 407 ? 'it wants a user and password, or others (HTTP status 407)' : `HTTP status ${status}`;

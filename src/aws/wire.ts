@@ -9,7 +9,7 @@ import { KinesisCallError } from './kinesis-error.ts';
 
 export type Wire = 'cbor' | 'json';
 
-/** What endpoints say that know no CBOR. */
+/** What endpoints that do not know CBOR say. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'SerializationException',
   'UnsupportedMediaTypeException',

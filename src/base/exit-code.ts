@@ -22,7 +22,7 @@ export const EXIT = {
 
 export type SignalName = 'SIGHUP' | 'SIGINT' | 'SIGTERM';
 
-/** How a failure that is no signal ends the process. */
+/** How a failure other than a signal ends the process. */
 export type FailureExitCode = typeof EXIT.refused | typeof EXIT.resumable;
 export type SignalExitCode = (typeof EXIT)[SignalName];
 

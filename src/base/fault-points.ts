@@ -5,7 +5,7 @@
  *        runs out). MILLRACE_FAULT_LOG=`<file>` receives one line when it happens; it then happens once in all processes and
  *        threads that share the file.
  * Gives  nothing when the variable is not set: one comparison with a constant.
- * Owns   the list of names. Each is used at exactly one place; a test holds list and code equal.
+ * Owns   the list of names. Each is used at exactly one place; a test keeps list and code in step.
  * Never  is part of normal work.
  */
 import { writeFileSync } from 'node:fs';
@@ -88,7 +88,7 @@ function hang(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 
-/** With fractions, because the collector does not look into arrays of them: it is over before the thread is taken for one that hangs. */
+/** With fractions, because the collector does not scan arrays of them: memory runs out before the thread is taken for a hanging one. */
 function exhaustMemory(): void {
   const held: unknown[] = [];
   for (;;) held.push(new Array(1 << 16).fill(held.length + 0.5));

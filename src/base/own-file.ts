@@ -12,7 +12,7 @@ const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NON
  * `read`: must exist. `append`: read and append, made if absent. `create`: the same, must not exist. `replace`: write only, must not exist.
  */
 export const OWN_FILE_FLAGS = {
-  // A pipe is not waited for, but seen as one.
+  // A pipe is recognised as one instead of being waited for.
   read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
   append: O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW,
   create: O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW,

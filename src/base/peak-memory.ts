@@ -1,6 +1,6 @@
 /**
- * Peak memory: how much memory this process has had at most, as its kernel knows.
- * Gives  bytes, 0 where nobody tells. Reads /proc where there is one.
+ * Peak memory: the most memory that this process has used, as its kernel knows.
+ * Gives  bytes, 0 where it is unknown. Reads /proc where there is one.
  */
 import { readFileSync } from 'node:fs';
 

@@ -1,7 +1,7 @@
 /**
  * Printable: text that somebody else wrote, as a terminal may show it.
  * Takes  object keys, names of streams and files, what services and files say.
- * Gives  the same text with everything escaped that is no character to be seen: control characters, which steer a terminal, line ends, which
+ * Gives  the same text with everything escaped that is not a visible character: control characters, which steer a terminal, line ends, which
  *        make one line look like two, and marks that turn the direction of text around. Escapes are those of JSON, so that JSON stays the
  *        same document.
  */

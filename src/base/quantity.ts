@@ -102,7 +102,7 @@ export function formatCount(count: number): string {
 /** `1h 02m 03s`, `4m 05s`, `1.2 s`. */
 export function formatDuration(durationMs: number): string {
   if (!Number.isFinite(durationMs)) return 'unknown';
-  // Of what is less than nothing, or nothing with a minus, there is no time left.
+  // Negative values, and a negative zero, count as no time left.
   if (durationMs < 60_000) return `${(Math.max(0, durationMs) / 1000).toFixed(1)} s`;
   const seconds = Math.round(durationMs / 1000);
   const two = (value: number) => String(value).padStart(2, '0');

@@ -17,7 +17,7 @@ export function openVerifyDisplay(raw: RawFlags) {
 function open<View extends { readonly elapsedMs: number }>(raw: RawFlags, tell: Teller<View>) {
   let display = createProgress(raw.quiet === true ? 'none' : process.stderr.isTTY ? 'bar' : 'lines', tell);
   const stop = () => display.stop();
-  // A bar hides the cursor; also where the process ends at once it must come back.
+  // A bar hides the cursor, which must come back even when the process ends at once.
   process.once('exit', stop);
   // A full disk, a closed terminal: nobody hears, so nothing is said any more.
   process.stderr.once('error', () => {

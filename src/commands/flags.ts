@@ -56,7 +56,7 @@ export async function readArguments(
   return { words: positionals, raw };
 }
 
-/** The files that flags name. What stands beside them, and what has a name by default, is looked at when the run begins. */
+/** The files that flags name. Files beside them, and those with default names, are checked when the run begins. */
 function namedFiles(table: FlagTable, raw: RawFlags): NamedFile[] {
   return [...flagsByName(table).values()].flatMap(({ name, value }) => {
     const path = raw[name];

@@ -13,7 +13,7 @@ import { leaveSoon } from './leave.ts';
 import { expectJson, guardOutput, reportFailure } from './outlet.ts';
 import { exitOnSignals } from './signals.ts';
 
-/** Node's exit code where everything has ended and somebody still awaits something. */
+/** Node's exit code when nothing is left to run and something is still awaited. */
 const UNSETTLED = 13;
 
 /** Runs the program. @param args Without node and script. */

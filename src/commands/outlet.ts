@@ -2,7 +2,7 @@
  * Outlet: what the process says at its end, and what becomes of that where nobody can hear it.
  * Takes  the report of a command, or the error that ended it. Gives  text on stdout and the exit code.
  * Owns   stdout, with the one JSON document that may stand there, and what happens when stdout or stderr cannot be written.
- * Never  lets a full disk, a closed pipe or a closed terminal end a run: that it goes on is worth more than that it is heard.
+ * Never  lets a full disk, a closed pipe or a closed terminal end a run: finishing it is worth more than being heard.
  */
 import { writeSync } from 'node:fs';
 import { EXIT } from '../base/exit-code.ts';

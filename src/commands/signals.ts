@@ -14,7 +14,7 @@ import { reportFailure } from './outlet.ts';
 
 const NAMES: readonly SignalName[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** As the process was started: a terminal that is gone is none. */
+/** As of the start of the process: a terminal that is gone does not count. */
 const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
 
 function listen(action: (name: SignalName, exitCode: SignalExitCode) => void): void {

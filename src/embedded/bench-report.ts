@@ -1,6 +1,6 @@
 /**
  * Bench report: what a measurement found, as docs/CLI.md promises it to scripts, and as people read it.
- * Owns  the field names (a contract), and what is said may help against each limit.
+ * Owns  the field names (a contract), and what may help against each limit.
  */
 import { printable } from '../base/printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../base/quantity.ts';

@@ -84,7 +84,7 @@ function objectsOf({ sizeBytes, lineBytes }: NonNullable<BenchOptions['embeddedS
   return `events:${count}:${Math.round(objectBytes / repeat)}:${lineBytes}*${repeat}`;
 }
 
-/** The engine paces a provisioned stream by its limits; this one shall take what comes. */
+/** The engine paces a provisioned stream by its limits; this one should take whatever comes. */
 async function setOnDemand(aws: BackfillOptions['aws']): Promise<void> {
   const { region, profile, kinesisEndpoint } = aws;
   const client = createKinesisClient({ region, profile, endpoint: kinesisEndpoint });

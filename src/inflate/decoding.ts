@@ -1,6 +1,6 @@
 /**
  * Decoding: what the decoders of this folder share.
- * Owns  the word of how far a decoder is, and of what ends it. Never decodes.
+ * Owns  the types that say how far a decoder is and what ended it. Never decodes.
  */
 
 /** How far a decoder is, in bytes. */

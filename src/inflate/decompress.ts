@@ -15,7 +15,7 @@ import { DecodingError, type Progress, type WindowRoom } from './decoding.ts';
 import { gunzip } from './gunzip.ts';
 import { unzstd } from './unzstd.ts';
 
-/** What decoders a thread keeps: to open one costs more than a small object. */
+/** Decoders that a thread keeps: opening one costs more than a small object. */
 export interface Decoders {
   inflater?: Inflater;
 }
@@ -52,7 +52,7 @@ export async function* decompress(
   }
 }
 
-/** Whole objects up to this size are worth one call; of larger ones the stream takes no longer. */
+/** Whole objects up to this size are worth one call; larger ones take no longer as a stream. */
 export const WHOLE_BYTES_MAX = 64 * 1024;
 /** So much content may come out of one call: all of it lies in memory at once. */
 export const WHOLE_CONTENT_BYTES_MAX = 2 * MIB;

@@ -15,7 +15,7 @@ const CHUNK_BYTES = 256 * 1024;
 /** After so much content the thread looks at its messages and timers: a few bytes can hold hours of work. */
 const TURN_BYTES = 8 * MIB;
 
-/** @throws {DecodingError} Where the bytes are no gzip any more; everything before that has been given. */
+/** @throws {DecodingError} Where the bytes are no longer gzip; everything before that has been given. */
 export async function* gunzip(
   stored: AsyncIterable<Uint8Array>,
   inflater: Inflater,
@@ -69,7 +69,7 @@ export async function* gunzip(
   if (isWithin) throw failure('unexpected end of file');
 }
 
-/** @throws {DecodingError} At the first byte that is no zero. */
+/** @throws {DecodingError} At the first byte that is not zero. */
 function skipPadding(bytes: Uint8Array, progress: Progress): void {
   const other = bytes.findIndex((byte) => byte !== 0);
   progress.stored += other < 0 ? bytes.length : other;

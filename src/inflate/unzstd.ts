@@ -14,7 +14,7 @@ import { ZstdUnits } from './zstd-units.ts';
 /** Content handed on at once: more than one block of a frame holds. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** @throws {DecodingError} Where the bytes are no zstd any more; everything before that has been given. */
+/** @throws {DecodingError} Where the bytes are no longer zstd; everything before that has been given. */
 export async function* unzstd(
   stored: AsyncIterable<Uint8Array>,
   progress: Progress,

@@ -56,7 +56,7 @@ export class ZstdUnits {
     return this.#windowBytes;
   }
 
-  /** What begins here is no frame. */
+  /** What begins here is not a frame. */
   get isUnknown(): boolean {
     return this.#isUnknown;
   }

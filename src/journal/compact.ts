@@ -16,7 +16,7 @@ import { readJournal } from './read.ts';
 import { JournalState, type PartialObject } from './state.ts';
 import { type Tally, tally } from './tally.ts';
 
-/** What a finished object's one line takes at most often: fields about 330 bytes, key about 100. */
+/** What a finished object's one line rarely exceeds: fields about 330 bytes, key about 100. */
 const SETTLED_LINE_BYTES = 430;
 const RANGE_LINE_BYTES = 330;
 /** Read at once: some two hundred lines, a few milliseconds of the thread's time. */
@@ -187,7 +187,7 @@ export interface CopyOptions {
 
 /**
  * The whole of a journal that nobody writes to, summed up.
- * @returns Null where it could not be had, as on a full disk: that must not keep a run from going on.
+ * @returns Null where it could not be made, as on a full disk: that must not keep a run from going on.
  * @throws {Error} When the copy has taken the journal's place, and nobody knows whether it will have it after a loss of power.
  */
 export async function compactAtOpening(

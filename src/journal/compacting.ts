@@ -42,7 +42,7 @@ const RECENT_SHARE = 0.25;
 const HELD_BYTES = 64 * 1024;
 /** A journal that grows faster than it is copied is copied as it stands after so many rounds. */
 const ROUNDS_MAX = 8;
-/** What cannot be had now is tried again when the journal has grown by so much. */
+/** What fails now is tried again when the journal has grown by this much. */
 const AGAIN_FACTOR = 1.25;
 
 export class Compacting {
@@ -82,7 +82,7 @@ export class Compacting {
   async #compact(): Promise<void> {
     const { files, path, bytesMin, nowMs } = this.#options;
     const journal = this.#journal;
-    // Never so that the copy takes the room that the next commits need.
+    // The copy never takes the room that the next commits need.
     if ((await files.freeBytesAt(path)) < journal.fileBytes) return;
     const old = journal.file;
     const copy = await ShorterCopy.begin({ files, path, journal: old, signal: this.#stopping.signal });

@@ -3,12 +3,12 @@
  * Takes  dead letters, as soon as a line is rejected.
  * Gives  a JSONL file (docs/CLI.md) in which each rejected line stands exactly once, however often the run was resumed.
  * Owns   the file, mode 0600. At most `bufferBytesMax` of it waits in memory.
- * Never  syncs on its own time: `flush` is the journal's `beforeCommit`, so that no unit is journaled before its dead letters are safe.
+ * Never  syncs on its own time: `flush` is the journal's `beforeCommit`, so that no slice is journaled before its dead letters are safe.
  *
- * Dead letters are appended at once, whatever becomes of their unit: nothing is held back and memory stays flat even if every line
- * of a huge unit is bad. When a process dies, the file may hold dead letters of units that are not journaled as done. Those units
+ * Dead letters are appended at once, whatever becomes of their slice: nothing is held back and memory stays flat even if every line
+ * of a huge slice is bad. When a process dies, the file may hold dead letters of slices that are not journaled as done. Those slices
  * are done again and give the same dead letters again; so at resume every dead letter that the journal does not cover is taken out
- * (take-out.ts). That must never hit dead letters of another run: a file belongs to one run (letter-owner.ts), and to one process while
+ * (take-out.ts). That must never hit dead letters of another run: a file belongs to one run (dead-letter-owner.ts), and to one process while
  * it works (`<file>.lock`).
  */
 import { MillraceError, type RejectCode } from '../base/errors.ts';
@@ -67,7 +67,7 @@ export class DeadLetters {
   readonly path: string;
   /** Where earlier dead letters of the same name were moved or copied, or null. */
   readonly setAside: string | null;
-  /** Dead letters that were taken out at resume, because their units are done again. */
+  /** Dead letters that were taken out at resume, because their slices are done again. */
   readonly removed: number;
   #count: number;
   readonly #file: OpenedFile;

@@ -45,11 +45,11 @@ export interface RunEntry {
 export interface StartEntry {
   readonly kind: 'start';
   readonly pid: number;
-  /** What tells the stream from one that is made under its name later. Beside the identity: older journals do without. */
+  /** Tells the stream from one made later under the same name. Not part of the identity: older journals lack it. */
   readonly stream?: StreamBirth;
-  /** The process paid for its requests, so `verify` has to. Beside the identity: it is no other run without it. */
+  /** The process paid for its requests, so `verify` has to. Not part of the identity: without it, it is the same run. */
   readonly requestPayer?: boolean;
-  /** Where its dead letters go, as an absolute path. `verify` holds rejected lines against it. Older journals do without. */
+  /** Where its dead letters go, as an absolute path. `verify` holds rejected lines against it. Older journals lack it. */
   readonly deadLetter?: string;
 }
 /** Where a shard stood before the run's first record: the last sequence number in it, or null for its beginning. */
@@ -66,7 +66,7 @@ export interface ListedEntry {
   readonly bytes: number;
   readonly complete: boolean;
 }
-/** A program that writes this format has gone on with a journal of an older one: what follows may hold entries of this one. */
+/** A program of this format has continued a journal of an older one: what follows may hold entries of this format. */
 export interface FormatEntry {
   readonly kind: 'format';
   readonly version: number;
@@ -119,7 +119,7 @@ export interface ObjectDoneEntry {
   readonly tally?: Tally;
   readonly failed?: string;
 }
-/** Since the last such line so many records were sent again that may be on the stream already. */
+/** Records sent again since the last such line, which may have been on the stream already. */
 export interface AgainEntry {
   readonly kind: 'again';
   /** In requests that ended without an answer. */
@@ -143,7 +143,7 @@ export interface PulseEntry {
   readonly done: number;
   /**
    * Of earlier processes: what they had seen acknowledged, records that were sent again after a kill included, and their part of
-   * `done`. Missing where it is nothing.
+   * `done`. Missing where there is nothing.
    */
   readonly before?: { readonly records: number; readonly bytes: number; readonly done: number };
 }

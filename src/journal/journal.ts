@@ -7,7 +7,7 @@
  *        system then holds is unknown. The old content stays as it is; the next process cuts off a torn tail and goes on.
  *
  * Order of a commit: the waiting entries are taken; `beforeCommit` runs (it puts the dead letters of those entries on the disk);
- * then the entries are written and synced. So a unit is journaled only when its dead letters are safe.
+ * then the entries are written and synced. So a slice is journaled only when its dead letters are safe.
  */
 import { describeSuccessor, isSameStream, type StreamBirth } from '../aws/stream-birth.ts';
 import { MillraceError } from '../base/errors.ts';
@@ -208,7 +208,7 @@ export class Journal {
     }
   }
 
-  /** One at a time works on the file; who comes first goes first. */
+  /** One at a time works on the file: first come, first served. */
   #run(work: () => Promise<void>): Promise<void> {
     const before = this.#running;
     const running = (before === null ? work() : before.catch(() => undefined).then(work)).finally(() => {

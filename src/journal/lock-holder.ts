@@ -1,5 +1,5 @@
 /**
- * Lock holder: who has a lock, as the lock file says it, and whether that process can still live.
+ * Lock holder: who has a lock, as the lock file says it, and whether that process may still be alive.
  * Takes  the text of a lock file.
  * Gives  the holder, and a judgement from what this machine knows of processes.
  * Owns   the rule that what cannot be known counts as alive: a process on another host, or in another PID namespace, where its id is

@@ -45,7 +45,7 @@ export interface Locked {
 
 const JOURNAL: Locked = { code: 'MILLRACE_JOURNAL', what: 'journal' };
 const ATTEMPTS = 10;
-/** Others that look at a dead holder's lock, or take it away, have a hand on it for so long. */
+/** How long others may have a hand on a dead holder's lock, to look at it or take it away. */
 const GLANCE_MS = 10;
 
 /** @throws {MillraceError} Exit 2, when another process holds it or it cannot be written. */
@@ -142,7 +142,7 @@ async function judge(path: string): Promise<Judged | 'gone'> {
     const holder = parseHolder(text);
     if (holder === null) return { text, holder, isAlive: true };
     const answer = holder.isKernels === true ? askKernel(path) : 'unknown';
-    // Others may look at it in the same moment: whoever is alive holds it on.
+    // Others may look at it in the same moment: a living holder keeps it.
     if (answer === 'held' && attempt < ATTEMPTS) await sleep(GLANCE_MS);
     else if (answer === 'held') return { text, holder, isAlive: true };
     else if (answer === 'taken' && isOfThisKernel(holder)) return { text, holder, isAlive: false };

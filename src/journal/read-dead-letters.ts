@@ -2,7 +2,7 @@
  * Redrive: repaired dead letters on their way back to the publisher.
  * Takes  a dead-letter file (docs/CLI.md), in which people have replaced data: base64 in `data`, or as it is in `text`.
  * Gives  dead letters with the coordinates that they had; and what is wrong with a line, in words, with its number.
- * Owns   what a sendable dead letter is. Whether its data is a valid record, the scanner judges as it judges any line.
+ * Owns   what a sendable dead letter is. Whether its data is a valid record is for the scanner to say, as with any line.
  * Never  keeps more than one line, or puts a payload into a message.
  */
 
@@ -39,7 +39,7 @@ export interface ObjectDeadLetter extends Pick<RedriveDeadLetter, 'bucket' | 'ke
 /** A line that cannot be sent. */
 export type RedriveProblem = { readonly lineNumber: number; readonly message: string } & (
   | { readonly kind: 'object'; readonly object: ObjectDeadLetter }
-  /** No dead letter. */
+  /** Not a dead letter. */
   | { readonly kind: 'malformed' }
 );
 

@@ -1,5 +1,5 @@
 /**
- * Read: goes through a journal file once and judges it.
+ * Read: reads a journal file once and tells whether it is sound.
  * Takes  an opened file.
  * Gives  its entries in order, and what the file's end looks like: clean, torn, or damaged in its middle.
  * Owns   the rule that tells a torn tail from a damaged middle (entries.ts, `from`).

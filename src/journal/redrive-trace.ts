@@ -3,8 +3,8 @@
  * Takes  a file of dead letters that was sent, and the file of those that failed again.
  * Gives  `<file>.redriven`: for each redrive that came to its end a head (`stream`, `at`), then a line for each dead letter that it delivered,
  *        with `bucket`, `key`, `etag` and `offset`.
- * Owns   that file. It is appended to, mode 0600; one that is no trace is left alone.
- * Never  says of a dead letter that it was delivered where that is not certain: without a trace it counts as a dead letter still.
+ * Owns   that file. It is appended to, mode 0600; a file that is not a trace is left alone.
+ * Never  calls a dead letter delivered unless that is certain: without a trace it still counts as a dead letter.
  */
 import { hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';

@@ -9,7 +9,7 @@ import { hash } from 'node:crypto';
 
 export type Identity = Readonly<Record<string, unknown>>;
 
-/** Where journals lie that no flag names: in the folder that the command is given in. */
+/** Where journals that no flag names lie: in the folder that the command is run in. */
 export const RUNS_FOLDER = '.millrace';
 
 /** Stood in the identities of format 1, and says only how the work was cut. */
@@ -38,7 +38,7 @@ export function canonical(value: unknown): string {
 
 const SHOWN_CHARS_MAX = 120;
 
-/** Names each difference, for example `partitionKey was "/id", is now null`. Empty when it is one run. */
+/** Names each difference, for example `partitionKey was "/id", is now null`. Empty when it is the same run. */
 export function identityDifferences(before: Identity, now: Identity): string[] {
   return fieldDifferences(todays(before), todays(now), '');
 }

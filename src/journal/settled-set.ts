@@ -47,7 +47,7 @@ export class SettledSet {
   }
 
   #load(object: PinnedObject): void {
-    // A newline cannot be in a bucket's name, so that no two pairs give one text.
+    // A newline cannot be in a bucket's name, so that no two pairs give the same text.
     const name = hash('sha256', `${object.bucket}\n${object.key}`, 'buffer');
     const version = hash('sha256', `${bareEtag(object.etag)}\n${object.size}`, 'buffer');
     this.#probe[0] = name.readUInt32LE(0);

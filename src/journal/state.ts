@@ -168,7 +168,7 @@ export class JournalState {
 
   /**
    * Whether a dead letter belongs to work that is journaled as done, so that nobody will write it again.
-   * @param dead letter `offset` null: it is about the object as a whole.
+   * @param deadLetter `offset` null: it is about the object as a whole.
    */
   covers(deadLetter: { bucket: string; key: string; etag: string; offset: number | null }): boolean {
     const begun = this.#partialByKey.get(nameOf(deadLetter));

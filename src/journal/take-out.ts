@@ -3,7 +3,7 @@
  * Takes  the opened file, and what the journal covers.
  * Gives  how many dead letters stay and how many went.
  * Owns   the decision, dead letter by dead letter. Dead letters that the journal does not know go only where the file is known to be the run's own: they
- *        are of units that are done again. Of a file that says nothing about its run a whole copy stays beside it.
+ *        are of slices that are done again. A file that does not name its run leaves a whole copy beside it.
  */
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
@@ -14,7 +14,7 @@ import { type Files, type OpenedFile, readLines, reasonOf, removeDraft, writeAll
 export interface Opened {
   readonly kept: number;
   readonly removed: number;
-  /** Where a file that had the name was moved, or copied to. */
+  /** Where a file that had the name was moved or copied. */
   readonly setAside: string | null;
   /** The path now names another file than the one that was opened. */
   readonly replaced?: boolean;
@@ -130,7 +130,7 @@ function isCoveredLine(
   try {
     deadLetter = JSON.parse(line.toString('utf8'));
   } catch {
-    // After a loss of power, bytes that were never synced may be zeros or missing; their unit is not journaled.
+    // After a loss of power, bytes that were never synced may be zeros or missing; their slice is not journaled.
     deadLetter = {};
     if (line.includes(0) || line.includes(DEAD_LETTER_START)) return false;
   }

@@ -38,7 +38,7 @@ export function addTally(sum: Tally, part: Tally, sign: 1 | -1 = 1): void {
   for (const name of COUNTS) sum[name] += sign * part[name];
   sum.sumA = BigInt.asUintN(64, sign === 1 ? sum.sumA + part.sumA : sum.sumA - part.sumA);
   sum.sumB = BigInt.asUintN(64, sign === 1 ? sum.sumB + part.sumB : sum.sumB - part.sumB);
-  // Of most parts nothing was rejected: no list of codes is made for them.
+  // Most parts have no rejects: no list of codes is made for them.
   if (part.rejected !== 0) addCodes(sum.codes, part.codes, sign);
 }
 

@@ -92,7 +92,7 @@ struct Chosen {
   size_t framesBytes = 0;
   uint64_t protoBytes = 0;
   bool isShort = false;
-  /** There are fewer whole frames than were said to be. */
+  /** There are fewer whole frames than announced. */
   bool isBroken = false;
 };
 

@@ -25,7 +25,7 @@ struct Written {
   uint32_t frames = 0;
   size_t framesBytes = 0;
   bool isShort = false;
-  /** The frames are none, or what is made of them has no room. */
+  /** These are not frames, or what is made of them does not fit. */
   bool isRefused = false;
 };
 

@@ -40,7 +40,7 @@ inline View<Element> viewOf(napi_env env, napi_value value) {
   return view;
 }
 
-/** Throws what a wrong size is: a fault of ours, not of the data. @returns What the function that was called has to return then. */
+/** Throws for a wrong size: a fault of ours, not of the data. @returns What the called function has to return then. */
 inline napi_value refuse(napi_env env, const char* why) {
   napi_throw_range_error(env, "MILLRACE_ADDON", why);
   return nullptr;
@@ -52,7 +52,7 @@ inline uint32_t u32Of(napi_env env, napi_value value) {
   return number;
 }
 
-/** A count or a position. @returns More than any array has for what is none. */
+/** A count or a position. @returns More than any array has where it is not one. */
 inline uint64_t countOf(napi_env env, napi_value value) {
   double number = -1;
   napi_get_value_double(env, value, &number);

@@ -80,7 +80,7 @@ const units = [
   ...(isStandalone ? sourcesOf(standaloneFolder) : []),
 ];
 
-/** What the objects were built with: other flags make all of them anew. What a strict build has made serves every other one. */
+/** What the objects were built with: other flags rebuild all of them. What a strict build has made serves every other one. */
 const flagsPath = join(outputFolder, 'flags.txt');
 const flagsTextWith = (warned) =>
   `${[compiler, ...flags, ...warned, ...linkHardening, ...linkStandalone].join(' ')}\n`;
@@ -165,7 +165,7 @@ async function build() {
   // Linked beside its place and moved there, so that a running process never loads half a file.
   const unfinished = `${addonPath}.${process.pid}`;
   await run([...linkFlags, ...objects, '-o', unfinished]);
-  // The sum first: an addon never lies beside none, and one of another build beside it counts as damaged.
+  // The sum first: an addon never lies without one, and one whose sum is of another build counts as damaged.
   const bytes = readFileSync(unfinished);
   writeFileSync(`${addonPath}.sum`, `${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}\n`);
   renameSync(unfinished, addonPath);

@@ -76,14 +76,14 @@ inline constexpr auto LENGTH_MEANINGS = makeLengthMeanings();
 inline constexpr auto DISTANCE_MEANINGS = makeDistanceMeanings();
 inline constexpr auto ORDER_MEANINGS = makeOrderMeanings();
 
-/** What stands where no code leads: one bit is taken, and found to be none. */
+/** What stands where no code leads: one bit is taken, and found to be no code. */
 constexpr uint32_t NO_CODE = ENTRY_UNUSUAL | 1u << 8 | 1;
 
 /**
  * Fills a table.
  * @param lengths Bits of each symbol's code, 0 for those that have none.
  * @param mayLackCode A code of one symbol alone is allowed to be incomplete.
- * @returns False where the lengths are no code. No code at all is one: its table has no entries.
+ * @returns False where the lengths do not form a code. Having no code at all is valid: its table has no entries.
  */
 inline bool buildTable(uint32_t* table, uint32_t tableBits, const uint8_t* lengths, uint32_t symbolCount, const uint32_t* meanings,
                        bool mayLackCode) {

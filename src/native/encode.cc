@@ -7,7 +7,7 @@
 namespace millrace {
 namespace {
 
-/** @returns 0 where the frames are none, or their body does not fit. */
+/** @returns 0 where these are not frames, or their body does not fit. */
 template <typename Body>
 size_t encode(View<uint8_t> frames, uint32_t count, View<uint8_t> suffix, View<uint8_t> out) {
   if (out.length < OPENING_BYTES_MAX + suffix.length) return 0;

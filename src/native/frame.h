@@ -47,14 +47,14 @@ inline FrameHeader loadHeader(const uint8_t* frame) {
   return header;
 }
 
-/** Whether a whole frame starts here: its own size is asked, which must not lead out of the buffer. */
+/** Whether a whole frame starts here: its own size must not lead out of the buffer. */
 inline bool isFrameWhole(const uint8_t* frame, const uint8_t* end) {
   if (size_t(end - frame) < FRAME_HEADER_BYTES) return false;
   const uint32_t bytes = loadU32(frame);
   return bytes >= FRAME_HEADER_BYTES && bytes <= size_t(end - frame);
 }
 
-/** Whether what a frame says to hold lies in it, and it in what is left of its buffer. */
+/** Whether what a frame says it holds fits in the frame, and the frame in the rest of its buffer. */
 inline bool isWhole(const FrameHeader& header, size_t leftBytes) {
   return header.frameBytes <= leftBytes && FRAME_HEADER_BYTES + uint64_t(header.keyBytes) + header.dataBytes <= header.frameBytes;
 }

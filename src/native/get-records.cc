@@ -84,7 +84,7 @@ bool operator<(const HashKey& one, const HashKey& other) {
   return one.high != other.high ? one.high < other.high : one.low < other.low;
 }
 
-/** Zero for what is no number of at most 39 digits. */
+/** Zero for what is not a number of at most 39 digits. */
 HashKey fromDecimal(const Slice& digits) {
   unsigned __int128 value = 0;
   if (digits.length > 39) return {};
@@ -213,7 +213,7 @@ struct Decoder {
     return writer.write({entry.key.bytes, entry.key.length}, data, cursor[CURSOR_ORDINAL], 0, 0, {});
   }
 
-  /** One part outside the shard's range is the end of them all: the client library drops the aggregate as a whole. */
+  /** One part outside the shard's range condemns all of them: the client library drops the aggregate as a whole. */
   bool emitParts() {
     const bool isDropped = range != nullptr && !hashes.fill(aggregate, range);
     for (; cursor[CURSOR_SUB] < aggregate.count(); cursor[CURSOR_SUB]++) {

@@ -1,6 +1,6 @@
 // Gunzip, fast: many symbols at once, wherever input and output have room for whole ones. The bits that are needed for a length and its
 // distance are loaded at once, and nothing is asked about ends. Whatever is unusual leaves it with every bit given back that was not used.
-// What costs most are branches that cannot be foreseen, so there is none between literals and lengths (bench/gunzip.ts).
+// What costs most are branches that cannot be predicted, so there is none between literals and lengths (bench/gunzip.ts).
 #include <cstring>
 
 #include "gunzip.h"
@@ -122,7 +122,7 @@ Gunzip::Outcome Gunzip::runFast() {
     putLiterals(first);
     const uint64_t beforeFirst = bits;
     take(uint8_t(first));
-    // Whether a length comes next, or literals, cannot be foreseen: so all of it is done each time, and what is not there takes no bits.
+    // Whether a length or literals come next cannot be predicted, so all of it is done each time, and what is not there takes no bits.
     const uint64_t hasFirst = 0 - (first >> 40 & 1);
     const uint64_t second = joined[bits & lowBits(LENGTH_TABLE_BITS)] & ~hasFirst;
     if (((first | second) & JOINED_UNUSUAL) != 0) [[unlikely]] break;

@@ -4,7 +4,7 @@
  * Gives  how much went in and came out; the end of each member, whose CRC and length were right; or what is wrong and where.
  * Owns   the addon's decoder (gunzip.h); without the addon, zlib in JavaScript. Both answer alike.
  *
- * Why not node:zlib: where a step ends in an error, its decoders throw away what the step had brought before, and say not how much
+ * Why not node:zlib: where a step ends in an error, its decoders throw away what the step had brought before, and do not say how much
  * that was. Here the same bytes always give the same content, however they are cut.
  */
 import { loadAddon } from './load.ts';

@@ -1,4 +1,4 @@
-// JSON line: the exact judge of one line, byte by byte. The windowed scanner asks it about every line that it does not accept
+// JSON line: the exact validator of one line, byte by byte. The windowed scanner asks it about every line that it does not accept
 // itself, so here and only here a line is refused. Also finds values by pointer and decodes strings, for the rare cases that the
 // windowed scanner leaves to it. No recursion, no allocation.
 #pragma once

@@ -166,7 +166,7 @@ constexpr const char* NO_FRAMES = "Cannot digest records: these are no frames";
 
 bool isAligned(const uint8_t* memory) { return reinterpret_cast<uintptr_t>(memory) % alignof(uint64_t) == 0; }
 
-/** A digester's memory, or null where it is none. */
+/** A digester's memory, or null where the value is not one. */
 RecordDigestState* stateOf(napi_env env, napi_value value) {
   const View<uint8_t> memory = viewOf<uint8_t>(env, value);
   const bool isState = memory.length >= sizeof(RecordDigestState) && isAligned(memory.data);

@@ -82,7 +82,7 @@ struct NumberMasks {
 /**
  * Whether a number of less than `bitCount` bytes starts at `at` and ends where its token ends; longer ones are not decided.
  * JSON's rules for numbers are about neighbours and order, so shifted masks say it without a branch: which characters a number
- * has cannot be foreseen.
+ * has cannot be predicted.
  * @param bitCount At most 31.
  */
 [[gnu::always_inline]] inline bool isShortNumber(const uint8_t* at, const uint8_t* end, const NumberMasks& is, uint32_t bitCount) {

@@ -59,7 +59,7 @@ void hashPending(ScanState& state) {
   }
 }
 
-/** The last lane that starts at or before the record's hash key. Without branches: hash keys cannot be foreseen. */
+/** The last lane that starts at or before the record's hash key. Without branches: hash keys cannot be predicted. */
 uint32_t laneOf(const ScanState& state, const PendingRecord& record) {
   uint32_t index = 0;
   for (uint32_t i = 1; i < state.laneCount; i++) {

@@ -15,7 +15,7 @@ bool flushRecords(ScanState& state, ScanCall& call);
 /** Notes a line that is no record. @param code REJECT_. @returns False when the call has ended. */
 bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, uint32_t code);
 
-/** Judges one line exactly. @param at First byte of the line to look at, after a byte order mark. @returns False when the call has ended. */
+/** Validates one line exactly. @param at First byte of the line to look at, after a byte order mark. @returns False when the call has ended. */
 bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd);
 
 /** Writes the coordinates key of a line. @returns Its bytes. */
@@ -43,7 +43,7 @@ inline uint8_t* keyScratch(ScanState& state) { return state.keyScratch[state.pen
 
 /**
  * Makes a string's inside (between the quotes) or a token as written a key, if it can be one.
- * @returns False for none: empty or over 256 characters.
+ * @returns False where it cannot be: empty or over 256 characters.
  */
 inline bool toKey(ScanState& state, const uint8_t* start, const uint8_t* end, bool hasEscapes, RecordKey& key) {
   if (hasEscapes) {

@@ -2,7 +2,7 @@
 // instruction set; what that gives is listed there.
 //
 // It keeps the tokens: structural characters, opening quotes, the first byte of every number or literal, and newlines. Strings and
-// escapes are settled here: what is wrong about them, and bytes that are no UTF-8, become doubts about their line.
+// escapes are settled here: what is wrong about them, and bytes that are not UTF-8, become doubts about their line.
 
 struct WindowScan {
   ScanState& state;
@@ -24,7 +24,7 @@ inline void doubt(WindowScan& scan, uint32_t at) {
   scan.state.doubts[scan.state.doubtCount++] = uint16_t(at);
 }
 
-/** Notes the lines of window[from, to), whole lines, that are no UTF-8, by halving. */
+/** Notes the lines of window[from, to), whole lines, that are not UTF-8, by halving. */
 inline void doubtUtf8(WindowScan& scan, uint32_t from, uint32_t to) {
   // Halving needs as many open halves as a window has bits of length.
   uint32_t ends[32];

@@ -291,7 +291,7 @@ constexpr uint32_t MIXED_WINDOWS = 16;
 
 /**
  * Checks the numbers among 64 tokens. The branch that asks for integers first is the fastest way where most numbers are integers,
- * and by far the slowest where that cannot be foreseen; so a window with many others turns it off for the next ones.
+ * and by far the slowest where that cannot be predicted; so a window with many others turns it off for the next ones.
  * @returns Which are wrong.
  */
 inline uint64_t checkNumbers(WindowScan& scan, uint64_t numbers, uint32_t base) {

@@ -18,7 +18,7 @@ export interface FastS3Object {
   readonly storageClass?: string;
   /** An archived object that has been restored: it can be read, and HEAD says so. */
   readonly isRestored?: boolean;
-  /** S3 holds a checksum of the whole object, and says it where it is asked for and no range is. Default: it holds none. */
+  /** S3 holds a checksum of the whole object, and gives it when asked, unless a range is requested. Default: it holds none. */
   readonly checksum?: CrcName;
   /** Quotes included. Default: the MD5 of the body, as S3 gives it. */
   readonly etag?: string;
