@@ -19,7 +19,7 @@ export interface RunLimit extends Limit {
   readonly helps: string | null;
 }
 
-/** What a run was told that bears on its limit. */
+/** The options of a run that bear on its limit. */
 export interface RunTraits {
   readonly isAggregated: boolean;
   readonly isOrdered: boolean;
@@ -36,11 +36,11 @@ export const STAGE_NAMES: Readonly<Record<Stage, string>> = {
 
 const BUSY = 0.8;
 const MOST = 0.75;
-/** A shard with so many times its fair share is a hot one, and so is a key with so much of what a shard takes. */
+/** A shard with this many times its fair share is hot, and so is a key with this much of what a shard takes. */
 const HOT = 1.25;
-/** Of the time that the stream held the run, so many of the shards were full at once, or they take turns. */
+/** While the stream held the run, at least this share of the shards was full at once; below it, they took turns. */
 const TOGETHER = 0.5;
-/** What is gained by less is not worth a word. */
+/** A smaller gain is not worth mentioning. */
 const GAIN_MIN = 1.2;
 
 const AGAINST_ORDER =
@@ -84,7 +84,7 @@ function againstStream(limit: Limit, skew: SkewReport | null, traits: RunTraits)
   return sentences.join(' ');
 }
 
-/** How many times as many records a shard takes where bytes alone count. */
+/** How many times more records a shard takes where only bytes count. */
 function aggregationGain(skew: SkewReport | null): number {
   if (skew === null || skew.unit === 'bytes') return 1;
   return KINESIS.shardBytesPerSecond / KINESIS.shardRecordsPerSecond / skew.recordBytes;
@@ -108,7 +108,7 @@ function againstShards({ means, shares }: Limit, skew: SkewReport): string {
   return 'more shards, or an on-demand stream.';
 }
 
-/** A key that is more than a shard's fair share: whatever the number of shards, its own takes no more. */
+/** A key that is more than a shard's fair share: however many shards there are, its own takes no more. */
 function againstKey(hottest: HotKey, { hottestShard, unit }: SkewReport): string {
   const name = hottest.key === null ? hottest.hash : JSON.stringify(hottest.key);
   const gain = hottestShard.share / hottest.share;

@@ -34,12 +34,12 @@ export interface ProgressView {
   readonly elapsedMs: number;
 }
 
-/** A moment says little of what holds a run: the middle one of so many looks does, in about five seconds. */
+/** One moment says little about what holds a run: the median of this many looks, over about five seconds, says more. */
 const HELD_LOOKS = 20;
 const ETA_WINDOW_MS = 60_000;
-/** A shorter look says nothing of a pace. */
+/** A shorter look says nothing about the pace. */
 const ETA_LOOK_MS_MIN = 1_000;
-/** A run that is so near to `--rate` is held by it. */
+/** A run this close to `--rate` is held by it. */
 const RATE_SHARE = 0.9;
 
 /** @param isDryRun Nothing is sent. */
@@ -71,7 +71,7 @@ export function backfillTeller(isDryRun = false): Teller<ProgressView> {
   };
 }
 
-/** Null where nobody can know: nothing was done of late. */
+/** Null where it cannot be known: nothing was done lately. */
 function msToGo(leftBytes: number, bytesPerSecond: number): number | null {
   if (leftBytes <= 0) return 0;
   return bytesPerSecond > 0 ? (leftBytes / bytesPerSecond) * 1000 : null;
@@ -97,7 +97,7 @@ function isNear(now: Pace, bound: Pace): boolean {
   );
 }
 
-/** Of the two bounds the one that records of this size reach first. */
+/** Whichever of the two bounds records of this size reach first. */
 function formatPace({ recordsPerSecond, bytesPerSecond }: Pace, now: Pace): string {
   const isByBytes = now.bytesPerSecond * recordsPerSecond > now.recordsPerSecond * bytesPerSecond;
   return isByBytes || recordsPerSecond === Number.POSITIVE_INFINITY

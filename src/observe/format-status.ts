@@ -1,4 +1,4 @@
-/** Format status: how far a run is, as people read it. */
+/** Format status: how far a run has come, for people. */
 import { printable } from '../base/printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../base/quantity.ts';
 import type { UnreadableRun } from './runs.ts';

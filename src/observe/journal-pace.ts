@@ -1,5 +1,5 @@
 /**
- * Journal pace: how fast a run is, told from its journal.
+ * Journal pace: how fast a run is, according to its journal.
  * Takes  every entry, in order.
  * Gives  the pace of the last process over its last minute, so that pauses between processes do not count; how many stored bytes are
  *        done.
@@ -54,7 +54,7 @@ export class JournalPace {
     return Math.max(this.#pulsedBytes ?? 0, this.#parts.bytes);
   }
 
-  /** Null where there is no time to tell it from. */
+  /** Null where no time has passed to tell it from. */
   get rate(): JournalRate | null {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (first === undefined || last === undefined || last.atMs <= first.atMs) return null;
@@ -106,7 +106,7 @@ class DoneParts {
       );
   }
 
-  /** A compressed object's ranges count decompressed bytes: how much of the stored ones that is cannot be known. */
+  /** A compressed object's ranges count decompressed bytes: how many stored bytes those are cannot be known. */
   #add({ id, format }: PartialObject, bytes: number): void {
     if (format !== 'plain') return;
     this.#partBytes += bytes;

@@ -1,5 +1,5 @@
 /**
- * Limit watch: looks twenty times a second what holds a run back, and says at its end what does, and what helps.
+ * Limit watch: looks twenty times a second at what holds a run back, and says at its end what did, and what helps.
  * Takes  what a pressure gauge looks at; at the end what the publishers counted of shards and keys.
  * Gives  the limit of the run, as reports have it.
  * Owns   the clock of the looks, and their sums. A look costs some microseconds, whatever the run carries.
@@ -43,7 +43,7 @@ export class LimitWatch {
   }
 }
 
-/** Keys are looked at where records share them: coordinates are keys that no two records have. */
+/** Keys are only worth a look where records share them: no two records have the same coordinates. */
 export function keyWatchOf({ partitionKey, explicitHashKey, showKeys }: BackfillOptions): KeyWatch {
   if (partitionKey === null && explicitHashKey === null) return 'none';
   return showKeys ? 'shown' : 'hashed';

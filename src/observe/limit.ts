@@ -1,7 +1,7 @@
 /**
- * Limit: which stage a run was held back by, judged from what was full and what stood still.
+ * Limit: which stage held a run back, inferred from what was full and what stood still.
  * Takes  samples of the run's pressure, one after the other, each over a stretch of time.
- * Gives  the stage that held the run back for most of the time, the share of each stage, and the means it was judged by.
+ * Gives  the stage that held the run back for most of the time, the share of each stage, and the means behind that.
  * Never  keeps a sample.
  *
  * The start, until the first byte arrives, does not count. Each stretch belongs to the last stage that could not go faster, looking from the stream towards the source:
@@ -47,9 +47,9 @@ export interface Limit {
 
 /** A shorter time says nothing. */
 const TOTAL_MS_MIN = 1_000;
-/** So busy is a thread that works without a pause. */
+/** A thread this busy works without a pause. */
 const BUSY = 0.8;
-/** So many of the requests are out, or of the parsers waiting, that it is all of them for most of the time. */
+/** With this share of the requests out, or of the parsers waiting, it is all of them most of the time. */
 const MOST = 0.75;
 
 type Mean = keyof Limit['means'];
@@ -90,7 +90,7 @@ export function stageOf(sample: Pressure): Stage {
   if (sample.publishersBusy >= BUSY && (sample.parsersWaiting > 0 || sample.requestsOut >= MOST))
     return 'publish';
   if (sample.requestsOut >= MOST) return 'stream';
-  // One shard that is full holds back the publisher that has it, and the parsers, whose next records are for it.
+  // One full shard holds back its publisher, and the parsers whose next records are for it.
   if (sample.parsersWaiting >= MOST && sample.publishersHeld > 0) return 'stream';
   if (sample.parsersWaiting >= MOST) return 'publish';
   if (sample.parsersBusy >= MOST) return 'scan';

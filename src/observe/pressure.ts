@@ -1,7 +1,7 @@
 /**
- * Pressure: how full everything is that queues, at one moment of a run. What a run waits for shows in what is full before it.
+ * Pressure: how full every queue is at one moment of a run. What a run waits for shows in what is full in front of it.
  * Takes  the lanes, the window of slices, the publishers' counters, the parsers' backlog, and how busy the threads with event loops are.
- * Gives  one sample a call, as shares from 0 to 1; src/observe/limit.ts judges them.
+ * Gives  one sample a call, as shares from 0 to 1; src/observe/limit.ts interprets them.
  * Never  keeps a sample or touches what it looks at.
  */
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
@@ -23,7 +23,7 @@ export interface PressureParts {
   readonly publisherCount: number;
   /** Requests in flight per publisher. */
   readonly inFlightMax: number;
-  /** Pieces of work that the parsers have been given and not ended. */
+  /** Pieces of work that the parsers have been given and not finished. */
   readonly backlog: () => number;
   /** Bytes of the source that have arrived since the start. */
   readonly receivedBytes: () => number;

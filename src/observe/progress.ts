@@ -15,7 +15,7 @@ export interface Told {
   readonly parts: readonly string[];
 }
 
-/** Says what to show of views that come one after the other. */
+/** Says what to show of each of a series of views. */
 export type Teller<View> = (view: View) => Told;
 
 export interface ProgressDisplay<View> {
@@ -26,7 +26,7 @@ export interface ProgressDisplay<View> {
 }
 
 const LINE_INTERVAL_MS = 5_000;
-/** A terminal of so many columns has room for the bar beside all that is said. */
+/** A terminal with this many columns has room for the bar beside all the text. */
 const BAR_COLUMNS_MIN = 120;
 const BAR_COLUMNS = 20;
 /** Where a terminal does not say. */

@@ -22,9 +22,9 @@ export interface BackfillReport {
     /** Delivered by earlier processes of the run, empty, filtered out, or archived. */
     readonly skipped: number;
     readonly failed: number;
-    /** Of `done`: their bytes had the checksum of the whole object that the source holds. */
+    /** Of `done`: their bytes matched the checksum of the whole object that the source holds. */
     readonly proven: number;
-    /** Of `done`: the source holds none, or an earlier process had read a part. */
+    /** Of `done`: the source holds no such checksum, or an earlier process had read a part. */
     readonly unproven: number;
     readonly archived: number;
     readonly changed: number;
@@ -41,7 +41,7 @@ export interface BackfillReport {
     readonly delivered: number;
     /** Delivered by earlier processes of the run. */
     readonly deliveredBefore: number;
-    /** In requests that ended without an answer and were sent again: at most so many duplicates. */
+    /** In requests that ended without an answer and were sent again: an upper bound of duplicates. */
     readonly ambiguous: number;
     /** Sent again because a reshard led their aggregate to a shard where consumers drop it: seen twice by those that check no ranges. */
     readonly resent: number;
@@ -155,7 +155,7 @@ export function formatReport(report: BackfillReport): string {
   return [headline, ...text, ...limitLines(report.limit)].join('\n');
 }
 
-/** The last line; none where a run was too short to tell. */
+/** The last line; empty where a run was too short to tell. */
 function limitLines({ stage, shares, helps }: RunLimit): string[] {
   if (stage === null) return [];
   const share = `${Math.round(shares[stage] * 100)} % of the time`;
@@ -170,7 +170,7 @@ const HEADLINES: Readonly<Record<BackfillReport['status'], string>> = {
   'dry-run': 'Dry run: nothing was sent',
 };
 
-/** The peak beside what was said at the start. */
+/** The peak beside what was announced at the start. */
 function peakOf({ rssMaxBytes, memory }: BackfillReport): string {
   if (memory === null) return formatBytes(rssMaxBytes);
   const { buffersBytes, expectedBytes } = memory;
@@ -178,7 +178,7 @@ function peakOf({ rssMaxBytes, memory }: BackfillReport): string {
   return `${formatBytes(rssMaxBytes)}, of up to ${formatBytes(expectedBytes)} (${parts})`;
 }
 
-/** What the next process of the run sends again though it was acknowledged, or may have been. */
+/** What the next process of the run sends again although it was acknowledged, or may have been. */
 function repeatsOf(repeatable: number): string {
   if (repeatable === 0) return 'nothing: the same command goes on where this one stopped';
   return `at most ${formatCount(repeatable)} records, which the same command sends again`;

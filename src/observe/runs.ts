@@ -15,7 +15,7 @@ export interface UnreadableRun {
   readonly error: string;
 }
 
-/** No folder is a folder without runs. @throws {MillraceError} MILLRACE_JOURNAL, exit 2, when it cannot be read. */
+/** A missing folder is one without runs. @throws {MillraceError} MILLRACE_JOURNAL, exit 2, when it cannot be read. */
 export async function readRuns(folder: string): Promise<(RunStatus | UnreadableRun)[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return [];

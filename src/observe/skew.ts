@@ -16,7 +16,7 @@ export interface SkewReport {
   readonly recordBytes: number;
   /** Shares are of what this process has delivered, 0 to 1. */
   readonly hottestShard: { readonly shardId: string; readonly share: number };
-  /** Estimates from one record in 64, the hottest first; keys with a weight of their own only. */
+  /** Estimates from one record in 64, the hottest first; only keys that stand out. */
   readonly hotKeys: readonly HotKey[];
 }
 
@@ -29,10 +29,10 @@ export interface HotKey {
   readonly shardId: string;
 }
 
-/** Fewer looks than this say nothing of a key. */
+/** Fewer looks than this say nothing about a key. */
 const LOOKS_MIN = 64;
 const KEY_LOOKS_MIN = 8;
-/** A key is told from this part of a shard's fair share on. */
+/** A key is reported from this part of a shard's fair share on. */
 const TOLD_PART = 0.5;
 const TOLD_MAX = 5;
 

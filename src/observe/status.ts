@@ -1,5 +1,5 @@
 /**
- * Status: how far a run is, told from its journal alone.
+ * Status: how far a run has come, according to its journal alone.
  * Takes  the path of a journal, while a process writes to it or long after.
  * Gives  a plain object for `millrace status`: done, left, rate, dead letters, time to go.
  * Owns   the reckoning of what is left and how long it takes.

@@ -44,7 +44,7 @@ export function acceptAws(given: unknown, problems: Problems): AwsOptions {
   return merged(acceptOptions(AWS_FLAGS, settings, problems));
 }
 
-/** An endpoint of a service's own wins over the one for both. */
+/** A service's own endpoint wins over the one for both. */
 function merged({ endpoint, s3Endpoint, kinesisEndpoint, ...rest }: OptionsOf<typeof AWS_FLAGS>): AwsOptions {
   return { ...rest, s3Endpoint: s3Endpoint ?? endpoint, kinesisEndpoint: kinesisEndpoint ?? endpoint };
 }

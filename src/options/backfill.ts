@@ -100,7 +100,7 @@ export const BACKFILL_FLAGS = {
     ...{ group: 'progress', help: 'forget the journal and start from zero' },
     meaning: 'forget the journal; without it a journal that fits the run is resumed',
   }),
-  /** The run may begin though another one is about the same objects. */
+  /** The run may begin although another one covers the same objects. */
   newRun: toggle('new-run', {
     ...{ group: 'progress', help: 'begin also where another run is about the same objects' },
     meaning:
@@ -124,9 +124,9 @@ export const BACKFILL_FLAGS = {
     ...{ group: 'run', help: 'everything but sending' },
     meaning: 'everything but sending: list, download, scan, count',
   }),
-  /** Which buffers the memory is for is said at the start. */
+  /** The start of the run says which buffers the memory is for. */
   verbose: toggle('verbose', { group: 'run', help: 'say at the start which buffers the memory is for' }),
-  /** The report names hot keys themselves, not their hashes alone. */
+  /** The report names hot keys themselves, not only their hashes. */
   showKeys: toggle('show-keys', {
     ...{ group: 'run', help: 'name hot partition keys in the report; default: their hashes' },
     meaning: 'name hot partition keys in the report, in place of their hashes',

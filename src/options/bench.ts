@@ -34,7 +34,7 @@ const OWN_FLAGS = {
   timeoutMs: duration('timeout', { default: '60s', help: 'the measurement ends after this time' }),
 } as const;
 
-/** Flags of `backfill` that a measurement has no use for, for it keeps nothing, and those that it has in its own way. */
+/** Flags of `backfill` that a measurement cannot use because it keeps nothing, and those of which it has its own form. */
 const KEEPING = ['journal', 'restart', 'newRun', 'deadLetter', 'maxRejects'] as const;
 
 /** Flags that are passed on. */

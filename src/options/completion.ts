@@ -1,6 +1,6 @@
 /**
  * Completion: scripts that let bash and zsh complete commands, flags and values.
- * Takes  the manual. Gives a script as text; it starts no process, so a key press costs nothing.
+ * Takes  the manual. Gives a script as text; the script starts no process, so a key press costs nothing.
  */
 import { type Flag, flagsByName, inGroups } from './flag.ts';
 import { type CommandEntry, MANUAL } from './manual.ts';
@@ -13,7 +13,7 @@ export function completionFor(shell: Shell): string {
   return shell === 'bash' ? bash() : zsh();
 }
 
-/** Texts that may stand for a value: all of them, or those that are known beside others. */
+/** Texts that may stand for a value: all of them, or only the known ones. */
 function textsOf({ choices, value }: Flag): readonly string[] {
   return choices ?? (value ?? '').split('|').filter((text) => /^[a-z-]+$/.test(text));
 }

@@ -1,6 +1,6 @@
 /**
  * Configuration file: flags in YAML or JSON, by their names (`--config`).
- * Takes  a path. Gives raw flags; who reads them judges names and values, as on the command line. Never looks for a file by itself.
+ * Takes  a path. Gives raw flags; whoever reads them checks names and values, as on the command line. Never looks for a file by itself.
  */
 import { readFileSync } from 'node:fs';
 import { OptionsError } from '../base/errors.ts';

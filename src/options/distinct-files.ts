@@ -1,7 +1,7 @@
 /**
  * Distinct files: refuses two names of one file where a command needs two files.
  * Takes  names of files, each with what it is for.
- * Gives  nothing, or one problem a pair. Files that exist are one by device and inode, whatever they are called; others by the name that they
+ * Gives  nothing, or one problem a pair. Files that exist are the same if device and inode are, whatever their names; others by the name that they
  *        will have, links of their folders followed.
  * Never  looks at devices and pipes: several flags may well name `/dev/null`.
  */
@@ -33,7 +33,7 @@ function besides(whose: string, path: string, endings: readonly string[]): Named
   return endings.map((ending) => ({ name: `the .${ending} file of ${whose}`, path: `${path}.${ending}` }));
 }
 
-/** @throws {OptionsError} With every pair that is one file. */
+/** @throws {OptionsError} With every pair that is the same file. */
 export function assertDistinct(files: readonly NamedFile[]): void {
   const seen = new Map<string, NamedFile>();
   const problems: string[] = [];
@@ -56,7 +56,7 @@ function identityOf(path: string): string | null {
   return join(realFolderOf(dirname(resolve(path))), basename(path));
 }
 
-/** The folder's own name, as far up as there is one already. */
+/** The folder's real name, as far as it exists already. */
 function realFolderOf(folder: string): string {
   try {
     return realpathSync(folder);

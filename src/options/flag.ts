@@ -10,21 +10,21 @@ import type { Problems } from './problems.ts';
 const GROUPS = ['object', 'record', 'reading', 'sending', 'progress', 'run', 'output', 'AWS'] as const;
 export type Group = (typeof GROUPS)[number];
 
-/** What is said of a flag, whatever its value is. */
+/** What is said about a flag, whatever kind of value it has. */
 export interface Says {
   readonly help: string;
   /** For docs/CLI.md, where there is more to say. */
   readonly meaning?: string;
-  /** None: what the command is about. */
+  /** Absent: what the command is about. */
   readonly group?: Group;
   /** The default as it would be typed. */
   readonly default?: string;
-  /** In words, where the default is no text: computed, or something else in its place. */
+  /** In words, where the default cannot be typed: computed, or something else in its place. */
   readonly absent?: string;
   readonly isRequired?: true;
   /** The flag is part of a run's identity: it chooses objects, or says what becomes of their lines. */
   readonly identity?: 'chooses' | 'shapes';
-  /** Younger than 0.1. Where it is not given it is left out of the identity, so that runs of before keep their names. */
+  /** Younger than 0.1. Where it is not given it is left out of the identity, so that earlier runs keep their names. */
   readonly isYounger?: true;
 }
 
@@ -41,11 +41,11 @@ export interface Flag<Value = unknown> extends Says {
   readonly choices?: readonly string[];
   /** Of its value in a configuration file. */
   readonly schema: JsonSchema;
-  /** The option where nobody says anything. */
+  /** The option where nothing is said. */
   fallback(): Value;
-  /** The option of what was typed or stands in a configuration file. */
+  /** The option for what was typed or stands in a configuration file. */
   read(raw: unknown, problems: Problems): Value;
-  /** The option that a program gives, by the same rules and with the same words. */
+  /** The option for what a program gives, by the same rules and with the same messages. */
   accept(option: unknown, problems: Problems): Value;
   /** The option as it would be typed. */
   typed(option: Value): unknown;
@@ -67,7 +67,7 @@ type Setting<Value> = Value extends readonly string[] ? string | Value : Value;
 /** Raw text by flag name, as typed or as a configuration file has it. */
 export type RawFlags = Readonly<Record<string, unknown>>;
 
-/** Reads flags by their names. What the table does not know is not looked at. */
+/** Reads flags by their names. Flags that the table does not know are ignored. */
 export function readFlags<Table extends FlagTable>(
   table: Table,
   raw: RawFlags,

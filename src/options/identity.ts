@@ -1,5 +1,5 @@
 /**
- * Identity: what makes two commands the same run, and the command that gives an identity again.
+ * Identity: what makes two commands the same run, and the command that leads to an identity.
  * Takes  checked options; identities that journals keep.
  * Gives  the identity of a run, whether another one is about the same objects, and flags and commands in words that can be typed.
  * Never  takes part in how the work is cut, paced and reached: each flag's definition says whether it belongs to the identity (flag.ts).
@@ -35,7 +35,7 @@ function identifying(table: FlagTable): [string, Flag][] {
   return Object.entries(table).filter(([, flag]) => flag.identity !== undefined);
 }
 
-/** Null, off and an empty list are what an option is that nobody gave. */
+/** An option that nobody gave is null, off or an empty list. */
 function isGiven(value: unknown): boolean {
   const isEmpty = Array.isArray(value) && value.length === 0;
   return value !== null && value !== undefined && value !== false && !isEmpty;
@@ -74,12 +74,12 @@ export function flagsOf(identity: Identity, table: FlagTable = BACKFILL_FLAGS): 
   return Object.fromEntries(flags);
 }
 
-/** What need not be typed: it is so by default. */
+/** What need not be typed because it is the default. */
 function defaultFlags(): RawFlags {
   return Object.fromEntries(Object.values(BACKFILL_FLAGS).map((flag) => [flag.name, flag.fallback()]));
 }
 
-/** What the present command says of the same things, so that it can be said in its words. */
+/** What the present command says about the same things, so that messages can use its words. */
 export interface CommandContext {
   readonly options: Pick<BackfillOptions, 'stream' | 'schema'>;
   /** Of the present command. */
@@ -88,7 +88,7 @@ export interface CommandContext {
   readonly journal: string | null;
 }
 
-/** The command that goes on with the run of an identity, but for flags that are no part of it. */
+/** The command that goes on with the run of an identity, without flags that are not part of it. */
 export function commandOf(
   identity: Identity,
   { options, identity: present, journal }: CommandContext,

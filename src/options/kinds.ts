@@ -1,14 +1,14 @@
 /**
  * Kinds: what values flags have: text, switches, lists, numbers, sizes, times and the others.
  * Takes  what is said of a flag, and the bounds of its value. Gives the definition (flag.ts).
- * Owns   how each kind is read, what a program may give in its place, how a wrong one is told, and its JSON Schema.
+ * Owns   how each kind is read, what a program may give in its place, how a wrong one is reported, and its JSON Schema.
  */
 import { isHttpUrl, shownUrl } from '../aws/endpoint.ts';
 import { formatBytes, parseDurationMs, parseSizeBytes, parseTimeMs } from '../base/quantity.ts';
 import { compileGlob } from '../source/glob.ts';
 import type { Flag, JsonSchema, Says } from './flag.ts';
 
-/** What a flag without a default is where it is not given. */
+/** The value of a flag without a default where it is not given. */
 type Or<Value, Given extends Says> = Given extends { readonly default: string } ? Value : Value | null;
 
 interface Scalar<Value> {
@@ -17,7 +17,7 @@ interface Scalar<Value> {
   /** For people: `a size from 1 kB to 2 MB`. */
   readonly expected: string;
   readonly schema: JsonSchema;
-  /** Null: the text is none. */
+  /** Null: the text is not one. */
   parse(text: string): Value | null;
   /** Whether a program may give it. */
   isValid(option: unknown): boolean;
@@ -60,7 +60,7 @@ function json(value: unknown): string {
   return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
-/** A text in whose form nothing can be wrong, once it is one. */
+/** A text of any form. */
 function textual(
   value: string,
   expected: string,

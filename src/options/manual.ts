@@ -1,6 +1,6 @@
 /**
  * Manual: every command with what it is for, what may be typed behind it, and its flags. Help, docs/CLI.md, the schema of configuration files
- * and completion are made of it.
+ * and completion are made from it.
  */
 import { BACKFILL_FLAGS } from './backfill.ts';
 import { BENCH_FLAGS } from './bench.ts';

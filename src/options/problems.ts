@@ -39,7 +39,7 @@ export class Problems {
     }
   }
 
-  /** Runs what may end with problems of its own, and adds those. @returns Null where it did. */
+  /** Runs something that may throw problems of its own, and adds those. @returns Null where it did. */
   collect<T>(work: () => T): T | null {
     try {
       return work();

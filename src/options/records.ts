@@ -57,7 +57,7 @@ export const RECORD_FLAGS = {
     ...{ ...chooses, help: 'manifest.json of an S3 Inventory, in place of listing' },
     meaning: 'an S3 Inventory `manifest.json` in place of listing',
   }),
-  /** A source that names no object, and globs that take none, are no failure. */
+  /** A source that names no object, and globs that take none, do not count as a failure. */
   allowEmpty: toggle('allow-empty', {
     ...{ group: 'object', help: 'a source, or --include, that names no object is no failure' },
     meaning: 'nothing to carry is no failure; see [Globs](#globs)',

@@ -1,11 +1,11 @@
 /**
  * Inflation: compressed objects on their way to the scanner, inside a parser thread.
  * Takes  stored bytes: whole small objects, or one object piece by piece over a port.
- * Gives  whole lines of decompressed bytes to the slicer, but for those that earlier processes have dealt with.
- * Owns   the rule which piece a line is told of: the piece that had been handed to the decoder last when the line came out.
+ * Gives  whole lines of decompressed bytes to the slicer, except those that earlier processes have dealt with.
+ * Owns   the rule which piece a line is reported for: the piece last handed to the decoder when the line came out.
  *        So a piece is dealt with when the decoder asks for the next one. In front of damage every whole line is given, wherever blocks
  *        and pieces end.
- * Never  keeps more than one block of decompressed bytes, and one line that is longer than that.
+ * Never  keeps more than one block of decompressed bytes, plus one line that is longer than that.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { MillraceError } from '../base/errors.ts';
@@ -62,7 +62,7 @@ export class Inflation {
     this.#room = new WindowMemory({ setup, isStopping, flush });
   }
 
-  /** Whole objects, one a piece. A damaged one says so with its end; the others are not concerned. */
+  /** Whole objects, one a piece. A damaged one says so with its end; the others are not affected. */
   async runWhole(task: Extract<ParseTask, { kind: 'whole' }>): Promise<void> {
     for (const [i, piece] of task.pieces.entries()) {
       const source = { piece: piece.piece, coordinate: Buffer.from(piece.coordinate), place: piece.place };
@@ -107,7 +107,7 @@ export class Inflation {
       slicer.endPiece(piece, isWhole ? error : null, isWhole ? 'whole' : 'cut', count);
       slicer.flush();
     }
-    // What the decoder did not want to see any more is let go too, or its blocks would never be used again.
+    // What the decoder no longer wanted is let go too, or its blocks would never be used again.
     for await (const piece of input) {
       slicer.endPiece(piece.piece, null, 'open');
       slicer.flush();
@@ -115,7 +115,7 @@ export class Inflation {
     task.port.close();
   }
 
-  /** @param isWhole Asked at the end: of an object that is given up the last line may be a part of one. */
+  /** @param isWhole Asked at the end: the last line of an object that is given up may be incomplete. */
   async #cutLines(
     content: AsyncIterable<Uint8Array> | readonly Uint8Array[],
     delivered: Delivered,
@@ -127,7 +127,7 @@ export class Inflation {
     const place = { reached: fromOffset };
     const counter = this.#setup.isCounting ? new LineCounter() : null;
     const cutter = this.#cutter(fromOffset, delivered, current, place);
-    // A segment that starts at `fromOffset` begins with the byte before it: that is where it sees that a line starts there.
+    // A segment that starts at `fromOffset` begins with the byte before it, which shows whether a line starts there.
     let skip = Math.max(0, fromOffset - 1);
     try {
       try {

@@ -34,14 +34,14 @@ export interface ParseSetup {
   readonly isCollecting: boolean;
   /** Records go nowhere but into these tables of buckets (src/digest/buckets.ts), one a parser; its one lane is its workbench. */
   readonly buckets?: readonly SharedArrayBuffer[];
-  /** Line ends are counted, too, before anything is scanned. */
+  /** Line ends are counted as well, before anything is scanned. */
   readonly isCounting?: boolean;
   /** JSON Schema as text, and the name of its file. */
   readonly schema: { readonly text: string; readonly name: string } | null;
   /** What is asked of every valid line before it is a record, or null. */
   readonly stages?: Stages | null;
   readonly isPortable: boolean;
-  /** Longest line that is kept, out of a compressed object. */
+  /** Longest line of a compressed object that is kept. */
   readonly lineBytesMax: number;
   /** 16 bytes: the key of the run's digest. */
   readonly digestKey: Uint8Array;
@@ -64,7 +64,7 @@ export interface RawPiece {
   readonly length: number;
   /** Offset in the object: of the first byte (plain), or in the stored bytes (compressed). */
   readonly objectOffset: number;
-  /** The main thread's number of this piece: everything that is said of it names it. */
+  /** The main thread's number of this piece, which every message about it carries. */
   readonly piece: number;
   /** What the keys of records without a key start with. */
   readonly coordinate: string;

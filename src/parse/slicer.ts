@@ -2,8 +2,8 @@
  * Slicer: the room of a parser thread where lines become slices, and slices frames.
  * Takes  whole lines of one object, and the range of the object that they stand for.
  * Gives  frames in the thread's lanes; to the main thread a receipt for each slice, behind its rejected lines, and the ends of pieces.
- * Owns   the cutting of lines into slices, the thread's scanner, and the order of what the main thread is told.
- * Never  waits without saying first what was found: what the main thread does not know cannot be journaled, and gives nothing back.
+ * Owns   the cutting of lines into slices, the thread's scanner, and the order of messages to the main thread.
+ * Never  waits before it has said what it found: what the main thread does not know cannot be journaled, so no room comes back.
  */
 
 import { LaneDigest } from '../digest/lane-digest.ts';
@@ -35,7 +35,7 @@ export class StoppedError extends Error {
   override readonly name = 'StoppedError';
 }
 
-/** Where lines come from: the piece that what is found in them is told of. */
+/** Where lines come from: the piece that findings in them are reported for. */
 export interface LineSource {
   readonly piece: number;
   readonly coordinate: Uint8Array;
@@ -159,7 +159,7 @@ export class Slicer {
   }
 
   /**
-   * @param runs Whole lines each. @param shift What an index into `bytes` lacks to the offset in the object.
+   * @param runs Whole lines each. @param shift Add it to an index into `bytes` to get the offset in the object.
    * @param whole What the slice was cut of.
    */
   #scanSlice(
@@ -272,7 +272,7 @@ export class Slicer {
     this.#digest.release();
   }
 
-  /** Posts a message, and waits while too much of them waits. */
+  /** Posts a message, and waits while too many are pending. */
   #send(message: ParseMessage, bytes: number, transferList: ArrayBuffer[]): void {
     Atomics.add(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
     this.#post(message, transferList);

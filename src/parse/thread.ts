@@ -25,7 +25,7 @@ export class ParseThread {
   readonly #lanes: ScanLanes;
   readonly #slicer: Slicer;
   readonly #heart: Heart;
-  /** Opened with the first compressed object, and kept: to make its block costs more than a small object. */
+  /** Opened with the first compressed object, and kept: making its block costs more than a small object. */
   #inflation: Inflation | null = null;
 
   private constructor(setup: ParseSetup, validator: LineValidator | undefined, shaper: LineShaper | null) {

@@ -11,13 +11,13 @@ import { KIB, MIB, ZSTD } from '../base/limits.ts';
 import { DecodingError, type WindowRoom } from '../inflate/decoding.ts';
 import { PARSE_SHARED, type ParseSetup } from './setup.ts';
 
-/** Another look is cheap, and a frame of such a window lasts for many of them. */
+/** Looking again is cheap, and a frame with such a window takes far longer than a look. */
 const LOOK_MS = 10;
 
 export interface WindowMemoryOptions {
   readonly setup: Pick<ParseSetup, 'shared' | 'windowBytes' | 'isOrdered' | 'lanes'>;
   readonly isStopping: () => boolean;
-  /** Called before a wait: what is done shall not wait as well. */
+  /** Called before a wait, so that finished work need not wait as well. */
   readonly flush: () => void;
 }
 
@@ -35,7 +35,7 @@ export class WindowMemory implements WindowRoom {
   }
 
   async take(windowBytes: number): Promise<void> {
-    // A larger one the decoder refuses by itself, before it allocates anything.
+    // The decoder itself refuses a larger one, before it allocates anything.
     if (windowBytes > ZSTD.windowBytesMax) return;
     const wantedKib = Math.ceil(Math.max(0, windowBytes - ZSTD.windowBytesCommon) / KIB);
     if (wantedKib > this.#limitKib) throw this.#refusal(windowBytes, wantedKib);

@@ -1,6 +1,6 @@
 /**
  * Buffer pool: memory for batches and request bodies, in powers of two, under one ceiling.
- * Owns  the count of bytes that are out and that are kept for reuse: together they stay within the ceiling. What is not kept is
+ * Owns  the count of bytes that are lent out and that are kept for reuse: together they stay within the ceiling. What is not kept is
  * memory outside the heap that the collector has to chase. Never blocks: it says no, and the caller waits for a batch
  * to be acknowledged.
  */
@@ -27,7 +27,7 @@ export class BufferPool {
    */
   take(bytes: number, mustHave = false): Uint8Array | null {
     const classBytes = sizeClass(bytes);
-    // A single buffer larger than the whole budget passes when nothing else is out, or it would wait for ever.
+    // A single buffer larger than the whole budget passes when nothing else is lent out, or it would wait for ever.
     if (!mustHave && this.#outBytes > 0 && this.#outBytes + classBytes > this.budgetBytes) return null;
     this.#outBytes += classBytes;
     const spare = this.#spare.get(classBytes)?.pop();

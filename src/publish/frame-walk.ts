@@ -61,7 +61,7 @@ export function markDropped(
   shards: readonly ShardRange[],
 ): Uint8Array {
   const ranges = new Map(shards.map((shard) => [shard.shardId, shard]));
-  // For each frame which aggregate it belongs to: an aggregate's fate is known only at its last record.
+  // For each frame, the aggregate that it belongs to: an aggregate's fate is known only at its last record.
   const ends: number[] = [];
   for (const { frames: count } of aggregates) ends.push((ends.at(-1) ?? 0) + count);
   const marks = new Uint8Array(ends.at(-1) ?? 0);
@@ -112,7 +112,7 @@ export interface FrameRun {
   readonly payloadBytes: number;
 }
 
-/** Cuts frames into `parts` runs of as many frames each as can be, fewer where there are fewer frames; in their order. */
+/** Cuts frames into `parts` runs of nearly equal counts, or fewer runs where there are fewer frames; in their order. */
 export function cutFrames(frames: Uint8Array, count: number, parts: number): FrameRun[] {
   const runs: { start: number; end: number; count: number; payloadBytes: number }[] = [];
   let part = -1;

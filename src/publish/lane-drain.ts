@@ -11,7 +11,7 @@ import { notifySpace } from '../ring/wait.ts';
 import type { Codec } from './codec.ts';
 import type { ShardQueues } from './shard-queues.ts';
 
-/** What is left in the lanes: nothing; what was not wanted yet; what has no room, or is not due. */
+/** What is left in the lanes: nothing; frames not wanted yet; frames that have no room or are not due. */
 export type Drained = 'empty' | 'enough' | 'blocked';
 
 const ENOUGH = { status: 'enough', sequence: 0 };

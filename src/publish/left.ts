@@ -1,5 +1,5 @@
 /**
- * Left: what an orderly stop finds unsent. One look at every record that a publisher still has.
+ * Left: what an orderly stop leaves unsent. One look at every record that a publisher still has.
  * Takes  runs of RECORD frames, and lanes that nobody writes to any more.
  * Gives  for each slice its records that are not acknowledged: where they are, and their sums.
  * Owns   nothing of what it looks at. A lane is left empty.

@@ -18,7 +18,7 @@ export interface OrderPolicy {
   readonly requestBytesMax: number;
   /** Takes those records of a shard's next batch that may share a request. */
   shift(queues: ShardQueues, shardIndex: number, codec: Codec): Batch;
-  /** Queues records again that were not stored. Their memory is the queues' afterwards. */
+  /** Queues records that were not stored again. Their memory belongs to the queues afterwards. */
   putBack(queues: ShardQueues, shardIndex: number, batch: Batch): void;
 }
 
@@ -35,7 +35,7 @@ function anyOrder({ inFlightMax, batchBytesMax }: OrderRules): OrderPolicy {
     requestBytesMax: batchBytesMax,
     shift: (queues, shardIndex) => queues.shift(shardIndex),
     putBack(queues, shardIndex, batch) {
-      // They travel with others where they fit; those that failed before only with their like, so that failures are counted.
+      // They travel with others where they fit; those that failed before only with each other, so that failures are counted.
       const goesWithFresh = batch.failures === 0 && queues.mergeIntoOpen(shardIndex, batch);
       if (!goesWithFresh && !queues.mergeIntoFirst(shardIndex, batch)) queues.unshift(shardIndex, batch);
     },

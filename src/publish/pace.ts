@@ -8,7 +8,7 @@
  * A provisioned shard has a known ceiling. An on-demand shard starts without one: the first throttle sets it to what the shard
  * was taking at that moment, and quiet time raises it again.
  *
- * Answers are judged a quarter second at a time. A share of records that was refused lowers the factor; a full shard then refuses
+ * Answers are evaluated a quarter second at a time. A share of records that was refused lowers the factor; a full shard then refuses
  * less. Where a slower shard refuses as much as before, its refusals are not about pace: they are noise, the factor goes back
  * to where it was, and only refusals beyond the noise count for the next seconds. Nobody gains when a sender slows down for noise.
  */
@@ -18,19 +18,19 @@ import type { Rate } from './sink.ts';
 const FACTOR_MIN = 0.02;
 /** A quiet shard wins back this share of its ceiling per second: the whole of it within four seconds. */
 const RECOVERY_PER_SECOND = 0.3;
-/** The same while it still refuses: slowly, or a full shard would be asked for too much all the time. */
+/** The same while it still refuses: slowly, or a full shard would be sent too much all the time. */
 const RECOVERY_PER_SECOND_REFUSED = 0.1;
 /** Backoff of a shard that refuses most of a request: full jitter up to base x 2^attempts. */
 const BACKOFF_BASE_MS = 50;
 const BACKOFF_MAX_MS = 4_000;
 /** Growth of a learned ceiling in quiet time, per second. */
 const LEARNED_GROWTH_PER_SECOND = 0.1;
-/** It grows no further than to this multiple of what the shard was last seen to take: after some hours it would have no bound. */
+/** It grows to at most this multiple of what the shard was last seen to take, or after some hours it would have no bound. */
 const LEARNED_HEADROOM = 2;
 /** Tokens that a bucket holds at most, in seconds of its rate. */
 const BURST_SECONDS = 1;
 
-/** Answers are judged together when they span this time and hold so many records; few records must do after the longer time. */
+/** Answers are evaluated together once they span this time and hold this many records; after the longer time few records must do. */
 const EPOCH_MS = 250;
 const EPOCH_RECORDS = 300;
 const EPOCH_MS_MAX = 2_000;
@@ -40,9 +40,9 @@ const NOISE_SHARE_MAX = 0.4;
 const NOISE_LIFE_MS = 10_000;
 /** Refusals up to this multiple of the noise are noise: a quarter second's sample is not exact. */
 const NOISE_SLACK = 1.25;
-/** Noise refuses hardly ever more records than this one after the other: four of ten, that is less than one in a thousand times. */
+/** Noise hardly ever refuses more records than this in a row: if it refuses four in ten, less than once in a thousand times. */
 const NOISE_IN_ROW_MAX = 8;
-/** Noise is told from fullness only where the two would refuse shares that are so far apart, or chance would decide. */
+/** Noise is told from fullness only where the shares that the two would refuse are this far apart, or chance would decide. */
 const NOISE_DIFFERENCE_MIN = 0.15;
 /** Of that difference, noise makes at most this part. */
 const NOISE_CHANGE_MAX = 0.15;
@@ -157,7 +157,7 @@ export class ShardPace {
     this.#accept(stored.records, stored.bytes, nowMs);
     if (throttledRecords === 0) this.#attempts = 0;
     this.#refusedInRow = stored.records === 0 ? this.#refusedInRow + throttledRecords : 0;
-    // The pace answers for refusals of a part. A shard that takes next to nothing is given a rest as well, but none for the few records
+    // The pace answers for refusals of a part. A shard that takes next to nothing is given a rest as well, but not for the few records
     // that noise refuses now and then.
     const isOverrun =
       this.#noise === 0 ? throttledRecords > stored.records : this.#refusedInRow > NOISE_IN_ROW_MAX;
@@ -166,7 +166,7 @@ export class ShardPace {
     this.#epochRefused += throttledRecords;
     const elapsedMs = nowMs - this.#epochAtMs;
     if (elapsedMs < EPOCH_MS || (this.#epochRecords < EPOCH_RECORDS && elapsedMs < EPOCH_MS_MAX)) return;
-    // After a pause nothing can be compared: the shard may be another one by now.
+    // After a pause nothing can be compared: the shard may have changed by now.
     if (elapsedMs > 2 * EPOCH_MS_MAX) this.#before = null;
     const recordsPerSecond = (this.#epochRecords / elapsedMs) * 1_000;
     const refusedShare = this.#epochRefused / Math.max(1, this.#epochRecords);
@@ -285,7 +285,7 @@ function compare(before: Epoch, now: Epoch): 'fuller' | 'noise' | 'faster' | 'un
 }
 
 function refilled(tokens: number, ratePerSecond: number, elapsedSeconds: number): number {
-  // Infinity - Infinity is no number: an unbounded bucket stays full.
+  // Infinity - Infinity is not a number: an unbounded bucket stays full.
   if (ratePerSecond === Number.POSITIVE_INFINITY) return ratePerSecond;
   return Math.min(ratePerSecond * BURST_SECONDS, tokens + ratePerSecond * elapsedSeconds);
 }

@@ -113,7 +113,7 @@ export class Publisher {
       let sleepMs = SLEEP_MAX_MS;
       let lanes: Drained = 'blocked';
       if (isStopping) {
-        // What were misrouted is on the stream: only the shard map says whether consumers see it.
+        // Misrouted aggregates are on the stream: only the shard map says whether consumers see them.
         if (isWaiting) sleepMs = this.#reshard.advance(this.#parts.nowMs(), this.#inFlight);
       } else {
         do {
@@ -153,7 +153,7 @@ export class Publisher {
     return { ...this.#end(), left: left.result(), unknownCount };
   }
 
-  /** What a publisher has to say that leaves nothing. */
+  /** What a publisher that leaves nothing reports. */
   #end(): PublishReceipt {
     return { left: [], unknownCount: 0, skew: this.#set.skew.counts() };
   }
@@ -166,8 +166,8 @@ export class Publisher {
   }
 
   /**
-   * Hands out the records whose refusal is proven, and asks again for those that nothing is left to prove.
-   * @param isDone Nothing waits any more but what is set aside.
+   * Hands out the records whose refusal is proven, and sends those again that nothing is left to prove.
+   * @param isDone Nothing waits any more except what is set aside.
    * @returns Whether there is something to send again, or nothing to go on for.
    */
   #weighRefusals(isDone: boolean): boolean {

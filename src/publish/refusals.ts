@@ -1,5 +1,5 @@
 /**
- * Refusals: finds the records that a request is refused for as a whole, where the service does not say which they are.
+ * Refusals: finds the records because of which a whole request is refused, where the service does not name them.
  * Takes  requests that were refused for their content (ValidationException, a proxy's 413), and word of those that were answered.
  * Gives  ever smaller parts of them back to the queues; in the end the records that are refused by themselves.
  * Owns   the suspicion that a refused request leaves behind, the records set aside meanwhile, and the count of refusals in a row.
@@ -17,14 +17,14 @@ import { cutFrames, readRefused } from './frame-walk.ts';
 import type { RefusedRecord } from './setup.ts';
 import type { ShardSet } from './shard-set.ts';
 
-/** Refusals in a row, without one answer, that are no matter of single records. */
+/** From this many refusals in a row, without one answer, single records are not to blame. */
 export const REFUSALS_IN_ROW_MAX = 16;
 /**
- * A refused request goes again in so many parts. Quarters find a record with as many requests as halves and with half the refusals
+ * A refused request goes again in this many parts. Quarters find a record with as many requests as halves and with half the refusals
  * in a row, so that the largest request is down to its first record long before the row is too long.
  */
 const PARTS = 4;
-/** A record by itself is asked for again before its refusal counts: one answer may be an accident. */
+/** A record on its own is sent again before its refusal counts: one answer may be an accident. */
 const REFUSALS_ALONE = 2;
 
 /** What a refused request leaves behind until all of its records are cleared or found. */
@@ -43,12 +43,12 @@ interface Found {
   readonly payloadBytes: number;
   readonly refusals: number;
   readonly reason: string;
-  /** Answers that there were when it was refused. */
+  /** How many answers there had been when it was refused. */
   readonly answersBefore: number;
   readonly suspicion: Suspicion;
 }
 
-/** What a service, or a proxy before it, says about a request that it does not take. */
+/** What a service, or a proxy in front of it, says about a request that it does not take. */
 export interface Refusal {
   readonly reason: string;
   readonly isTooLarge: boolean;
@@ -100,7 +100,7 @@ export class Refusals {
     return this.#counted;
   }
 
-  /** The service has answered for all records of this batch: whatever it says about single ones, it does not refuse their content. */
+  /** The service has answered for all records of this batch: whatever it says about single ones, their content is not refused. */
   clear(batch: Batch): void {
     this.#row = 0;
     if (batch.payloadBytes < this.#tooLargeBytes && this.#tooLargeBytes !== Number.POSITIVE_INFINITY) {
@@ -163,7 +163,7 @@ export class Refusals {
   }
 
   /**
-   * Nothing else is left that could prove a refusal: what was set aside is asked for again.
+   * Nothing else is left that could prove a refusal: what was set aside is sent again.
    * @param isLast The one record was refused for long enough: where others were taken before it, that has to do.
    * @returns Whether anything goes again.
    */

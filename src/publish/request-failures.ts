@@ -2,9 +2,9 @@
  * Request failures: what becomes of a request that was not answered record by record, and of the publisher that sent it.
  * Takes  the error of each such request with its batch.
  * Gives  the batch back to its shard's queue, whole or in parts; the error that ends the run, once there is one.
- * Owns   the rule for what is denied: before anybody's first answer it ends the run at once; after it, it is asked for again like a
+ * Owns   the rule for what is denied: before anybody's first answer it ends the run at once; after it, requests are repeated as with a
  *        service that is unavailable, for as long. Permissions are replicated, keys rotated, streams made again, and this run has worked before.
- * Never  sends or waits: see publisher.ts. What an error is says the sink (sink.ts).
+ * Never  sends or waits: see publisher.ts. What an error means is the sink's to say (sink.ts).
  */
 import { MillraceError } from '../base/errors.ts';
 import { EXIT, type FailureExitCode } from '../base/exit-code.ts';
@@ -32,7 +32,7 @@ export interface RequestFailuresParts {
 
 export class RequestFailures {
   readonly #parts: RequestFailuresParts;
-  /** Batches that were denied without a word, and how many requests were answered by then. */
+  /** Batches that were denied without a reason, and how many requests were answered by then. */
   readonly #denied = new WeakMap<Batch, number>();
   /** What the last refusal would end the run with. */
   #refusedWith: MillraceError | null = null;

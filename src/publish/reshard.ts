@@ -1,7 +1,7 @@
 /**
- * Reshard: what a publisher does when its sink's shards turn out to be others than it knew.
+ * Reshard: what a publisher does when its sink's shards turn out to differ from those that it knew.
  * Takes  word that records landed in another shard than expected, and the aggregated ones among them.
- * Gives  the shard set its new shards, with every waiting record in its queue; the error that ends the run where nobody can say what they are.
+ * Gives  the shard set its new shards, with every waiting record in its queue; the error that ends the run where the shards cannot be found out.
  * Owns   the state of the question (idle, due, asked), how often it is asked and for how long, and the misrouted aggregated records:
  *        nothing of them is acknowledged before the shards are known.
  * Never  asks while a request is on its way: with none, every waiting record can move to its new shard, in order.
@@ -19,7 +19,7 @@ import type { ShardSet } from './shard-set.ts';
 import type { Sink } from './sink.ts';
 import { STAT } from './stats.ts';
 
-/** Shards that turned out to be others are not asked for more often than this. */
+/** Changed shards are not asked for more often than this. */
 const ASK_INTERVAL_MS = 1_000;
 
 export interface ReshardParts {
@@ -35,7 +35,7 @@ export interface ReshardParts {
   readonly nowMs: () => number;
   /** Told what ends the run. */
   readonly onHopeless: (error: MillraceError) => void;
-  /** Told when the question was answered, or was not. */
+  /** Told when the question was answered, or has failed. */
   readonly onAsked: () => void;
 }
 
@@ -132,7 +132,7 @@ export class Reshard {
     return Object.assign(batch, again);
   }
 
-  /** The shards are between two states, or the question failed: it is said, and asked again, but not for ever. */
+  /** The shards are between two states, or the question failed: this is reported, and the question repeated, but not for ever. */
   #fail(error: unknown): void {
     const { setup, post, nowMs, onHopeless } = this.#parts;
     const reason = error instanceof Error ? error.message : String(error);
@@ -140,7 +140,7 @@ export class Reshard {
     this.#failingSinceMs ??= nowMs();
     const { unavailableMs } = setup.rules;
     if (nowMs() - this.#failingSinceMs < unavailableMs) return;
-    // The shards were listed before: what denies it may be over soon, and is the reason where it is not.
+    // The shards were listed before: a denial may be over soon, and is the reason given where it is not.
     if (error instanceof MillraceError && error.exitCode === EXIT.refused) {
       onHopeless(error);
       return;

@@ -72,7 +72,7 @@ function settleRefused(parts: SettleParts, shardIndex: number, batch: Batch, ans
   if (rest) queues.unshift(shardIndex, rest);
   const throttled = countMarks(answer.frameVerdicts, VERDICT.THROTTLED);
   const failed = countMarks(answer.frameVerdicts, VERDICT.FAILED);
-  // Throttled and failed records part: only failures count towards a refusal for good. In order mode that changes no order,
+  // Throttled and failed records go separate ways: only failures count towards a refusal for good. In order mode that changes no order,
   // because a request holds each key once (or is one aggregated record, whose frames share one verdict).
   const again = [
     take(parts, shardIndex, batch, answer, answer.frameVerdicts, VERDICT.THROTTLED),

@@ -18,7 +18,7 @@ export interface PublishRules {
   readonly order: 'none' | 'key';
   /** Share of each shard left to others, 0 to 0.99. */
   readonly headroom: number;
-  /** Bound of this publisher's share of the run's rate, Infinity where there is none. */
+  /** This publisher's share of the run's rate, Infinity where there is no limit. */
   readonly recordsPerSecondMax: number;
   readonly bytesPerSecondMax: number;
   /** An open batch goes when it is this old, full or not. */
@@ -98,7 +98,7 @@ export type PublishNotice =
 /** How a publisher ended. */
 export interface PublishReceipt {
   readonly left: readonly LeftRecords[];
-  /** Of these, how many may be on the stream all the same: nobody answered their requests. */
+  /** Of these, how many may be on the stream all the same: their requests got no answer. */
   readonly unknownCount: number;
   readonly skew: SkewCounts;
 }

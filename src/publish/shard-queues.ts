@@ -74,7 +74,7 @@ export class ShardQueues {
 
   /**
    * Makes room for a frame that the codec could not place: grows the open batch or closes it and opens the next.
-   * @returns False when the shard has its share of the memory, or all memory is out: wait until a batch is acknowledged.
+   * @returns False when the shard has its share of the memory, or all memory is lent out: wait until a batch is acknowledged.
    */
   makeRoom(shardIndex: number, frameBytes: number, nowMs: number): boolean {
     const buffer = this.table.buffers[shardIndex];
@@ -151,7 +151,7 @@ export class ShardQueues {
     const first = this.peek(shardIndex);
     const fits =
       first &&
-      // Records of a refused request travel with nobody else's, or the next refusal would say nothing.
+      // Records of a refused request travel with no others, or the next refusal would say nothing.
       !first.suspicion &&
       first.failures === batch.failures &&
       first.bytes + batch.bytes <= first.buffer.byteLength &&

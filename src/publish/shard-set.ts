@@ -62,7 +62,7 @@ export class ShardSet {
     return this.queues.isEmpty;
   }
 
-  /** From now on batches hold no more payload than this: somebody on the way takes no larger ones. */
+  /** From now on batches hold no more payload than this: something on the way takes no larger ones. */
   limitPayload(bytesMax: number): void {
     if (bytesMax >= this.#limits.payloadBytesMax) return;
     this.#limits = { ...this.#limits, payloadBytesMax: bytesMax };
@@ -78,9 +78,9 @@ export class ShardSet {
   }
 
   /**
-   * Goes over to the sink's shards as they are now. Nothing may be in flight.
-   * @param ahead Go before all that waits. Their memory is the queues' afterwards.
-   * @returns Whether the shards are others than before.
+   * Switches to the sink's shards as they are now. Nothing may be in flight.
+   * @param ahead Go before everything that waits. Their memory belongs to the queues afterwards.
+   * @returns Whether the shards differ from before.
    */
   update(all: readonly ShardRange[], nowMs: number, ahead: readonly Batch[] = []): boolean {
     const shards = shardsWithin(all, this.#setup.ownedRange);

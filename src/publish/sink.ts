@@ -1,5 +1,5 @@
 /**
- * Sink: where records go. A publisher knows it by this interface alone; src/publish/kinesis/ is the one that there is.
+ * Sink: where records go. A publisher knows it by this interface alone; src/publish/kinesis/ is the only one so far.
  * Takes  batches of frames of one shard. A shard is a part of the sink that takes a range of 128-bit hash keys.
  * Gives  a verdict for every frame of a request that was answered; what the failure of any other one means.
  * Owns   the shapes of what crosses between a publisher and its sink. A sink has two faces, because a run has two kinds of threads:
@@ -17,7 +17,7 @@ export interface Rate {
   readonly bytesPerSecond: number;
 }
 
-/** What a sink takes: told to everybody at the start, as plain data. */
+/** What a sink takes, told to every thread at the start as plain data. */
 export interface SinkTraits {
   /** `shardRate` is the least that a shard takes, and what it takes beyond that has to be learned; else it is all that it takes. */
   readonly isOnDemand: boolean;
@@ -37,7 +37,7 @@ export interface SinkTraits {
 /** What is known of a sink before the first record is put. */
 export interface SinkFacts {
   readonly name: string;
-  /** Name or ARN, as it was given: requests name the stream so, for not every endpoint knows ARNs. */
+  /** Name or ARN, as it was given: requests name the stream so, because not every endpoint knows ARNs. */
   readonly id: string;
   /** What journals know it by. */
   readonly arn: string;
@@ -69,7 +69,7 @@ export interface SinkProbe {
   address(facts: SinkFacts, wish: WireWish, notices: string[]): Promise<SinkAddress>;
   /**
    * Asks whether it is still the one that records were put to.
-   * @param advice What to do where it is another one. @throws {MillraceError} It is another one. @throws {Error} Nobody could say.
+   * @param advice What to do where it is another one. @throws {MillraceError} It is another one. @throws {Error} It could not be found out.
    */
   confirm(
     facts: Pick<SinkFacts, 'name' | 'id' | 'birth'>,
@@ -86,7 +86,7 @@ export interface Sink {
    * @throws {unknown} When the request as a whole failed: `classify` says what that means.
    */
   put(batch: Batch, shard: OwnedShard): Promise<PutAnswer>;
-  /** What a failed request means for its records; null for an error that is none of a request. */
+  /** What a failed request means for its records; null for an error that is not a request's. */
   classify(error: unknown): RequestFailure | null;
   /** The shards as they are now, sorted. @throws While they are between two states. */
   partitions(): Promise<ShardRange[]>;
@@ -142,14 +142,14 @@ export type RequestFailure =
       readonly kind: 'denied';
       readonly error: MillraceError;
       readonly reason: string;
-      /** Why its records are refused where others are taken meanwhile; null where it was said who is denied what: then it is not for them. */
+      /** Why its records are refused where others are taken meanwhile; null where the answer named who is denied what: then it is not the records. */
       readonly refusalReason: string | null;
     }
-  /** Send it in parts. `error` ends the run where it is no matter of single records. */
+  /** Send it in parts. `error` ends the run where single records are not to blame. */
   | {
       readonly kind: 'refused';
       readonly reason: string;
-      /** Not for what it holds, but for how much. */
+      /** Not because of what it holds, but of how much. */
       readonly isTooLarge: boolean;
       readonly error: MillraceError;
     };

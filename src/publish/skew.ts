@@ -48,7 +48,7 @@ const KEYS_TOLD = 8;
 export class Skew {
   readonly #watch: KeyWatch;
   readonly #shards = new Map<string, ShardTaken>();
-  /** By slot: the key's hash, its votes, and since when it has the slot how many were looked at, with their bytes. */
+  /** By slot: the key's hash, its votes, and how many records were looked at since it has had the slot, with their bytes. */
   readonly #hashes = new Float64Array(SLOTS);
   readonly #votes = new Int32Array(SLOTS);
   readonly #seen = new Int32Array(SLOTS);

@@ -1,6 +1,6 @@
 /**
  * Stats: what one publisher has done so far, in shared memory, so that progress needs no messages.
- * Owns  the columns. One publisher writes a row, the main thread reads it: numbers in it may be a moment apart from each other.
+ * Owns  the columns. One publisher writes a row, the main thread reads it: its numbers may be a moment apart.
  */
 export const STAT = {
   RECORDS: 0,

@@ -1,6 +1,6 @@
 /**
  * KPL: the aggregated record of the Kinesis Producer Library, in JavaScript: taking one apart, and putting one together.
- * Takes  the data of a stream record; or records that shall share one.
+ * Takes  the data of a stream record; or records that are to share one.
  * Gives  sub-records; or the aggregate's bytes, as src/native/aggregate.cc writes them.
  * Format: magic, protobuf AggregatedRecord, MD5 of the protobuf bytes (aggregation-format.md of awslabs/amazon-kinesis-producer).
  *   AggregatedRecord { 1: repeated string partition_key_table; 2: repeated string explicit_hash_key_table;
@@ -17,7 +17,7 @@ export interface SubRecord {
   readonly data: Uint8Array;
 }
 
-/** A sub-record with its key as it is: other producers may have written what is no UTF-8. */
+/** A sub-record with its key as it is: other producers may have written text that is not UTF-8. */
 export interface Part extends Omit<SubRecord, 'partitionKey'> {
   /** A view into the aggregate's bytes. */
   readonly key: Buffer;

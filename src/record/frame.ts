@@ -1,6 +1,6 @@
 /**
  * Frame: a record on its way through the process, with its key, its place and its hash, as bytes. The C++ twin is src/native/frame.h;
- * a test holds them equal.
+ * a test keeps them equal.
  * Owns  the layout of a frame. Pure.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Lane layout: what the bytes of a lane mean; what a frame is, says src/record/frame.ts. The C++ twin is src/native/frame.h; a test holds them equal.
+ * Lane layout: what the bytes of a lane mean; src/record/frame.ts says what a frame is. The C++ twin is src/native/frame.h; a test keeps them equal.
  *
  * One lane = one SharedArrayBuffer = one parser thread writing and one publisher thread reading.
  *

@@ -10,7 +10,7 @@ export const PHASE = {
   FLUSH: 1,
   /** Send nothing new, wait for the answers that are due. Parsers write nothing more. */
   STOP: 2,
-  /** The parsers are at rest. With the last answer that is due say what is left, then end. */
+  /** The parsers are at rest. After the last answer that is due, say what is left, then end. */
   LEAVE: 3,
   /** Wait for no answer any more. */
   CUT: 4,

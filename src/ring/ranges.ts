@@ -40,7 +40,7 @@ export function addRange(ranges: readonly Range[], [start, end]: Range): Range[]
   return ranges.toSpliced(index, (touchesLeft ? 1 : 0) + (touchesRight ? 1 : 0), merged);
 }
 
-/** Takes [start, end) out of what is left: of a range that is met only in part the rest stays. */
+/** Takes [start, end) out of what is left: where a range is met only in part, its rest stays. */
 export function subtractLeft(left: readonly LeftRange[], start: number, end: number): LeftRange[] {
   return left.flatMap((range) => {
     if (range.end <= start || range.start >= end) return [range];

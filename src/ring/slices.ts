@@ -35,7 +35,7 @@ const PARSERS_CELL = CONTROL_CELL + 16;
 const PARSER_STRIDE = 32;
 /** RETURNED, OPEN: numbers that came back, bytes of open slices. WAITING: 1 while the parser waits for the window. */
 const CELL = { RETURNED: 0, OPEN_BYTES: 16, WAITING: 17 } as const;
-/** Of a window of this size nobody ever waits. */
+/** With a window of this size nobody ever waits. */
 const UNBOUNDED_BYTES = 2 ** 31 - 1;
 
 /** A power of two, so that the count of what was given back may run over. */
@@ -111,7 +111,7 @@ export class SliceLender implements SliceGate {
     return Atomics.load(this.cells, CONTROL_CELL + CONTROL.SLICE_BYTES);
   }
 
-  /** A parser with nothing open may always open one slice, however large: else one long line would stand for ever. */
+  /** A parser with nothing open may always open one slice, however large: else one long line would wait for ever. */
   mayOpen(bytes: number): boolean {
     this.#takeReturned();
     const openBytes = Atomics.load(this.cells, this.#openCell);
@@ -179,7 +179,7 @@ export class SliceOwner {
     return Atomics.sub(this.#acknowledged, slice, records) === records;
   }
 
-  /** One of the records that are expected will never be acknowledged. @returns Whether the slice is settled by that. */
+  /** One of the expected records will never be acknowledged. @returns Whether that settles the slice. */
   refuse(slice: number): boolean {
     return Atomics.add(this.#acknowledged, slice, 1) === -1;
   }

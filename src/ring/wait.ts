@@ -23,7 +23,7 @@ const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 /**
  * Blocks the calling thread until a lane has room. For parser threads only.
  * @param lane As a whole; its TAIL cell is what is waited on.
- * @param needBytes Free bytes that are needed, at most the lane's capacity. Where that is little the thread sleeps until a good part
+ * @param needBytes Free bytes that are needed, at most the lane's capacity. Where few are needed the thread sleeps until a good part
  * of the lane is free: a wake-up costs both threads more than writing a few records.
  * @param shouldStop Asked before every slice of 100 ms.
  * @returns False when `shouldStop` said so before there was room.

@@ -9,12 +9,12 @@ import type { SourceObject } from '../source/object.ts';
 import { RestoreFile } from './restore-file.ts';
 
 export class ArchivedObjects {
-  /** Null where the run has no journal to stand beside. */
+  /** Null where the run has no journal beside which it could lie. */
   readonly #file: RestoreFile | null;
   #first: SourceObject | null = null;
   #count = 0;
 
-  /** @param journalPath Null: there is none. */
+  /** @param journalPath Null: the run has no journal. */
   constructor(journalPath: string | null) {
     this.#file =
       journalPath === null ? null : new RestoreFile(`${journalPath.replace(/\.journal$/, '')}.restore.csv`);

@@ -1,9 +1,9 @@
 /**
- * Budget: what the engine's buffers may cost, as a sum with one named user a line, under `--memory`.
+ * Budget: what the engine's buffers may cost, as a sum with one named user per line, under `--memory`.
  * Takes  the options, the number of shards and the largest record.
  * Gives  the size of every buffer of the run, and the sum as text.
  * Owns   the trade between them when memory is scarce: fewer blocks first, then fewer downloads.
- * Not in the sum: the runtime itself. What it takes is estimated, so that the peak at the end can be held against something.
+ * Not in the sum: the runtime itself. What it takes is estimated, so that the peak at the end can be compared with something.
  */
 import { OptionsError } from '../base/errors.ts';
 import { ENGINE, KIB, MIB } from '../base/limits.ts';
@@ -43,13 +43,13 @@ const RUNTIME_BYTES = 60e6;
 const RUNTIME_BYTES_PER_THREAD = 45e6;
 
 const LANE_BYTES_PREFERRED = 2 * MIB;
-/** In order mode a download runs ahead of the segment that is due: it gets room to. */
+/** In order mode a download runs ahead of the segment that is due, and needs room for that. */
 const BLOCKS_PER_SLOT = { none: 4, key: 8 } as const;
 const BLOCKS_PER_SLOT_MIN = 2;
 /** A parser's block of decompressed bytes, the decoder's own memory, and rejected lines on their way. */
 const PARSER_BYTES = 16 * MIB;
 const PUBLISHER_BYTES_MIN = 8 * MIB;
-/** More than this publishers cannot use to go faster: what waits is bounded by the window of slices (src/accounting/window.ts). */
+/** More than this does not make publishers faster: what waits is bounded by the window of slices (src/accounting/window.ts). */
 const PUBLISHERS_BYTES_MAX = 64 * MIB;
 
 /** Cuts the memory. @throws {OptionsError} When it is too small for these options. */
@@ -112,7 +112,7 @@ export function planBudget(input: BudgetInput): Budget {
   };
 }
 
-/** What the run is going to take, as one line; the buffers one by one where somebody wants to know. */
+/** What the run is going to take, as one line; the buffers one by one where that is wanted. */
 export function formatBudget(
   budget: Budget,
   { memoryBytes, verbose }: { readonly memoryBytes: number; readonly verbose: boolean },

@@ -1,5 +1,5 @@
 /**
- * Ending: what may end a run from outside, from its first moment on: the signal of who called it, and --timeout.
+ * Ending: what may end a run from outside, from its first moment on: the caller's signal, and --timeout.
  * Takes  that signal, and the time that the run has.
  * Gives  one signal whose reason is a MillraceError; a way out of waiting for what never comes.
  * Owns   the timer. Never ends anything itself.
@@ -35,8 +35,8 @@ export function openEnding(timeoutMs: number | null, outer?: AbortSignal): Endin
 }
 
 /**
- * Waits for work that may never end: a call that nobody answers, a program that is asked for credentials.
- * @throws The signal's reason, as soon as it is aborted. Nobody hears then what becomes of the work.
+ * Waits for work that may never end: an unanswered call, a program that is asked for credentials.
+ * @throws The signal's reason, as soon as it is aborted. What becomes of the work is then ignored.
  */
 export async function untilEnded<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await work;

@@ -45,7 +45,7 @@ export interface BackfillHooks {
   readonly onProgress?: (progress: Progress) => void;
   /** Things the user should know, one line each. */
   readonly onNotice?: (text: string) => void;
-  /** Whether a run may begin though another one is about the same objects. Absent: it is refused, unless `newRun` is set. */
+  /** Whether a run may begin although another one covers the same objects. Absent: it is refused, unless `newRun` is set. */
   readonly askNewRun?: PrepareHooks['askNewRun'];
 }
 
@@ -181,7 +181,7 @@ class Run {
   async #flush(publishing: Promise<void>): Promise<void> {
     this.#setPhase(PHASE.FLUSH);
     await Promise.race([publishing, this.#ended.promise]);
-    // The last refused records come by a channel of their own. Where they never come the accounts do not balance.
+    // The last refused records come through a channel of their own. If they never come, the accounts do not balance.
     await within(REFUSED_MS, Promise.race([this.#accounting.whenSettled(), this.#ended.promise]));
   }
 
@@ -246,7 +246,7 @@ class Run {
     });
   }
 
-  /** A notice of one line: names that others chose are in it. */
+  /** A notice on one line: it may hold names that others chose. */
   #tell(text: string): void {
     this.#hooks.onNotice?.(printable(text));
   }
@@ -340,7 +340,7 @@ class Run {
     });
   }
 
-  /** Nobody waits for a thread that hangs: neither for what it was given nor for its answers. */
+  /** A hanging thread is not waited for: neither for its work nor for its answers. */
   #takeHang(thread: number): void {
     const { parsers } = this.#options;
     this.#end(hangFailure(thread, parsers, HANG_MS));

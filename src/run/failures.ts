@@ -12,7 +12,7 @@ export function asFailure(error: unknown): MillraceError {
 }
 
 /**
- * Whether what is on its way may still be delivered after this failure. Not without a thread of the run, nor without the disk:
+ * Whether what is on its way may still be delivered after this failure. Not after the loss of a thread or of the disk:
  * every record sent then could only be sent again by the next process.
  */
 export function canDrain({ code }: MillraceError): boolean {

@@ -1,9 +1,9 @@
 /**
- * Near runs: which journal a run goes on with where none is named, and which runs it is nearly the same as.
+ * Near runs: which journal a run goes on with where none is named, and which runs are nearly the same.
  * Takes  the folder of journals, the run's name and identity.
  * Gives  the journal's path; the journals of runs about the same objects, with what they have delivered.
- * Owns   the rule that nothing is delivered twice for a slip of the hand: where such a run is found, somebody has to choose.
- * Never  writes, and never takes a file for another run that it cannot read.
+ * Owns   the rule that a slip of the hand delivers nothing twice: where such a run is found, somebody has to choose.
+ * Never  writes, and never takes a file that it cannot read for another run.
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -23,9 +23,9 @@ export interface Sought {
   readonly identity: Identity;
   /** The stream as it is now. */
   readonly birth: StreamBirth;
-  /** Of the present command: of several journals of the run, that with the same one is it. */
+  /** Of the present command: among several journals of the run, the one with the same value counts. */
   readonly segmentBytes: number;
-  /** The command that goes on with a run. @param journal Null: where it is looked for by default. */
+  /** The command that goes on with a run. @param journal Null: the default place. */
   readonly commandOf: (identity: Identity, journal: string | null) => string;
 }
 
@@ -34,7 +34,7 @@ export interface Chosen {
   readonly path: string;
   /** The run's name. Runs of the first format keep theirs. */
   readonly run: string;
-  /** What has to be known before the run may begin: one line each. Empty where it goes on, or is like no other. */
+  /** What has to be known before the run may begin: one line each. Empty where it goes on, or resembles no other. */
   readonly warning: readonly string[];
 }
 
@@ -72,7 +72,7 @@ export async function namedJournal(path: string, { run, identity }: Sought): Pro
   return { path, run: isOwn ? header.run : run, warning: [] };
 }
 
-/** What is said where nobody can be asked. @param warning Of the run that has to be chosen. */
+/** What is said where nobody can be asked. @param warning About the run that has to be chosen. */
 export function newRunRefusal(warning: readonly string[]): MillraceError {
   return new MillraceError('MILLRACE_JOURNAL', [
     'Cannot begin the run without a choice: it might send the same objects again',

@@ -31,7 +31,7 @@ import { workerFailure } from './failures.ts';
 
 export interface ParsePoolOptions {
   readonly accounting: Accounting;
-  /** Told what the parser threads count, where they do. */
+  /** Told what the parser threads count, where they count lines. */
   readonly sourceLines?: SourceLines | undefined;
   /** A condition asks where lines lie. */
   readonly tellsPlaces: boolean;
@@ -86,7 +86,7 @@ export class ParsePool implements SourceSink {
       await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Takes nothing more: what still comes is let go, and the parsers of compressed objects are told that no more follows. */
+  /** Takes nothing more: what still arrives is let go, and the parsers of compressed objects are told that no more follows. */
   stop(): void {
     this.#isStopped = true;
     for (const stream of this.#streams.values()) if (!stream.isOver) this.#tell(stream, { kind: 'abort' });

@@ -2,7 +2,7 @@
  * Prepare: everything that has to be known and open before the first byte moves, so that a mistake ends the run at once.
  * Takes  checked options.
  * Gives  clients, the stream's facts, the run's identity, its journal and its dead letters.
- * Owns   the order of the questions: nothing is written before the services have answered and nobody has to choose any more.
+ * Owns   the order of the questions: nothing is written before the services have answered and every choice is made.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -56,7 +56,7 @@ const DIGEST_KEY_BYTES = 16;
 export interface PrepareHooks {
   /** Told at once what is waited for. */
   readonly onNotice?: (notice: string) => void;
-  /** Whether a new run is wanted though another one is about the same objects; absent: nobody can be asked. */
+  /** Whether a new run is wanted although another one covers the same objects; absent: nobody can be asked. */
   readonly askNewRun?: (warning: readonly string[], signal: AbortSignal) => Promise<boolean>;
 }
 
@@ -190,7 +190,7 @@ function pathsOf(options: BackfillOptions, { path: journal, run }: Chosen): Path
   return { journal, deadLetter: options.deadLetter ?? deadLettersBeside(journal, run) };
 }
 
-/** Where dead letters go that nobody has named a file for. */
+/** Where dead letters go when no file is named. */
 export function deadLettersBeside(journalPath: string, run: string): string {
   return join(dirname(journalPath), `${run}.dead-letters.jsonl`);
 }
@@ -283,7 +283,7 @@ function checkTraits(options: BackfillOptions, stream: SinkFacts): void {
   if (problems.length > 0) throw new OptionsError(problems);
 }
 
-/** Reads and tries a schema. @throws {OptionsError} When it cannot be read or is none. */
+/** Reads and tries a schema. @throws {OptionsError} When it cannot be read or is not a schema. */
 export async function readSchema(
   path: string | null,
   onNotice: (notice: string) => void = () => {},
@@ -291,7 +291,7 @@ export async function readSchema(
   if (path === null) return null;
   let text: string;
   try {
-    // Without a byte order mark; what is no UTF-8 would silently become another schema.
+    // Without a byte order mark; text that is not UTF-8 would silently become another schema.
     text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (error) {
     throw new OptionsError([

@@ -50,17 +50,17 @@ const TIMES = {
   recordFailuresMax: 30,
 } as const;
 
-/** How often it is journaled what was sent again. */
+/** How often records sent again are journaled. */
 const AGAIN_INTERVAL_MS = 50;
 
-/** First hash keys of the publishers, for the parsers; of none, one that takes all. */
+/** First hash keys of the publishers, for the parsers; without publishers, one that takes everything. */
 export function publisherStarts(prepared: Prepared, publisherCount: number): BigUint64Array {
   return packStarts(publisherCount === 0 ? [{ start: 0n }] : cutOwnedRanges(prepared.shards, publisherCount));
 }
 
 export class Publishing {
   readonly stats: SharedArrayBuffer;
-  /** How those publishers ended that have. */
+  /** How the publishers that have ended did so. */
   readonly receipts: PublishReceipt[] = [];
   readonly #given: PublishingOptions;
   readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
@@ -91,7 +91,7 @@ export class Publishing {
     ];
     try {
       const hasFailed = await this.#publish(this.#pool);
-      // An early end calls nothing delivered, and the next process asks before it puts anything.
+      // An early end does not call anything delivered, and the next process asks before it puts anything.
       if (!hasFailed && !this.#isStopped) await confirmStream(this.#watch);
     } catch (error) {
       if (!this.#asking.aborted) onFailure(asFailure(error));

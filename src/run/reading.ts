@@ -57,7 +57,7 @@ export interface ReadingOptions {
   readonly onArchived?: (object: SourceObject) => void;
   /** An object that the filters leave out. */
   readonly onFiltered?: (object: Pick<SourceObject, 'bucket' | 'key'>) => void;
-  /** An object that is going to be looked at. */
+  /** An object that is going to be read. */
   readonly onObject?: (object: SourceObject) => void;
   /** The listing is complete. */
   readonly onListed: () => void;
@@ -196,7 +196,7 @@ export class Reading {
 
   /**
    * What the journal knows of an object. Where the listing gives no ETag, and an earlier process has met the object, the source is asked for
-   * the version. @returns null when it cannot be had, which has been said.
+   * the version. @returns null when the object cannot be obtained, which has been reported.
    */
   async #lookup(object: SourceObject): Promise<Lookup | null> {
     const lookup = this.#given.journal?.lookup(object) ?? { kind: 'unknown' as const };
@@ -248,7 +248,7 @@ export class Reading {
     };
   }
 
-  /** An object that cannot be had, of which not even its ETag is known. What an earlier process has settled stays settled. */
+  /** An object that cannot be obtained; not even its ETag is known. What an earlier process has settled stays settled. */
   #takeUnreadable(object: SourceObject, { message }: MillraceError): void {
     const { accounting, journal } = this.#given;
     const lookup = journal?.lookup(object) ?? { kind: 'unknown' as const };
@@ -273,7 +273,7 @@ export class Reading {
 }
 
 /**
- * Opened with the first line that is asked for: a reader of lines loses what comes before somebody listens.
+ * Opened when the first line is asked for: a line reader loses what arrives before anybody listens.
  * @param signal Ends it with the signal's reason, also while standard input stands still.
  */
 export async function* stdinLines(signal: AbortSignal): AsyncGenerator<string> {

@@ -1,7 +1,7 @@
 /**
  * Redrive: a run whose source is a dead-letter file, and the trace that it leaves for `verify`.
  * Takes  options of `redrive`. Gives  the report of the run.
- * Owns   the rule when a trace is certain: the run has come to its end, and nobody has changed the file of dead letters meanwhile.
+ * Owns   the rule when a trace is certain: the run has come to its end, and the dead-letter file has not changed meanwhile.
  */
 
 import { MillraceError } from '../base/errors.ts';

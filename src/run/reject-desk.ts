@@ -1,6 +1,6 @@
 /**
  * Reject desk: where dead letters are handed to their file, and parsers are held back while the disk is slow.
- * Takes  dead letters, and word that all those of a parser's message were taken.
+ * Takes  dead letters, and notice that all those of a parser's message were taken.
  * Gives  them to the file of dead letters; to the parsers the room that their messages took, once those are written.
  * Owns   the count of bytes that wait (src/parse/setup.ts, PARSE_SHARED).
  */

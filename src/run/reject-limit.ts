@@ -12,7 +12,7 @@ export interface RejectCounts {
   /** Dead letters of all processes of the run. */
   readonly rejected: number;
   readonly lines: number;
-  /** All lines are read: a share counts, however few they are. */
+  /** All lines are read, so a share counts, however few they are. */
   readonly isFinal: boolean;
 }
 

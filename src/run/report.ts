@@ -23,7 +23,7 @@ export interface Progress {
   readonly objects: { readonly listed: number; readonly settled: number; readonly isListingDone: boolean };
   /**
    * Stored bytes. `settled` are those whose lines are acknowledged, dead-lettered, filtered or blank, in all processes of the run;
-   * `settledBefore` those of them that earlier processes had done, as far as this one has come upon them.
+   * `settledBefore` those of them that earlier processes had done, as far as this one has come across them.
    */
   readonly bytes: {
     readonly listed: number;
@@ -59,7 +59,7 @@ export interface RunFacts {
   /** Of those publishers that have ended. */
   readonly receipts: readonly PublishReceipt[];
   readonly limitWatch: LimitWatch;
-  /** Of `doneBytes`: what earlier processes had done. */
+  /** The part of `doneBytes` that earlier processes did. */
   readonly doneBytesBefore: number;
   readonly shardCount: number;
   readonly reading: Pick<Reading, 'listTally' | 'isListingDone' | 'stats' | 'changedCount'>;
@@ -167,7 +167,7 @@ function memoryOf({ budget, options }: RunFacts): NonNullable<BackfillReport['me
 }
 
 function deliveryOf({ prepared, counts, reading, stats, ending, receipts }: RunFacts) {
-  // Records of requests that nobody had answered when the run was ended.
+  // Records of requests that had no answer when the run was ended.
   const unknownCount = receipts.reduce((sum, receipt) => sum + receipt.unknownCount, 0);
   const stat = (column: number) => sumStat(stats, column);
   const before = prepared.journal?.before.tally.records ?? 0;

@@ -1,5 +1,5 @@
 /**
- * Restore file: the manifest of archived objects (`<run>.restore.csv`), written while they are found: they may be as many as a bucket holds.
+ * Restore file: the manifest of archived objects (`<run>.restore.csv`), written as they are found: there may be as many as a bucket holds.
  * Takes  archived objects, one by one; word that the listing is complete.
  * Gives  the whole manifest under its name, or none: what stood there before stays until then.
  * Owns   a new file beside it, which follows no link and is the user's alone, and 64 KiB of lines that are not written yet.
@@ -10,7 +10,7 @@ import { beginningOf, openOwnFile } from '../base/own-file.ts';
 import { isRestoreManifest, restoreManifestLine } from './sources.ts';
 
 const PENDING_CHARS_MAX = 64 * 1024;
-/** So much of a file says whether it is such a list. */
+/** This much of a file says whether it is such a list. */
 const BEGINNING_BYTES = 4096;
 
 export class RestoreFile {
@@ -62,7 +62,7 @@ export class RestoreFile {
   }
 }
 
-/** A link is no file of anybody: it is replaced and not followed. */
+/** A link belongs to nobody: it is replaced and not followed. */
 function assertReplaceable(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined || stats.isSymbolicLink()) return;

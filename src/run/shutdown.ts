@@ -1,7 +1,7 @@
 /**
  * Shutdown: how a run ends early, and how its threads end.
  * Takes  the reading and the publishing of a run, and its word on how far it is (src/ring/phases.ts).
- * Gives  an orderly stop within a time that is promised: nothing new is read or sent, what is in flight ends, of what is queued the
+ * Gives  an orderly stop within a time that is promised: nothing new is read or sent, what is in flight ends, for what is queued the
  *        publishers say which records are left to the next process, and then the threads end.
  * Owns   the time of a stop, and which part of it each step may take.
  * Never  decides that a run ends, or why.
@@ -18,7 +18,7 @@ export const STOP_BUDGET_MS = {
   answers: 10_000,
   /** Publishers say what is left. */
   leave: 3_000,
-  /** Thread pools end that are asked to. */
+  /** Thread pools that are asked to end do so. */
   pools: 2_000,
 } as const satisfies Record<string, number>;
 
@@ -40,7 +40,7 @@ export class Shutdown {
   }
 
   /**
-   * Stops in good order. Without a thread, or the disk, nobody can say what is left: then only what is settled counts.
+   * Stops in good order. After the loss of a thread or the disk nobody can say what is left: then only what is settled counts.
    * @param published Ends with the last publisher.
    */
   async drain(reason: MillraceError, published: Promise<void>): Promise<void> {

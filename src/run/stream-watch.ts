@@ -2,8 +2,8 @@
  * Stream watch: whether the stream of a run is still the one that the run began with.
  * Takes  the stream's facts from the start of the process.
  * Gives  an error as soon as another one is seen under its name; at the end of a run, an answer before anything is called delivered.
- * Owns   how often is asked, and how long an answer is waited for.
- * Never  takes silence for an answer: who cannot ask at the end has not delivered yet.
+ * Owns   how often the question is asked, and how long an answer is waited for.
+ * Never  takes silence for an answer: without one at the end, nothing counts as delivered yet.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { MillraceError } from '../base/errors.ts';
@@ -26,10 +26,10 @@ export interface StreamWatchOptions {
 const INTERVAL_MS = 60_000;
 const UNAVAILABLE_MS = 300_000;
 const PAUSE_MS = 1_000;
-/** A stream that is not found once may be found again. */
+/** A stream that is not found once may be found later. */
 const GONE_MS = 5_000;
 
-/** Asks now and then. @returns The timer. @param onAnother Told once, of another stream; what cannot be answered is asked again later. */
+/** Asks now and then. @returns The timer. @param onAnother Told once, of another stream; a question without an answer is asked again later. */
 export function watchStream(
   options: StreamWatchOptions,
   onAnother: (error: MillraceError) => void,
@@ -53,7 +53,7 @@ export function watchStream(
 
 /**
  * Asks until there is an answer.
- * @throws {MillraceError} Exit 2 when it is another stream, or none any more; exit 3 when nobody answered; the signal's reason.
+ * @throws {MillraceError} Exit 2 when it is another stream, or gone; exit 3 when nobody answered; the signal's reason.
  */
 export async function confirmStream(options: StreamWatchOptions): Promise<void> {
   const { sink, stream, advice, signal, unavailableMs = UNAVAILABLE_MS } = options;

@@ -3,7 +3,7 @@
  * Takes  the error of a call (src/aws/kinesis-call.ts).
  * Gives  one of: throttled (send again, for ever), failed (send again, bounded by the breaker), denied (the same once anything was ever
  *        taken, before that the end of the run), refused (send in parts: see refusals.ts).
- * Owns   what people are advised to do. Whose fault a code is says src/aws/fault-kind.ts. Pure.
+ * Owns   what people are advised to do. src/aws/fault-kind.ts says whose fault a code is. Pure.
  */
 import { faultOf, isRenewable } from '../../aws/fault-kind.ts';
 import type { KinesisCallError } from '../../aws/kinesis-call.ts';

@@ -1,7 +1,7 @@
 /**
  * Negotiate wire: whether records go as CBOR, found out before the first one is sent.
  * Takes  the way to the service. Gives  the encoding; a notice where it is not the one that was wanted.
- * Never  puts a record: an endpoint that reads CBOR refuses the request for being empty, another one for its form.
+ * Never  puts a record: an endpoint that reads CBOR refuses the request for being empty, any other for its form.
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { CredentialProvider } from '../../aws/credentials.ts';

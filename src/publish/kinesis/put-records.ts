@@ -128,7 +128,7 @@ export class RecordPutter {
         verdicts,
       );
     } catch (error) {
-      // The service took the request, and what it said is lost: the records may be stored.
+      // The service took the request, but its answer is lost: the records may be stored.
       throw new KinesisCallError({
         operation: 'PutRecords',
         awsCode: null,

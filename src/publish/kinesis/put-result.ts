@@ -1,5 +1,5 @@
 /**
- * Put result: what a PutRecords answer says about each record, read in JavaScript. Also words the error when it is no answer.
+ * Put result: what a PutRecords answer says about each record, read in JavaScript. Also words the error when the body is not an answer.
  * Takes  the body of a response with status 200.
  * Gives  one verdict byte per record and a summary.
  * Never  trusts the body: every field is checked. The native twin is src/native/result.cc.

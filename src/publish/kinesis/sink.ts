@@ -2,7 +2,7 @@
  * Kinesis sink: a Kinesis data stream as a publisher sees it.
  * Takes  how the stream is reached. Gives  the Sink of src/publish/sink.ts.
  * Owns   the connections of one publisher thread.
- * Never  loads the SDK before a reshard asks for the shards: it is most of what this thread would load.
+ * Never  loads the SDK before a reshard asks for the shards: it would be most of what this thread loads.
  */
 
 import { KinesisCallError, type KinesisCaller, type KinesisService } from '../../aws/kinesis-call.ts';

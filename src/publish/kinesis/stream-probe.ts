@@ -69,9 +69,9 @@ export async function probeStream(
 }
 
 /**
- * Asks whether a stream is still the one that records were put to: its successor has none of them, under the same name.
+ * Asks whether a stream is still the one that records were put to: a successor of the same name has none of them.
  * @param advice What to do about it.
- * @throws {MillraceError} MILLRACE_STREAM, exit 2: it is another one, or will soon be none. @throws The SDK's errors, as they are.
+ * @throws {MillraceError} MILLRACE_STREAM, exit 2: it is another one, or is being deleted. @throws The SDK's errors, as they are.
  */
 export async function assertSameStream(
   client: KinesisClient,
