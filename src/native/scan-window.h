@@ -126,9 +126,11 @@ inline void matchName(WindowScan& scan, ShapeWalk& walk, uint32_t token) {
   for (uint32_t i = 0; i < parent.childCount; i++) {
     const uint32_t child = program.children[parent.firstChild + i];
     const ShapeNode& node = program.nodes[child];
+    // Most names end here; one that begins with an escape may stand for any.
+    if (node.start != *name && *name != '\\') continue;
     const uint32_t bytes = node.name.length;
     if (left <= bytes) continue;
-    const uint32_t same = commonPrefix(name, node.name.bytes, bytes, left);
+    const uint32_t same = bytes == 1 ? uint32_t(node.start == *name) : commonPrefix(name, node.name.bytes, bytes, left);
     if (name[same] == '\\') walk.needsSearch = true;
     if (same < bytes || name[bytes] != '"') continue;
     shape.finds.find(node, child, token + 2);
@@ -253,7 +255,7 @@ inline bool finishLine(WindowScan& scan, ShapeWalk& walk, uint32_t lineAt, uint3
     return true;
   }
   if (walk.needsSearch || state.shape->finds.lacksMemory) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
-  if (!isSampled(state, scan.call, line)) {
+  if (state.shape->program.hasSample && !isSampled(state, scan.call, line)) {
     scan.call.filteredBefore++;
     return true;
   }

@@ -75,6 +75,7 @@ void collectStarts(ShapeProgram& program) {
     if (!isPlainName(name)) program.isPlain = false;
     // Behind the opening quote of the empty name stands the closing one.
     const uint8_t start = name.length == 0 ? '"' : name.bytes[0];
+    program.nodes[i].start = start;
     bool isKnown = program.startCount > SHAPE_STARTS_MAX;
     for (uint32_t k = 0; k < program.startCount && !isKnown; k++) isKnown = program.starts[k] == start;
     if (isKnown) continue;

@@ -32,6 +32,8 @@ struct ShapeText {
 
 struct ShapeNode {
   ShapeText name;
+  /** The byte behind its opening quote. */
+  uint8_t start;
   uint32_t parent;
   bool isIndex;
   uint32_t index;

@@ -57,7 +57,7 @@ double toDouble(const uint8_t* at, const uint8_t* end) {
     return simdjson::internal::from_chars(reinterpret_cast<const char*>(start), reinterpret_cast<const char*>(end));
   }
   // Both are exact doubles, so their quotient is the nearest one.
-  const double magnitude = double(digits) / TENS[-exponent];
+  const double magnitude = exponent == 0 ? double(digits) : double(digits) / TENS[-exponent];
   return isNegative ? -magnitude : magnitude;
 }
 
@@ -126,6 +126,8 @@ int orderOfText(ByteRange value, ShapeText text) {
 bool isEqualText(ByteRange value, ShapeText text) {
   const uint8_t* at = value.start + 1;
   const size_t length = size_t(value.end - 1 - at);
+  // Most texts differ in their first character.
+  if (length > 0 && text.length > 0 && *at != *text.bytes && *at != '\\') return false;
   if (length == text.length && std::memcmp(at, text.bytes, length) == 0) return !hasEscapes(at, at + length);
   return hasEscapes(at, at + length) && orderOfText(value, text) == 0;
 }
