@@ -6,14 +6,14 @@
  * Sources: PutRecords and GetRecords, Errors, in the documentation of `@aws-sdk/client-kinesis` 3.1143; Common Errors of both services; the
  * lists by which the SDK itself retries (`THROTTLING_ERROR_CODES`, `TRANSIENT_ERROR_CODES` of `@smithy/core`).
  *
- * | kind        | what it was                                     | may be asked again                                     |
- * |-------------|-------------------------------------------------|--------------------------------------------------------|
- * | throttle    | the service, or a proxy before it, is busy      | always, later                                          |
- * | transient   | 5xx, resets, time-outs, what nobody knows       | while the service may be unavailable                          |
- * | skew        | the clocks differ                               | by the service's clock                                 |
- * | credentials | expired, rotated, or their provider fails      | renewed; then, if anything ever worked, as if unavailable     |
- * | denied      | a permission, a key, a stream that is not there | if anything ever worked, as if unavailable                    |
- * | refused     | the request's own content                       | never unchanged: a part of it may be taken             |
+ * | kind        | what it was                                     | may be asked again                                        |
+ * |-------------|-------------------------------------------------|-----------------------------------------------------------|
+ * | throttle    | the service, or a proxy before it, is busy      | always, later                                             |
+ * | transient   | 5xx, resets, time-outs, what nobody knows       | while the service may be unavailable                      |
+ * | skew        | the clocks differ                               | by the service's clock                                    |
+ * | credentials | expired, rotated, or their provider fails       | renewed; then, if anything ever worked, as if unavailable |
+ * | denied      | a permission, a key, a stream that is not there | if anything ever worked, as if unavailable                |
+ * | refused     | the request's own content                       | never unchanged: a part of it may be taken                |
  */
 export type FaultKind = 'throttle' | 'transient' | 'skew' | 'credentials' | 'denied' | 'refused';
 

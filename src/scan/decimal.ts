@@ -15,7 +15,7 @@ export interface Decimal {
 const ZERO: Decimal = { sign: 0, digits: '', point: 0n };
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 const CHAR_0 = 0x30;
-/** So many digits are an integer that a double holds. */
+/** This many digits are an integer that a double holds. */
 const SAFE_DIGITS = 15;
 const CHUNK = 10n ** BigInt(SAFE_DIGITS);
 

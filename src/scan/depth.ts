@@ -2,7 +2,7 @@
  * Depth: how deep a line nests, counted on its bytes before anything parses it.
  * The rule, the same in both scanners: a string runs from a quote to the next quote that no backslash escapes; outside strings
  * `[` and `{` add one, `]` and `}` take one away. A line whose count ever exceeds `depthMax` is TOO_DEEP, whatever else is
- * wrong with it, unless it is no UTF-8. For valid JSON the count is the nesting.
+ * wrong with it, unless it is not UTF-8. For valid JSON the count is the nesting.
  */
 
 /** @returns Whether bytes[start, end) nest deeper than `depthMax`. */

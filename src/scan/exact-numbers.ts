@@ -2,7 +2,7 @@
  * Exact numbers: what a JSON text says where `JSON.parse` rounds.
  * Takes  a JSON text.
  * Gives  its value with, for each number that a double does not hold, the number's own text by the place where it stands.
- * Never  costs a thing where there is none: see `mayRound`.
+ * Never  costs anything where there are no such numbers: see `mayRound`.
  */
 import { type Decimal, decimalOf, isInteger } from './decimal.ts';
 
@@ -34,7 +34,7 @@ export class ExactNumbers {
 
 /**
  * Numbers of at most 15 significant digits and a two-digit exponent are told apart, and ordered, by their doubles, and `String` gives
- * them back. Any other number of the text is found here, and now and then a string that looks like one: that costs time, no more.
+ * them back. Any other number of the text is found here, and now and then a string that looks like one, which only costs time.
  */
 const MAY_ROUND = /(?:^|[[:,\s-])\d(?:[\d.]{15}|[\d.]*[eE][+-]?\d{3})/;
 
@@ -43,13 +43,13 @@ export function mayRound(json: string): boolean {
   return MAY_ROUND.test(json);
 }
 
-/** Stands for every rounded number that is no integer, as far as types go. */
+/** Stands for every rounded number that is not an integer, as far as types go. */
 const SOME_FRACTION = 0.5;
 
 /**
  * Parses a JSON text.
  * @returns Its value, in which a rounded number is some double of the same kind, integer or not; and what the numbers are.
- * @throws {SyntaxError} If it is none. {RangeError} If it nests some thousands of levels deep.
+ * @throws {SyntaxError} If it is not JSON. {RangeError} If it nests some thousands of levels deep.
  */
 export function parseExactly(json: string): { readonly value: unknown; readonly numbers: ExactNumbers } {
   const numbers = new ExactNumbers();

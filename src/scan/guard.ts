@@ -1,22 +1,22 @@
 /**
  * Guard: runs code that others wrote (a schema today), which may never come back.
- * Takes  work: a function that only notes what it found. Whatever it does twice must come to the same.
+ * Takes  work: a function that only notes what it found. Doing it twice must give the same result.
  * Gives  whether it came to its end. What it throws is thrown on.
- * Owns   the clock that stops it, and what counts as too long for one line: CPU time of this thread, so that a machine that is busy
+ * Owns   the clock that stops it, and what counts as too long for one line: CPU time of this thread, so that a busy machine
  *        or a process that was stopped condemns nothing, and `verify` comes to the verdict of the run.
- * Never  is a sandbox. Never goes on where work was interrupted: no `catch` and no `finally` in it runs, so it is done again or given up.
+ * Never  is a sandbox. Never continues interrupted work: none of its `catch` or `finally` blocks runs, so it is done again or given up.
  *
- * `node:vm` is the one door that Node has to stop JavaScript from outside without ending its thread; regular expressions, BigInts and
+ * `node:vm` is Node's only way to stop JavaScript from outside without ending its thread; regular expressions, BigInts and
  * sorting stop there, too. What cannot be stopped is one long call into native code, such as `JSON.parse`: those are linear.
  */
 import { createContext, Script } from 'node:vm';
 import { ENGINE, MIB } from '../base/limits.ts';
 
-/** First try of a line on its own, in times of the CPU time that it may take: a machine that is not crowded needs no second. */
+/** First try of a line on its own, in times of the CPU time that it may take: on a machine that is not overloaded one is enough. */
 const FIRST_TRY_SHARE = 1.25;
-/** A try lasts no longer: the thread has to show between two that it lives. */
+/** A try lasts no longer: between two tries the thread has to show that it is alive. */
 const TRY_MS_MAX = 10_000;
-/** Work that none of so many tries brought to its end waits for something that does not come. */
+/** Work that this many tries did not finish waits for something that does not come. */
 const TRIES_MAX = 5;
 
 export interface GuardOptions {
@@ -40,7 +40,7 @@ export class Guard {
 
   /**
    * Work on many lines, which may take half of what one line may: a line that passes here would pass on its own.
-   * @returns false when it was interrupted; who did the lines behind which it stood still is asked with `runLine`.
+   * @returns false when it was interrupted; find the line at which it stopped with `runLine`.
    */
   runLines(work: () => void): boolean {
     return this.#run(work, Math.ceil(this.#lineCpuMsMax / 2));
@@ -58,7 +58,7 @@ export class Guard {
       if (cpuMs >= cpuMsMax) return false;
       if (isDone) return true;
       if (tries === TRIES_MAX) return false;
-      // So long that it gets its time at the share of the processor that it had.
+      // Long enough to get its time at the share of the processor that it had.
       const share = cpuMs / (performance.now() - start.clockMs);
       tryMs = Math.max(2 * tryMs, (cpuMsMax / share) * FIRST_TRY_SHARE);
     }

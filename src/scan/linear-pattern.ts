@@ -1,7 +1,7 @@
 /**
  * Linear pattern: the regular expressions of a schema, on an engine that takes time in proportion to the text.
  * Takes  a pattern of ECMA-262 with the flag u, as JSON Schema has them.
- * Gives  something to test texts with: RE2 (`re2js`), or V8's engine where that is as quick for certain, and much quicker in fact.
+ * Gives  something to test texts with: RE2 (`re2js`), or V8's engine where that is sure to be as quick, and in fact is much quicker.
  * Owns   the translation to RE2, which decides exactly as V8 does: sets of characters are spelt out.
  * Never  translates what RE2 lacks: lookaround and backreferences stay with V8, under the guard (guard.ts).
  */
@@ -10,11 +10,11 @@ import { RE2JS } from 're2js';
 
 export interface Pattern {
   test(text: string): boolean;
-  /** Two patterns are one when this is one text. */
+  /** Two patterns are the same when this text is. */
   toString(): string;
 }
 
-/** Steps of V8's engine that take less time than RE2 takes to begin. */
+/** V8's engine takes this many steps in less time than RE2 takes to begin. */
 const CHEAP_STEPS_MAX = 2_000;
 /** RE2's own bound. */
 const REPEATS_MAX = 1_000;
@@ -25,7 +25,7 @@ class Untranslatable extends Error {}
 
 /**
  * @param cheapStepsMax V8 is asked where it takes no more steps.
- * @throws {SyntaxError} If it is no pattern.
+ * @throws {SyntaxError} If it is not a pattern.
  */
 export function linearPattern(source: string, cheapStepsMax = CHEAP_STEPS_MAX): Pattern {
   const v8 = new RegExp(source, 'u');
@@ -37,7 +37,7 @@ export function linearPattern(source: string, cheapStepsMax = CHEAP_STEPS_MAX): 
   return {
     test(text) {
       if (re2 === null || cost.ways * text.length ** cost.degree <= cheapStepsMax) return v8.test(text);
-      // What it learned of texts is in it, and not whole where the guard struck in between.
+      // It holds what it learned from texts, which is incomplete where the guard struck in between.
       if (isBusy) re2 = undefined;
       re2 ??= compiled(tree);
       isBusy = true;
@@ -76,7 +76,7 @@ interface Cost {
 const ONE_WAY: Cost = { ways: 1, degree: 0 };
 const WAYS_MAX = 1_000;
 
-/** Of a whole pattern; null where it has what RE2 lacks: V8 does it, whatever it costs. */
+/** Of a whole pattern; null where it uses what RE2 lacks: then V8 runs it, whatever it costs. */
 function costOf(tree: AST.Pattern): Cost | null {
   try {
     const { ways, degree } = either(
@@ -197,7 +197,7 @@ function rangesOf(node: Set): Ranges {
   }
 }
 
-/** Sets are the same in every schema, and cost a million questions each. */
+/** Sets are the same in every schema, and cost a million tests each. */
 const known = new Map<string, Ranges>();
 
 /** What V8 says is in a set such as \s or \p{Lu}: its tables decide, not those of another version of Unicode. */

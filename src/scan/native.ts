@@ -104,7 +104,7 @@ export class NativeScanner implements Scanner {
   readonly #rejects = new Float64Array(REJECTS_PER_CALL_MAX * REJECT_COLUMNS);
 
   /**
-   * @throws {OptionsError} If a pointer of the rules is none.
+   * @throws {OptionsError} If a pointer of the rules is not valid.
    * @throws {RangeError} If there is no memory for the state.
    */
   constructor(

@@ -1,7 +1,7 @@
 /**
  * Open: chooses the scanner.
  * Takes  the rules of a run and the lanes of one parser.
- * Gives  the native scanner where the addon is there and nothing asks for the other one, else the portable scanner; with a judge in
+ * Gives  the native scanner where the addon is there and nothing asks for the other one, else the portable scanner; with a validator in
  *        front of it where there is one.
  * Never  prints: `scannerReason` tells whoever starts the run why it will be slower.
  */
@@ -20,13 +20,13 @@ export interface OpenScannerOptions {
   readonly validator?: LineValidator;
   /** Stages between a valid line and its record. */
   readonly shaper?: LineShaper | null;
-  /** Called now and then while a line that takes long is judged. */
+  /** Called now and then while a line that takes long is validated. */
   readonly onTry?: () => void;
 }
 
 /**
  * The scanner of one parser thread.
- * @throws {OptionsError} If a pointer of the rules is none.
+ * @throws {OptionsError} If a pointer of the rules is not valid.
  */
 export function openScanner(rules: RecordRules, lanes: ScanLanes, options: OpenScannerOptions = {}): Scanner {
   const { addon } = loadAddon();

@@ -9,7 +9,7 @@ import { OptionsError } from '../base/errors.ts';
 /**
  * Splits a JSON Pointer into its reference tokens, unescaped.
  * @returns [] for "", which points at the whole line.
- * @throws {OptionsError} If the text is no pointer: it has to be empty or start with `/`, and `~` only stands in `~0` and `~1`.
+ * @throws {OptionsError} If the text is not a pointer: it has to be empty or start with `/`, and `~` only stands in `~0` and `~1`.
  */
 export function parsePointer(pointer: string): readonly string[] {
   if (pointer === '') return [];

@@ -65,7 +65,7 @@ export class PortableScanner implements Scanner {
   readonly #key = Buffer.alloc(KEY_BYTES_MAX);
   #keyBytes = 0;
 
-  /** @throws {OptionsError} If a pointer of the rules is none. */
+  /** @throws {OptionsError} If a pointer of the rules is not valid. */
   constructor(rules: RecordRules, lanes: ScanLanes, shaper: LineShaper | null = null) {
     this.#shaper = shaper;
     this.#rules = rules;
@@ -80,7 +80,7 @@ export class PortableScanner implements Scanner {
     const producers = this.#lanes.buffers.map((lane) => new LaneProducer(lane));
     const rest = buffer.subarray(from, piece.end);
     const encoding = isAscii(rest) ? 'latin1' : 'utf8';
-    // One question for the whole piece, so that a good piece is not asked line by line.
+    // One check of the whole piece, so that a good piece is not checked line by line.
     const isTrusted = encoding === 'latin1' || isUtf8(rest);
     const tally = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
     const rejects: Reject[] = [];
@@ -123,7 +123,7 @@ export class PortableScanner implements Scanner {
     return { ...tally, status, next, laneIndex, laneNeedBytes, rejects };
   }
 
-  /** Judges the line bytes[start, end) and leaves its key in #key. */
+  /** Validates the line bytes[start, end) and leaves its key in #key. */
   #look(
     buffer: Buffer,
     piece: ScanPiece,

@@ -31,7 +31,7 @@ export interface RecordRules {
   readonly recordBytesMax: number;
 }
 
-/** Where frames go. With no lanes at all lines are judged and counted, and nothing is written (`--dry-run`). */
+/** Where frames go. With no lanes at all lines are validated and counted, and nothing is written (`--dry-run`). */
 export interface ScanLanes {
   /** One lane per publisher, written by this scanner alone. */
   readonly buffers: readonly SharedArrayBuffer[];
@@ -52,7 +52,7 @@ export interface ScanPiece {
   readonly slice: number;
   /** ASCII, 1 to 64 bytes: a record without a key of its own gets the key `<coordinate>:<line offset in decimal>`. */
   readonly coordinate: Uint8Array;
-  /** Where the piece was cut of more lines: the same object for each piece of them, which follow each other. `end` is that of the last. */
+  /** Where the piece is a part of more lines: the same object for each consecutive part. `end` is that of the last one. */
   readonly lines?: { readonly end: number };
   /** For conditions that ask where a line lies. */
   readonly place?: PiecePlace;

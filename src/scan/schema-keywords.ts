@@ -1,6 +1,6 @@
 /**
- * Schema keywords: those of ajv's that take a double for the number that was written, or a property for one that every object has.
- * Takes  the exact numbers of the schema, and those of the record that is judged.
+ * Schema keywords: replaces those of ajv that take a double for the number as written, or an inherited property for an object's own.
+ * Takes  the exact numbers of the schema, and those of the record that is validated.
  * Gives  definitions of multipleOf, the four limits, const, enum and uniqueItems, with ajv's own messages.
  * Never  rounds, and never looks at what an object inherits. Where neither side has a number that a double does not hold, limits are
  *        compared as doubles, in place.
@@ -23,7 +23,7 @@ type Place = readonly [holder: unknown, property: string | number | undefined];
 /** Asks about the value at a place. */
 type Check<T> = (holder: unknown, property: string | number | undefined, value: unknown) => T;
 
-/** One text for equal JSON values, and for no others: objects are equal in any order, 1 equals 1.0. */
+/** The same text for equal JSON values, and for no others: objects are equal in any order, 1 equals 1.0. */
 function keyOf(value: unknown, numbers: ExactNumbers, ...place: Place): string {
   if (typeof value === 'number') return decimalKey(numbers.decimalAt(...place, value));
   if (Array.isArray(value)) return `[${value.map((item, i) => keyOf(item, numbers, value, i)).join()}]`;

@@ -1,5 +1,5 @@
 /**
- * Schema: the judge that `--schema` puts in front of the scanner.
+ * Schema: the validator that `--schema` puts in front of the scanner.
  * Takes  a JSON Schema of 2020-12, 2019-09 or draft-07, as text.
  * Gives  a function that says why a record does not conform, or null.
  * Owns   the compiled validator: once per parser thread.
@@ -19,7 +19,7 @@ import type { LineValidator } from './validating.ts';
 type Validator = Ajv | Ajv2019 | Ajv2020;
 type Dialect = new (options: ConstructorParameters<typeof Ajv2020>[0]) => Validator;
 
-/** By what `$schema` says, but for the protocol and an empty fragment. */
+/** By `$schema`, without the protocol and an empty fragment. */
 const DIALECTS: ReadonlyMap<string, Dialect> = new Map([
   ['json-schema.org/draft/2020-12/schema', Ajv2020],
   ['json-schema.org/draft/2019-09/schema', Ajv2019],
@@ -28,15 +28,15 @@ const DIALECTS: ReadonlyMap<string, Dialect> = new Map([
 const DIALECT_NAMES = '2020-12, which it is without a $schema, 2019-09 or draft-07';
 
 const NONE = new ExactNumbers();
-/** ajv wants to know besides how its code could be printed, which nobody does. */
+/** ajv also wants to know how its code could be printed, which nobody does. */
 const PATTERNS = Object.assign((source: string) => linearPattern(source), { code: 'linearPattern' });
-/** Values that any schema can be asked about: one that leads back to itself never answers. */
+/** Values to try any schema with: one that leads back to itself never answers. */
 const PROBES = [null, true, 0, '', [], {}];
 
 /**
  * Compiles a schema.
  * @param text JSON. @param name The file's name, for messages.
- * @param onNotice Told of what is in the schema and judges nothing: a format that nobody here knows (2020-12 says to ignore it).
+ * @param onNotice Told what in the schema has no effect: a format that is not known here (2020-12 says to ignore it).
  * @throws {OptionsError} When it is not JSON, or not a schema.
  */
 export function createValidator(
@@ -77,7 +77,7 @@ function compiledValidator(text: string, onNotice: (notice: string) => void): Li
   }
   return (value, line) => {
     validated.isRecordRounded = mayRound(line);
-    // Set each time: where the line before was interrupted, nothing was put back.
+    // Set each time: where the line before was interrupted, nothing was reset.
     validated.record = NONE;
     if (!validated.isRecordRounded) return ask(value);
     const exact = parseExactly(line);
@@ -107,7 +107,7 @@ function openValidator(schema: unknown, validated: ValidatedNumbers, onNotice: (
   return ajv;
 }
 
-/** Which properties are evaluated is kept in objects: they must inherit nothing, and only what is their own counts. */
+/** Which properties are evaluated is kept in objects: they must inherit nothing, and only own properties count. */
 function withoutInherited(code: string): string {
   return code
     .replace(/\b(props\d+ = (?:props\d+ \|\| )?)\{\}/g, '$1Object.create(null)')
@@ -129,7 +129,7 @@ function dialectOf(schema: unknown): Dialect {
   return dialect;
 }
 
-/** Takes from the objects of a schema what they inherit: a reference could lead there. @throws Where ajv would not look. */
+/** Makes the objects of a schema inherit nothing: a reference could lead there. @throws Where ajv would not look. */
 function disinherit(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   if (Object.hasOwn(value, '__proto__')) {

@@ -1,14 +1,14 @@
 /**
- * Judging scanner: a scanner with a judge in front of it (`--schema`).
- * Takes  whole lines of one object; a judge of values; any scanner; a guard, since a judge may never come back.
- * Gives  what that scanner gives, but for lines that the judge refuses: those are rejected as SCHEMA and the scanner never sees them. A
- *        line on which the judge throws, or that takes it longer than the guard allows, is rejected as POISON.
- * Owns   which lines the judge is asked about: those that are well-formed UTF-8, not too deep and valid JSON. What is wrong with the
- *        others the scanner says. So a line has the same verdict whichever scanner is behind.
- * Never  keeps a reference to lines that are dealt with. Never lets the guard interrupt anything but the judge: lanes, tallies and the
- *        scanner behind are touched outside of it only.
+ * Validating scanner: a scanner with a validator in front of it (`--schema`).
+ * Takes  whole lines of one object; a validator of values; any scanner; a guard, since a validator may never return.
+ * Gives  what that scanner gives, except lines that the validator refuses: they are rejected as SCHEMA and the scanner never sees them. A
+ *        line on which the validator throws, or that takes it longer than the guard allows, is rejected as POISON.
+ * Owns   which lines the validator sees: those that are well-formed UTF-8, not too deep and valid JSON. What is wrong with the
+ *        others is the scanner's to say. So a line has the same verdict whichever scanner is behind.
+ * Never  keeps a reference to lines that are dealt with. Never lets the guard interrupt anything but the validator: lanes, tallies and the
+ *        scanner behind it are only touched outside the guard.
  *
- * Lines between two refused ones go to the scanner in one call: it keeps its speed, and the cost is that of `JSON.parse` and the judge.
+ * Lines between two refused ones go to the scanner in one call: it keeps its speed, and the cost is that of `JSON.parse` and the validator.
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import { isTooDeep } from './depth.ts';
@@ -24,7 +24,7 @@ import {
 import type { LineShaper } from './shaper.ts';
 
 /**
- * Says why a record does not conform, or null. Asked about each valid line; again about one at which it was interrupted.
+ * Says why a record does not conform, or null. Called for each valid line, and again for one at which it was interrupted.
  * @param value As `JSON.parse` gives it, rounded numbers and all. @param line The text that it stands for.
  */
 export type LineValidator = (value: unknown, line: string) => string | null;
@@ -32,13 +32,13 @@ export type LineValidator = (value: unknown, line: string) => string | null;
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = '\ufeff';
 /**
- * Lines are judged ahead of the scanner, and of the slice, until they are so many bytes, or one line: the guard starts a thread, which
+ * Lines are validated ahead of the scanner, and of the slice, up to this many bytes, or one line: the guard starts a thread, which
  * costs as much as some hundred lines.
  */
 const AHEAD_BYTES = 1024 * 1024;
-/** Or so many runs: a file of nothing but refused lines stays within memory. */
+/** Or this many runs: a file of nothing but refused lines stays within memory. */
 const AHEAD_RUNS_MAX = REJECTS_PER_CALL_MAX;
-/** A run is no longer, so that rejects of all its lines fit into one result, also where one is counted too many. */
+/** A run is no longer, so that rejects of all its lines fit into one result, even if one line is counted too many. */
 const RUN_LINES_MAX = REJECTS_PER_CALL_MAX / 2;
 
 /** Why a line has no verdict. */
@@ -51,7 +51,7 @@ const POISON = {
 
 type Refusal = Pick<Reject, 'code' | 'message'>;
 
-/** Lines that are judged: those up to `end` are admitted, `lineCount` of them at most, and behind them stands a refused one, or none. */
+/** Validated lines: those up to `end` are admitted, at most `lineCount` of them, followed by a refused one or by nothing. */
 interface Run {
   readonly end: number;
   readonly lineCount: number;
@@ -60,26 +60,26 @@ interface Run {
   readonly next: number;
 }
 
-/** Lines on their way, and how far the judge has come in them. */
+/** Lines on their way, and how far the validator has come in them. */
 interface Progress {
   /** The first of the pieces: all are of one object. */
   readonly piece: Pick<ScanPiece, 'coordinate' | 'place'>;
-  /** Tells them from others, which may lie in the same place. */
+  /** Tells them from other lines in the same place. */
   readonly lines: object;
   readonly buffer: Buffer;
   /** Index behind the last of them. */
   readonly end: number;
-  /** What an index lacks to the offset in the object. */
+  /** Add it to an index to get the offset in the object. */
   readonly shift: number;
-  /** Of the lines that are judged now. */
+  /** Of the lines that are validated now. */
   encoding: 'latin1' | 'utf8';
-  /** All of those are well-formed UTF-8, so that no line has to be asked on its own. */
+  /** All of those are well-formed UTF-8, so that no line has to be checked on its own. */
   isTrusted: boolean;
   /** Not dealt with yet; each begins where the one before ends. */
   readonly runs: Run[];
-  /** Index of the line that is judged now. */
+  /** Index of the line that is validated now. */
   validatedTo: number;
-  /** Admitted lines that are in no run yet; where the guard struck, one too many, maybe. */
+  /** Admitted lines that are in no run yet; where the guard struck, perhaps one too many. */
   openLines: number;
 }
 
@@ -89,7 +89,7 @@ export class ValidatingScanner implements Scanner {
   readonly #depthMax: number;
   readonly #guard: Guard;
   readonly #shaper: LineShaper | null;
-  /** Kept between the calls for lines that follow each other, so that none is judged twice. */
+  /** Kept between the calls for lines that follow each other, so that none is validated twice. */
   #progress: Progress | null = null;
 
   /** @param shaper Stages of the scanner behind: the validator sees what they make of a line. */
@@ -126,7 +126,7 @@ export class ValidatingScanner implements Scanner {
       if (run === undefined) {
         this.#validateAhead(progress);
       } else if (next < run.end) {
-        // Each of these lines may become a reject: so many fit.
+        // Each of these lines may become a reject: this many fit.
         if (rejects.length + run.lineCount > REJECTS_PER_CALL_MAX) return ended('rejects-full');
         const end = Math.min(run.end, piece.end);
         const result = this.#scanner.scan({ ...piece, end }, next);
@@ -144,7 +144,7 @@ export class ValidatingScanner implements Scanner {
         }
         runs.shift();
         next = run.next;
-        // It took seconds: whoever calls may want to know that before the next one does.
+        // It took seconds: the caller may want to know before the next one does, too.
         if (run.reject?.code === 'POISON' && next < piece.end) return ended('rejects-full');
       }
     }
@@ -172,7 +172,7 @@ export class ValidatingScanner implements Scanner {
     progress.isTrusted = progress.encoding === 'latin1' || isUtf8(text);
     progress.openLines = 0;
     const isDone = this.#guard.runLines(() => this.#validateLines(progress, stop));
-    // Where the guard struck, the last run may be there and not yet counted as judged.
+    // Where the guard struck, the last run may be there and not yet counted as validated.
     progress.validatedTo = Math.max(progress.validatedTo, runs.at(-1)?.next ?? start);
     const { validatedTo, openLines } = progress;
     if (validatedTo > (runs.at(-1)?.next ?? start)) {
@@ -201,7 +201,7 @@ export class ValidatingScanner implements Scanner {
     }
   }
 
-  /** The line at which the guard struck, alone: it is to blame, or those before it were slow, or the machine was. */
+  /** The line at which the guard struck, on its own: it may be to blame, or the lines before it or the machine were slow. */
   #validateSuspect(progress: Progress): void {
     const start = progress.validatedTo;
     const end = lineEnd(progress, start);
@@ -219,7 +219,7 @@ export class ValidatingScanner implements Scanner {
     progress.validatedTo = next;
   }
 
-  /** What the judge has against the line bytes[start, end), or null where it has nothing to say. */
+  /** The validator's objection to the line bytes[start, end), or null. */
   #ask({ piece, buffer, shift, encoding, isTrusted }: Progress, start: number, end: number): Refusal | null {
     if (!isTrusted && !isUtf8(buffer.subarray(start, end))) return null;
     if (isTooDeep(buffer, start, end, this.#depthMax)) return null;
@@ -250,7 +250,7 @@ export class ValidatingScanner implements Scanner {
   }
 }
 
-/** Index of the newline, or of the end of all. */
+/** Index of the newline, or of the end of the bytes. */
 function lineEnd({ buffer, end }: Progress, start: number): number {
   const newline = buffer.indexOf(NEWLINE, start);
   return newline < 0 || newline >= end ? end : newline;

@@ -1,7 +1,7 @@
 /**
  * BlockPool: the shared memory that downloads fill and parsers read.
  * Takes  releases, once the pieces in a block have been dealt with.
- * Gives  blocks to download slots. Each slot has a quota of its own, so that segments that run ahead can never take the block
+ * Gives  blocks to download slots. Each slot has a quota of its own, so that segments running ahead can never take the block
  *        that the segment everybody waits for needs: no deadlock, without any cleverness.
  * Owns   the one SharedArrayBuffer of all blocks, and the count of pieces that still refer to each.
  * Invariant: a slot never owns more than its quota of blocks plus one buffer for a long line.
@@ -12,7 +12,7 @@ import type { CutBuffer } from './line-cutter.ts';
 /** Readable bytes behind every piece, so that vector code may load whole registers. Their content means nothing. */
 export const READ_PADDING_BYTES = 128;
 
-/** Whoever a block is given back to. */
+/** What a block is given back to. */
 export interface BlockOwner {
   /** One reference less. */
   release(block: Block): void;
@@ -127,7 +127,7 @@ export class SlotBlocks {
     if (isRoom) this.#wake();
   }
 
-  /** Resolves when what the last refused `take` or `takeBig` asked for can be had. */
+  /** Resolves when what the last refused `take` or `takeBig` asked for is available. */
   room(): Promise<void> {
     if (this.#closed !== null) return Promise.reject(this.#closed.reason);
     if (this.#wantsBig ? this.#bigOwned === 0 : this.#free.length > 0) return Promise.resolve();

@@ -1,9 +1,9 @@
 /**
  * Dead letter source: repaired dead letters in the place of downloads.
  * Takes  a dead-letter file (src/journal/read-dead-letters.ts says what a sendable dead letter is).
- * Gives  each dead letter to the parsers as a line of the object that it came from, at its old offset: so it has the key that it would
- *        have had, and the same rules judge it. A dead letter about a whole object cannot be sent: it fails again as it is.
- * Owns   the bound of dead letters on their way.
+ * Gives  each dead letter to the parsers as a line of the object that it came from, at its old offset: so it gets the key that it would
+ *        have had, and the same rules apply to it. A dead letter about a whole object cannot be sent: it fails again as it is.
+ * Owns   the limit of dead letters on their way.
  */
 import { createReadStream } from 'node:fs';
 import { MillraceError, OptionsError } from '../base/errors.ts';
@@ -28,7 +28,7 @@ const PARSE_BATCHES_MAX = 8;
 /** Problems that one message names. */
 const PROBLEMS_MAX = 10;
 
-/** Reads the file once, before anything is sent. @throws {OptionsError} When a line of it is no dead letter, or it cannot be read. */
+/** Reads the file once, before anything is sent. @throws {OptionsError} When one of its lines is not a dead letter, or it cannot be read. */
 export async function checkDeadLetters(path: string): Promise<void> {
   const problems: string[] = [];
   try {
@@ -123,7 +123,7 @@ export class DeadLetterSource implements BlockOwner {
     for (const { segment } of pieces) this.#sink.end(segment, null);
   }
 
-  /** Nothing of it can be sent, so it stands in the new dead-letter file as it stands in this one. */
+  /** Nothing of it can be sent, so it goes into the new dead-letter file as it stands in this one. */
   #giveOn(deadLetter: ObjectDeadLetter): void {
     const code =
       deadLetter.code === 'OBJECT_CHANGED' ? 'MILLRACE_OBJECT_CHANGED' : 'MILLRACE_OBJECT_UNREADABLE';

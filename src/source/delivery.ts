@@ -24,7 +24,7 @@ export interface Piece {
 }
 
 /**
- * What a parser is given at once. All pieces have the segment's `format`.
+ * What a parser is given in one go. All pieces have the segment's `format`.
  * - plain: whole lines; any parser may take any parse batch.
  * - gzip, zstd: either whole small objects (each piece is its object's only one), or one piece of a larger object; the pieces of
  *   one object must reach one parser, in order.
@@ -44,7 +44,7 @@ export interface SourceSink {
   parseBatch(parseBatch: ParseBatch): void;
   /** A line over `lineBytesMax`: it is in no parse batch. */
   oversize(segment: Segment, line: OversizeLine): void;
-  /** Last event of a segment, after all its parse batches. With an error its lines are incomplete; the object has been reported. */
+  /** Last event of a segment, after all its parse batches. With an error its lines are incomplete, which has been reported. */
   end(segment: Segment, error: MillraceError | null): void;
   /** Once per object that cannot be carried to its end. Its other segments end with an error too, or are never begun. */
   objectFailed(object: SourceObject, error: MillraceError): void;

@@ -61,7 +61,7 @@ export interface DownloadPoolOptions {
 
 const LINE_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
 const STALL_TIMEOUT_MS = 20_000;
-/** So many objects denied in a row, with not one byte ever read, are no matter of single objects. */
+/** With this many objects denied in a row and not one byte ever read, single objects are not to blame. */
 const DENIED_MAX = 16;
 
 export class DownloadPool {

@@ -48,7 +48,7 @@ export interface DownloadContext {
   readonly witness: Witness;
 }
 
-/** Fewer bytes than these in a stall timeout are no download. */
+/** Fewer bytes than this in a stall timeout do not count as a download. */
 export const STALL_BYTES_MIN = 1024;
 
 /**

@@ -25,7 +25,7 @@ export interface ListFilter {
   admits(object: SourceObject): boolean;
   /** Whether the globs alone take it. */
   globsAdmit(key: string): boolean;
-  /** What can be said before anything is known but the key. */
+  /** What can be decided from the key alone. */
   admitsKey(key: string): boolean;
 }
 

@@ -18,7 +18,7 @@ export function formatOf(head: Uint8Array): Format {
   return 'plain';
 }
 
-/** Formats whose first bytes alone are no text. */
+/** Formats whose first bytes alone show that they are not text. */
 const MAGICS: readonly (readonly [name: string, latin1: string])[] = [
   ['xz', '\xfd7zXZ\0'],
   ['zip', 'PK\x03\x04'],
@@ -37,7 +37,7 @@ const MAGICS: readonly (readonly [name: string, latin1: string])[] = [
   ['UTF-16', '\xff\xfe'],
   ['UTF-16', '\xfe\xff'],
 ];
-/** The first bytes could be a line of text that is no JSON: a binary one has control characters close behind. */
+/** The first bytes could be a line of text that is not JSON: a binary format has control characters close behind. */
 const MAGICS_OF_DEAD_LETTERS: readonly (readonly [name: string, latin1: string])[] = [
   ['Parquet', 'PAR1'],
   ['Parquet', 'PARE'],
@@ -96,7 +96,7 @@ export class ForeignError extends MillraceError {
 
 /**
  * Passes the content of a compressed object on, once its first bytes have been looked at.
- * @throws {ForeignError} Before anything was passed on: it is no text.
+ * @throws {ForeignError} Before anything was passed on: it is not text.
  */
 export async function* textOnly(
   kind: Format,
@@ -117,7 +117,7 @@ export async function* textOnly(
       yield bytes;
     }
   } catch (error) {
-    // What came out before damage is no worse for it.
+    // What came out before the damage is still good.
     if (head !== null) yield* textHead(kind, head);
     throw error;
   }

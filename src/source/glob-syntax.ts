@@ -2,7 +2,7 @@
  * Glob syntax: what a glob says (docs/CLI.md, "Globs").
  * Takes  the text of a glob.
  * Gives  a tree of what it takes, character by character; a character is a code point.
- * Owns   the syntax, and the rule that whatever is no syntax stands for itself: a bracket that is never closed, a brace without a comma.
+ * Owns   the syntax, and the rule that whatever is not syntax stands for itself: a bracket that is never closed, a brace without a comma.
  */
 
 export type GlobNode =
@@ -13,7 +13,7 @@ export type GlobNode =
   | { readonly kind: 'repeat'; readonly node: GlobNode; readonly isOnceAtLeast: boolean }
   /** Any text that `node` does not take; without `/` unless `isCrossing`. */
   | { readonly kind: 'not'; readonly node: GlobNode; readonly isCrossing: boolean }
-  /** Takes nothing, and not at the end of the key. */
+  /** Takes nothing, but not at the end of the key. */
   | { readonly kind: 'more' };
 
 export interface Glob {
@@ -27,7 +27,7 @@ interface Token {
   readonly code: number;
   readonly isPlain: boolean;
   readonly set?: GlobNode;
-  /** Of a bracket or brace: where its other one stands. */
+  /** Of a bracket or brace: where its partner stands. */
   partner?: number;
 }
 
@@ -117,7 +117,7 @@ const CLASSES: Readonly<Record<string, RegExp>> = {
   xdigit: /[A-Fa-f0-9]/,
 };
 
-/** Reads `[...]`. @returns Its node and where it ends, or null: it is no set. */
+/** Reads `[...]`. @returns Its node and where it ends, or null: it is not a set. */
 function readSet(chars: readonly string[], first: number): { node: GlobNode; last: number } | null {
   const isNegated = chars[first + 1] === '!' || chars[first + 1] === '^';
   const begin = first + (isNegated ? 2 : 1);

@@ -95,7 +95,7 @@ class Automaton {
     return next;
   }
 
-  /** The number of a state of this automaton, for those that run it along. */
+  /** The number of a state of this automaton, for those that run it alongside. */
   idOf(live: Live): number {
     return this.#liveIds.get(live)!;
   }

@@ -59,7 +59,7 @@ export class Holdback {
     this.#take(() => this.#delivery.oversize(segment, line));
   }
 
-  /** No block can be had. If that is because all of them are held here, none would ever come. */
+  /** No block is free. If that is because all of them are held here, none would ever come. */
   makeRoom(): void {
     const held = new Set(this.#pieces.map(({ block }) => block));
     const isBigHeld = this.#pieces.some(({ block }) => block.index < 0);
@@ -74,7 +74,7 @@ export class Holdback {
     for (const event of this.#events.splice(0)) event();
   }
 
-  /** Forgets what is held: it never was. */
+  /** Forgets what is held, as if it had never come. */
   drop(): void {
     for (const { block } of this.#pieces.splice(0)) this.#blocks.release(block);
     this.#events = [];

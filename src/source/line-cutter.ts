@@ -31,13 +31,13 @@ export const OVERSIZE_HEAD_BYTES = 64 * 1024;
 
 /** Where a cutter puts bytes. Several cutters may use one target one after the other: the next goes on in the open block. */
 export interface CutTarget<B extends CutBuffer> {
-  /** The open block, or a fresh one; null when none can be had now. */
+  /** The open block, or a fresh one; null when none is free now. */
   open(): B | null;
   /** First free byte of the open block. The cutter advances it. */
   position: number;
   /** The open block is full: `position` is 0 from now on, and the next `open()` gives another. */
   close(): void;
-  /** A buffer of at least `bytes` for one long line, or null when none can be had now. */
+  /** A buffer of at least `bytes` for one long line, or null when none is free now. */
   big(bytes: number): B | null;
   /** The buffer from `big()` is not needed after all. */
   dropBig(buffer: B): void;
@@ -128,7 +128,7 @@ export class LineCutter<B extends CutBuffer> {
     return true;
   }
 
-  /** No more bytes can be had, and the object does not end here: its whole lines leave, the line that was begun is dropped. */
+  /** No more bytes will come, and the object does not end here: its whole lines leave, the line that was begun is dropped. */
   endWithin(): void {
     if (this.#phase === 'lines' && this.#carry === null) {
       const block = this.#target.position > this.#pieceStart ? this.#target.open() : null;

@@ -35,7 +35,7 @@ export async function* mapAhead<T, R>(
 }
 
 /**
- * Pulls items as fast as they come, up to `countMax` that nobody has taken, so that their sum is soon known. An error is thrown in its
+ * Pulls items as fast as they come, up to `countMax` that are not taken yet, so that their total is soon known. An error is thrown in its
  * place, after the items before it.
  * @param onEnd Called when the last item has been pulled, taken or not.
  */
@@ -67,7 +67,7 @@ export async function* runAhead<T>(
     });
   try {
     for (;;) {
-      // What is given waits in reverse: the end of an array is where taking costs nothing.
+      // Items wait in reverse order: taking from the end of an array costs nothing.
       if (given.length === 0) [given, pulled] = [pulled.reverse(), given];
       if (given.length > 0) yield given.pop()!;
       else if (!isOver) await turn.wait();
@@ -83,7 +83,7 @@ export async function* runAhead<T>(
   }
 }
 
-/** Two that wait for each other, never both. */
+/** One of the two waits for the other, never both. */
 class Turn {
   #wake: (() => void) | null = null;
 

@@ -1,9 +1,9 @@
 /**
  * Proofs: whether what was downloaded is what the source holds.
  * Takes  the bytes of segments, as they come.
- * Gives  a verdict with the last segment of an object: it is proven, or what is wrong.
- * Owns   the sums of objects on their way. Segments are summed side by side, and put together in order.
- * Never  proves what this process has not read itself, or what the source holds no checksum of the whole object for.
+ * Gives  a verdict with the last segment of an object: proven, or what is wrong.
+ * Owns   the sums of objects on their way. Segments are summed side by side, and combined in order.
+ * Never  proves what this process has not read itself, or where the source holds no checksum of the whole object.
  */
 import { type CrcName, combineCrcs, crc, crcToBase64 } from '../native/crc.ts';
 import type { Checksum } from './checksum.ts';
@@ -50,7 +50,7 @@ export class SegmentSum {
   }
 }
 
-/** What is put together of an object so far. */
+/** What has been combined of an object so far. */
 interface Joined {
   value: bigint;
   bytes: number;
@@ -93,7 +93,7 @@ export class Proofs {
     return new SegmentSum(segment, isResumed ? null : await this.#ask(object), null);
   }
 
-  /** All bytes of the segment were added. @returns What is wrong with the object, or null: nothing is, as far as can be said by now. */
+  /** All bytes of the segment were added. @returns What is wrong with the object, or null: nothing, as far as is known by now. */
   close(sum: SegmentSum): string | null {
     const { checksum, segment } = sum;
     if (checksum === null || sum.bytes !== segment.end - segment.start) return null;

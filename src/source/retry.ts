@@ -61,7 +61,7 @@ export class Retry {
 
   /**
    * @param what For the error, for example `read <uri>`.
-   * @param mayPass What else may be repeated: what the source gave to this run before, it may give again (`identity`, `denied`).
+   * @param mayPass What else may be repeated: what the source gave this run before, it may give again (`identity`, `denied`).
    */
   constructor(
     policy: RetryPolicy,
@@ -95,7 +95,7 @@ export class Retry {
       throw toMillraceError(failure, this.#what);
     }
     if (failure.kind === 'credentials' || failure.kind === 'identity' || failure.kind === 'skew') {
-      // The first renewal mends it at once; if it does not, the next attempts wait like all others.
+      // The first renewal usually helps at once; if not, the next attempts wait like all others.
       if (this.#renewals++ === 0) return;
     }
     await this.#clock.sleep(backoffMs(this.#policy, attempts, this.#clock.random()), signal);

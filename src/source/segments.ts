@@ -1,5 +1,5 @@
 /**
- * Planner: says which segment is downloaded next.
+ * Planner: decides which segment is downloaded next.
  * Takes  objects in listing order, what the journal knows, and word of each object's format once its first bytes are there.
  * Gives  segments, in listing order as far as it is known.
  * Owns   the cutting of objects into segments, and the wait for the first bytes of an object larger than one segment: only they
@@ -164,7 +164,7 @@ export class Planner {
       format: plan.format ?? 'plain',
       only,
     };
-    // Whatever the format of a small object is, it has no other segment to wait for.
+    // A small object has no other segment to wait for, whatever its format.
     if (plan.format === null && object.size > this.#options.segmentBytes) this.#unknown++;
     this.#plans.set(segment, plan);
     this.#options.onIssue(segment);

@@ -34,7 +34,7 @@ export interface SlotOptions {
   readonly onObjectError: (segment: Segment, error: MillraceError) => void;
 }
 
-/** An object that is never what the source says is given up after so many downloads. */
+/** An object that never matches what the source says is given up after this many downloads. */
 const PROOF_ATTEMPTS_MAX = 4;
 /** Largest further GET for a last line that did not end within the lookahead. */
 const TAIL_BYTES_MAX = 4 * 1024 * 1024;
@@ -77,7 +77,7 @@ export class Slot {
   }
 
   /**
-   * Fetches a segment, again where what came is not what the source holds and nothing of it has left.
+   * Fetches a segment, and again where what came is not what the source holds and nothing of it has left.
    * @returns As `#fetch`. @throws {MillraceError} Also where the object is whole and proven to be wrong.
    */
   async #fetchProven(segment: Segment): Promise<MillraceError | null> {
@@ -89,7 +89,7 @@ export class Slot {
     for (let attempt = 1; ; attempt++) {
       this.#holdback.open(segment, isFitting);
       const sum = await proofs.open(segment, (checksum) => {
-        // What can never be proven has nothing to wait for.
+        // What can never be proven need not wait.
         if (checksum === null) this.#holdback.pass();
       });
       const failure = await this.#fetch(segment, new SegmentSink(segment, this.#target, this.#options), sum);
@@ -150,7 +150,7 @@ class SegmentSink implements ByteSink {
     this.#segment = segment;
     this.#target = target;
     this.#options = options;
-    // Nothing is said of an object before its version has a name.
+    // Nothing is reported about an object before its version has a name.
     if (!options.planner.isFormatUnknown(segment) && segment.object.etag !== '') this.#begin(segment.format);
   }
 

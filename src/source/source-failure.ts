@@ -13,7 +13,7 @@ import { EXIT } from '../base/exit-code.ts';
  * | throttle    | 503 SlowDown, 429, a KMS throttle                      | again, later, with fewer downloads           |
  * | transient   | 5xx, timeouts, cut or stalled bodies, resets           | again, from the byte reached                 |
  * | credentials | expired token                                          | renewed once a time, then again              |
- * | identity    | wrong or rotated keys, an ill provider of them         | the run ends, exit 2; once it has answered   |
+ * | identity    | wrong or rotated keys, or their provider fails         | the run ends, exit 2; once it has answered   |
  * |             |                                                        | this run they are renewed, then again; then  |
  * |             |                                                        | the object is given up if others are given   |
  * | skew        | RequestTimeTooSkewed                                   | again by the service's clock                 |

@@ -1,5 +1,5 @@
 /**
- * Source: where objects come from. The rest of the house knows a source by this interface alone; src/source/s3/ is the one that there is.
+ * Source: where objects come from. Everything else knows a source by this interface alone; src/source/s3/ is the only one so far.
  * Takes  SOURCEs as they were given on the command line.
  * Gives  objects in listing order; ranges of them; what a failure means.
  * Owns   the shapes of what crosses between a run and its source. An object has a bucket, a key and a version, which pins it.
@@ -23,13 +23,13 @@ export interface RangeAnswer {
 /** Reads ranges of objects, over connections of its own. */
 export interface RangeReader {
   /**
-   * Asks once, for bytes [start, end) of exactly this version: who needs repetition repeats (download.ts).
+   * Asks once, for bytes [start, end) of exactly this version: repeating is the caller's (download.ts).
    * @throws {SourceFailure} Whatever went wrong before the body.
    */
   read(object: SourceObject, start: number, end: number, signal: AbortSignal): Promise<RangeAnswer>;
   /** The checksum of the whole object that the source holds, or null. Absent: nobody can be asked. @throws Whatever went wrong. */
   checksum?(object: SourceObject, signal: AbortSignal): Promise<Checksum | null>;
-  /** What an error of a request, or of a body, means. @throws What is no failure of the source: an abort, or a bug of ours. */
+  /** What an error of a request, or of a body, means. @throws What is not a failure of the source: an abort, or a bug of ours. */
   classify(error: unknown): SourceFailure;
   /** Asks for fresh credentials, or sets the clock, as the failure demands. */
   renew(failure: SourceFailure): Promise<void>;
@@ -49,14 +49,14 @@ export interface ListRequest {
   readonly isRepeated?: (object: SourceObject) => boolean;
   /** Told of each object that must be restored before it can be read. It is not given to the run. */
   readonly onArchived?: (object: SourceObject) => void;
-  /** Told of each object that was found and that filters leave out. */
+  /** Told of each object that was found and left out by filters. */
   readonly onFiltered?: (object: ObjectName) => void;
   /**
    * Told of each object that `-` names and that does not exist or may not be read; it has no ETag and no size. It is not given to the
    * run. Without it such an object ends the listing.
    */
   readonly onUnreadable?: (object: SourceObject, error: MillraceError) => void;
-  /** A source that names no object, and globs that take none of the objects, end nothing. Default false. */
+  /** A source that names no object, and globs that take none of the objects, do not end the run. Default false. */
   readonly allowEmpty?: boolean;
   readonly signal?: AbortSignal;
   /** Requests for pages at once. Default 1: objects come in listing order. With more they come in no order. */

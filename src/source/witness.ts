@@ -1,7 +1,7 @@
 /**
  * Witness: tells an object that is denied from a store that denies everything.
  * Takes  the objects that were read.
- * Gives  whether one of them can still be read: then a denial is another object's own.
+ * Gives  whether one of them can still be read: then a denial concerns the other object alone.
  * Owns   the last two objects that were read. Asking is a GET of the first byte.
  */
 import { MillraceError } from '../base/errors.ts';
@@ -33,7 +33,7 @@ export class Witness {
     this.#read = last === undefined ? [object] : [object, last];
   }
 
-  /** Whether the store still gives another object, as before. False also where no other was read, or nobody knows. */
+  /** Whether the store still gives another object, as before. False also where no other was read, or it is not known. */
   async isGiven(denied: SourceObject): Promise<boolean> {
     const other = this.#read.find(({ key }) => key !== denied.key);
     if (other === undefined) return false;
@@ -42,13 +42,13 @@ export class Witness {
       body.discard();
       return true;
     } catch (error) {
-      // An object that has changed or gone since is none that is denied.
+      // An object that has since changed or gone does not count as denied.
       return error instanceof SourceFailure && (error.kind === 'changed' || error.kind === 'gone');
     }
   }
 }
 
-/** Denials of one object that are its own, when others are given at the same time. One may be an accident all the same. */
+/** This many denials of one object are its own, when others are given at the same time. One alone may be an accident. */
 const DENIALS_MAX = 3;
 
 /** Says of one download whether what is denied to it may be given later. */
@@ -73,8 +73,8 @@ export class Denials {
   }
 
   /**
-   * What is denied to everybody, after it was given, is no matter of one object: it ends the run. Keys that it takes for another object at the
-   * same time are not what is wrong with this one: a store that signs a name in another way gives it up, and it alone.
+   * A denial of everything, after things were given, does not concern one object: it ends the run. Keys that it takes for another object at the
+   * same time are not what is wrong with this one: where a store signs a name in another way, that object alone is given up.
    */
   asEnding(error: unknown): unknown {
     if (!(error instanceof MillraceError && error.cause instanceof SourceFailure)) return error;

@@ -16,7 +16,7 @@ export class AnswerMemory {
     this.#decoder = decoder;
   }
 
-  /** At least so many bytes; the last that were given are not needed any more. */
+  /** At least this many bytes; those given last are no longer needed. */
   readonly bodyFor = (byteCount: number): Buffer => {
     if (this.#body.length < byteCount) this.#body = Buffer.allocUnsafeSlow(Math.ceil(byteCount / MIB) * MIB);
     return this.#body;

@@ -42,7 +42,7 @@ export class NativeAnswer implements Answer {
   #out = new Uint8Array(OUT_BYTES);
   #body: Uint8Array = new Uint8Array(0);
   #range: HashRange | null = null;
-  /** Serves an answer that the native code refuses: chunked strings, or no CBOR at all. */
+  /** Serves an answer that the native code refuses: chunked strings, or not CBOR at all. */
   #fallback: PortableAnswer | null = null;
 
   constructor(kernel: GetRecordsKernel) {

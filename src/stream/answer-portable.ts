@@ -34,7 +34,7 @@ function isChecksumRight(data: Uint8Array): boolean {
   return checksum.equals(data.subarray(end));
 }
 
-/** The hash key of a sub-record; zero for an explicit one that is no number. */
+/** The hash key of a sub-record; zero for an explicit one that is not a number. */
 function hashKeyOf(part: Part): bigint {
   const digits = part.explicitHashKey;
   if (digits === null) return BigInt(`0x${createHash('md5').update(part.key).digest('hex')}`);
@@ -49,7 +49,7 @@ export class PortableAnswer implements Answer {
   /** The aggregate that is being written, and how many of its sub-records are. */
   #open: Part[] | null = null;
   #sub = 0;
-  /** Whether a part of the open aggregate is outside the range, which is the end of them all. */
+  /** Whether a part of the open aggregate is outside the range, which condemns all of them. */
   #isDropped = false;
   #out = new Uint8Array(RUN_BYTES);
   #used = 0;
@@ -175,12 +175,12 @@ function entryOf(record: Record<string, CborValue>, isCbor: boolean): Entry {
   };
 }
 
-/** @throws {TypeError} When it is no UTF-8: replaced by U+FFFD it could look like another answer. */
+/** @throws {TypeError} When it is not UTF-8: replaced by U+FFFD it could look like another answer. */
 function valuesOf(body: Uint8Array): unknown {
   return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
 }
 
-/** The key's bytes as the service has them: in CBOR they may be no UTF-8, in JSON half a character cannot be given as bytes. */
+/** The key's bytes as the service has them: in CBOR they may not be UTF-8, in JSON half a character cannot be given as bytes. */
 function keyOf(key: CborValue, isCbor: boolean): Buffer {
   if (key instanceof Uint8Array) return Buffer.from(key);
   const text = String(key);
@@ -195,7 +195,7 @@ function bytesOf(data: CborValue, isCbor: boolean): Uint8Array {
   if (data instanceof Uint8Array) return data;
   if (typeof data === 'string') {
     const bytes = Buffer.from(data, 'base64');
-    // Node passes over what is no base64; whoever wrote that meant something else.
+    // Node skips what is not base64; whoever wrote that meant something else.
     const digitCount = data.length - (data.endsWith('==') ? 2 : Number(data.endsWith('=')));
     if (digitCount % 4 !== 1 && bytes.length === Math.floor((digitCount * 3) / 4)) return bytes;
   }

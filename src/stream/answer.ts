@@ -3,7 +3,7 @@
  * Takes  the body of an answer in CBOR or JSON.
  * Gives  runs of frames, KPL aggregates taken apart; sequence number and arrival time of every record of the answer.
  * Owns   the interface; two readers implement it with equal results, answer-native.ts and answer-portable.ts.
- * Never  drops a record: what starts like an aggregate and is none is passed on as it is, and said to be so.
+ * Never  drops a record: what starts like an aggregate but is not one is passed on as it is, and marked as such.
  *
  * In a frame `slice` is the record's ordinal in the answer and `lineOffset` the number of the sub-record in its aggregate.
  */
@@ -25,7 +25,7 @@ export interface ChildShard {
   readonly endingHashKey: string;
 }
 
-/** What a record of the answer turned out to be, if not a number of sub-records (0: it is no aggregate). */
+/** What a record of the answer turned out to be, if not a number of sub-records (0: it is not an aggregate). */
 export const PARTS = { BAD_CHECKSUM: -1, MALFORMED: -2 } as const;
 
 /** Hash keys that a shard takes, both inclusive. Four u64: first (high, low), last (high, low). */

@@ -11,7 +11,7 @@ export interface ShardInfo {
   /** In decimal, both inclusive. */
   readonly startingHashKey: string;
   readonly endingHashKey: string;
-  /** Whether it takes no records any more. */
+  /** Whether it no longer takes records. */
   readonly isClosed: boolean;
 }
 

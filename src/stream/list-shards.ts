@@ -1,5 +1,5 @@
 /**
- * List shards: all shards of a stream that retention has left, page by page.
+ * List shards: all shards of a stream within its retention, page by page.
  * Takes  the SDK's client. Gives  ShardInfo. Never retries: that is the caller's, with the SDK's own retries below.
  */
 import { type KinesisClient, ListShardsCommand, type ListShardsCommandOutput } from '@aws-sdk/client-kinesis';

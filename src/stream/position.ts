@@ -47,7 +47,7 @@ function isPosition(value: unknown): value is ShardPosition {
 
 /**
  * A checkpoint that was read from somewhere.
- * @throws {MillraceError} MILLRACE_STREAM when it is none, or is one of another stream.
+ * @throws {MillraceError} MILLRACE_STREAM when it is not one, or belongs to another stream.
  */
 export function checkCheckpoint(value: unknown, streamName: string): StreamCheckpoint {
   const { version, stream, shards } = (value ?? {}) as Record<string, unknown>;

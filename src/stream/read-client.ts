@@ -1,7 +1,7 @@
 /**
  * Read client: GetShardIterator and GetRecords of one stream.
  * Takes  positions and iterators. Gives  iterators; the bytes of answers, and the encoding they are in.
- * Owns   the encoding: CBOR, unless the endpoint is found not to read or write it well (src/aws/wire.ts); then JSON for good.
+ * Owns   the encoding: CBOR, unless the endpoint is found not to read or write it well (src/aws/wire.ts); then JSON from there on.
  * Never  retries anything else, or looks into records.
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
@@ -91,7 +91,7 @@ export class ReadClient {
   ): Promise<{ answer: KinesisAnswer; wire: Wire }> {
     const ask = async (wire: Wire) =>
       (await this.#callerFor(wire)).call(operation, body(wire), signal, bodyFor);
-    // One call finds the encoding out, the others wait for it: a service that fails for a moment fails all of them at once.
+    // One call finds out the encoding, the others wait for it: a service that fails for a moment fails all of them at once.
     while (this.#wire === null && this.#settling !== null) await this.#settling;
     if (this.#wire !== null) return { answer: await ask(this.#wire), wire: this.#wire };
     const settled = settleWire(ask, signal);
@@ -108,7 +108,7 @@ export class ReadClient {
     return { answer: outcome.answer, wire };
   }
 
-  /** Answers in CBOR cannot be read again and again (kinesalite cuts long ones off): from now on they are asked for in JSON. */
+  /** Answers in CBOR were unreadable again and again (kinesalite cuts long ones off): from now on they are asked for in JSON. */
   giveUpCbor(): void {
     this.#wire = 'json';
   }
@@ -129,7 +129,7 @@ export class ReadClient {
 
   close(): void {
     this.#isClosed = true;
-    // One that cannot be opened has told whoever asked for it.
+    // If it cannot be opened, whoever asked for it has been told.
     for (const caller of this.#callers.values())
       caller.then(
         (one) => one.close(),

@@ -3,7 +3,7 @@
  * Takes  the error of a call.
  * Gives  one of: expired (ask for a new iterator), again (later), denied (the same where records were read before; else the end), fatal; the
  *        last two with a message for people.
- * Owns   what people are advised to do. Whose fault a code is says src/aws/fault-kind.ts. Pure.
+ * Owns   what people are advised to do. src/aws/fault-kind.ts says whose fault a code is. Pure.
  * Source of the codes: GetRecords, GetShardIterator, ListShards, Errors, in the documentation of `@aws-sdk/client-kinesis` 3.1143.
  */
 import { faultOfCode, isPassingFault, isRenewable } from '../aws/fault-kind.ts';

@@ -2,7 +2,7 @@
  * Read stream: all shards of a stream as one async iterable of batches.
  * Takes  a stream, where to begin, where to stop.
  * Gives  batches; within a shard in order, a child shard only after its parents; checkpoints to go on from.
- * Owns   the tasks that read shards, their turns, the sockets. When it is closed nothing of it runs any more.
+ * Owns   the tasks that read shards, their turns, the sockets. Once it is closed nothing of it runs any longer.
  * Never  holds more than `callsInFlight` answers, however many shards there are.
  *
  * Reads by GetRecords, which shares 2 MiB/s and five calls/s a shard with all other readers. Enhanced fan-out is not there yet.
@@ -160,7 +160,7 @@ class Reader implements StreamReader {
     const { signal } = this.#options;
     const onAbort = () => {
       this.#turns.fail(signal!.reason);
-      // A listing that is not answered is waited for by nobody else.
+      // Nobody else waits for a listing that is not answered.
       this.#stop.abort(signal!.reason);
     };
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -194,7 +194,7 @@ class Reader implements StreamReader {
     const isResumed = this.#options.checkpoint !== undefined;
     for (const { shardId, isClosed } of this.#lineage.shards.values()) {
       const known = this.#positions.get(shardId);
-      // A closed shard holds nothing that is latest. Of a checkpoint, unknown shards are younger than it.
+      // A closed shard has no latest records. Shards that a checkpoint does not know are younger than it.
       const isSkipped = known?.type === 'FINISHED' || (!isResumed && start?.type === 'LATEST' && isClosed);
       if (isSkipped) {
         this.#lineage.finish(shardId);

@@ -116,7 +116,7 @@ export class ShardReader {
     const { client, nowMs, shard } = this.#options;
     const beforeMs = nowMs();
     const iterator = await client.shardIterator(shard.shardId, this.#position, signal);
-    // "The latest" moves on: whoever asks again, after a pause or a lost iterator, means the same moment.
+    // "The latest" moves on, but asking again after a pause or a lost iterator must mean the same moment.
     if (this.#position.type === 'LATEST') this.#position = { type: 'AT_TIMESTAMP', timestampMs: beforeMs };
     return iterator;
   }
@@ -153,7 +153,7 @@ export class ShardReader {
       throw this.#stuck(behindMs);
   }
 
-  /** Behind for ever, and nothing in any answer: whoever waits for an end would wait for ever, too. */
+  /** Always behind, with nothing in any answer: waiting for an end would take for ever. */
   #stuck(behindMs: number): MillraceError {
     const { unavailableMs, shard, streamName } = this.#options;
     const message = `Cannot read stream ${streamName} to its end: shard ${shard.shardId} has brought nothing in ${Math.round(unavailableMs / 1000)} s, and still says that it is ${behindMs} ms behind`;
@@ -164,7 +164,7 @@ export class ShardReader {
   commit(last: { readonly sequenceNumber: string; readonly arrivalMs: number } | null): void {
     if (last === null) return;
     this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: last.sequenceNumber };
-    // Behind busy producers the tip is never reached: a record that came clearly later is as good.
+    // With busy producers the tip is never reached: a record that came clearly later is as good.
     const isLater = last.arrivalMs > this.#options.untilMs + ARRIVAL_MARGIN_MS;
     if (isLater && this.state === 'open') this.state = 'until';
   }

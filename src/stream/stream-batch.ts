@@ -25,7 +25,7 @@ export interface StreamRecord {
   readonly arrivalMs: number;
 }
 
-/** A record that starts like a KPL aggregate and is none. It is delivered as one plain record all the same. */
+/** A record that starts like a KPL aggregate and is not one. It is delivered as one plain record all the same. */
 export interface Undecodable {
   readonly shardId: string;
   readonly sequenceNumber: string;
@@ -130,7 +130,7 @@ export class StreamBatch {
     return { sequenceNumber: this.#answer.sequenceNumber(last), arrivalMs: this.#answer.arrivalMs(last) };
   }
 
-  /** The records of a drained batch that start like aggregates and are none. */
+  /** The records of a drained batch that start like aggregates and are not. */
   *undecodable(): Generator<Undecodable, void, undefined> {
     for (let ordinal = 0; ordinal < this.recordCount; ordinal++) {
       const parts = this.#answer.parts(ordinal);

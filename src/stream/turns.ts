@@ -56,7 +56,7 @@ export class Turns<Item> {
     return this.#taken;
   }
 
-  /** No item is given any more; workers that wait for the consumer go on, also one whose item it left unfinished. */
+  /** No more items are given; workers that wait for the consumer go on, including one whose item it left unfinished. */
   end(): void {
     this.#isOver = true;
     this.#taken?.done();
@@ -64,7 +64,7 @@ export class Turns<Item> {
     this.#notify();
   }
 
-  /** After the end there is nobody to tell. */
+  /** After the end there is nobody left to tell. */
   fail(error: unknown): void {
     if (this.#isOver) return;
     this.#failure ??= { error };

@@ -25,7 +25,7 @@ export interface SourceAccount {
   readonly warnings: readonly string[];
 }
 
-/** What a report names, and of which kinds that is. */
+/** What a report names, and its kinds. */
 const NAMED: Readonly<Record<NamedKind, readonly LeftOutKind[]>> = {
   archived: ['archived'],
   unreadable: ['unreadable', 'givenUp'],

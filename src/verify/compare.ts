@@ -1,7 +1,7 @@
 /**
  * Compare: two multisets of records, the source's and the stream's, and where they differ.
  * Takes  both sides, readable several times; a key.
- * Gives  counts and examples of what is missing, doubled, foreign, altered; or a failure where the source does not hold still.
+ * Gives  counts and examples of what is missing, duplicated, unexpected, altered; or a failure where the source does not hold still.
  * Owns   the order of the passes and the memory: two bucket tables, then one record table of at most `memoryBytesMax`.
  * Never  keeps records. See docs/VERIFY.md for the arithmetic.
  *
@@ -69,7 +69,7 @@ export type Comparison = Pick<
   readonly excused: number;
 };
 
-/** Foreign records whose positional keys are kept, to see which missing line they are. A few hundred bytes each. */
+/** Unexpected records whose positional keys are kept, to see which missing line they are. A few hundred bytes each. */
 const POSITIONAL_KEYS_MAX = 10_000;
 /** 11 characters of base64url, a colon, the line's offset: the key of a record without a key of its own. */
 const POSITIONAL_KEY = /^[\w-]{11}:\d{1,16}$/;
@@ -141,7 +141,7 @@ class Search {
   readonly #duplicated: StreamPlace[] = [];
   readonly #unexpected: StreamPlace[] = [];
   readonly #altered: (SourcePlace & StreamPlace)[] = [];
-  /** Foreign records with positional keys, of all rounds: a line and its altered copy lie in different buckets. */
+  /** Unexpected records with positional keys, of all rounds: a line and its altered copy lie in different buckets. */
   readonly #unexpectedByKey = new Map<string, StreamPlace>();
   readonly #missingByKey = new Map<string, SourcePlace>();
   #counts = { missing: 0, duplicated: 0, foreign: 0 };
@@ -165,7 +165,7 @@ class Search {
     let added = 0;
     await source.scan((frames) => {
       this.#forEach(frames, round, (_, aLow, bLow, bHigh) => {
-        // The table has room for what the first pass counted; of more than that only the number matters.
+        // The table has room for what the first pass counted; beyond that only the number matters.
         if (++added <= round.sourceRecords) table.add(aLow, bLow, bHigh);
       });
     }, this.#signal);
@@ -261,7 +261,7 @@ class Search {
   }
 }
 
-/** What is not there the second time would be missed by nobody: no verdict may rest on it. */
+/** Nobody would miss what is not there the second time: no verdict may rest on it. */
 function changedFailure(added: number, { sourceRecords, bucketCount }: BucketRound): MillraceError {
   const seen = `${sourceRecords} records the first time and ${added} the second time, in ${bucketCount} buckets`;
   const message = `The source changed while it was read: ${seen}; verify again when nobody writes to it`;

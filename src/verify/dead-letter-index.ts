@@ -1,9 +1,9 @@
 /**
- * Dead letter book: which dead letters a run has, and which of them a redrive has delivered.
+ * Dead letter index: which dead letters a run has, and which of them a redrive has delivered.
  * Takes  dead-letter files and traces of redrives (src/journal/redrive-trace.ts); the places of lines, one by one.
  * Gives  what became of each line; what is left over.
  * Owns   16 bytes for each dead letter: two tables of hashes.
- * Never  keeps a dead letter. A dead letter is told by bucket, key, ETag (whatever its quotes) and offset: people may have repaired its data.
+ * Never  keeps a dead letter. A dead letter is identified by bucket, key, ETag (whatever its quotes) and offset: people may have repaired its data.
  */
 import { hash } from 'node:crypto';
 import { bareEtag } from '../aws/etag.ts';
@@ -11,10 +11,10 @@ import type { LinePlace } from '../journal/read-dead-letters.ts';
 import { RECORD_BYTES, RecordTable } from './record-table.ts';
 import type { ObjectPlace } from './sides.ts';
 
-/** `held`: it has a dead letter. `redriven`: which was delivered since. `absent`: nobody knows of it. */
+/** `held`: it has a dead letter. `redriven`: that was delivered since. `absent`: nothing is known of it. */
 export type DeadLetterVerdict = 'held' | 'redriven' | 'absent';
 
-/** In the place of a line's. */
+/** In place of a line's ETag and offset. */
 const WHOLE = { etag: '', offset: -1 };
 
 export class DeadLetterIndex {
@@ -35,7 +35,7 @@ export class DeadLetterIndex {
     this.#deadLetters.add(...hashOf(place));
   }
 
-  /** A dead letter about a whole object; it is told by its name alone. */
+  /** A dead letter about a whole object; it is identified by its name alone. */
   addObject({ bucket, key }: ObjectPlace): void {
     this.#deadLetters.add(...hashOf({ bucket, key, ...WHOLE }));
   }
@@ -64,7 +64,7 @@ export class DeadLetterIndex {
 }
 
 function hashOf({ bucket, key, etag, offset }: LinePlace): [number, number, number] {
-  // No newline is in a bucket's name, and a key comes last: no two places give one text.
+  // No newline is in a bucket's name, and a key comes last: no two places give the same text.
   const digest = hash(
     'sha256',
     `${bucket}\n${bareEtag(etag).replaceAll('\n', ' ')}\n${offset}\n${key}`,

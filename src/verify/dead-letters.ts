@@ -1,7 +1,7 @@
 /**
  * Verify dead letters: the dead letters of a run, where `verify` finds them.
  * Takes  --dead-letter, or what the journal says; traces of redrives beside the file and from --redriven.
- * Gives  a book of them (src/verify/dead-letter-index.ts), and what of it could not be had, in sentences.
+ * Gives  an index of them (src/verify/dead-letter-index.ts), and what could not be found, in sentences.
  * Owns   the search: the path that the run has used; a file of that name beside the journal, for both may have been moved.
  */
 import { createReadStream } from 'node:fs';
@@ -28,10 +28,10 @@ export interface DeadLettersWanted {
 }
 
 export interface RunDeadLetters {
-  /** Null: nobody knows where dead letters are, so no line can be held against one. */
+  /** Null: it is not known where dead letters are, so no line can be matched with one. */
   readonly file: string | null;
   readonly book: DeadLetterIndex;
-  /** Why lines cannot be held against dead letters: a sentence for the case that some were rejected. */
+  /** Why lines cannot be matched with dead letters: a sentence for the case that some were rejected. */
   readonly ifRejected: string | null;
   readonly warnings: readonly string[];
 }
@@ -49,7 +49,7 @@ export async function readRunDeadLetters(wanted: DeadLettersWanted): Promise<Run
   const counted = isThere ? await countDeadLetters(file!) : 0;
   assertRoom(counted + redriven, wanted.memoryBytesMax, file);
   const book = new DeadLetterIndex(counted, redriven);
-  // A redrive, or a run, that goes on writes on: no more is added than was counted.
+  // A redrive or run may still be writing: no more is added than was counted.
   let left = redriven;
   for (const path of traces)
     await traceIn(path, wanted.stream, (place) => {
@@ -116,7 +116,7 @@ async function countDeadLetters(path: string): Promise<number> {
   return count;
 }
 
-/** @returns Lines that are no dead letters. */
+/** @returns Lines that are not dead letters. */
 async function addDeadLetters(book: DeadLetterIndex, path: string, countMax: number): Promise<number> {
   let others = 0;
   let left = countMax;

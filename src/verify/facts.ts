@@ -17,7 +17,7 @@ export interface RunFacts {
   readonly stream: StreamBirth;
   /** Before this time, in milliseconds since 1970, the run had put nothing. */
   readonly startedAtMs: number;
-  /** Whether a process of the run paid for its requests: no matter of its identity. */
+  /** Whether a process of the run paid for its requests, which is not part of its identity. */
   readonly requestPayer: boolean;
   /** Where the run's dead letters are, as it says itself; null in journals of older programs. */
   readonly deadLetter: string | null;

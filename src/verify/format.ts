@@ -81,7 +81,7 @@ function linesOf({ lines }: VerifyView): string {
   return `${formatCount(counted)}: ${parts.join(', ')}`;
 }
 
-/** What is worth a row only where there is some of it. */
+/** Counts that are worth a row only where they are not zero. */
 function rowsOf({ deadLetters, objects }: VerifyView): string[] {
   const { file, held, redriven, absent } = deadLetters;
   const parts: string[] = [];

@@ -8,7 +8,7 @@ import type { ObjectPlace } from './sides.ts';
 
 /**
  * `archived`: must be restored before it can be read. `unreadable`: not read to its end. `changed`: while it was read. `excluded`: by
- * filters. `givenUp`: not read to its end, and by the run neither, which has a dead letter of it. `newer`: another version than the run's.
+ * filters. `givenUp`: not read to its end, nor by the run, which has a dead letter for it. `newer`: another version than the run's.
  */
 export type LeftOutKind = 'archived' | 'unreadable' | 'changed' | 'excluded' | 'givenUp' | 'newer';
 

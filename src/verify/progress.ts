@@ -1,7 +1,7 @@
 /**
  * Verify progress: what is said of a comparison while it goes on.
  * Takes  views of both sides. Gives  the share that is done, and a text.
- * Owns   the guess how many records the stream is going to have: as many as the source, of which so many bytes are read.
+ * Owns   the guess how many records the stream will have: as many as the source, extrapolated from the bytes read so far.
  */
 import { formatCount, formatDuration } from '../base/quantity.ts';
 import type { Teller } from '../observe/progress.ts';
@@ -57,7 +57,7 @@ export function verifyTeller(): Teller<VerifyProgressView> {
   };
 }
 
-/** Infinity where nobody can know: the guess of the stream's records may grow faster than they are read. */
+/** Infinity where it cannot be known: the guess of the stream's records may grow faster than they are read. */
 function msToGo(share: number, growth: number): number {
   if (share === 1) return 0;
   return growth > 0 ? ((1 - share) / growth) * 1000 : Number.POSITIVE_INFINITY;
@@ -68,7 +68,7 @@ export function describePhase(phase: ComparePhase): string {
   return `naming differences, round ${phase.round} of ${phase.rounds}: ${STEPS[phase.step]}`;
 }
 
-/** Of each side that the step reads: what is done of it. */
+/** For each side that the step reads, the share that is done. */
 function sharesOf({ phase, source, stream, streamTotal }: VerifyProgressView): number[] {
   const { listed, downloaded } = source.bytes;
   const sourceShare = listed === 0 ? 0 : Math.min(1, downloaded / listed);

@@ -31,7 +31,7 @@ export interface ComparisonReport {
   readonly duplicated: number;
   /** Records that the source has not. */
   readonly foreign: number;
-  /** Pairs of a missing and a foreign record with one positional key: the same line with other data. Counted in both, too. */
+  /** Pairs of a missing and an unexpected record with the same positional key: the same line with other data. Counted in both, too. */
   readonly altered: number;
   /** Parts of KPL aggregates that the Kinesis Client Library drops, because a hash key belongs to another shard. They count nowhere else. */
   readonly outsideHashRange: number;
@@ -75,7 +75,7 @@ export interface LineAccount {
   readonly records: number;
   readonly blank: number;
   readonly rejected: number;
-  /** Left out by a filter on lines. There is none yet. */
+  /** Left out by a filter on lines. */
   readonly filtered: number;
 }
 

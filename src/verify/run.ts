@@ -38,7 +38,7 @@ export interface VerifyHooks {
 
 const PROGRESS_INTERVAL_MS = 250;
 
-/** Clocks of this machine and the service may differ by as much. Foreign records from before the run do not disturb. */
+/** Clocks of this machine and the service may differ by this much. Unexpected records from before the run do no harm. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
 /** @param facts Of the journal, or null. @throws {MillraceError} When it cannot begin; later failures are in the report. */
@@ -124,7 +124,7 @@ function assertSameKey(facts: RunFacts | null, stages: Stages | null): void {
 }
 
 /**
- * A stream of another name is compared as it is: somebody wants to know it.
+ * A stream of another name is compared as it is: that is what was asked for.
  * @throws {MillraceError} When the run's stream is gone and another one has its name: nothing that the run put can be on it.
  */
 function assertStreamOf({ stream: before, identity }: RunFacts, { name, arn, birth }: SinkFacts): void {

@@ -3,8 +3,8 @@
  * Takes  sources and record options.
  * Gives  the digest of every valid record, taken in the parser threads; or every valid record as frames, each time it is asked.
  *        Beside it, of the first reading: what was rejected, what was left out, and how many lines there are.
- * Owns   one reading at a time. The same rooms as in a backfill judge the lines, so what a backfill rejects is expected to be
- *        absent here, too.
+ * Owns   one reading at a time. Lines go through the same code as in a backfill, so what a backfill rejects is expected to be
+ *        absent here as well.
  */
 
 import { Accounting } from '../accounting/accounting.ts';
@@ -37,12 +37,12 @@ export interface SourceSideOptions {
   readonly stages?: Stages | null;
   /** Told of what the first reading finds. */
   readonly observer: SourceObserver;
-  /** Something that the user should know, one line; the same one may come with every scan. */
+  /** Something that the user should know, one line; it may be repeated with every scan. */
   readonly onNotice?: (text: string) => void;
 }
 
 export interface SourceObserver {
-  /** What a backfill would write a dead letter of. */
+  /** What a backfill would write a dead letter for. */
   onDeadLetter(deadLetter: DeadLetter): void;
   onArchived(object: SourceObject): void;
   onFiltered(object: ObjectPlace): void;
@@ -65,7 +65,7 @@ export interface SourceTally {
 
 const LISTEN_INTERVAL_MS = 250;
 
-/** How far the last reading is. */
+/** How far the last reading has come. */
 export interface SourceProgress {
   readonly records: number;
   /** Stored bytes. */
@@ -218,7 +218,7 @@ class Scan {
     const uneven: ObjectPlace[] = [];
     for (const object of this.#sourceLines.uneven)
       if (!this.#accounting.hasFailed(object)) uneven.push(object);
-    // Dead letters about whole objects are no lines.
+    // Dead letters about whole objects are not lines.
     return {
       counted: this.#sourceLines.lines,
       records,

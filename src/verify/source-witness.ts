@@ -85,7 +85,7 @@ export class SourceWitness implements SourceObserver {
     else if (this.#deadLetters.file !== null) this.#miss({ ...place, length });
   }
 
-  /** An object that the run could not read either is told of by its journal, and by its dead letter. */
+  /** If the run could not read an object either, its journal and its dead letter say so. */
   #takeObject(object: ObjectPlace, code: DeadLetter['code']): void {
     const isKnown = code !== 'OBJECT_CHANGED' && this.#facts?.hasFailed(object) === true;
     if (!isKnown) {

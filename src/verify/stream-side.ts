@@ -2,7 +2,7 @@
  * Stream side: the stream as verify reads it.
  * Takes  a stream, where to begin, a time to read up to.
  * Gives  its digest, computed in reader threads that share out the shards; its records, for the second pass, in this thread.
- * Owns   the reader threads while it digests, and the list of shards: it is made again until no shard is new.
+ * Owns   the reader threads while it digests, and the list of shards: it is made anew until no shard is new.
  * Never  cares for order: a multiset has none, so children are read beside their parents.
  */
 import { fileURLToPath } from 'node:url';
@@ -113,7 +113,7 @@ async function digestStream(
   try {
     for (;;) {
       const added = (await shardIdsOf(client, common.stream, signal)).filter((shardId) => !seen.has(shardId));
-      // Shards that came up while others were read; what was wanted before `untilMs` can be in those, too.
+      // Shards that appeared while others were read; records from before `untilMs` may be in them as well.
       if (added.length === 0) {
         options.onProgress?.(sums.count);
         return { sums, buckets, shards: seen.size, ...found };
@@ -166,7 +166,7 @@ async function shardIdsOf(
   }
 }
 
-/** Deals the shards out like cards: neighbours, which often hold alike much, go to different threads. */
+/** Deals the shards out like cards: neighbours, which often hold similar amounts, go to different threads. */
 function shareOut(shardIds: readonly string[], shareCount: number): string[][] {
   const shares = Array.from({ length: Math.min(shareCount, shardIds.length) }, () => [] as string[]);
   for (const [i, shardId] of shardIds.entries()) shares[i % shares.length]!.push(shardId);

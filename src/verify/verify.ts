@@ -2,7 +2,7 @@
  * Verify: says whether every record of the source is on the stream, unaltered, and if not, which are not.
  * Takes  the source as the engine reads it, a stream, a key.
  * Gives  a report; a failure on the way is part of it.
- * Owns   the verdict: what counts as a difference, and what the reader has to know beside it.
+ * Owns   the verdict: what counts as a difference, and what the reader has to know besides.
  */
 import { randomBytes } from 'node:crypto';
 import { DescribeStreamSummaryCommand } from '@aws-sdk/client-kinesis';
@@ -22,7 +22,7 @@ export interface VerifyOptions extends Omit<StreamSideOptions, 'untilMs'> {
   readonly untilMs?: number;
   /** When the records were put at the earliest, as the journal knows; used for the warning that retention has cut them off. */
   readonly putFromMs?: number;
-  /** Duplicated and foreign records are differences, too. Default false. */
+  /** Duplicated and unexpected records are differences, too. Default false. */
   readonly isStrict?: boolean;
   /** Of each kind of example. Default 10. */
   readonly examplesMax?: number;
@@ -139,7 +139,7 @@ async function retentionWarnings(options: VerifyOptions, nowMs: number): Promise
     const warning = retentionWarning(putFromMs, summary?.RetentionPeriodHours ?? 24, nowMs);
     return warning === null ? [] : [warning];
   } catch (error) {
-    // The permission is not needed to verify; a stream that is not there is said by the reader, with advice.
+    // The permission is not needed to verify; if the stream is not there, the reader says so, with advice.
     const reason = (error as Error).name;
     return [
       `The retention period of stream ${streamNameOf(options.stream)} could not be read (${reason}), so it was not checked.`,

@@ -18,7 +18,7 @@ export class EtagForms {
     this.#requesterPays = requesterPays;
   }
 
-  /** Whether the answer without If-Match says more than this refusal. */
+  /** Whether asking without If-Match tells more than this refusal. */
   async isMisread(refusal: unknown, object: SourceObject, signal: AbortSignal): Promise<boolean> {
     if (!(refusal instanceof SourceFailure) || refusal.status !== 412) return false;
     let isWeak = this.#isWeak.get(object.bucket);

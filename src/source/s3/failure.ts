@@ -16,7 +16,7 @@ import {
 import { MillraceError } from '../../base/errors.ts';
 import { type FailureKind, SourceFailure } from '../source-failure.ts';
 
-/** What S3 alone says, and what means something else here than elsewhere. */
+/** Codes that only S3 uses, and those with another meaning here than elsewhere. */
 const KIND_BY_CODE: Readonly<Record<string, FailureKind>> = {
   ServiceUnavailable: 'throttle',
   OperationAborted: 'transient',

@@ -1,7 +1,7 @@
 /**
  * RangeReader: one GetObject request, without the SDK's per-command middleware.
  * Takes  an object and a byte range.
- * Gives  a body of exactly that range of exactly that version, or an SourceFailure.
+ * Gives  a body of exactly that range of exactly that version, or a SourceFailure.
  * Owns   the check that what came is what was asked for: If-Match, ETag, range and total size.
  * Never  retries, never reads the body.
  *
@@ -113,7 +113,7 @@ export function createObjectGetter(client: S3Client, options: ObjectGetterOption
     transports.set(name, transport);
     return transport;
   };
-  /** Regions of buckets that said that they are elsewhere. */
+  /** Regions of buckets that turned out to be elsewhere. */
   const regions = new Map<string, string>();
   const isFollowing = client.config.followRegionRedirects;
   let clockOffsetMs = 0;

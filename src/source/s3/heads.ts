@@ -1,7 +1,7 @@
 /**
  * Heads: what S3 says about single objects, for those that no listing names or says enough of.
  * Takes  locations.
- * Gives  SourceObject, or the reason why there is none.
+ * Gives  SourceObject, or the reason why the object is not available.
  * Owns   the reading of a refusal. The answer to a HEAD has no body, so 403 and 404 do not say what was refused (the key or the
  *        bucket, the object or the credentials): a GET of one byte asks for the document that does.
  */
@@ -69,7 +69,7 @@ export class Heads {
       const why = failureOf(error);
       if (why.status >= 400 && why.kind !== 'changed') return why;
     }
-    // It was refused and is there: whatever that was may be over.
+    // It was refused but is there: whatever was wrong may be over.
     return new SourceFailure('transient', failure.message, {
       status: failure.status,
       serviceCode: failure.serviceCode,

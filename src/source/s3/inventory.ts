@@ -300,7 +300,7 @@ function requireColumns(location: S3Location, names: readonly string[]): void {
   );
 }
 
-/** Null: not what a reader of the bucket would see. */
+/** Null: a reader of the bucket would not see it. */
 function toObject(location: S3Location, sourceBucket: string, row: Row): SourceObject | null {
   if (String(row.islatest ?? 'true') === 'false' || String(row.isdeletemarker ?? 'false') === 'true')
     return null;
@@ -341,7 +341,7 @@ function wrongChecksum(uri: string, expected: string, actual: string): MillraceE
   return problem(`Cannot trust ${uri}: its MD5 should be ${expected} and is ${actual}`);
 }
 
-/** A report that cannot be read is no matter of one object of the run. */
+/** A report that cannot be read concerns the whole run, not one object. */
 function asSourceError(location: S3Location, error: unknown): unknown {
   if (!(error instanceof MillraceError)) return error;
   if (error.code === 'MILLRACE_SOURCE' || error.code === 'MILLRACE_SERVICE_AWAY') return error;

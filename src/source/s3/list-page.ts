@@ -13,8 +13,8 @@ import type { Page, PageQuery } from './spread.ts';
 export const MALFORMED_PAGE = 'MalformedPage';
 
 /**
- * @throws {SourceFailure} `transient`: the answer is no whole page of this listing. A listing that ends early, or an object whose size is
- * not said, would be left out without a word.
+ * @throws {SourceFailure} `transient`: the answer is not a whole page of this listing. A listing that ends early, or an object whose size is
+ * missing, would be left out silently.
  */
 export function pageOf(bucket: string, query: PageQuery, output: ListObjectsV2CommandOutput): Page {
   const { Contents = [], CommonPrefixes = [], IsTruncated, KeyCount, NextContinuationToken } = output;
@@ -36,7 +36,7 @@ export function pageOf(bucket: string, query: PageQuery, output: ListObjectsV2Co
   };
 }
 
-/** What was thrown, or a failure that says it better: the answer was no document of S3's. */
+/** What was thrown, or a failure that says it better: the answer was not a document of S3's. */
 export function asMalformed(error: unknown): unknown {
   const status = (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
   return status === 200 ? malformed('it is no listing', error) : error;
@@ -66,7 +66,7 @@ function toObject(
   };
 }
 
-/** `EncodingType: url` escapes like a form: a space is `+`. What is no valid escape is taken as it stands. */
+/** `EncodingType: url` escapes like a form: a space is `+`. An invalid escape is taken as it stands. */
 export function decodeListedKey(encoded: string): string {
   const text = encoded.replaceAll('+', ' ');
   if (!text.includes('%')) return text;

@@ -39,7 +39,7 @@ export interface ListOptions extends Omit<ListRequest, 'sources' | 'inventory'> 
   readonly headsAhead?: number;
 }
 
-/** So many lines of `-` denied in a row, with no object ever found, are no matter of single objects. */
+/** With this many lines of `-` denied in a row and no object ever found, single objects are not to blame. */
 const DENIED_MAX = 16;
 
 /** More lines of `-` than these are a case for an inventory: each of them costs a HeadObject call and a place in memory. */
@@ -48,7 +48,7 @@ const STDIN_LINES_MAX = 10_000_000;
 /**
  * The objects of a run.
  * @param sources As parseS3Uri takes them, or `-`.
- * @throws {MillraceError} MILLRACE_SOURCE (exit 2): nothing there, access denied, no such bucket, a line that is no URI.
+ * @throws {MillraceError} MILLRACE_SOURCE (exit 2): nothing there, access denied, no such bucket, a line that is not a URI.
  * MILLRACE_SERVICE_AWAY (exit 3): S3 does not answer.
  */
 export async function* listObjects(
@@ -84,7 +84,7 @@ export async function probeSources(
       await lister.probe(parseS3Uri(source));
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code !== 'MILLRACE_SERVICE_AWAY') throw error;
-      // There is somebody: another time the answer may be whole.
+      // Something answers: another time the answer may be whole.
       if (error.cause instanceof SourceFailure && error.cause.serviceCode === MALFORMED_PAGE) throw error;
       // Nothing has been done yet: there is nothing to resume.
       throw new MillraceError('MILLRACE_SOURCE', error.message, { cause: error });
@@ -92,7 +92,7 @@ export async function probeSources(
   }
 }
 
-/** What a line of `-` names: an object, or a stand-in for one with the reason why it cannot be had. */
+/** What a line of `-` names: an object, or a stand-in for one with the reason why it is not available. */
 type Head =
   | { readonly object: SourceObject; readonly error: null }
   | { readonly object: SourceObject; readonly error: MillraceError; readonly isDenied: boolean };
@@ -107,7 +107,7 @@ class Lister {
   readonly #named = new Set<string>();
   readonly #heads: Heads;
   readonly #pages: Pages;
-  /** Nothing found is no failure: it is allowed, or everything may lie before `startAfter`. */
+  /** Finding nothing is not a failure: it is allowed, or everything may lie before `startAfter`. */
   readonly #mayBeEmpty: boolean;
   /** Keys looked at, and whether the globs took one of them. */
   #seen = 0;
@@ -171,7 +171,7 @@ class Lister {
       throw nothing('Expected lines of S3 URIs on -, but received none');
   }
 
-  /** An object that does not exist, or may not be read, is a matter of its own where somebody takes note of it. */
+  /** An object that does not exist, or may not be read, is reported on its own where somebody listens for that. */
   async #findOrNot(location: S3Location): Promise<Head> {
     try {
       return { object: await this.#heads.find(location), error: null };
@@ -210,7 +210,7 @@ class Lister {
     throw nothing(`Cannot find any object: ${globs} none of ${this.#seen} keys`);
   }
 
-  /** Whether the globs take a key; what end() judges is counted here. */
+  /** Whether the globs take a key; the counts that end() needs are kept here. */
   #look(key: string): void {
     this.#seen++;
     this.#isAnyTaken ||= this.#filter.globsAdmit(key);
@@ -243,7 +243,7 @@ class Lister {
     } catch (error) {
       const isUnavailable = !(error instanceof MillraceError) || error.code === 'MILLRACE_SERVICE_AWAY';
       if (isUnavailable) throw error;
-      // Of one that is gone the download will say so.
+      // If one is gone, the download will say so.
       const isGone = error.cause instanceof SourceFailure && error.cause.kind === 'gone';
       return isGone ? { ...object, storageClass: 'STANDARD' } : object;
     }
@@ -338,7 +338,7 @@ class Lister {
     return isDirectoryBucket(location) ? undefined : this.#filter.startAfter;
   }
 
-  /** Where listing is denied the SOURCE may be an object that can be read all the same. @throws What it was, if it cannot be that. */
+  /** Where listing is denied the SOURCE may be an object that can be read all the same. @throws The denial, if it is not such an object. */
   async #headInstead(location: S3Location, error: unknown): Promise<SourceObject> {
     const isDenied = error instanceof MillraceError && error.code === 'MILLRACE_OBJECT_UNREADABLE';
     const isObject = location.key !== '' && !location.key.endsWith('/');
@@ -366,7 +366,7 @@ function nothing(what: string): MillraceError {
   return new MillraceError('MILLRACE_SOURCE', `${what}; --allow-empty takes that for no failure`);
 }
 
-/** While listing nothing is a matter of one object: what cannot be read there ends the run. */
+/** While listing, no failure concerns just one object: what cannot be read there ends the run. */
 function asSourceError(error: unknown): unknown {
   const isOfObject = error instanceof MillraceError && error.code.startsWith('MILLRACE_OBJECT_');
   return isOfObject ? new MillraceError('MILLRACE_SOURCE', error.message, { cause: error.cause }) : error;

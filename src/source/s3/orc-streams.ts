@@ -17,7 +17,7 @@ const UNPACK: Readonly<Record<number, (chunk: Buffer, bytesMax: number) => Uint8
 };
 const UNCOMPRESSED = 0;
 const CHUNK_HEADER_BYTES = 3;
-/** Most that is taken at once: a text, or a part of the footer. */
+/** The most that is taken at once: a text, or a part of the footer. */
 const TAKE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** How the streams of a file are compressed. */

@@ -39,7 +39,7 @@ const TIME_KINDS: ReadonlySet<number> = new Set([KIND.TIMESTAMP, 18]); // with a
 const STREAM = { PRESENT: 0, DATA: 1, LENGTH: 2, DICTIONARY_DATA: 3, SECONDARY: 5 } as const;
 const ENCODING = { DIRECT: 0, DICTIONARY: 1, DIRECT_V2: 2, DICTIONARY_V2: 3 } as const;
 
-/** @throws {Error} When it is no ORC file, or one that is packed in another way. */
+/** @throws {Error} When it is not an ORC file, or one that is packed in another way. */
 export async function openOrc(read: ReadRange, fileBytes: number): Promise<OrcFile> {
   let tail = await read(Math.max(0, fileBytes - TAIL_BYTES_FIRST), fileBytes);
   const postscriptBytes = tail.at(-1) ?? 0;
@@ -120,7 +120,7 @@ function nextOf(name: string, column: Iterator<OrcValue>): OrcValue {
   return value;
 }
 
-/** The values of a column, null where there is none. */
+/** The values of a column, null where one is missing. */
 function* valuesOf(
   column: Column,
   streams: ReadonlyMap<number, OrcBytes>,
@@ -181,7 +181,7 @@ function* timesOf(seconds: Iterable<number>, fractions: Iterator<number>, zone: 
   }
 }
 
-/** What a clock in the zone shows more than UTC does. */
+/** How far a clock in the zone is ahead of UTC. */
 function zoneOffsetMs(zone: string, atMs: number): number {
   if (zone === '' || zone === 'UTC' || zone === 'GMT') return 0;
   const shown = new Date(atMs).toLocaleString('en-US', { timeZone: zone, hourCycle: 'h23' });

@@ -62,7 +62,7 @@ export class Pages {
     return restored;
   }
 
-  /** @param more What this question needs besides. */
+  /** @param more What else this question needs. */
   ask(
     bucket: string,
     query: PageQuery,

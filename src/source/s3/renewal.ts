@@ -1,6 +1,6 @@
 /**
- * Renewal: other credentials, where S3 does not take those that we have any more.
- * Takes  a failure. Gives  word when the SDK's chain was asked, if the failure is one of credentials.
+ * Renewal: new credentials, where S3 no longer takes the ones that we have.
+ * Takes  a failure. Gives  a promise that ends when the SDK's chain was asked, if the failure is one of credentials.
  * Never  fails: the next request says what is wrong.
  */
 import type { S3Client } from '@aws-sdk/client-s3';

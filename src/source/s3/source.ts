@@ -39,7 +39,7 @@ export function openS3(target: AwsTarget, { connectionsMax, requesterPays }: S3S
     close: () => client.destroy(),
   };
 
-  /** Loaded where it is wanted: its readers of ORC and Parquet are the largest part of the source side. */
+  /** Loaded only where it is needed: its readers of ORC and Parquet are the largest part of the source side. */
   async function* inventoryAt(uri: string, signal: ListRequest['signal']) {
     const { readInventory } = await import('./inventory.ts');
     yield* readInventory(client, uri, { requesterPays, ...(signal && { signal }) });

@@ -1,7 +1,7 @@
 /**
  * Spread: one prefix listed with several requests at once.
  * Takes  a way to ask for one page of a listing.
- * Gives  the objects under the prefix, each once: in listing order with one request at a time, in no order with more.
+ * Gives  the objects under the prefix, each once: in listing order with one request at a time, in no particular order with more.
  * Owns   how a listing that is not at its end is split: into the sub-prefixes that end with `/` and follow the last key seen.
  * Never  has more pages in memory than requests, and never splits where that would cost many more requests than it saves time.
  *
@@ -47,7 +47,7 @@ export interface SpreadOptions {
 
 /** A part of the listing that is not at its end. */
 interface Branch extends PageQuery {
-  /** It was tried to split it: it is listed page after page. */
+  /** Splitting it was tried: it is listed page after page. */
   readonly isWhole: boolean;
   /** Looks at each of its pages. */
   readonly succession: Succession;
@@ -60,7 +60,7 @@ interface Step {
   readonly next: readonly Branch[];
 }
 
-/** Where a page touches more sub-prefixes than this, to ask for each of them could cost as many times the requests. */
+/** Where a page touches more sub-prefixes than this, asking for each of them could cost that many times the requests. */
 const FOLDERS_PER_PAGE_MAX = 10;
 
 export async function* spreadPages(options: SpreadOptions): AsyncGenerator<readonly SourceObject[]> {
@@ -109,7 +109,7 @@ async function takeStep(ask: Ask, branch: Branch, hasIdle: () => boolean): Promi
   return (await split(ask, branch, objects)) ?? { branch, objects, next: [{ ...rest, isWhole: true }] };
 }
 
-/** @returns The step that ends a branch and begins its sub-prefixes, or null where it is better listed as a whole. */
+/** @returns The step that ends a branch and begins its sub-prefixes, or null where listing it as a whole is better. */
 async function split(ask: Ask, branch: Branch, seen: readonly SourceObject[]): Promise<Step | null> {
   const { prefix } = branch;
   const last = seen.at(-1)?.key;
@@ -117,7 +117,7 @@ async function split(ask: Ask, branch: Branch, seen: readonly SourceObject[]): P
   const folder = await askOrNull(ask.page, { prefix, isFolder: true });
   if (folder === null || folder.token !== undefined || !isAscending(folder.prefixes)) return null;
   const lastFolder = last.slice(0, last.indexOf('/', prefix.length) + 1);
-  // Not the folders of what has just been listed: the next page is more to be trusted.
+  // Not the folders of what has just been listed: the next page is a better guide.
   if (lastFolder.length > prefix.length && !folder.prefixes.includes(lastFolder)) return null;
   const branches = folder.prefixes.flatMap((sub): Branch[] => {
     if (last.startsWith(sub)) return [ask.begun({ prefix: sub, after: last }, false)];
@@ -126,7 +126,7 @@ async function split(ask: Ask, branch: Branch, seen: readonly SourceObject[]): P
   const objects = [...seen, ...folder.objects.filter(({ key }) => isKeyBefore(last, key))];
   const [first, ...others] = branches;
   if (first === undefined) return { branch, objects, next: [] };
-  // Some policies allow to list a prefix and not what is under it: better to know before the whole is given up.
+  // Some policies allow listing a prefix and not what is under it: better to know before the whole is given up.
   const page = await askOrNull(ask.page, first);
   if (page === null) return null;
   first.succession.take(page);

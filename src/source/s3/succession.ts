@@ -1,7 +1,7 @@
 /**
  * Succession: whether each page of a listing goes on where the one before it ended.
  * Takes  the pages of one query, in order.
- * Gives  an error for a page that cannot follow: an endpoint that goes round in circles would be read, and published, for ever.
+ * Gives  an error for a page that cannot follow: an endpoint that goes round in circles would be read, and its objects published, for ever.
  * Owns   the last key and the tokens seen: one token a page of 1,000 keys, about a megabyte for ten million.
  */
 import { MillraceError } from '../../base/errors.ts';

@@ -38,7 +38,7 @@ export class Versions {
     }
     const actual = isByTime ? time : found;
     if (isSameEtag(expected, actual)) return true;
-    // A time that only one of both says cannot be compared.
+    // A time that only one of the two gives cannot be compared.
     if (isByTime && (expected === UNVERSIONED || actual === UNVERSIONED)) return false;
     throw new SourceFailure('changed', `its ETag was ${expected} and is ${actual}`, { status });
   }
