@@ -1,6 +1,7 @@
 /**
  * Release: makes and tries what would be published, from the commit that is checked out.
- * Takes  --dry-run; --out FOLDER (default release/); --nodes 22,24,latest: on which Nodes the file is installed and tried.
+ * Takes  --dry-run; --out FOLDER (default release/); --nodes 22,24,latest,24/arm64: on which Nodes the file is installed and tried,
+ *        arm64 by emulation.
  * Gives  in the folder: the packed file, its notes (the version's part of CHANGELOG.md), SHA256SUMS, an SBOM, a provenance statement that nobody has
  *        signed yet. Ends with 1 and one line a problem where something is not as it must be.
  * Never  publishes: without --dry-run it asks for a tree without changes and a dated changelog, and last says the command that publishes.
@@ -13,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { notesOf } from './release-notes.ts';
 import { type Built, provenanceOf, sbomOf } from './sbom.ts';
-import { tryOn } from './try-package.ts';
+import { canEmulate, tryOn } from './try-package.ts';
 
 interface Manifest {
   readonly name: string;
@@ -25,7 +26,7 @@ const { values: flags } = parseArgs({
   options: {
     'dry-run': { type: 'boolean', default: false },
     out: { type: 'string', default: 'release' },
-    nodes: { type: 'string', default: '22,24,latest' },
+    nodes: { type: 'string', default: '22,24,latest,24/arm64' },
   },
 });
 const ROOT = join(import.meta.dirname, '..');
@@ -125,13 +126,21 @@ try {
     rmSync(OUT, { recursive: true, force: true });
     mkdirSync(OUT, { recursive: true });
     const { fileName, checkout } = pack();
-    for (const range of flags.nodes.split(','))
+    for (const range of flags.nodes.split(',')) {
+      if (range.endsWith('/arm64') && !canEmulate()) {
+        must(
+          false,
+          'arm64 was not tried: qemu-user-static or the C library of g++-aarch64-linux-gnu is not here',
+        );
+        continue;
+      }
       say(
         await tryOn(range, join(OUT, fileName), { folder, version }).catch((error: Error) => {
           problems.push(`on Node ${range}: ${error.message}`);
           return `Node ${range}: failed`;
         }),
       );
+    }
     writeAll(describe(manifest, fileName), notes, checkout);
     say(`all of it is in ${OUT}`);
     if (problems.length === 0 && !flags['dry-run'])

@@ -1,11 +1,11 @@
 /**
  * Try package: installs a packed file as a user does, and uses it.
- * Takes  a range of Node's versions, which npm brings as a package, and the packed file.
+ * Takes  a range of Node's versions, which npm brings as a package, and the packed file; `/arm64` behind the range: that processor, by emulation.
  * Gives  one line on what was tried. @throws Where anything of it is not as it must be.
  * Owns   a folder for each Node, below the one that it is given. The command finds nothing but Node on its path: no compiler, no make.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface Trial {
@@ -13,20 +13,32 @@ interface Trial {
   readonly version: string;
 }
 
-export async function tryOn(range: string, file: string, { folder, version }: Trial): Promise<string> {
-  const home = join(folder, `node-${range}`);
+/** Debian's: an emulator, and the C library that comes with its cross compiler. */
+const EMULATOR = ['/usr/bin/qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'];
+
+export function canEmulate(): boolean {
+  return process.arch === 'arm64' || EMULATOR.every((part) => !part.startsWith('/') || existsSync(part));
+}
+
+export async function tryOn(name: string, file: string, { folder, version }: Trial): Promise<string> {
+  const [range, arch = process.arch] = name.split('/');
+  const home = join(folder, `node-${range}-${arch}`);
   const [bare, project] = [join(home, 'bare'), join(home, 'project')];
   for (const path of [bare, project]) mkdirSync(path, { recursive: true });
   for (const path of [home, project])
     writeFileSync(join(path, 'package.json'), '{"private":true,"type":"module"}');
   const npm = ['--no-audit', '--no-fund', '--loglevel', 'error'];
-  const platform = `node-${process.platform}-${process.arch}`;
-  execFileSync('npm', ['install', ...npm, '--prefix', home, `${platform}@${range}`], { cwd: home });
+  const platform = `node-${process.platform}-${arch}`;
+  // npm would not install what runs on another processor.
+  execFileSync('npm', ['install', ...npm, '--force', '--prefix', home, `${platform}@${range}`], {
+    cwd: home,
+  });
   const node = join(home, 'node_modules', platform, 'bin', 'node');
   symlinkSync(node, join(bare, 'node'));
   execFileSync('npm', ['install', ...npm, file], { cwd: project });
+  const command = arch === process.arch ? [node] : [...EMULATOR, node];
   const run = (args: readonly string[]) =>
-    execFileSync(node, args, {
+    execFileSync(command[0]!, [...command.slice(1), ...args], {
       cwd: project,
       encoding: 'utf8',
       env: { PATH: bare, HOME: home },
