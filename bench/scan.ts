@@ -126,6 +126,7 @@ function scanners(workload: Workload, bytes: Buffer): Contender[] {
     appendNewline: false,
     depthMax: 1024,
     recordBytesMax: 1 << 20,
+    keyCharsMax: 256,
   };
   const quarter = 1n << 62n;
   const lanes: ScanLanes = {

@@ -20,6 +20,7 @@ export function rulesFor(partitionKey: string): RecordRules {
     appendNewline: false,
     depthMax: 1024,
     recordBytesMax: 1 << 20,
+    keyCharsMax: 256,
   };
 }
 

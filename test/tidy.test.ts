@@ -242,6 +242,21 @@ describe('threads', () => {
   });
 });
 
+/** Rooms and files that may name Kinesis or its calls, each with its reason. Other rooms know a sink by src/publish/sink.ts, a stream by src/stream. */
+const KINESIS_NAMED: Readonly<Record<string, string>> = {
+  'src/publish/kinesis/': 'it is what only Kinesis knows',
+  'src/stream/': 'it reads Kinesis',
+  'src/aws/': 'it is how Kinesis and S3 are reached',
+  'src/embedded/': 'it is a Kinesis',
+  'src/options/': 'flags and variables have the name',
+  'src/base/limits.ts': 'each limit stands beside its source',
+  'src/run/sinks.ts': 'it chooses the sink',
+  'src/commands/demo.ts': 'people read what the command does',
+  'src/verify/verify.ts': 'a warning names the library that drops records',
+  // Not its scanner: see below.
+  'src/native/': 'the addon holds the twins of src/publish/kinesis and src/stream in one folder',
+};
+
 describe('rooms', () => {
   it("hold every file but the library's face and the program's entry", () => {
     expect(files('src/*.*').toSorted()).toEqual(DOORS);
@@ -257,5 +272,25 @@ describe('rooms', () => {
       )
       .filter(({ from, to }) => ROOMS.indexOf(roomOf(to)) > ROOMS.indexOf(roomOf(from)));
     expect(upwards).toEqual([]);
+  });
+
+  it('of a sink stand on src/publish, which knows none of them', () => {
+    const intoSinks = imports().filter(({ to }) => /^src\/publish\/.+\//.test(to));
+    const outsiders = intoSinks.map(({ from }) => from).filter((from) => !/^src\/publish\/.+\//.test(from));
+    expect([...new Set(outsiders)].toSorted()).toEqual(['src/run/sinks.ts', 'workers/publish.ts']);
+  });
+
+  it('name Kinesis and its calls only where that has a reason', () => {
+    const code = files('src/**/*.{ts,cc,h}').filter((path) => !path.endsWith('.d.ts'));
+    const naming = code.filter((path) => /kinesis|putrecords|getrecords/i.test(read(path)));
+    const isNamed = (path: string) =>
+      Object.keys(KINESIS_NAMED).some(
+        (known) => path === known || (known.endsWith('/') && path.startsWith(known)),
+      );
+    expect(naming.filter((path) => !isNamed(path) || path.startsWith('src/native/scan'))).toEqual([]);
+    const reasons = Object.keys(KINESIS_NAMED).filter(
+      (known) => !naming.some((path) => path.startsWith(known)),
+    );
+    expect(reasons).toEqual([]);
   });
 });

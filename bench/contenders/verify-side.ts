@@ -35,6 +35,7 @@ async function digestSource(): Promise<SideDigest> {
       appendNewline: false,
       depthMax,
       recordBytesMax: 1 << 20,
+      keyCharsMax: 256,
     },
     schema: null,
     observer: {

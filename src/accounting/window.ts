@@ -7,7 +7,7 @@
  *        every shard is held, and is then eight seconds of what is stored.
  * Never  reads a clock or memory: policy alone.
  */
-import { KIB, KINESIS, MIB } from '../base/limits.ts';
+import { KIB, MIB } from '../base/limits.ts';
 import { SLICE_BYTES_MAX } from '../ring/slices.ts';
 
 /** What the stream takes in a second, as far as it is known: Infinity where it is not. */
@@ -24,18 +24,18 @@ export function streamCapacity(
     readonly aggregate: boolean;
     readonly dryRun: boolean;
   },
-  { isOnDemand }: { readonly isOnDemand: boolean },
+  { isOnDemand, shardRate }: { readonly isOnDemand: boolean; readonly shardRate: Capacity },
   shardCount: number,
 ): Capacity {
   const { rate, headroom, aggregate, dryRun } = options;
   const shards = isOnDemand || dryRun ? Number.POSITIVE_INFINITY : shardCount * (1 - headroom);
   // An aggregated record counts as one, so those are bounded by their bytes.
-  const shardRecords = aggregate ? Number.POSITIVE_INFINITY : shards * KINESIS.shardRecordsPerSecond;
+  const shardRecords = aggregate ? Number.POSITIVE_INFINITY : shards * shardRate.recordsPerSecond;
   const { recordsPerSecond = Number.POSITIVE_INFINITY, bytesPerSecond = Number.POSITIVE_INFINITY } =
     rate ?? {};
   return {
     recordsPerSecond: Math.min(recordsPerSecond, shardRecords),
-    bytesPerSecond: Math.min(bytesPerSecond, shards * KINESIS.shardBytesPerSecond),
+    bytesPerSecond: Math.min(bytesPerSecond, shards * shardRate.bytesPerSecond),
   };
 }
 

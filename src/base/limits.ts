@@ -34,7 +34,11 @@ export const KINESIS = {
   shardReadBytesPerSecond: 2 * MIB,
   /** Life of a shard iterator. SDK-K. */
   iteratorLifeMs: 5 * 60_000,
-  /** Largest hash key, 2^128 - 1. SDK-K. */
+} as const;
+
+/** What holds for records wherever they go. */
+export const RECORD = {
+  /** Largest hash key, 2^128 - 1: an MD5 has 128 bits. SDK-K. */
   hashKeyMax: (1n << 128n) - 1n,
 } as const;
 

@@ -328,13 +328,13 @@ ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& po
   return {at, skipValue(at, end)};
 }
 
-int32_t decodeKey(const uint8_t* at, const uint8_t* end, uint8_t* out) {
+int32_t decodeKey(const uint8_t* at, const uint8_t* end, uint32_t charsMax, uint8_t* out) {
   uint32_t chars = 0;
   uint32_t bytes = 0;
   while (at < end) {
     uint32_t point = nextCharacter(at, end);
     if ((point & LONE_SURROGATE) != 0) point = 0xfffd;
-    if (++chars > KEY_CHARS_MAX) return -1;
+    if (++chars > charsMax) return -1;
     bytes += encodeUtf8(point, out + bytes);
   }
   return int32_t(bytes);

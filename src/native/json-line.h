@@ -51,10 +51,11 @@ ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& po
 
 /**
  * Decodes a valid string's inside to UTF-8; lone surrogates become U+FFFD.
+ * @param charsMax KEY_CHARS_MAX at most.
  * @param out KEY_BYTES_MAX bytes.
- * @returns Bytes written, or -1 for over KEY_CHARS_MAX characters.
+ * @returns Bytes written, or -1 for over `charsMax` characters.
  */
-int32_t decodeKey(const uint8_t* start, const uint8_t* end, uint8_t* out);
+int32_t decodeKey(const uint8_t* start, const uint8_t* end, uint32_t charsMax, uint8_t* out);
 
 /** Set in a character that is half of a pair, without the other half. */
 constexpr uint32_t LONE_SURROGATE = 0x80000000u;

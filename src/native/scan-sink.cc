@@ -169,7 +169,7 @@ bool findHashKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, 
   if (value.start == nullptr) return false;
   if (*value.start != '"') return parseHashKey(value.start, value.end, &key.hashHigh, &key.hashLow);
   uint8_t decoded[KEY_BYTES_MAX];
-  const int32_t bytes = decodeKey(value.start + 1, value.end - 1, decoded);
+  const int32_t bytes = decodeKey(value.start + 1, value.end - 1, KEY_CHARS_MAX, decoded);
   return bytes > 0 && parseHashKey(decoded, decoded + bytes, &key.hashHigh, &key.hashLow);
 }
 

@@ -43,20 +43,20 @@ inline uint8_t* keyScratch(ScanState& state) { return state.keyScratch[state.pen
 
 /**
  * Makes a string's inside (between the quotes) or a token as written a key, if it can be one.
- * @returns False where it cannot be: empty or over 256 characters.
+ * @returns False for none: empty or longer than a key may be.
  */
 inline bool toKey(ScanState& state, const uint8_t* start, const uint8_t* end, bool hasEscapes, RecordKey& key) {
   if (hasEscapes) {
-    const int32_t bytes = decodeKey(start, end, keyScratch(state));
+    const int32_t bytes = decodeKey(start, end, state.keyCharsMax, keyScratch(state));
     key.key = keyScratch(state);
     key.keyBytes = uint32_t(bytes);
     return bytes > 0;
   }
   key.key = start;
   key.keyBytes = uint32_t(end - start);
-  if (key.keyBytes <= KEY_CHARS_MAX) return key.keyBytes > 0;
+  if (key.keyBytes <= state.keyCharsMax) return key.keyBytes > 0;
   // More bytes can still be few enough characters.
-  return key.keyBytes <= KEY_BYTES_MAX && uint64_t(end - start) <= KEY_BYTES_MAX && charsOf(start, end) <= KEY_CHARS_MAX;
+  return key.keyBytes <= KEY_BYTES_MAX && uint64_t(end - start) <= KEY_BYTES_MAX && charsOf(start, end) <= state.keyCharsMax;
 }
 
 /** Finds the explicit hash key of a valid line. @returns False where there is none. */

@@ -104,6 +104,8 @@ struct ScanSetup {
   uint8_t nameStarts[SHAPED_STARTS_MAX];
   uint32_t depthMax;
   uint64_t recordBytesMax;
+  /** Unicode characters of the longest key, KEY_CHARS_MAX at most. */
+  uint32_t keyCharsMax;
   JsonPointer key;
   JsonPointer hashKey;
   /** Stages between a valid line and its record (scan-shape.h), or null. Owned. */

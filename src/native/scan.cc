@@ -183,15 +183,17 @@ bool readShape(napi_env env, ScanSetup& state, napi_value program) {
   return true;
 }
 
-/** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, lanes, starts, instructions, program) */
+/** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, keyCharsMax, lanes, starts, instructions, program) */
 napi_value scanCreate(napi_env env, napi_callback_info info) {
-  const Args<9> args(env, info);
-  if (const char* fault = faultOfLanes(env, args[5], args[6])) return refuse(env, fault);
+  const Args<10> args(env, info);
+  const uint64_t keyCharsMax = countOf(env, args[5]);
+  if (keyCharsMax > KEY_CHARS_MAX) return refuse(env, "Cannot open the native scanner: keys may be longer than it has room for");
+  if (const char* fault = faultOfLanes(env, args[6], args[7])) return refuse(env, fault);
   auto* state = static_cast<ScanSetup*>(std::calloc(1, sizeof(ScanSetup)));
   if (state == nullptr) return throwNoMemory(env);
   const ScanKernels* kernels[KERNELS_MAX];
   const uint32_t kernelCount = listKernels(kernels);
-  const double wanted = doubleOf(env, args[7]);
+  const double wanted = doubleOf(env, args[8]);
   state->kernels = kernels[wanted >= 0 && wanted < kernelCount ? uint32_t(wanted) : kernelCount - 1];
   state->hasKey = !isNull(env, args[0]);
   state->hasHashKey = !isNull(env, args[1]);
@@ -203,11 +205,12 @@ napi_value scanCreate(napi_env env, napi_callback_info info) {
   // No lane holds more; a frame's size has 32 bits.
   const uint64_t recordBytesMax = countOf(env, args[4]);
   state->recordBytesMax = recordBytesMax < LANE_CAPACITY_BYTES_MAX ? recordBytesMax : LANE_CAPACITY_BYTES_MAX;
+  state->keyCharsMax = uint32_t(keyCharsMax);
   state->windowBytes = WINDOW_BYTES;
   // Untouched memory costs nothing: of a high limit only the depth that lines have is ever used.
   state->depthStack = static_cast<uint64_t*>(std::calloc(size_t(state->depthMax) / 64 + 2, sizeof(uint64_t)));
   const bool isWhole = openScratch() != nullptr && state->depthStack != nullptr && readPointers(env, *state, args[0], args[1]) &&
-                       readLanes(env, *state, args[5], args[6]) && readShape(env, *state, args[8]);
+                       readLanes(env, *state, args[6], args[7]) && readShape(env, *state, args[9]);
   napi_value external;
   if (!isWhole || napi_create_external(env, state, finalizeSetup, nullptr, &external) != napi_ok) {
     freeSetup(state);

@@ -5,9 +5,10 @@
  * Owns   what is said against each limit. It never advises more shards for what one shard must carry: a key is in one shard, always.
  * Pure.
  */
-import { KINESIS } from '../base/limits.ts';
+import { MIB } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
 import { formatCount } from '../base/quantity.ts';
+import type { Rate } from '../publish/sink.ts';
 import type { Limit, Stage } from './limit.ts';
 import type { HotKey, SkewReport } from './skew.ts';
 
@@ -25,6 +26,8 @@ export interface RunTraits {
   readonly isOrdered: boolean;
   readonly headroom: number;
   readonly throttledRecords: number;
+  /** What a shard takes in a second. */
+  readonly shardRate: Rate;
 }
 
 export const STAGE_NAMES: Readonly<Record<Stage, string>> = {
@@ -73,8 +76,10 @@ function againstStream(limit: Limit, skew: SkewReport | null, traits: RunTraits)
   const isHeld = means.publishersHeld >= means.requestsOut || traits.throttledRecords > 0;
   if (!isHeld && traits.isOrdered && !traits.isAggregated) return AGAINST_ORDER;
   if (!isHeld) return 'answers are slow: more --in-flight lets more requests be under way.';
-  const sentences = [skew === null ? 'more shards, or an on-demand stream.' : againstShards(limit, skew)];
-  const gain = aggregationGain(skew);
+  const sentences = [
+    skew === null ? 'more shards, or an on-demand stream.' : againstShards(limit, skew, traits.shardRate),
+  ];
+  const gain = aggregationGain(skew, traits.shardRate);
   if (!traits.isAggregated && gain >= GAIN_MIN)
     sentences.push(
       `--aggregate: records/s is what fills shards, not bytes, and ${gain.toFixed(1)} times as many fit.`,
@@ -84,16 +89,16 @@ function againstStream(limit: Limit, skew: SkewReport | null, traits: RunTraits)
   return sentences.join(' ');
 }
 
-/** How many times more records a shard takes where only bytes count. */
-function aggregationGain(skew: SkewReport | null): number {
+/** How many times as many records a shard takes where bytes alone count. */
+function aggregationGain(skew: SkewReport | null, shardRate: Rate): number {
   if (skew === null || skew.unit === 'bytes') return 1;
-  return KINESIS.shardBytesPerSecond / KINESIS.shardRecordsPerSecond / skew.recordBytes;
+  return shardRate.bytesPerSecond / shardRate.recordsPerSecond / skew.recordBytes;
 }
 
-function againstShards({ means, shares }: Limit, skew: SkewReport): string {
+function againstShards({ means, shares }: Limit, skew: SkewReport, shardRate: Rate): string {
   const { shards, hottestShard, hotKeys, unit } = skew;
   const [hottest] = hotKeys;
-  if (hottest !== undefined && hottest.share * shards >= HOT) return againstKey(hottest, skew);
+  if (hottest !== undefined && hottest.share * shards >= HOT) return againstKey(hottest, skew, shardRate);
   if (shards > 1 && hottestShard.share * shards >= HOT) {
     const share = `${percent(hottestShard.share)} of the ${unit}, a fair share is ${percent(1 / shards)}`;
     return `shard ${printable(hottestShard.shardId)} has ${share}: split it, or choose a --partition-key that spreads more evenly. More shards elsewhere change nothing.`;
@@ -108,14 +113,16 @@ function againstShards({ means, shares }: Limit, skew: SkewReport): string {
   return 'more shards, or an on-demand stream.';
 }
 
-/** A key that is more than a shard's fair share: however many shards there are, its own takes no more. */
-function againstKey(hottest: HotKey, { hottestShard, unit }: SkewReport): string {
+/** A key that is more than a shard's fair share: whatever the number of shards, its own takes no more. */
+function againstKey(hottest: HotKey, { hottestShard, unit }: SkewReport, shardRate: Rate): string {
+  const { recordsPerSecond } = shardRate;
+  const mibPerSecond = shardRate.bytesPerSecond / MIB;
   const name = hottest.key === null ? hottest.hash : JSON.stringify(hottest.key);
   const gain = hottestShard.share / hottest.share;
   const bound =
     unit === 'records'
-      ? `${formatCount(KINESIS.shardRecordsPerSecond)} records/s of it and ${formatCount(KINESIS.shardRecordsPerSecond / hottest.share)} in all`
-      : `1 MiB/s of it and ${(1 / hottest.share).toFixed(1)} MiB/s in all`;
+      ? `${formatCount(recordsPerSecond)} records/s of it and ${formatCount(recordsPerSecond / hottest.share)} in all`
+      : `${mibPerSecond} MiB/s of it and ${(mibPerSecond / hottest.share).toFixed(1)} MiB/s in all`;
   const shards =
     gain >= GAIN_MIN
       ? `more shards lead to ${bound} at most`

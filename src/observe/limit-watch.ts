@@ -5,6 +5,7 @@
  * Owns   the clock of the looks, and their sums. A look costs some microseconds, whatever the run carries.
  */
 import type { BackfillOptions } from '../options/backfill.ts';
+import type { Rate } from '../publish/sink.ts';
 import type { KeyWatch, SkewCounts } from '../publish/skew.ts';
 import { STAT, sumStat } from '../publish/stats.ts';
 import { adviceOf, type RunLimit } from './advice.ts';
@@ -14,11 +15,16 @@ import { skewOf } from './skew.ts';
 
 const INTERVAL_MS = 50;
 
+export interface LimitWatchParts extends PressureParts {
+  /** What a shard takes in a second. */
+  readonly shardRate: Rate;
+}
+
 export class LimitWatch {
   readonly #tally = new LimitTally();
-  readonly #parts: PressureParts;
+  readonly #parts: LimitWatchParts;
 
-  constructor(parts: PressureParts) {
+  constructor(parts: LimitWatchParts) {
     this.#parts = parts;
   }
 
@@ -30,14 +36,15 @@ export class LimitWatch {
 
   /** What held the run back so far. @param counts Of those publishers that have ended. */
   limit(options: BackfillOptions, counts: readonly SkewCounts[]): RunLimit {
-    const { shardCount, stats } = this.#parts;
+    const { shardCount, shardRate, stats } = this.#parts;
     const limit = this.#tally.limit();
-    const skew = skewOf(counts, shardCount(), options.aggregate);
+    const skew = skewOf(counts, shardCount(), options.aggregate, shardRate);
     const traits = {
       isAggregated: options.aggregate,
       isOrdered: options.order === 'key',
       headroom: options.headroom,
       throttledRecords: sumStat(stats, STAT.THROTTLED),
+      shardRate,
     };
     return { ...limit, skew, helps: adviceOf(limit, skew, traits) };
   }

@@ -22,7 +22,7 @@ export interface Pressure {
   readonly parsersBusy: number;
   /** Parsers that stand before a full lane, or wait for the window of what is read and not yet journaled. */
   readonly parsersWaiting: number;
-  /** PutRecords requests in flight, of those that may be. */
+  /** Requests in flight, of those that may be. */
   readonly requestsOut: number;
   /** Publishers with a batch that is ready, and that a shard's pace, a backoff or --rate holds back. */
   readonly publishersHeld: number;

@@ -4,11 +4,11 @@
  * Gives  the hottest shard's share and the hottest keys, in the unit that fills a shard first.
  * Pure. A key is named by its hash, unless the publishers were told to keep it.
  */
-import { KINESIS } from '../base/limits.ts';
+import type { Rate } from '../publish/sink.ts';
 import type { SkewCounts } from '../publish/skew.ts';
 
 export interface SkewReport {
-  /** What fills a shard first: 1,000 records or 1 MiB a second. */
+  /** What fills a shard first: its records or its bytes of a second. */
   readonly unit: 'records' | 'bytes';
   /** Open shards of the stream. */
   readonly shards: number;
@@ -36,11 +36,12 @@ const KEY_LOOKS_MIN = 8;
 const TOLD_PART = 0.5;
 const TOLD_MAX = 5;
 
-/** @returns Null where nothing was delivered. */
+/** @param shardRate What a shard takes in a second. @returns Null where nothing was delivered. */
 export function skewOf(
   counts: readonly SkewCounts[],
   shardCount: number,
   isAggregated: boolean,
+  shardRate: Rate,
 ): SkewReport | null {
   const shards = new Map<string, { records: number; bytes: number }>();
   const total = { records: 0, bytes: 0 };
@@ -53,8 +54,7 @@ export function skewOf(
   if (total.records === 0) return null;
   const recordBytes = total.bytes / total.records;
   // Aggregated records are few and large.
-  const isByRecords =
-    !isAggregated && recordBytes * KINESIS.shardRecordsPerSecond < KINESIS.shardBytesPerSecond;
+  const isByRecords = !isAggregated && recordBytes * shardRate.recordsPerSecond < shardRate.bytesPerSecond;
   const unit = isByRecords ? 'records' : 'bytes';
   const shareOf = (sum: { records: number; bytes: number }) => sum[unit] / total[unit];
   const [shardId, hottest] = [...shards].toSorted(([, a], [, b]) => b[unit] - a[unit])[0]!;

@@ -1,5 +1,5 @@
 /**
- * Sink: where records go. A publisher knows it by this interface alone; src/publish/kinesis/ is the only one so far.
+ * Sink: where records go. A publisher knows it by this interface alone.
  * Takes  batches of frames of one shard. A shard is a part of the sink that takes a range of 128-bit hash keys.
  * Gives  a verdict for every frame of a request that was answered; what the failure of any other one means.
  * Owns   the shapes of what crosses between a publisher and its sink. A sink has two faces, because a run has two kinds of threads:

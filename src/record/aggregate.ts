@@ -1,8 +1,8 @@
 /**
- * KPL: the aggregated record of the Kinesis Producer Library, in JavaScript: taking one apart, and putting one together.
- * Takes  the data of a stream record; or records that are to share one.
+ * KPL: the aggregated record of the producer library of that name (src/base/limits.ts), in JavaScript: taking one apart, and putting one together.
+ * Takes  the data of a stream record; or records that shall share one.
  * Gives  sub-records; or the aggregate's bytes, as src/native/aggregate.cc writes them.
- * Format: magic, protobuf AggregatedRecord, MD5 of the protobuf bytes (aggregation-format.md of awslabs/amazon-kinesis-producer).
+ * Format: magic, protobuf AggregatedRecord, MD5 of the protobuf bytes (its aggregation-format.md).
  *   AggregatedRecord { 1: repeated string partition_key_table; 2: repeated string explicit_hash_key_table;
  *                      3: repeated Record { 1: partition_key_index; 2: optional explicit_hash_key_index; 3: bytes data; 4: tags } }
  */
@@ -32,7 +32,7 @@ const WIRE_FIXED32 = 5;
  * Takes an aggregated record apart.
  * @param data What the stream holds.
  * @returns The sub-records in order, or null when `data` is not an aggregated record: wrong magic, wrong checksum, or not the
- * message that the format describes. Consumers take such data as one plain record, as the Kinesis Client Library does.
+ * message that the format describes. Consumers take such data as one plain record, as that library's counterpart for consumers does.
  */
 export function deaggregate(data: Uint8Array): SubRecord[] | null {
   const parts = openAggregate(data);
@@ -149,7 +149,7 @@ class ProtoReader {
   }
 }
 
-/** What the aggregate's own record is sent with, so that it lands in the shard of its explicit hash key. KPL kinesis_record.cc. */
+/** What the aggregate's own record is sent with, so that it lands in the shard of its explicit hash key. The KPL does the same. */
 export const AGGREGATE_KEY: Uint8Array = Uint8Array.of(0x61);
 
 /** Magic, checksum and the aggregate's own partition key "a". */

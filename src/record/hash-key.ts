@@ -2,10 +2,10 @@
  * Hash key: the 128-bit number by which the service chooses a shard.
  * Takes  a partition key's UTF-8 bytes, or an explicit hash key as it was written.
  * Gives  its upper and lower half.
- * Source: PutRecords, Kinesis Data Streams API reference: MD5 of the partition key, ExplicitHashKey overrides it.
+ * Owns   the rule: MD5 of the partition key, an explicit hash key overrides it.
  */
 import { hash } from 'node:crypto';
-import { KINESIS } from '../base/limits.ts';
+import { RECORD } from '../base/limits.ts';
 
 export interface HashKey {
   readonly high: bigint;
@@ -25,6 +25,6 @@ export function hashKeyOf(partitionKey: Uint8Array): HashKey {
 export function parseHashKey(text: string): HashKey | undefined {
   if (!/^(0|[1-9][0-9]{0,38})$/.test(text)) return undefined;
   const value = BigInt(text);
-  if (value > KINESIS.hashKeyMax) return undefined;
+  if (value > RECORD.hashKeyMax) return undefined;
   return { high: value >> 64n, low: value & 0xffff_ffff_ffff_ffffn };
 }

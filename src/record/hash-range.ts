@@ -8,7 +8,7 @@
  * change the shards inside that range, never the owner of a key: that keeps routing in the parsers constant, and the order of
  * a key's records in one hand.
  */
-import { KINESIS } from '../base/limits.ts';
+import { RECORD } from '../base/limits.ts';
 
 /** An open shard and the hash keys it takes, both ends included. */
 export interface ShardRange {
@@ -29,7 +29,7 @@ export interface OwnedShard extends ShardRange {
   readonly fraction: number;
 }
 
-const HASH_KEYS = KINESIS.hashKeyMax + 1n;
+const HASH_KEYS = RECORD.hashKeyMax + 1n;
 
 /** Sorts open shards by range. @throws {Error} When they leave a gap or overlap: then a reshard is under way, ask again. */
 export function sortShards(shards: readonly ShardRange[]): ShardRange[] {

@@ -330,6 +330,7 @@ class Run {
       lanes: this.#lanes,
       windowWaiting: () => this.#accounting.slices.waitingCount,
       shardCount: () => this.#shardCount,
+      shardRate: this.#prepared.stream.traits.shardRate,
       stats: this.#publishing.stats,
       publisherCount: this.#publisherCount,
       inFlightMax: this.#options.inFlight,

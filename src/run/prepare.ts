@@ -243,7 +243,16 @@ export function recordRules(options: RecordOptions, stream: SinkFacts): RecordRu
   const { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax } = options;
   const { recordBytesMax: streamMax } = stream.traits;
   const recordBytesMax = Math.min(options.recordBytesMax ?? streamMax, streamMax);
-  return { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax, recordBytesMax };
+  const { keyCharsMax } = stream.traits;
+  return {
+    partitionKey,
+    explicitHashKey,
+    onMissingKey,
+    appendNewline,
+    depthMax,
+    recordBytesMax,
+    keyCharsMax,
+  };
 }
 
 async function openDeadLetters(journal: Journal, path: string, notices: string[]): Promise<DeadLetters> {

@@ -31,6 +31,7 @@ interface ScanExports {
     flags: number,
     depthMax: number,
     recordBytesMax: number,
+    keyCharsMax: number,
     lanes: readonly Uint8Array[],
     starts: BigUint64Array,
     instructions: number,
@@ -54,6 +55,8 @@ interface ScanExports {
 
 /** This and what follows: src/native/constants.h. */
 export const RULE = { APPEND_NEWLINE: 1, POSITIONAL_KEYS: 2 } as const;
+/** The longest key, in Unicode characters, that a native scanner has room for. */
+export const KEY_CHARS_MAX = 256;
 /** Cells of `sums`. */
 export const SUM = {
   STATUS: 0,
@@ -105,7 +108,7 @@ export class NativeScanner implements Scanner {
 
   /**
    * @throws {OptionsError} If a pointer of the rules is not valid.
-   * @throws {RangeError} If there is no memory for the state.
+   * @throws {RangeError} If there is no memory for the state, or no room for the longest key.
    */
   constructor(
     addon: NativeAddon,
@@ -123,6 +126,7 @@ export class NativeScanner implements Scanner {
         (rules.onMissingKey === 'coordinates' ? RULE.POSITIONAL_KEYS : 0),
       rules.depthMax,
       rules.recordBytesMax,
+      rules.keyCharsMax,
       lanes.buffers.map((lane) => new Uint8Array(lane)),
       lanes.starts,
       instructions,

@@ -7,7 +7,6 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { RejectCode } from '../base/errors.ts';
-import { KINESIS } from '../base/limits.ts';
 import { FRAME_FLAG, frameBytes } from '../record/frame.ts';
 import { type HashKey, hashKeyOf, parseHashKey } from '../record/hash-key.ts';
 import { LaneProducer } from '../ring/producer.ts';
@@ -26,8 +25,8 @@ import {
 import type { LineShaper } from './shaper.ts';
 
 const NEWLINE = 0x0a;
-/** UTF-8 bytes of the longest key: a character takes four at most. */
-const KEY_BYTES_MAX = KINESIS.partitionKeyCharsMax * 4;
+/** UTF-8 bytes of a character. */
+const CHAR_BYTES_MAX = 4;
 
 /** What becomes of one line. */
 type Verdict =
@@ -62,13 +61,14 @@ export class PortableScanner implements Scanner {
   readonly #keyTokens: readonly string[] | null;
   readonly #hashTokens: readonly string[] | null;
   /** The key of the record at hand is #key[0, #keyBytes). */
-  readonly #key = Buffer.alloc(KEY_BYTES_MAX);
+  readonly #key: Buffer;
   #keyBytes = 0;
 
   /** @throws {OptionsError} If a pointer of the rules is not valid. */
   constructor(rules: RecordRules, lanes: ScanLanes, shaper: LineShaper | null = null) {
     this.#shaper = shaper;
     this.#rules = rules;
+    this.#key = Buffer.alloc(rules.keyCharsMax * CHAR_BYTES_MAX);
     this.#lanes = lanes;
     this.#keyTokens = rules.partitionKey === null ? null : parsePointer(rules.partitionKey);
     this.#hashTokens = rules.explicitHashKey === null ? null : parsePointer(rules.explicitHashKey);
@@ -167,7 +167,7 @@ export class PortableScanner implements Scanner {
   #toRecord(piece: ScanPiece, lineStart: number, { bytes, start, end, text, value }: LineData): Verdict {
     const rules = this.#rules;
     const key = this.#keyTokens && scalarText(text, value, this.#keyTokens);
-    const hasKey = typeof key === 'string' && key !== '' && isShort(key);
+    const hasKey = typeof key === 'string' && key !== '' && isShort(key, this.#rules.keyCharsMax);
     const hashText = this.#hashTokens && scalarText(text, value, this.#hashTokens);
     const explicit = typeof hashText === 'string' ? parseHashKey(hashText) : undefined;
     if (rules.onMissingKey === 'dead-letter') {
@@ -242,9 +242,8 @@ function skipByteOrderMark(buffer: Buffer, start: number, end: number): number {
   return isMark ? start + 3 : start;
 }
 
-/** Whether a key has no more characters than the service takes. */
-function isShort(key: string): boolean {
-  const max = KINESIS.partitionKeyCharsMax;
+/** Whether a key has no more than so many characters. */
+function isShort(key: string, max: number): boolean {
   return key.length <= max || (key.length <= 2 * max && [...key].length <= max);
 }
 

@@ -27,6 +27,8 @@ export interface RecordRules {
   readonly appendNewline: boolean;
   /** Arrays and objects that may be open at once. 1 allows `[]` and `{}`. */
   readonly depthMax: number;
+  /** Longest partition key, in Unicode characters: 96 or more, for keys that are made of a line's place, and KEY_CHARS_MAX or fewer. */
+  readonly keyCharsMax: number;
   /** Largest record: data (with the appended newline) plus UTF-8 bytes of the key. */
   readonly recordBytesMax: number;
 }

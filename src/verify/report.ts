@@ -33,7 +33,7 @@ export interface ComparisonReport {
   readonly foreign: number;
   /** Pairs of a missing and an unexpected record with the same positional key: the same line with other data. Counted in both, too. */
   readonly altered: number;
-  /** Parts of KPL aggregates that the Kinesis Client Library drops, because a hash key belongs to another shard. They count nowhere else. */
+  /** Parts of KPL aggregates that consumers drop, because a hash key belongs to another shard. They count nowhere else. */
   readonly outsideHashRange: number;
   readonly undecodable: number;
   readonly examples: {

@@ -7,13 +7,14 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
+import type { AwsTarget } from '../aws/target.ts';
 import { availableCores } from '../base/cores.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { entryFile } from '../base/package-root.ts';
 import { addBuckets } from '../digest/buckets.ts';
 import { addSums, bucketTableBytes, type DigestSums } from '../digest/digest.ts';
+import { openStreamClient } from '../stream/client.ts';
 import { listShards, streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
 import { classifyReadFailure } from '../stream/read-failure.ts';
@@ -60,7 +61,7 @@ export function createStreamSide(options: StreamSideOptions): StreamSide {
   return {
     digest: (spec, signal) => digestStream(options, common, spec, signal),
     async scan(onFrames: (frames: Uint8Array, locate: Locate) => void, signal: AbortSignal): Promise<void> {
-      const client = createKinesisClient(options.target);
+      const client = openStreamClient(options.target);
       let records = 0;
       try {
         const reader = readStream({
@@ -94,7 +95,7 @@ async function digestStream(
   spec: DigestSpec,
   signal: AbortSignal,
 ): Promise<SideDigest & StreamExtent> {
-  const client = createKinesisClient(options.target);
+  const client = openStreamClient(options.target);
   const threads = options.threads ?? Math.min(THREADS_MAX, availableCores());
   const pool = new Piscina<ReadTask, ReadReceipt>({
     filename: fileURLToPath(entryFile('read')),

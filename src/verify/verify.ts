@@ -5,12 +5,11 @@
  * Owns   the verdict: what counts as a difference, and what the reader has to know besides.
  */
 import { randomBytes } from 'node:crypto';
-import { DescribeStreamSummaryCommand } from '@aws-sdk/client-kinesis';
-import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError, type WireError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { DIGEST_KEY_BYTES } from '../digest/digest.ts';
-import { streamInput, streamNameOf } from '../stream/list-shards.ts';
+import { openStreamClient, retentionHoursOf } from '../stream/client.ts';
+import { streamNameOf } from '../stream/list-shards.ts';
 import { type CompareOptions, type ComparePhase, type Comparison, compare } from './compare.ts';
 import type { ComparisonReport } from './report.ts';
 import type { SourceSide } from './sides.ts';
@@ -130,13 +129,10 @@ async function retentionWarnings(options: VerifyOptions, nowMs: number): Promise
   const { start } = options;
   const putFromMs = options.putFromMs ?? (start?.type === 'AT_TIMESTAMP' ? start.timestampMs : undefined);
   if (putFromMs === undefined) return [];
-  const client = createKinesisClient(options.target);
+  const client = openStreamClient(options.target);
   try {
-    const { StreamDescriptionSummary: summary } = await client.send(
-      new DescribeStreamSummaryCommand(streamInput(options.stream)),
-      { abortSignal: options.signal },
-    );
-    const warning = retentionWarning(putFromMs, summary?.RetentionPeriodHours ?? 24, nowMs);
+    const retentionHours = await retentionHoursOf(client, options.stream, options.signal);
+    const warning = retentionWarning(putFromMs, retentionHours, nowMs);
     return warning === null ? [] : [warning];
   } catch (error) {
     // The permission is not needed to verify; if the stream is not there, the reader says so, with advice.

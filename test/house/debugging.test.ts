@@ -40,7 +40,11 @@ it.each([{ portable: false }, { portable: true }])(
     } as const;
     const lane = createLane(1 << 16);
     const lanes = { buffers: [lane], starts: BigUint64Array.of(0n, 0n) };
-    const scanner = openScanner({ ...rules, depthMax: 1024, recordBytesMax: 1 << 20 }, lanes, options);
+    const scanner = openScanner(
+      { ...rules, depthMax: 1024, recordBytesMax: 1 << 20, keyCharsMax: 256 },
+      lanes,
+      options,
+    );
     const bytes = Buffer.from(new SharedArrayBuffer(10));
     bytes.write('{"id":42}\n');
     const piece = {

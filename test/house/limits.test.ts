@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ENGINE, GIB, KIB, KINESIS, KPL, MIB, S3, ZSTD } from '../../src/base/limits.ts';
+import { ENGINE, GIB, KIB, KINESIS, KPL, MIB, RECORD, S3, ZSTD } from '../../src/base/limits.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'LIMITS.md'), 'utf8');
 const UNITS: Readonly<Record<string, number>> = { KiB: KIB, MiB: MIB, GiB: GIB };
@@ -18,7 +18,7 @@ function read(text: string): unknown {
 
 it('names every limit of the code with its value, and no other', () => {
   const rows = [...PAGE.matchAll(/^\| `([A-Z0-9]+\.\w+)` \| ([^|]+) \|/gm)];
-  const code = Object.entries({ KINESIS, KPL, S3, ENGINE, ZSTD }).flatMap(([group, limits]) =>
+  const code = Object.entries({ KINESIS, RECORD, KPL, S3, ENGINE, ZSTD }).flatMap(([group, limits]) =>
     Object.entries(limits).map(([name, value]) => [`${group}.${name}`, value]),
   );
   expect(Object.fromEntries(rows.map(([, name, value]) => [name, read(value!)]))).toEqual(
@@ -27,7 +27,7 @@ it('names every limit of the code with its value, and no other', () => {
 });
 
 it('says where each limit of a service is from', () => {
-  const rows = PAGE.split('\n').filter((line) => /^\| `(KINESIS|KPL|S3)\./.test(line));
+  const rows = PAGE.split('\n').filter((line) => /^\| `(KINESIS|RECORD|KPL|S3)\./.test(line));
   expect(rows.length).toBeGreaterThan(10);
   expect(
     rows.filter((line) => !/\| (SDK|QUOTA|LARGE|S3UG|KPL)(, (SDK|QUOTA|LARGE))* \|$/.test(line)),

@@ -12,7 +12,7 @@ import { VERDICT } from '../../src/publish/sink.ts';
 import { FRAME, FRAME_FLAG, FRAME_KIND } from '../../src/record/frame.ts';
 import { LANE_CAPACITY_BYTES_MAX, LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { SLICE_MASK } from '../../src/ring/slices.ts';
-import { CODES, REJECT_COLUMNS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
+import { CODES, KEY_CHARS_MAX, REJECT_COLUMNS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
 import { PARTS } from '../../src/stream/answer.ts';
 import { CURSOR, INDEX, OUTLINE } from '../../src/stream/answer-native.ts';
 
@@ -55,7 +55,7 @@ describe.skipIf(!addon)('src/native/constants.h (skipped where there is no addon
       ...under('CURSOR', CURSOR),
       ...under('INDEX', INDEX),
       ...under('PARTS', PARTS),
-      KEY_CHARS_MAX: KINESIS.partitionKeyCharsMax,
+      KEY_CHARS_MAX,
       ...under('RULE', RULE),
       ...listed('SCAN', STATUSES),
       ...under('SUM', SUM),

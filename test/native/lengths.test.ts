@@ -9,7 +9,7 @@ import { loadAddon } from '../../src/native/load.ts';
 import { SHARD_ROW } from '../../src/publish/codec.ts';
 import { FRAME } from '../../src/record/frame.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
-import { REJECT_COLUMNS, SUM } from '../../src/scan/native.ts';
+import { KEY_CHARS_MAX, REJECT_COLUMNS, SUM } from '../../src/scan/native.ts';
 import { CURSOR, INDEX, OUTLINE } from '../../src/stream/answer-native.ts';
 import { framesOf, record } from '../publish/frames.ts';
 
@@ -82,9 +82,9 @@ function cursorOf(guarded: Guarded, length: number, at?: number): Uint32Array {
   return cursor;
 }
 
-function scannerOf(lanes: readonly Uint8Array[], startCells: number): unknown {
+function scannerOf(lanes: readonly Uint8Array[], startCells: number, keyCharsMax = KEY_CHARS_MAX): unknown {
   const starts = new BigUint64Array(startCells);
-  return call.scanCreate!([Buffer.from('k')], null, 0, 64, 1000, lanes, starts, -1);
+  return call.scanCreate!([Buffer.from('k')], null, 0, 64, 1000, keyCharsMax, lanes, starts, -1);
 }
 
 /** Each call with its lengths: those that are right, and what each is when it is too short. */
@@ -239,9 +239,9 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'scanCreate',
-    right: { lane: 256 + 64 * 1024, starts: 2 },
-    wrong: { lane: 256 + 64 * 1024 - 1, starts: 1 },
-    run: (n) => scannerOf([filledLane().subarray(0, n.lane)], n.starts!),
+    right: { lane: 256 + 64 * 1024, starts: 2, keyChars: KEY_CHARS_MAX },
+    wrong: { lane: 256 + 64 * 1024 - 1, starts: 1, keyChars: KEY_CHARS_MAX + 1 },
+    run: (n) => scannerOf([filledLane().subarray(0, n.lane)], n.starts!, n.keyChars),
   },
   {
     name: 'scanRun',

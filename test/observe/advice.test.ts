@@ -8,7 +8,10 @@ const MEANS: Limit['means'] = {
   ...{ parsersBusy: 1, parsersWaiting: 1, requestsOut: 0.2, publishersHeld: 0, shardsHeld: 0, rateHeld: 0 },
   ...{ publishersBusy: 0.3, mainBusy: 0.4 },
 };
-const TRAITS: RunTraits = { isAggregated: false, isOrdered: false, headroom: 0, throttledRecords: 0 };
+const TRAITS: RunTraits = {
+  ...{ isAggregated: false, isOrdered: false, headroom: 0, throttledRecords: 0 },
+  shardRate: { recordsPerSecond: 1_000, bytesPerSecond: 1 << 20 },
+};
 const EVEN: SkewReport = {
   unit: 'records',
   shards: 4,

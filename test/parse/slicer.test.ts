@@ -17,6 +17,7 @@ const RULES = {
   appendNewline: false,
   depthMax: 1024,
   recordBytesMax: 1 << 20,
+  keyCharsMax: 256,
 } as const;
 const SOURCE = { piece: 5, coordinate: Buffer.from('c') };
 

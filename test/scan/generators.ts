@@ -258,5 +258,6 @@ export const rules: fc.Arbitrary<RecordRules> = fc
     appendNewline: fc.boolean(),
     depthMax: fc.constantFrom(1, 2, 3, 5, 62, 63, 64, 65, 1024),
     recordBytesMax: fc.constantFrom(40, 300, 1_048_576, 1_048_576, 1_048_576),
+    keyCharsMax: fc.constantFrom(96, 100, 256, 256),
   })
   .map((some) => ({ ...RULES, ...some }));

@@ -21,6 +21,7 @@ export const RULES: RecordRules = {
   appendNewline: false,
   depthMax: 1024,
   recordBytesMax: 1024 * 1024,
+  keyCharsMax: 256,
 };
 
 export interface ScannerUnderTest {
@@ -268,7 +269,8 @@ function expectLine(
   } catch {
     return rejected('INVALID_JSON');
   }
-  const key = rules.partitionKey === null ? undefined : usableKey(find(value, rules.partitionKey));
+  const key =
+    rules.partitionKey === null ? undefined : usableKey(find(value, rules.partitionKey), rules.keyCharsMax);
   const explicit =
     rules.explicitHashKey === null ? undefined : usableHash(find(value, rules.explicitHashKey));
   const lacksKey = rules.partitionKey !== null && key === undefined;
@@ -323,10 +325,10 @@ function find(value: unknown, pointer: string): unknown {
   return at;
 }
 
-function usableKey(value: unknown): string | undefined {
+function usableKey(value: unknown, charsMax: number): string | undefined {
   const text =
     value instanceof NumberAsWritten ? value.source : typeof value === 'boolean' ? `${value}` : value;
-  return typeof text === 'string' && text.length >= 1 && [...text].length <= 256 ? text : undefined;
+  return typeof text === 'string' && text.length >= 1 && [...text].length <= charsMax ? text : undefined;
 }
 
 function usableHash(value: unknown): string | undefined {

@@ -258,6 +258,24 @@ describeScanners((under) => {
       key: null,
     },
     {
+      name: '100 characters, where the stream takes no more',
+      line: `{"a":"${'é'.repeat(100)}"}`,
+      rules: { partitionKey: '/a', keyCharsMax: 100 },
+      key: 'é'.repeat(100),
+    },
+    {
+      name: 'not 101 characters there',
+      line: `{"a":"${'é'.repeat(101)}"}`,
+      rules: { partitionKey: '/a', keyCharsMax: 100 },
+      key: null,
+    },
+    {
+      name: 'not 101 characters there as escapes',
+      line: `{"a":"${'\\u20ac'.repeat(101)}"}`,
+      rules: { partitionKey: '/a', keyCharsMax: 100 },
+      key: null,
+    },
+    {
       name: '256 characters of two UTF-16 units',
       line: `{"a":"${'😀'.repeat(256)}"}`,
       rules: { partitionKey: '/a' },

@@ -126,6 +126,7 @@ function sideOf(prefix: string, given: { segmentBytes: number; downloads: number
       appendNewline: false,
       depthMax: 1024,
       recordBytesMax: RECORD_BYTES_MAX,
+      keyCharsMax: 256,
     },
     schema: null,
     observer: {

@@ -5,7 +5,7 @@
  * Never  keeps anything between calls but the four words of the last hash.
  */
 import { hash } from 'node:crypto';
-import { KINESIS } from '../../base/limits.ts';
+import { RECORD } from '../../base/limits.ts';
 
 /** The 128 bits of the hash key found last, most significant word first. Read it before the next call. */
 export const words = new Uint32Array(4);
@@ -64,7 +64,7 @@ export function toWords(key: bigint): Uint32Array {
 export function parseHashKey(text: string): bigint | undefined {
   if (!/^(0|[1-9]\d{0,38})$/.test(text)) return undefined;
   const key = BigInt(text);
-  return key <= KINESIS.hashKeyMax ? key : undefined;
+  return key <= RECORD.hashKeyMax ? key : undefined;
 }
 
 /**

@@ -3,13 +3,13 @@
  * Takes  a stream and a wish: create, split, merge, a target count.
  * Gives  new open shards with their parents; the parents are closed and keep their records.
  */
-import { KINESIS } from '../../base/limits.ts';
+import { RECORD } from '../../base/limits.ts';
 import { parseHashKey } from './hash-key.ts';
 import { invalidArgument, ServiceError } from './service-error.ts';
 import type { KinesisState } from './state.ts';
 import type { Shard, Stream } from './stream-store.ts';
 
-const RING = KINESIS.hashKeyMax + 1n;
+const RING = RECORD.hashKeyMax + 1n;
 
 /** Cuts the ring into equal ranges, as CreateStream does. */
 export function createShards(stream: Stream, count: number, nowMs: number): void {

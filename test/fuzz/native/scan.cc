@@ -43,6 +43,7 @@ void scan(uint8_t rules, const Exact& bytes, const ScanKernels* kernels, Outcome
   setup.key = setup.hashKey = {&TOKEN, 1};
   setup.depthMax = DEPTH_MAX;
   setup.recordBytesMax = (rules & 16) != 0 ? 40 : 60000;
+  setup.keyCharsMax = (rules & 64) != 0 ? KEY_CHARS_MAX : 5;
   setup.laneCount = 1;
   setup.laneBase = &laneBase;
   setup.laneBytes = &laneBytes;
@@ -74,7 +75,7 @@ void scan(uint8_t rules, const Exact& bytes, const ScanKernels* kernels, Outcome
       at = newline == nullptr ? end : newline + 1;
     }
     if (at >= end && flushRecords(state, call)) {
-      countBlank(call, call.blankBefore);
+      countOthers(call, call.blankBefore, call.filteredBefore);
       call.next = end;
     }
   }
