@@ -2,7 +2,7 @@
  * Edit: makes a line's new text by splicing. Every character that no edit names stays as it was: forms of numbers, the order of names,
  * names that stand twice, spaces.
  * Takes  edits; valid JSON as text.
- * Gives  the text with all of them. Of a name that stands more than once each is meant: what must not go out goes nowhere.
+ * Gives  the text with all of them. Where a name stands more than once, every one is edited: what must not go out goes nowhere.
  * Owns   the rule which comma goes with a member. The twin of src/native/shape-edit.h, byte for byte.
  */
 import { createHmac } from 'node:crypto';
@@ -122,7 +122,7 @@ export class Editor {
     }
   }
 
-  /** Of a text its characters, of all else what is written. */
+  /** The characters of a text; anything else as it is written. */
   #hash(written: string): string {
     const content = written.startsWith('"') ? (JSON.parse(written) as string) : written;
     return `"${createHmac('sha256', this.#hashKey!).update(content.toWellFormed(), 'utf8').digest('hex')}"`;

@@ -12,7 +12,7 @@ import { sampleNumber, sampleSeed } from './sample.ts';
 import type { Stages } from './stages.ts';
 import { VERDICTS, Where } from './where.ts';
 
-/** Of lines that have no place, and of conditions that do not ask for it. */
+/** For lines that have no place, and for conditions that do not ask for it. */
 const NOWHERE: PiecePlace = { bucket: '', key: '', modifiedMs: null };
 
 /** @throws {OptionsError} If the condition cannot be read. */

@@ -1,7 +1,7 @@
 /**
  * Places: the tree of all names and indexes that stages point at.
  * Takes  paths, one after the other. Gives  numbers of their places; parents stand before their children.
- * Owns   the bound: a program knows so many places.
+ * Owns   the bound on places in a program.
  */
 
 export interface Place {

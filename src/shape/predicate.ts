@@ -2,7 +2,7 @@
  * Predicate: the part of a condition that can be decided on a line's tokens, as a tree.
  * Takes  the syntax tree of a CEL expression (where.ts).
  * Gives  the same condition in comparisons of paths with constants; what has no such form is `opaque`, or asks for the line's source.
- * Owns   which forms are taken over. Each means here what it means to the library.
+ * Owns   which forms are taken over. Each means the same here as in the library.
  * Never  decides a line: src/native/shape-where.cc does, and asks where.ts about whatever an `opaque` part decides.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
@@ -47,7 +47,7 @@ const MIRRORED: Readonly<Record<Relation, Relation>> = {
   '>=': '<=',
 };
 const INT_MAX = 2n ** 63n - 1n;
-/** Longer index constants are names of nothing: no line has that many elements. */
+/** Longer index constants lead nowhere: no line has that many elements. */
 const INDEX_MAX = 0xffff_ffffn;
 /** The library takes no longer ones for times. */
 const TIME_CHARS_MAX = 30;
@@ -158,7 +158,7 @@ function pathOf(node: ASTNode): Path | null {
     }
     if (at.op !== '[]' || at.args[1].op !== 'value') return null;
     const key = at.args[1].args;
-    // A place whose name is a number is an index, too, and this one is none.
+    // A place whose name is a number is an index, too, and this one is not.
     if (typeof key === 'string' && key.isWellFormed() && !/^\d+$/.test(key))
       steps.push({ name: key, isIndex: false });
     else if (typeof key === 'bigint' && key >= 0n && key <= INDEX_MAX)
@@ -168,7 +168,7 @@ function pathOf(node: ASTNode): Path | null {
   }
 }
 
-/** @returns undefined where it is none of those that are compared on tokens. */
+/** @returns undefined where it is not one of those that are compared on tokens. */
 function constantOf(node: ASTNode): Constant | undefined {
   if (node.op === '-_') {
     const { args } = node;

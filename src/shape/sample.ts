@@ -1,5 +1,5 @@
 /**
- * Sample: which lines are in a share of all, by where they lie: the same ones in every run.
+ * Sample: which lines belong to a share of all lines, decided by where they lie: the same ones in every run.
  * Takes  the coordinate of an object, the offset of a line. Gives  a number of 32 bits.
  * Never  looks at a line. The twin of `isSampled` in src/native/scan-shape.cc.
  */

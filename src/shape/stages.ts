@@ -55,7 +55,7 @@ function problemOf(edit: Edit): string[] {
   return /[\n\r]/.test(edit.json) ? [`Expected JSON of one line behind ${flag}=.`] : [];
 }
 
-/** One place is the other, or lies in it. A new name goes with whatever is done to the value behind it, or within. */
+/** One place is the other, or lies in it. A new name goes together with any edit of its value, or within it. */
 function isConflict(one: Edit, other: Edit): boolean {
   const [outer, inner] = one.pointer.length <= other.pointer.length ? [one, other] : [other, one];
   const isSame = outer.pointer === inner.pointer;

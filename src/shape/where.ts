@@ -10,7 +10,7 @@ import { OptionsError } from '../base/errors.ts';
 import { Guard } from '../scan/guard.ts';
 import { linearPattern, type Pattern } from '../scan/linear-pattern.ts';
 
-/** Where a line lies. `modified` is null where nobody knows (a redrive). */
+/** Where a line lies. `modified` is null where it is not known (a redrive). */
 export interface LinePlace {
   readonly bucket: string;
   readonly key: string;
@@ -27,7 +27,7 @@ export type Verdict = (typeof VERDICTS)[number];
 const MISSING_CODES: ReadonlySet<unknown> = new Set(['no_such_key', 'index_out_of_bounds']);
 /** Macros that go over a list; one in another takes time with the square of what a stranger wrote. */
 const LOOPS: ReadonlySet<unknown> = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
-/** Patterns that the expression makes out of values are kept up to so many. */
+/** At most this many patterns that the expression makes out of values are kept. */
 const PATTERNS_MAX = 1000;
 
 const patterns = new Map<string, Pattern>();
@@ -48,7 +48,7 @@ const environment = new Environment()
     name: 'source',
     schema: { bucket: 'string', key: 'string', offset: 'int', modified: 'google.protobuf.Timestamp' },
   })
-  // In place of `matches`, whose time may grow with the power of the text.
+  // In place of `matches`, whose time may grow exponentially with the text.
   .registerFunction('string.matchesLinear(string): bool', matches);
 
 export class Where {
@@ -101,7 +101,7 @@ export class Where {
 }
 
 /**
- * The library asks objects for their constructor, and takes a member of that name for it. It knows maps, too: those have none.
+ * The library asks objects for their constructor, and takes a member of that name for it. It also knows maps, which have none.
  * Only texts that may hold the name are looked at.
  */
 function withoutConstructors(value: unknown, text: string): unknown {
@@ -111,7 +111,7 @@ function withoutConstructors(value: unknown, text: string): unknown {
   );
 }
 
-/** Asked for a number, an object takes it for a name. */
+/** An object that is asked for a number takes it for a name. */
 function mapOf(object: object): Map<string, unknown> {
   const map = new Map<string, unknown>(Object.entries(object));
   const get = map.get.bind(map);
