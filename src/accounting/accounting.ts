@@ -200,7 +200,7 @@ export class Accounting {
     this.#add(this.#account(object), { start, end, tally: newTally() });
   }
 
-  /** The stream refused a record for good: it is a reject, and no longer one of the published. */
+  /** The stream refused a record for good: it is a reject, and no longer counts as published. */
   refuse(record: RefusedRecord): void {
     const slice = record.slice & SLICE_MASK;
     const open = this.#open.get(slice);
@@ -229,7 +229,7 @@ export class Accounting {
   /** All of the object was delivered by earlier processes. */
   skipObject(object: SourceObject): void {
     const earlier = this.#earlier.get(nameOf(object));
-    // The process that journaled its last range died before it said so.
+    // The process that journaled its last range died before it could say that the object is done.
     if (earlier) this.#options.journal?.append({ kind: 'object-done', id: earlier.id });
     this.#earlier.delete(nameOf(object));
     this.counts.objectsSkipped++;
@@ -261,7 +261,7 @@ export class Accounting {
 
   /**
    * For an orderly stop: writes entries for slices that leave some records to the next process. Nothing is in flight by then.
-   * Slices of which nothing was stored are left out: the next process scans them again.
+   * Slices without a stored record are left out: the next process scans them again.
    */
   leave(left: ReadonlyMap<number, LeftRecords>): void {
     for (const { receipt, account, tally } of this.#open.values()) {

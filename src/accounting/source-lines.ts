@@ -1,7 +1,7 @@
 /**
  * Source lines: how many lines the sources hold, by line ends and bytes alone.
  * Takes  the counts of pieces as parser threads made them, before anything was scanned; lines that were never in a piece.
- * Gives  the number of lines; plain objects of which not every byte was seen.
+ * Gives  the number of lines; plain objects that were not seen to the last byte.
  * Owns   a number for each plain object that is on its way.
  * Never  asks the scanner: `verify` holds its tallies to these.
  */

@@ -140,7 +140,7 @@ export function isKmsThrottle(awsCode: string | null, message: string): boolean 
   return /kms/i.test(said) && /throttl|rate exceeded/i.test(said);
 }
 
-/** The kind of a code, or null where nobody knows it. */
+/** The kind of a code, or null where it is unknown. */
 export function faultOfCode(awsCode: string | null): FaultKind | null {
   return FAULT_BY_CODE.get(awsCode ?? '') ?? null;
 }

@@ -46,7 +46,7 @@ export function formatRequestHead({ method, path, headers }: HttpRequestHead): s
   return `${text}\r\n`;
 }
 
-/** @param text The head without its last empty line, latin1. @throws {Error} For what is no HTTP/1.x head. */
+/** @param text The head without its last empty line, latin1. @throws {Error} For what is not an HTTP/1.x head. */
 export function parseHead(text: string): HttpHead {
   const [statusLine = '', ...lines] = text.split('\r\n');
   const match = STATUS_LINE.exec(statusLine);

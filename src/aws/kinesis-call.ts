@@ -61,7 +61,7 @@ export interface KinesisCaller {
   /**
    * @param body In one piece or several; it must not change until the call ends.
    * @param signal Ends the call early, with its reason as the cause.
-   * @param bodyFor Gives the memory for a large answer, at least so many bytes; it is the caller's again when the call ends.
+   * @param bodyFor Gives the memory for a large answer, at least this many bytes; it is the caller's again when the call ends.
    * @throws {KinesisCallError} For everything but an answer with status 200.
    */
   call(

@@ -35,7 +35,7 @@ export class KinesisCallError extends Error {
   }
 }
 
-/** After a status of 500 or more nobody knows whether the request was carried out. */
+/** After a status of 500 or more it is unknown whether the request was carried out. */
 export function isAmbiguousStatus(status: number): boolean {
   return status >= 500;
 }

@@ -2,7 +2,7 @@
  * Compile cache: where Node keeps compiled code from start to start, so that a start costs a third less.
  * Takes  XDG_CACHE_HOME, else the home folder. Gives  a folder that nobody else can write to, or null: then there is no cache.
  * Never  takes a folder that somebody else could have made or could change: what lies there runs as this program, with its AWS keys.
- *        Node's own default is a predictable folder below the temporary one, of which neither Node nor anybody checks the owner.
+ *        Node's own default is a predictable folder below the temporary one, whose owner nobody checks, not even Node.
  */
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';

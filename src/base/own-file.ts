@@ -26,7 +26,7 @@ export function openOwnFile(path: string, mode: keyof typeof OWN_FILE_FLAGS): nu
   return openSync(path, OWN_FILE_FLAGS[mode], OWN_FILE_MODE);
 }
 
-/** Its first bytes, at most so many; null where nothing is there. */
+/** Its first `bytesMax` bytes at most; null where nothing is there. */
 export function beginningOf(path: string, bytesMax: number): Buffer | null {
   let file: number;
   try {

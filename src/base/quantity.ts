@@ -67,7 +67,7 @@ export function parsePercent(text: string): number | null {
 const DATE_TIME =
   /^(\d{4})-(\d{2})-(\d{2})(?:[t ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(z|[+-]\d{2}:?\d{2})?)?$/i;
 
-/** Milliseconds since 1970 of an ISO 8601 date or time; without a zone it is UTC. A day that the calendar does not have is none. */
+/** Milliseconds since 1970 of an ISO 8601 date or time; without a zone it is UTC. A day that the calendar does not have gives null. */
 export function parseTimeMs(text: string): number | null {
   const trimmed = text.trim();
   const match = DATE_TIME.exec(trimmed);

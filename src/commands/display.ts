@@ -19,7 +19,7 @@ function open<View extends { readonly elapsedMs: number }>(raw: RawFlags, tell: 
   const stop = () => display.stop();
   // A bar hides the cursor, which must come back even when the process ends at once.
   process.once('exit', stop);
-  // A full disk, a closed terminal: nobody hears, so nothing is said any more.
+  // A full disk, a closed terminal: nobody hears, so nothing more is said.
   process.stderr.once('error', () => {
     stop();
     display = createProgress('none', tell);

@@ -29,7 +29,7 @@ export function expectJson(isJson: boolean): void {
 }
 
 /**
- * Prints a report and sets the exit code. A report that cannot be written is said on stderr, and is what the same command gives again:
+ * Prints a report and sets the exit code. If a report cannot be written, stderr says so, and the same command gives it again:
  * exit 3 in place of 0 and 1. Where the reader of a pipe has gone away nobody waits for it, and the exit code tells of the run alone.
  */
 export async function printReport(text: string, exitCode: number): Promise<void> {

@@ -20,7 +20,7 @@ import { type BackfillHooks, backfill } from '../run/engine.ts';
 import type { BenchReport } from './bench-report.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 
-/** The embedded source has so many objects, or fewer when they would be smaller than OBJECT_BYTES_MIN. */
+/** The embedded source has this many objects, or fewer when they would be smaller than OBJECT_BYTES_MIN. */
 const OBJECTS_MAX = 32;
 const OBJECT_BYTES_MIN = MIB;
 /** Objects repeat a block of this size: 16 GB need not fit into memory. */

@@ -12,7 +12,7 @@ import { DecodingError, type Progress } from './decoding.ts';
 
 /** Content handed on at once: it stays in a core's own cache. */
 const CHUNK_BYTES = 256 * 1024;
-/** After so much content the thread looks at its messages and timers: a few bytes can hold hours of work. */
+/** After this much content the thread looks at its messages and timers: a few bytes can hold hours of work. */
 const TURN_BYTES = 8 * MIB;
 
 /** @throws {DecodingError} Where the bytes are no longer gzip; everything before that has been given. */

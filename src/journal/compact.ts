@@ -47,7 +47,7 @@ export function isWorthCompacting(state: JournalState, fileBytes: number, bytesM
 export interface Recent {
   /** Lines written later than that are copied as they are. */
   readonly sinceMs: number;
-  /** But no more than the last so many bytes: clocks are set back now and then. */
+  /** But at most this many bytes at the end: clocks are set back now and then. */
   readonly bytesMax: number;
 }
 
@@ -188,7 +188,7 @@ export interface CopyOptions {
 /**
  * The whole of a journal that nobody writes to, summed up.
  * @returns Null where it could not be made, as on a full disk: that must not keep a run from going on.
- * @throws {Error} When the copy has taken the journal's place, and nobody knows whether it will have it after a loss of power.
+ * @throws {Error} When the copy has taken the journal's place, and it is unknown whether it will still have it after a loss of power.
  */
 export async function compactAtOpening(
   files: Files,

@@ -5,7 +5,7 @@
  *        which it takes the journal's place: what they wrote meanwhile, 64 KiB or so, one sync, one rename.
  * Owns   when that is tried.
  * Never  fails a run for what it can do without: on a full disk, or where the file cannot be read back, the old journal stays, only longer.
- *        Only what fails between the rename and the folder's sync ends the run: then nobody knows which of the two files is on the disk.
+ *        Only what fails between the rename and the folder's sync ends the run: then it is unknown which of the two files is on the disk.
  */
 import { isWorthCompacting, ShorterCopy } from './compact.ts';
 import type { Files, OpenedFile } from './files.ts';
@@ -40,7 +40,7 @@ const RECENT_MS = 60_000;
 const RECENT_SHARE = 0.25;
 /** So much may be left to copy while commits wait. */
 const HELD_BYTES = 64 * 1024;
-/** A journal that grows faster than it is copied is copied as it stands after so many rounds. */
+/** A journal that grows faster than it is copied is copied as it stands after this many rounds. */
 const ROUNDS_MAX = 8;
 /** What fails now is tried again when the journal has grown by this much. */
 const AGAIN_FACTOR = 1.25;
@@ -50,7 +50,7 @@ export class Compacting {
   readonly #journal: CompactedJournal;
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
-  /** The journal is looked at when it has so many bytes. */
+  /** The journal is looked at when it reaches this size. */
   #atBytes: number;
 
   constructor(options: CompactingOptions, journal: CompactedJournal) {

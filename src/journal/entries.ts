@@ -49,7 +49,7 @@ export interface StartEntry {
   readonly stream?: StreamBirth;
   /** The process paid for its requests, so `verify` has to. Not part of the identity: without it, it is the same run. */
   readonly requestPayer?: boolean;
-  /** Where its dead letters go, as an absolute path. `verify` holds rejected lines against it. Older journals lack it. */
+  /** Where its dead letters go, as an absolute path. `verify` looks rejected lines up in it. Older journals lack it. */
   readonly deadLetter?: string;
 }
 /** Where a shard stood before the run's first record: the last sequence number in it, or null for its beginning. */

@@ -50,7 +50,7 @@ export interface JournalOptions {
   readonly requestPayer?: boolean;
   /** Kept for `verify`: where the dead letters go, as an absolute path. */
   readonly deadLetter?: string;
-  /** A journal of at least so many bytes is compacted if half of it can go, at opening and while it is written to. Default 16 MiB. */
+  /** A journal of at least this size is compacted if half of it can go, at opening and while it is written to. Default 16 MiB. */
   readonly compactBytesMin?: number;
   readonly files?: Files;
   readonly nowMs?: () => number;

@@ -7,9 +7,9 @@
  *
  * The file appears complete, by a hard link from a private file that is locked already (flock): nobody ever reads half a lock, and the
  * kernel gives it back when its process ends, in whatever namespace that ran and however it died. Where there is no addon, or the
- * file system has no such locks, the holder is judged from what the file says, and what cannot be known counts as alive. A dead holder's
+ * file system has no such locks, what the file says decides, and what cannot be known counts as alive. A dead holder's
  * lock is taken away under its own flock, or, without one, by renaming: of two processes that try, one finds that it moved a
- * lock that it had not judged, and puts it back. `isHeld` is asked before each commit, so that a lock taken away, by hand or in that
+ * lock that it had not looked at, and puts it back. `isHeld` is asked before each commit, so that a lock taken away, by hand or in that
  * narrow moment, stops its process rather than letting two write.
  */
 import { randomBytes } from 'node:crypto';

@@ -2,7 +2,7 @@
  * Look: reads a journal without working on it, while a process writes to it or long after.
  * Takes  a path.
  * Gives  its entries in order, and what its end looks like; or an error that says why the file cannot be read as a journal.
- * Never  takes the lock or writes, and never calls a file damaged that is another one's.
+ * Never  takes the lock or writes, and never calls someone else's file damaged.
  */
 import { MillraceError } from '../base/errors.ts';
 import { decodeLine, formatProblem, type JournalEntry, type RunEntry } from './entries.ts';

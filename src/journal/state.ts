@@ -69,7 +69,7 @@ export interface Totals {
   readonly tally: Tally;
   readonly objectsDone: number;
   readonly objectsFailed: number;
-  /** Objects that the next process tries again, by the code of the dead letter that each has; they are no part of `tally`. */
+  /** Objects that the next process tries again, by the code of the dead letter that each has; they are not part of `tally`. */
   readonly failedByCode: Readonly<Record<string, number>>;
   /** Stored bytes of settled objects. */
   readonly objectBytesDone: number;

@@ -119,7 +119,7 @@ async function copyAside(files: Files, path: string, file: OpenedFile): Promise<
   return name;
 }
 
-/** @throws {MillraceError} When the line is no dead letter at all and not what a torn write leaves: then the file is someone else's. */
+/** @throws {MillraceError} When the line is neither a dead letter nor what a torn write leaves: then the file is someone else's. */
 function isCoveredLine(
   line: Buffer,
   path: string,

@@ -68,7 +68,7 @@ export function combineCrcs(name: CrcName, first: bigint, second: bigint, second
   return multiply(name, shiftOf(name, secondBytes), first) ^ second;
 }
 
-/** What a sum is multiplied with when so many bytes follow: x to the power of their bits. */
+/** What a sum is multiplied with when this many bytes follow: x to the power of their bits. */
 function shiftOf(name: CrcName, bytes: number): bigint {
   const { bits } = KINDS[name];
   let result = 1n << (bits - 1n);

@@ -48,7 +48,7 @@ bool shapeLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint
 Verdict askVerdict(ScanState& state, ScanCall& call, const uint8_t* line, ByteRange data);
 /** Ends the call before this line: there is no memory for it. */
 bool endWithoutMemory(ScanState& state, ScanCall& call, const uint8_t* line);
-/** Room for so many bytes that last until the records are flushed. @returns Null when the call has ended. */
+/** Room for bytes that have to last until the records are flushed. @returns Null when the call has ended. */
 uint8_t* takeArena(ScanState& state, ScanCall& call, const uint8_t* line, uint64_t bytes);
 
 /** Takes one valid line whose places are in `finds`. @returns False when the call has ended. */

@@ -21,7 +21,7 @@ bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const u
 /** Writes the coordinates key of a line. @returns Its bytes. */
 uint32_t writePositionalKey(const ScanCall& call, const uint8_t* line, uint8_t* out);
 
-/** Counts the lines since the last record that are none. */
+/** Counts the lines since the last record that are not records. */
 inline void countOthers(ScanCall& call, uint32_t blank, uint32_t filtered) {
   call.lines += blank + filtered;
   call.blank += blank;

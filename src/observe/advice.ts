@@ -2,7 +2,7 @@
  * Advice: what helps against the limit of a run.
  * Takes  the limit, how records spread over shards and keys, and the options that bear on it.
  * Gives  one text for people.
- * Owns   what is said against each limit. It never advises more shards for what one shard must carry: a key is in one shard, always.
+ * Owns   what is said against each limit. It never advises more shards for what one shard must carry: a key is always in one shard.
  * Pure.
  */
 import { MIB } from '../base/limits.ts';

@@ -1,5 +1,5 @@
 /**
- * Backfill progress: what is said of a backfill while it goes on.
+ * Backfill progress: what is shown of a backfill while it goes on.
  * Takes  views of the work. Gives  the share that is done, and what to say of it, the most important first.
  * Owns   the reckoning: done is what was acknowledged, dead-lettered, filtered or blank, never what was read. The time to go comes
  *        from the last minute's pace of this process.
@@ -26,7 +26,7 @@ export interface ProgressView {
     readonly open: number;
     /** With a batch that is ready and may not go yet. */
     readonly held: number;
-    /** Null: nobody knows. */
+    /** Null: unknown. */
     readonly pace: Pace | null;
   };
   /** Of `--rate`, or null. */

@@ -45,7 +45,7 @@ export interface RunStatus {
   };
   readonly records: { readonly delivered: number; readonly ambiguous: number; readonly resent: number };
   /**
-   * What the stream has acknowledged to all processes, as they said twice a second: at least so much, at that time. What was sent
+   * What the stream has acknowledged to all processes, as they said twice a second: a lower bound at that time. What was sent
    * again after a kill counts each time. It promises nothing: what is journaled as safe are `records.delivered`.
    */
   readonly acknowledged: { readonly records: number; readonly bytes: number; readonly at: string };

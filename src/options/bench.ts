@@ -86,7 +86,7 @@ export function parseBenchOptions(words: readonly string[], raw: RawFlags): Benc
   };
 }
 
-/** Names flags that shape an embedded server where there is none. */
+/** Names flags that shape an embedded server although there is none. */
 function refuse(problems: Problems, raw: RawFlags, names: readonly string[], other: string): void {
   for (const name of names) {
     if (raw[name] !== undefined)

@@ -115,7 +115,7 @@ export function inGroups(table: FlagTable): readonly (readonly [Group | undefine
     .filter(([, found]) => found.length > 0);
 }
 
-/** A default in words, or null where there is none. */
+/** A default in words, or null without one. */
 export function defaultOf(flag: Flag): string | null {
   return flag.default ?? flag.absent ?? null;
 }

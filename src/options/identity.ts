@@ -1,7 +1,7 @@
 /**
  * Identity: what makes two commands the same run, and the command that leads to an identity.
  * Takes  checked options; identities that journals keep.
- * Gives  the identity of a run, whether another one is about the same objects, and flags and commands in words that can be typed.
+ * Gives  the identity of a run, whether another one covers the same objects, and flags and commands in words that can be typed.
  * Never  takes part in how the work is cut, paced and reached: each flag's definition says whether it belongs to the identity (flag.ts).
  */
 
@@ -66,7 +66,7 @@ function textsOf(value: unknown, map = (text: string) => text): string[] {
   return [...new Set(texts)].sort();
 }
 
-/** The flags of a command that give this identity again; a schema, of which only the text is known, is left out. */
+/** The flags of a command that lead to this identity; a schema is left out, because only its text is known. */
 export function flagsOf(identity: Identity, table: FlagTable = BACKFILL_FLAGS): RawFlags {
   const flags = identifying(table)
     .filter(([option]) => option !== 'schema' && isGiven(identity[option]))

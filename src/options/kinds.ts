@@ -1,6 +1,6 @@
 /**
  * Kinds: what values flags have: text, switches, lists, numbers, sizes, times and the others.
- * Takes  what is said of a flag, and the bounds of its value. Gives the definition (flag.ts).
+ * Takes  what is said about a flag, and the bounds of its value. Gives the definition (flag.ts).
  * Owns   how each kind is read, what a program may give in its place, how a wrong one is reported, and its JSON Schema.
  */
 import { isHttpUrl, shownUrl } from '../aws/endpoint.ts';

@@ -29,7 +29,7 @@ export class Problems {
     }
   }
 
-  /** Names options that a program gives and nobody knows. */
+  /** Names unknown options that a program gives. */
   unknownOptions(names: readonly string[], known: readonly string[]): void {
     for (const name of names) {
       if (known.includes(name)) continue;

@@ -14,7 +14,7 @@ export interface Batch {
   failures: number;
   /** Whether its records have been sent before. */
   isRetry: boolean;
-  /** The refused request that its records are from, while nobody knows which of them it was about. */
+  /** The refused request that its records are from, while it is unknown which of them caused the refusal. */
   suspicion?: Suspicion | null;
   /** How often its only record was refused by itself. */
   refusals?: number;

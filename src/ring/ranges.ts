@@ -9,7 +9,7 @@
 export type Range = readonly [start: number, end: number];
 
 /**
- * A range of which only some records are left: its other lines are delivered, dead letters or blank.
+ * A range with only some records left: its other lines are delivered, dead letters or blank.
  * `offsets`: of each such record's first data byte, ascending.
  */
 export interface LeftRange {

@@ -53,12 +53,12 @@ export interface SliceGate {
   readonly cells: Int32Array;
   readonly returnedCell: number;
   readonly waitingCell: number;
-  /** Whether a slice of so many bytes may be opened now. */
+  /** Whether a slice of this size may be opened now. */
   mayOpen(bytes: number): boolean;
 }
 
 /**
- * Blocks the calling parser thread until it may open a slice of so many bytes (slices.ts).
+ * Blocks the calling parser thread until it may open a slice of this size (slices.ts).
  * @param shouldStop Asked before every slice of 100 ms.
  * @returns False when `shouldStop` said so first.
  */

@@ -33,7 +33,7 @@ export interface Budget {
   readonly users: readonly { readonly name: string; readonly bytes: number }[];
   /** Their sum. */
   readonly buffersBytes: number;
-  /** What Node, the code and so many threads take beside the buffers, at most, as a rule. */
+  /** What Node, the code and this many threads usually take at most beside the buffers. */
   readonly runtimeBytes: number;
   readonly threads: number;
 }

@@ -378,7 +378,7 @@ class Run {
       await this.#settling.stop();
       this.#settling.writeRest(joinLeft(this.#publishing.receipts.map(({ left }) => left)));
       if (!this.#ending) this.#assertBalanced();
-      // Dead letters come before the tallies of their lines, so the last word on a share is said here.
+      // Dead letters come before the tallies of their lines, so a share of rejects is checked once more here.
       if (!this.#ending) this.#checkRejects(true);
       await journal?.close({ status: statusOf(this.#facts()), complete: this.#ending === null });
     } catch (error) {

@@ -85,7 +85,7 @@ async function isThere(path: string): Promise<boolean> {
   try {
     return (await realFiles.sizeBytes(path)) !== null;
   } catch {
-    // Whatever is wrong with it is said when it is opened.
+    // Whatever is wrong with it is reported when it is opened.
     return true;
   }
 }

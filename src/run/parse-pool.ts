@@ -273,7 +273,7 @@ export class ParsePool implements SourceSink {
   }
 
   #place({ bucket, key, lastModifiedMs }: SourceObject): { place?: PiecePlace } {
-    // Of an object that was not listed nobody knows the time.
+    // The time of an object that was not listed is unknown.
     return this.#tellsPlaces ? { place: { bucket, key, modifiedMs: lastModifiedMs || null } } : {};
   }
 

@@ -78,7 +78,7 @@ export class Publishing {
   }
 
   /**
-   * Runs the publishers to their end, and asks then whether the stream is still the same: another one has nothing of what was put.
+   * Runs the publishers to their end, and asks then whether the stream is still the same: another one holds nothing of what was put.
    * Never rejects: a failure goes to `onFailure`.
    */
   async run(): Promise<void> {

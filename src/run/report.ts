@@ -40,7 +40,7 @@ export interface Progress {
     readonly open: number;
     /** With a batch that is ready and that the shard's pace, a backoff or `--rate` does not let go. */
     readonly held: number;
-    /** What one of them takes in a second, for this run; Infinity where nothing bounds it, null where nobody knows. */
+    /** What one of them takes in a second, for this run; Infinity where nothing bounds it, null where it is unknown. */
     readonly pace: Capacity | null;
   };
   /** Of `--rate`, or null. */

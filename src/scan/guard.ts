@@ -46,7 +46,7 @@ export class Guard {
     return this.#run(work, Math.ceil(this.#lineCpuMsMax / 2));
   }
 
-  /** Work on one line of so many bytes. @returns false when it takes more than its time. */
+  /** Work on one line of this size. @returns false when it takes more than its time. */
   runLine(work: () => void, lineBytes: number): boolean {
     const cpuMsMax = this.#lineCpuMsMax + (lineBytes / MIB) * ENGINE.lineCpuMsPerMib;
     let tryMs = cpuMsMax * FIRST_TRY_SHARE;

@@ -7,7 +7,7 @@
 export interface PiecePlace {
   readonly bucket: string;
   readonly key: string;
-  /** Null where nobody knows (a redrive). */
+  /** Null where it is not known (a redrive). */
   readonly modifiedMs: number | null;
 }
 

@@ -39,7 +39,7 @@ export interface Answer {
   open(body: Uint8Array, range: HashRange | null): AnswerOutline;
   /** The next run of frames, or null at the end. @throws {Error} When the answer is malformed. */
   next(): Uint8Array | null;
-  /** Sub-records seen so far of aggregates of which at least one hash key is not the shard's. */
+  /** Sub-records seen so far of aggregates with at least one hash key that is not the shard's. */
   readonly outsideCount: number;
   /** @param ordinal 0-based, of a record that next() has passed. */
   sequenceNumber(ordinal: number): string;

@@ -34,7 +34,7 @@ export class ReadPace {
     return Math.max(0, this.#dueMs - nowMs);
   }
 
-  /** A call that began at `startMs` brought so many bytes. They are paid for before the next call. */
+  /** A call that began at `startMs` brought this many bytes. They are paid for before the next call. */
   succeeded(startMs: number, bytes: number): void {
     this.#failures = 0;
     this.#dueMs = startMs + Math.max(this.#gapMs, bytes * this.#msPerByte);

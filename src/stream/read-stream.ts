@@ -74,7 +74,7 @@ export interface ReadStreamOptions {
 export interface ReaderClock {
   /** Milliseconds since the epoch. */
   nowMs(): number;
-  /** Resolves after so many milliseconds, or as soon as the signal is aborted. */
+  /** Resolves after this many milliseconds, or as soon as the signal is aborted. */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
 }
 

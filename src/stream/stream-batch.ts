@@ -19,7 +19,7 @@ export interface StreamRecord {
   readonly explicitHashKey: bigint | null;
   /** A copy, the reader's to keep. */
   readonly data: Uint8Array;
-  /** Part of an aggregate of which not every hash key is the shard's: the Kinesis Client Library does not show it to an application. */
+  /** Part of an aggregate with a hash key that is not the shard's: the Kinesis Client Library does not show it to an application. */
   readonly isDropped: boolean;
   /** Milliseconds since the epoch. */
   readonly arrivalMs: number;

@@ -15,7 +15,7 @@ import type { ComparedReport } from './verify.ts';
 
 export interface SourceAccount {
   readonly lines: LineAccount;
-  /** Objects of which not every byte was counted. */
+  /** Objects in which not every byte was counted. */
   readonly uneven: readonly ObjectPlace[];
   readonly deadLetters: DeadLetterAccount;
   readonly withoutLetter: readonly LetterlessPlace[];

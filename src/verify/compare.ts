@@ -65,7 +65,7 @@ export type Comparison = Pick<
   | 'outsideHashRange'
   | 'undecodable'
 > & {
-  /** Lines of which something else is known; they are not in `missing`. */
+  /** Lines that are accounted for in another way; they are not in `missing`. */
   readonly excused: number;
 };
 

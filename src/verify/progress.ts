@@ -1,5 +1,5 @@
 /**
- * Verify progress: what is said of a comparison while it goes on.
+ * Verify progress: what is shown of a comparison while it goes on.
  * Takes  views of both sides. Gives  the share that is done, and a text.
  * Owns   the guess how many records the stream will have: as many as the source, extrapolated from the bytes read so far.
  */

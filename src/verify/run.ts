@@ -125,7 +125,7 @@ function assertSameKey(facts: RunFacts | null, stages: Stages | null): void {
 
 /**
  * A stream of another name is compared as it is: that is what was asked for.
- * @throws {MillraceError} When the run's stream is gone and another one has its name: nothing that the run put can be on it.
+ * @throws {MillraceError} When the run's stream is gone and another stream has its name: nothing that the run put can be on it.
  */
 function assertStreamOf({ stream: before, identity }: RunFacts, { name, arn, birth }: SinkFacts): void {
   if (arn !== identity.stream || isSameStream(before, birth)) return;

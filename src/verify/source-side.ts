@@ -59,7 +59,7 @@ export interface SourceTally {
   readonly blank: number;
   readonly filtered: number;
   readonly rejected: number;
-  /** Objects of which not every byte was counted. */
+  /** Objects in which not every byte was counted. */
   readonly uneven: readonly ObjectPlace[];
 }
 

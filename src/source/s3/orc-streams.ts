@@ -182,7 +182,7 @@ function roundedBits(bits: number): number {
   for (let code = 0; ; code++) if (bitsOf(code) >= bits) return bitsOf(code);
 }
 
-/** `count` big-endian values of so many bits each; the last byte is filled up. */
+/** `count` big-endian values of `bits` bits each; the last byte is filled up. */
 function* packed(stream: OrcBytes, bits: number, count: number): Generator<number> {
   let byte = 0;
   let left = 0;

@@ -20,7 +20,7 @@ export class Versions {
 
   /**
    * @returns Whether the answer says by itself that it is the right version.
-   * @throws {SourceFailure} `changed`: it is another one.
+   * @throws {SourceFailure} `changed`: it is another version.
    */
   check(object: SourceObject, status: number, header: (name: string) => string | undefined): boolean {
     const time = versionName(undefined, header('last-modified'));
