@@ -13,7 +13,15 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const ADDON = join(ROOT, 'build', 'sanitize', 'millrace.node');
 /** Whatever runs native code within its own process. */
 const TESTS = [
-  ...['test/native', 'test/scan', 'test/ring', 'test/aws/body-hash', 'test/aws/sha256', 'test/inflate'],
+  ...[
+    'test/native',
+    'test/scan',
+    'test/shape',
+    'test/ring',
+    'test/aws/body-hash',
+    'test/aws/sha256',
+    'test/inflate',
+  ],
   ...[
     'test/publish/codec-native',
     'test/publish/codec.test',
