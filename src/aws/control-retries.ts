@@ -23,7 +23,7 @@ export class ControlRetries extends StandardRetryStrategy {
 
   override refreshRetryTokenForRetry(token: Token, failure: Failure): Promise<Token> {
     const { $metadata } = (failure.error ?? {}) as { $metadata?: { httpStatusCode?: number } };
-    const isRefused = ($metadata?.httpStatusCode ?? 0) >= 400; // a head without its body is no answer
+    const isRefused = ($metadata?.httpStatusCode ?? 0) >= 400; // a head without its body is not an answer
     if (!isRefused && token.getRetryCount() + 1 >= UNANSWERED_ATTEMPTS)
       return Promise.reject(new Error('No more attempts')); // the SDK throws the error of the last attempt
     const isGateway = isRefused && failure.errorType === 'TRANSIENT';

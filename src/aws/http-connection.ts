@@ -81,7 +81,7 @@ export class HttpConnection {
     this.#attend(this.#socket, 'secureConnect');
   }
 
-  /** The proxy's socket carries TLS from now on. Node gives bytes of such a socket as chunks alone. */
+  /** The proxy's socket carries TLS from now on. Node gives bytes of such a socket only as chunks. */
   #enterTunnel(options: ReturnType<typeof tlsOptions>): void {
     const socket = connectTls({ ...options, socket: this.#socket });
     this.#socket = socket;
@@ -209,7 +209,7 @@ export class HttpConnection {
     this.#handlers.onIdle(this);
   }
 
-  /** @returns Whether the socket shall go on receiving. */
+  /** @returns Whether the socket should go on receiving. */
   #received(bytes: Buffer): boolean {
     if (this.#held.length > 0) {
       // TLS gives the rest of what it has deciphered, although it was told to stop.
@@ -221,7 +221,7 @@ export class HttpConnection {
 
   #offer(bytes: Buffer): boolean {
     const exchange = this.#exchange;
-    // Nobody asked: whatever this is, it is no answer.
+    // Nobody asked: whatever this is, it is not an answer.
     if (exchange === null) {
       this.destroy();
       return false;

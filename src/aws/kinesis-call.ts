@@ -81,7 +81,7 @@ const SKEW_CODES = new Set([
   'RequestExpired',
   'RequestInTheFuture',
 ]);
-/** A difference of clocks below this is no reason to sign again: the service allows minutes. */
+/** A smaller difference of clocks is no reason to sign again: the service allows minutes. */
 const SKEW_MS_MIN = 60_000;
 
 /** What a request was signed with. While it is on its way others may be told that the clock is off, or the credentials are old. */

@@ -9,7 +9,7 @@ import { connect as connectTls, type SecureContext } from 'node:tls';
 import { HttpFailure } from './http-exchange.ts';
 import { authorityOf, bareHost, type HttpProxy, type Origin } from './proxy.ts';
 
-/** Longer heads are no answers to CONNECT. */
+/** An answer to CONNECT has no longer head. */
 const HEAD_BYTES_MAX = 64 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 
@@ -54,7 +54,7 @@ export function openEvent({ isTls }: Origin): 'connect' | 'secureConnect' {
 }
 
 /**
- * @param onOpen The tunnel is open, and nobody reads the socket any more.
+ * @param onOpen The tunnel is open, and nobody reads the socket from here on.
  * @returns The socket, at once. What fails, it emits as `error`, a refusal as HttpFailure EPROXY.
  */
 export function openTunnel(proxy: HttpProxy, origin: Origin, trust: TlsTrust, onOpen: () => void): Socket {

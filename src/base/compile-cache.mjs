@@ -15,7 +15,7 @@ const STICKY = 0o1000;
 /** @returns {string | null} The folder, made where it was not there. */
 export function compileCacheFolder() {
   const uid = process.getuid?.();
-  // A system without owners of this kind: nobody could be told apart.
+  // A system without such owners: users cannot be told apart.
   if (uid === undefined) return null;
   const { XDG_CACHE_HOME: given = '' } = process.env;
   try {

@@ -1,5 +1,5 @@
 /**
- * Config: what oclif is told of this program.
+ * Config: what oclif is told about this program.
  * Gives  its name, its version, and where its commands lie: as sources here, in the package as bundles with a manifest beside them, so that help
  *        and errors of the command line load no command (packaging/bundle.ts writes it).
  */

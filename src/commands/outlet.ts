@@ -46,7 +46,7 @@ export async function printReport(text: string, exitCode: number): Promise<void>
   if (error.code !== 'EPIPE' && exitCode < EXIT.refused) process.exitCode = EXIT.resumable;
 }
 
-/** The document of a command that has no report, where one is wanted: at once, for the process may be about to end. */
+/** The document of a command that has no report, where one is wanted: at once, because the process may be about to end. */
 export function reportFailure(exitCode: number, error: string, isInterrupted: boolean): void {
   if (stdout.isReported || !stdout.isJson) return;
   stdout.isReported = true;

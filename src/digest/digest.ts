@@ -1,7 +1,7 @@
 /**
  * Digest: a fingerprint of a multiset of records that does not depend on their order. A record is (partition key, data).
  * Takes  RECORD frames (src/record/frame.ts), or single records; a secret key of 16 bytes that a run draws and keeps.
- * Gives  count, bytes and two sums modulo 2^64. Two multisets with equal sums are equal but for a chance that docs/VERIFY.md bounds.
+ * Gives  count, bytes and two sums modulo 2^64. Multisets with equal sums are equal, except with a probability that docs/VERIFY.md bounds.
  * Owns   the choice between native code and its portable twin, and the memory that both work in.
  * Never  keeps a record: memory is 2 KiB, plus 24 bytes a bucket where buckets are wanted.
  */

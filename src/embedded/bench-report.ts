@@ -11,7 +11,7 @@ import type { BackfillReport } from '../observe/report.ts';
 /** What `millrace bench --json` prints. */
 export interface BenchReport {
   readonly status: 'measured' | 'failed' | 'interrupted';
-  /** As in docs/CLI.md; the end of the measurement's time is no failure. */
+  /** As in docs/CLI.md; running out of the measurement's time is not a failure. */
   readonly exitCode: number;
   readonly error: string | null;
   readonly source: { readonly isEmbedded: boolean; readonly uris: readonly string[] };

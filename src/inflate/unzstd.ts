@@ -5,7 +5,7 @@
  * Owns   the steps of Node's decoder. It stops quietly behind the first frame that ends within a write, and throws away what it had made
  *        of the write in which it stumbles (both measured on Node 24.21): so it is given one unit of a frame at once, and each frame
  *        has a decoder of its own.
- * Never  holds more than a few chunks, whatever the ratio, but for a frame's window, which has to have room first.
+ * Never  holds more than a few chunks, whatever the ratio, except a frame's window, which has to have room first.
  */
 import zlib from 'node:zlib';
 import { DecodingError, type Progress, type WindowRoom } from './decoding.ts';

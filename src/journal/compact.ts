@@ -78,7 +78,7 @@ export class ShorterCopy {
     return new ShorterCopy(options, await files.open(draftOf(path), 'create'));
   }
 
-  /** The first `endBytes` of the journal, summed up but for what is recent. `endBytes` is where a write ended. */
+  /** The first `endBytes` of the journal, summed up except for what is recent. `endBytes` is where a write ended. */
   async sumUp(endBytes: number, recent: Recent | null): Promise<void> {
     const sum = new JournalState({ rememberSettled: false });
     let isRecent = false;
@@ -148,7 +148,7 @@ export class ShorterCopy {
     this.coveredBytes = endBytes;
   }
 
-  /** Each line counts as a write of its own: then damage in any of them is told from a torn tail. */
+  /** Each line counts as a write of its own: so damage in any of them is not mistaken for a torn tail. */
   #emit(entry: JournalEntry, atMs: number): void {
     const line = Buffer.from(encodeEntry(entry, atMs, this.sizeBytes));
     this.sizeBytes += line.byteLength;

@@ -22,7 +22,7 @@ export interface CompactedJournal {
   alone(work: () => Promise<void>): Promise<void>;
   /** From here on the journal writes to the copy. */
   replaceFile(file: OpenedFile, fileBytes: number): void;
-  /** The journal must not be written to any more. */
+  /** The journal must no longer be written to. */
   fail(error: unknown): void;
 }
 
@@ -72,7 +72,7 @@ export class Compacting {
       });
   }
 
-  /** Begins nothing any more, and gives up what it does, unless the copy is just taking the journal's place. */
+  /** Begins nothing more, and gives up what it is doing, unless the copy is just taking the journal's place. */
   async stop(): Promise<void> {
     this.#atBytes = Number.POSITIVE_INFINITY;
     this.#stopping.abort();

@@ -86,7 +86,7 @@ export interface SegmentEntry {
   readonly tally: Tally;
 }
 /**
- * The same but for the records of the lines at `offsets`, ascending: an orderly stop has left them to the next process.
+ * The same except for the records of the lines at `offsets`, ascending: an orderly stop has left them to the next process.
  * `tally` does not count them. In a line they stand as `gaps`: from `start` to the first, then from each to the next.
  */
 export interface LeftEntry {

@@ -36,7 +36,7 @@ export interface Files {
   /** Size in bytes, or null when nothing is there. Of a symbolic link it is the link's own. */
   sizeBytes(path: string): Promise<number | null>;
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file; it is no error when nothing is there. */
+  /** Removes a file; a missing one is not an error. */
   remove(path: string): Promise<void>;
   /** Makes the folder that will hold `path`, with its parents, mode 0700 where it is new. */
   makeFolderOf(path: string): Promise<void>;
@@ -99,7 +99,7 @@ export const realFiles: Files = {
 
 /**
  * Removes the draft that a killed process left: a file that begins as ours do, as far as it was written.
- * @throws {Error} EEXIST, when a file of others has that name.
+ * @throws {Error} EEXIST, when someone else's file has that name.
  */
 export async function removeDraft(files: Files, path: string, start: string): Promise<void> {
   if ((await files.sizeBytes(path)) === null) return;

@@ -79,7 +79,7 @@ export class Journal {
   readonly #compacting: Compacting;
   #phase: 'open' | 'closed' | 'failed' = 'open';
   #failure: MillraceError | null = null;
-  /** Whether anybody has been told of the failure. */
+  /** Whether the failure has been reported to a caller. */
   #isFailureTold = false;
   #fileBytes: number;
   #pending: JournalEntry[] = [];

@@ -137,7 +137,7 @@ function dataOf(fields: Record<string, unknown>): Buffer | string {
   const bytes = text === undefined ? Buffer.from(data ?? '', 'base64') : Buffer.from(text);
   // Decoding skips what is not base64, so only what encodes to the same text is.
   if (data !== undefined && bytes.toString('base64') !== data) return 'data must be base64';
-  // The line end of an edited text is no part of it; one inside would make two records of one.
+  // The line end of an edited text is not part of it; one inside would turn one record into two.
   const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
   if (bytes.subarray(0, end).includes(NEWLINE))
     return 'its data holds a newline, so it would be more than one record';

@@ -32,7 +32,7 @@ export async function setDeadLettersAside(files: Files, path: string, file: Open
   return { kept: 0, removed: 0, setAside };
 }
 
-/** One line without an end: a dead letter that was torn, or a file of others. */
+/** One line without an end: a dead letter that was torn, or someone else's file. */
 async function assertBegunDeadLetter(file: OpenedFile, path: string): Promise<void> {
   const bytes = Buffer.alloc(DEAD_LETTER_START.length);
   const count = await file.read(bytes, 0);

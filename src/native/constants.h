@@ -1,5 +1,5 @@
 // Constants: every number that the addon and TypeScript must agree on, in one table. Each line defines the constant and exports it by its
-// name (constants.cc); test/native/constants.test.ts holds the table equal to what TypeScript says, and knows where it says it.
+// name (constants.cc); test/native/constants.test.ts compares the table with TypeScript, and knows where each number stands there.
 // What is only a size of an array of TypeScript's is not here: such lengths are passed, and checked where they are used.
 #pragma once
 

@@ -95,7 +95,7 @@ HashKey fromDecimal(const Slice& digits) {
   return {uint64_t(value >> 64), uint64_t(value)};
 }
 
-/** Writes frames until they do not fit any more. */
+/** Writes frames until no more fit. */
 struct FrameWriter {
   uint8_t* out;
   size_t capacity;
@@ -148,7 +148,7 @@ struct PartHashes {
 };
 static_assert(sizeof(HashKey) == 16, "a hash key is what MD5 writes");
 
-/** Entries that are read ahead, so that their checksums are computed side by side; and bytes of them, for they may be read again. */
+/** Entries that are read ahead, so that their checksums are computed side by side; and how many bytes, because they may be read again. */
 constexpr size_t AHEAD_ENTRIES = 16;
 constexpr size_t AHEAD_BYTES = 1 << 20;
 

@@ -17,7 +17,7 @@ export interface InflateStep {
   readonly produced: number;
   /** `more`: give it the rest, or more room. `member-end`: the next byte begins another member, after `reset`. */
   readonly status: 'more' | 'member-end' | 'damaged';
-  /** Bits of the consumed bytes that were not understood any more. */
+  /** Bits of the consumed bytes that were no longer understood. */
   readonly unusedBits: number;
   /** What is wrong, in zlib's words; empty unless damaged. */
   readonly why: string;

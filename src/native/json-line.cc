@@ -42,7 +42,7 @@ const uint8_t* findStringStop(const uint8_t* at, const uint8_t* end) {
   return at;
 }
 
-/** @param at After the opening quote. @returns After the closing quote, or null if this is no valid string. */
+/** @param at After the opening quote. @returns After the closing quote, or null if this is not a valid string. */
 const uint8_t* checkString(const uint8_t* at, const uint8_t* end) {
   for (;;) {
     at = findStringStop(at, end);

@@ -62,7 +62,7 @@ function loadFile(path: string, { mayLackSum = false } = {}): LoadedAddon {
   }
 }
 
-/** With what it is compiled from: that is no part of the package. */
+/** Names what the addon is compiled from, which is not part of the package. */
 function buildCommand(root: string): string {
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const sources = ['@nozbe/simdjson', 'node-api-headers'].map(

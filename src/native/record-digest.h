@@ -59,7 +59,7 @@ struct RecordDigestKernel {
   void (*finish)(const uint64_t* sipKey, const RecordDigestMessages* messages, Hash128* hashes);
   /**
    * Hashes RECORD frames from `frames` on until `hashesMax` (a multiple of RECORD_LANES) are written or the run ends.
-   * @param consumedBytes Receives how far it came; 0 where the run holds what is no frame.
+   * @param consumedBytes Receives how far it came; 0 where the run holds something that is not a frame.
    * @param payloadBytes Receives keys plus data of the hashed records.
    */
   size_t (*hashFrames)(const RecordDigestState* state, const uint8_t* frames, size_t framesBytes, Hash128* hashes,

@@ -29,7 +29,7 @@ struct ShapeState {
   napi_value decide;
 };
 
-/** @returns Null without memory, or where the bytes are no program. */
+/** @returns Null without memory, or where the bytes are not a program. */
 ShapeState* openShape(const uint8_t* program, size_t length);
 void closeShape(ShapeState* shape);
 /** First bytes of all names, SHAPED_STARTS_MAX at most. @returns How many; 0 where there are more. */

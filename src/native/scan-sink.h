@@ -12,7 +12,7 @@ namespace millrace {
 /** Writes the gathered records. @returns False when a lane is full: then the call has ended at that record's line. */
 bool flushRecords(ScanState& state, ScanCall& call);
 
-/** Notes a line that is no record. @param code REJECT_. @returns False when the call has ended. */
+/** Notes a line that is not a record. @param code REJECT_. @returns False when the call has ended. */
 bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, uint32_t code);
 
 /** Validates one line exactly. @param at First byte of the line to look at, after a byte order mark. @returns False when the call has ended. */

@@ -125,7 +125,7 @@ struct ScanSetup {
   uint64_t* depthStack;
   /** Size of the next window: it shrinks after a full lane, because what was found beyond it is lost. */
   uint32_t windowBytes;
-  /** Windows seen, and whether the last one that was asked had many numbers that are no plain integers. Both only for speed. */
+  /** Windows seen, and whether the last one that was asked had many numbers that are not plain integers. Both only for speed. */
   uint32_t windowCount;
   bool hasMixedNumbers;
 };

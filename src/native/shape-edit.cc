@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-/** Of a text its characters, lone surrogates as U+FFFD; of all else the bytes as they are. */
+/** The characters of a text, lone surrogates as U+FFFD; the bytes of anything else as they are. */
 void writeHash(const HmacKey& key, const uint8_t* value, const uint8_t* end, uint8_t* out) {
   Hmac hmac(key);
   if (*value != '"') {

@@ -5,7 +5,7 @@
 
 namespace millrace {
 
-/** A piece of the line that gives way to a text. */
+/** A piece of the line that a text replaces. */
 struct Splice {
   const uint8_t* at;
   uint32_t removed;
@@ -82,7 +82,7 @@ struct EditedLine {
     }
     const ByteRange value = line.value(hit.valueToken);
     if (node.setText != SHAPE_NONE) return add(value.start, value.end, node.setText);
-    // Nothing has no pseudonym.
+    // Null has no pseudonym.
     if (!node.isHashed || *value.start == 'n') return true;
     return add(value.start, value.end, SPLICE_HASH);
   }

@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-/** Memory that grows. Without exceptions: whoever adds looks whether it could. */
+/** Memory that grows. There are no exceptions: whoever adds checks whether it worked. */
 template <typename Element>
 struct GrowList {
   Element* items = nullptr;
@@ -72,7 +72,7 @@ struct LineTokens {
   }
 };
 
-/** A member or element that something is done to. */
+/** A member or element that is edited. */
 struct ShapeHit {
   uint32_t node;
   /** In `opened`. */

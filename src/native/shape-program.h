@@ -108,7 +108,7 @@ struct ShapeProgram {
   uint8_t* memory;
 };
 
-/** @returns False without memory, or where the bytes are no program. `freeProgram` is due in any case. */
+/** @returns False without memory, or where the bytes are not a program. `freeProgram` is due in any case. */
 bool readProgram(ShapeProgram& program, const uint8_t* bytes, size_t length);
 void freeProgram(ShapeProgram& program);
 

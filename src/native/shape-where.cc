@@ -22,7 +22,7 @@ int orderOf(Number one, Number other) {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-/** Values of two kinds are different, and nothing more can be said of them. */
+/** Values of two kinds are different, and have no order. */
 Verdict otherKind(Relation relation) {
   if (relation == REL_EQ) return VERDICT_NO_MATCH;
   return relation == REL_NE ? VERDICT_MATCH : VERDICT_ERROR;
@@ -161,7 +161,7 @@ bool readTime(const uint8_t* at, const uint8_t* end, int64_t* timeMs) {
   const uint32_t hour = twoDigits(at + 11);
   const uint32_t minute = twoDigits(at + 14);
   const uint32_t second = twoDigits(at + 17);
-  // Days that no month lacks; the years in which the library believes.
+  // Days that every month has; the years that the library accepts.
   if (century < 10 || century > 99 || years > 99 || month - 1 > 11 || day - 1 > 27 || hour > 23 || minute > 59 || second > 59) {
     return false;
   }

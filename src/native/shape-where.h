@@ -1,5 +1,5 @@
 // Shape where: decides a condition on the tokens of a line. What it cannot decide as JavaScript would, it leaves to JavaScript.
-// The truth is what src/shape/where.ts says of the same line.
+// What src/shape/where.ts says about the same line is right by definition.
 #pragma once
 
 #include "shape-line.h"
@@ -71,7 +71,7 @@ struct Condition {
     const uint32_t token = finds.valueAt[op.node];
     const bool isContainer = line.opens(token);
     if (op.kind == OP_SIZE) return size(op, token);
-    // Of a container nothing but its kind is looked at here.
+    // Only the kind of a container is looked at here.
     const ByteRange value = isContainer ? ByteRange{line.start(token), line.start(token) + 1} : line.value(token);
     switch (op.kind) {
       case OP_TRUTH:

@@ -13,7 +13,7 @@ const POINTER = /^(\/([^~]|~[01])*)?$/s;
 /** A pointer in front of the first `=`. */
 const PAIR = /^(\/([^~=]|~[01])*)?=/;
 
-/** Places, each with what belongs to it behind a `=` where there is something. */
+/** Places, each followed by `=` and what belongs to it, if anything. */
 function edits(name: string, value: string, says: Says): Flag<readonly string[]> {
   const texts = list(name, value, says);
   const hasText = value.includes('=');

@@ -1,5 +1,5 @@
 /**
- * Phases: how far a run is, told by the main thread to all others through one shared cell.
+ * Phases: how far a run has come, which the main thread tells all others through one shared cell.
  * Owns  the numbers. Never goes back.
  */
 
@@ -12,6 +12,6 @@ export const PHASE = {
   STOP: 2,
   /** The parsers are at rest. After the last answer that is due, say what is left, then end. */
   LEAVE: 3,
-  /** Wait for no answer any more. */
+  /** Wait for no more answers. */
   CUT: 4,
 } as const;

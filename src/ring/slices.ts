@@ -22,7 +22,7 @@ import { Bell, type SliceGate, wake } from './wait.ts';
 
 /** Slices that may be open at once. */
 export const SLICE_COUNT_MAX = 65_536;
-/** Largest slice, but for one of a single line. */
+/** Largest slice, except one of a single line. */
 export const SLICE_BYTES_MAX = 256 * 1024;
 /** A frame's slice is the low half of its SLICE; the high half says which of its line's outputs it is. */
 export const SLICE_MASK = 0xffff;
@@ -204,7 +204,7 @@ export class SliceOwner {
     return slices;
   }
 
-  /** Ends a slice: nobody counts in it any more. Its number and its bytes are the parser's again. */
+  /** Ends a slice: nobody counts in it from here on. Its number and its bytes are the parser's again. */
   giveBack(slice: number, bytes: number): void {
     const parser = Math.floor(slice / this.#count);
     const base = this.#parserCell(parser);

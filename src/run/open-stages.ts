@@ -22,7 +22,7 @@ export async function openStages(options: StageOptions): Promise<Stages | null> 
   const edits = editsOf(options);
   const problems = problemsOf(edits);
   if (problems.length > 0) throw new OptionsError(problems);
-  // Loaded here alone: a start without a condition has no need of it.
+  // Loaded only here: a start without a condition does not need it.
   if (where !== null) new (await import('../shape/where.ts')).Where(where);
   const hashKey = edits.some(({ kind }) => kind === 'hash') ? hashKeyOf(options.hashKeyFile) : null;
   return { where, onWhereError, edits, hashKey, sample: samplePercent === null ? null : samplePercent / 100 };

@@ -25,7 +25,7 @@ export class RestoreFile {
     this.#draft = `${path}.new`;
   }
 
-  /** @throws The file system's errors, here as in `finish`. @throws {MillraceError} When a file of others has one of its names. */
+  /** @throws The file system's errors, here as in `finish`. @throws {MillraceError} When someone else's file has one of its names. */
   add(object: { readonly bucket: string; readonly key: string }): void {
     if (!this.#isChecked) for (const path of [this.path, this.#draft]) assertReplaceable(path);
     this.#isChecked = true;

@@ -60,7 +60,7 @@ export interface ScanPiece {
   readonly place?: PiecePlace;
 }
 
-/** A line that is no record. Coordinates cover the line without its line end, untrimmed. */
+/** A line that is not a record. Coordinates cover the line without its line end, untrimmed. */
 export interface Reject {
   readonly code: RejectCode;
   /** One sentence for people, without payload. */

@@ -1,5 +1,5 @@
 /**
- * Dead letter source: repaired dead letters in the place of downloads.
+ * Dead letter source: repaired dead letters in place of downloads.
  * Takes  a dead-letter file (src/journal/read-dead-letters.ts says what a sendable dead letter is).
  * Gives  each dead letter to the parsers as a line of the object that it came from, at its old offset: so it gets the key that it would
  *        have had, and the same rules apply to it. A dead letter about a whole object cannot be sent: it fails again as it is.

@@ -64,7 +64,7 @@ export interface ListRequest {
 }
 
 export interface ReaderHooks {
-  /** Told once, when an answer does not name its version: then versions are told apart by size and time. */
+  /** Told once, when an answer does not name its version: then size and time tell versions apart. */
   readonly onUnversioned?: () => void;
 }
 

@@ -45,7 +45,7 @@ export interface Answer {
   sequenceNumber(ordinal: number): string;
   /** Milliseconds since the epoch, as the service gives them; 0 where it gives none. */
   arrivalMs(ordinal: number): number;
-  /** Sub-records of the record; 0 when it is no aggregate; or PARTS. */
+  /** Sub-records of the record; 0 when it is not an aggregate; or PARTS. */
   parts(ordinal: number): number;
 }
 

@@ -81,7 +81,7 @@ export interface ReaderClock {
 export interface StreamReader extends AsyncIterable<StreamBatch> {
   /** Position behind the batches that the consumer has finished: a batch is finished when the next one is asked for. */
   checkpoint(): StreamCheckpoint;
-  /** Ends reading; iteration ends too. Resolves when nothing runs any more. May be called again. */
+  /** Ends reading; iteration ends too. Resolves when nothing is running. May be called again. */
   close(): Promise<void>;
 }
 
@@ -172,7 +172,7 @@ class Reader implements StreamReader {
         turn.done();
       }
     } catch (error) {
-      // Closing cuts what is under way; that is no failure.
+      // Closing cuts what is under way; that is not a failure.
       if (this.#state === 'reading') throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);

@@ -2,7 +2,7 @@
  * Verify dead letters: the dead letters of a run, where `verify` finds them.
  * Takes  --dead-letter, or what the journal says; traces of redrives beside the file and from --redriven.
  * Gives  an index of them (src/verify/dead-letter-index.ts), and what could not be found, in sentences.
- * Owns   the search: the path that the run has used; a file of that name beside the journal, for both may have been moved.
+ * Owns   the search: the path that the run has used; a file of that name beside the journal, because both may have been moved.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';

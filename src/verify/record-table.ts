@@ -6,7 +6,7 @@
  * Never  keeps a record, its coordinates or its key.
  *
  * Two records are taken for the same only where the 64 kept bits are equal and one lies on the other's way of probing: for n records
- * that is less likely than n times the length of such a way (a few places) times 2^-64 / capacity; docs/VERIFY.md.
+ * that is less likely than n times the length of such a probe (a few places) times 2^-64 / capacity; docs/VERIFY.md.
  */
 const SLOT_WORDS = 3;
 const COUNT = 2;

@@ -13,7 +13,7 @@ import { TokenBucket } from './token-bucket.ts';
 export const RECORD_FAULTS = ['throttle', 'internal-failure', 'record-error'] as const;
 /**
  * Request kinds. `error` answers with `code`, `status` and `message`; `reset` cuts the connection; `delay` waits `delayMs`; `stall`
- * never answers; `garble` answers 200 with a body that is no answer.
+ * never answers; `garble` answers 200 with a body that is not an answer.
  */
 export const REQUEST_FAULTS = ['error', 'reset', 'delay', 'stall', 'garble'] as const;
 

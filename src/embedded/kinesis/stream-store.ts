@@ -182,7 +182,7 @@ export class Stream {
 
   /**
    * Drops the oldest requests until at most `heldBytesMax` bytes of bodies are held and none is older than the retention period.
-   * @returns The bodies that nobody refers to any more.
+   * @returns The bodies that nobody refers to any longer.
    */
   trim(heldBytesMax: number, nowMs: number): Buffer[] {
     const freed: Buffer[] = [];

@@ -33,7 +33,7 @@ import { Versions } from './versions.ts';
 export interface ObjectGetterOptions {
   readonly requesterPays?: boolean;
   readonly clock: Clock;
-  /** Told once, when an answer has no ETag: then versions are told apart by size and time. */
+  /** Told once, when an answer has no ETag: then size and time tell versions apart. */
   readonly onUnversioned?: () => void;
   /** Opens the way to an origin. Default: an HttpClient of 256 connections. */
   readonly open?: (origin: Origin) => Transport;

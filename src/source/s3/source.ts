@@ -2,7 +2,7 @@
  * S3 source: objects of buckets, by prefix, by name or by inventory.
  * Takes  how S3 is reached, and who pays.
  * Gives  the Source that src/source/source.ts describes.
- * Owns   the SDK's client, for everything but the reading of ranges: each reader has connections of its own.
+ * Owns   the SDK's client, for everything except reading ranges: each reader has connections of its own.
  */
 import { createS3Client } from '../../aws/s3-client.ts';
 import type { AwsTarget } from '../../aws/target.ts';
