@@ -7,7 +7,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Folders, and files: other packages, other bundles. */
-const MADE_OF = ['src', 'workers', 'packaging', 'package.json', 'package-lock.json'];
+const MADE_OF = ['src', 'workers', '.ci/packaging', 'package.json', 'package-lock.json'];
 
 /** @param {string} built @param {string} root */
 export function isFresh(built, root) {

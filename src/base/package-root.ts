@@ -1,7 +1,7 @@
 /** Package root: where package.json, build/, prebuilt/, workers/ and dist/ lie, seen from a source file as well as from a bundle. */
 import { existsSync } from 'node:fs';
 
-/** What is started by its file: as a source in the repository, bundled in the package (packaging/bundle.ts). */
+/** What is started by its file: as a source in the repository, bundled in the package (.ci/packaging/bundle.ts). */
 export const ENTRIES = {
   main: 'src/commands/main.ts',
   commands: 'src/commands/index.ts',

@@ -1,7 +1,7 @@
 /**
  * Config: what oclif is told about this program.
  * Gives  its name, its version, and where its commands lie: as sources here, in the package as bundles with a manifest beside them, so that help
- *        and errors of the command line load no command (packaging/bundle.ts writes it).
+ *        and errors of the command line load no command (.ci/packaging/bundle.ts writes it).
  */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';

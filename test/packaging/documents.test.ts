@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { notesOf } from '../../packaging/release-notes.ts';
-import { provenanceOf, sbomOf } from '../../packaging/sbom.ts';
+import { notesOf } from '../../.ci/packaging/release-notes.ts';
+import { provenanceOf, sbomOf } from '../../.ci/packaging/sbom.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const built = {
@@ -66,7 +66,7 @@ it('the provenance statement binds the checksum of the file to the commit', () =
 });
 
 describe('the image', () => {
-  const path = join(ROOT, 'packaging', 'Dockerfile');
+  const path = join(ROOT, '.ci', 'packaging', 'Dockerfile');
   const text = readFileSync(path, 'utf8');
 
   it('has the Node that the tests run on, no root, and no shell before the program', () => {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 /** Debian 10, RHEL 8, Amazon Linux 2023: the oldest that Node 22 itself runs on. */
 const GLIBC_MAX = '2.28';
 const PLATFORMS = ['linux-x64', 'linux-arm64'];
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '..', '..');
 const OUTPUT = join(ROOT, 'prebuilt');
 const isStrict = process.argv.includes('--strict') || process.env.MILLRACE_RELEASE === '1';
 

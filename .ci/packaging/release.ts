@@ -29,7 +29,7 @@ const { values: flags } = parseArgs({
     nodes: { type: 'string', default: '22,24,latest,24/arm64' },
   },
 });
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '..', '..');
 const OUT = resolve(ROOT, flags.out);
 const startedAt = new Date().toISOString();
 const folder = mkdtempSync(join(tmpdir(), 'millrace-release-'));

@@ -11,10 +11,10 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
 
-import { ENTRIES } from '../src/base/package-root.ts';
-import { commandConfig } from '../src/commands/config.ts';
+import { ENTRIES } from '../../src/base/package-root.ts';
+import { commandConfig } from '../../src/commands/config.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '..', '..');
 /** Takes the place of dist/ when it is whole: a process that starts meanwhile finds the old one, or none. */
 const OUT = join(ROOT, `dist-${process.pid}`);
 const STARTED = new Date();

@@ -81,7 +81,7 @@ export function provenanceOf(built: Built): object {
         resolvedDependencies: [{ uri: `git+${built.repository}`, digest: { gitCommit: built.commit } }],
       },
       runDetails: {
-        builder: { id: 'packaging/release.ts' },
+        builder: { id: '.ci/packaging/release.ts' },
         metadata: { startedOn: built.startedAt, finishedOn: built.finishedAt },
       },
     },
