@@ -33,7 +33,7 @@ it('100,000 records, of which 30 % are refused at random and 5 % of the requests
   const { faultsFired, requestsByOperation } = world.kinesis.stats();
   expect(faultsFired.throttled).toBeGreaterThan(10_000);
   expect(faultsFired.failed).toBeGreaterThan(0);
-  expect(report.lines).toEqual({ read: 100_000, blank: 0, rejected: 0, rejectedByCode: {} });
+  expect(report.lines).toEqual({ read: 100_000, blank: 0, filtered: 0, rejected: 0, rejectedByCode: {} });
   expect(report.records.delivered).toBe(records.length);
   expect(report.requests.throttledRecords).toBe(faultsFired.throttled);
   expect(report.requests.putFailed).toBe(faultsFired.failed);

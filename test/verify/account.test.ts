@@ -45,7 +45,7 @@ describe('lines', () => {
     expect(verdict({ lines: { ...LINES, counted } })).toMatchObject({
       ...{ status: 'failed', exitCode: 3 },
       error: expect.stringMatching(
-        `the source has ${counted} by its line ends, and 8 records, 2 blank and 0 rejected`,
+        `the source has ${counted} by its line ends, and 8 records, 2 blank, 0 filtered and 0 rejected`,
       ),
     });
   });
