@@ -14,8 +14,10 @@ function reasonWith(env: Record<string, string>, root = ROOT): string | null {
   const load = pathToFileURL(join(root, 'src', 'native', 'load.ts')).href;
   const program = `import { loadAddon } from ${JSON.stringify(load)};
     console.log(JSON.stringify(loadAddon().reason));`;
+  // Sanitizers name their own addon for this process.
+  const { MILLRACE_ADDON: _, ...inherited } = process.env;
   const output = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
-    env: { ...process.env, ...env },
+    env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   return JSON.parse(output.toString()) as string | null;
