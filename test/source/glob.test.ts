@@ -111,10 +111,14 @@ it('keeps what picomatch took, wherever keys are ordinary paths and the glob is 
     .array(fc.constantFrom('a', 'b', 'c', '.', '/', '-', '_x', 'a.b', '/a'), { minLength: 1, maxLength: 8 })
     .map((parts) => parts.join(''))
     .filter((text) => !/(^|\/)\.\.?(\/|$)/.test(text) && !text.endsWith('/'));
+  // Where picomatch goes ways of its own: of `a*/**` it does not take `a`, though of `?/**` it does; and `**` beside other characters
+  // crosses segments here and there.
+  const isOdd = (text: string) =>
+    /\*(\/\*\*)+$/.test(text) || text.split('/').some((part) => part !== '**' && part.includes('**'));
   const glob = fc
     .array(part, { minLength: 1, maxLength: 5 })
     .map((parts) => parts.join(''))
-    .filter((text) => !/^\.?\//.test(text) && !text.includes('***') && !/[)\]]\?/.test(text));
+    .filter((text) => !/^\.?\//.test(text) && !text.includes('***') && !/[)\]]\?/.test(text) && !isOdd(text));
   let count = 0;
   fc.assert(
     fc.property(glob, fc.array(key, { minLength: 5, maxLength: 5 }), (text, keys) => {
@@ -123,7 +127,7 @@ it('keeps what picomatch took, wherever keys are ordinary paths and the glob is 
       for (const one of keys) expect([one, now(one)]).toEqual([one, before(one)]);
       count++;
     }),
-    { numRuns: 3000 },
+    { numRuns: 3000, examples: [['*/**/a', ['a', 'b/a', 'b', 'a/b/a', 'c']]] },
   );
   expect(count).toBeGreaterThanOrEqual(3000);
 });
