@@ -5,6 +5,7 @@
 import { LANE_CELL } from '../src/ring/layout.ts';
 import { createLane } from '../src/ring/producer.ts';
 import type { RecordRules, ScanLanes, Scanner } from '../src/scan/scanner.ts';
+import type { Workload } from './workloads/workloads.ts';
 
 const BLOCK_BYTES = 1 << 20;
 const SLICE_BYTES = 256 << 10;
@@ -26,6 +27,15 @@ export function rulesFor(partitionKey: string): RecordRules {
 
 export function oneLane(): ScanLanes {
   return { buffers: [createLane(LANE_BYTES)], starts: new BigUint64Array(2) };
+}
+
+/** Lines of a workload, seed 42, in shared memory, because that is where blocks lie. @param bytesMin At least so many bytes of them. */
+export function linesOf(workload: Workload, bytesMin: number): { bytes: Buffer; lineCount: number } {
+  const lineCount = Math.ceil(bytesMin / workload.lineBytes);
+  const made = workload.generate({ seed: 42, lineCount });
+  const bytes = Buffer.from(new SharedArrayBuffer(made.length));
+  bytes.set(made);
+  return { bytes, lineCount };
 }
 
 /** Scans block by block, in slices, as a parser does. @returns Records. */

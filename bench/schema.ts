@@ -11,7 +11,7 @@ import { openScanner } from '../src/scan/open.ts';
 import { createValidator } from '../src/scan/schema.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';
-import { oneLane, rulesFor, scanAll } from './scanning.ts';
+import { linesOf, oneLane, rulesFor, scanAll } from './scanning.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
 const { values: flags } = parseArgs({
@@ -55,11 +55,7 @@ const SCHEMAS: Readonly<Record<string, object>> = {
 const figures: Figure[] = [];
 for (const [name, schema] of Object.entries(SCHEMAS)) {
   const workload = WORKLOADS.find((known) => known.name === name)!;
-  const lineCount = Math.ceil(WORKLOAD_BYTES / workload.lineBytes);
-  const made = workload.generate({ seed: 42, lineCount });
-  // Shared memory, because that is where blocks lie.
-  const bytes = Buffer.from(new SharedArrayBuffer(made.length));
-  bytes.set(made);
+  const { bytes, lineCount } = linesOf(workload, WORKLOAD_BYTES);
   const rules = rulesFor(workload.key);
   const lanes = oneLane();
   const validator = createValidator(JSON.stringify(schema), `${name}.json`);

@@ -12,7 +12,7 @@ import { createLineShaper } from '../src/shape/line-shaper.ts';
 import type { Stages } from '../src/shape/stages.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';
-import { oneLane, rulesFor, scanAll } from './scanning.ts';
+import { linesOf, oneLane, rulesFor, scanAll } from './scanning.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
 const { values: flags } = parseArgs({
@@ -51,11 +51,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, Partial<Stages>>>>>
 const figures: Figure[] = [];
 for (const [name, cases] of Object.entries(CASES)) {
   const workload = WORKLOADS.find((known) => known.name === name)!;
-  const lineCount = Math.ceil(WORKLOAD_BYTES / workload.lineBytes);
-  const made = workload.generate({ seed: 42, lineCount });
-  // Shared memory, because that is where blocks lie.
-  const bytes = Buffer.from(new SharedArrayBuffer(made.length));
-  bytes.set(made);
+  const { bytes, lineCount } = linesOf(workload, WORKLOAD_BYTES);
   const rules = rulesFor(workload.key);
   const lanes = oneLane();
   const plain = openScanner(rules, lanes);

@@ -47,6 +47,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/journal/look.ts': 'test/observe/status.test.ts and test/commands/journal-refusals.test.ts',
   'src/verify/run.ts': 'test/commands',
   'src/native/file-lock.ts': 'test/journal/lock.test.ts',
+  'src/journal/open-journal.ts': 'test/journal/journal.test.ts',
   'src/journal/lock-holder.ts': 'test/journal/lock.test.ts',
   'src/journal/dead-letter-owner.ts': 'test/journal/dead-letters.test.ts',
   'src/journal/take-out.ts': 'test/journal/dead-letters.test.ts',

@@ -6,9 +6,7 @@
  * Owns   the listening socket.
  * Never  checks signatures.
  */
-import { createServer, type RequestListener } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { listen } from './listen.ts';
 import type { S3Fault } from './s3/body.ts';
 import { Bucket, type FastS3Object, stored } from './s3/objects.ts';
 import { FastS3Server } from './s3/server.ts';
@@ -71,29 +69,12 @@ export async function startFastS3(options: FastS3Options): Promise<FastS3> {
     }
   }
   state.faults.set(options.faults ?? [], Date.now(), options.seed);
-  const settings = { keepAliveTimeout: 120_000, noDelay: true };
-  const handle: RequestListener = (request, response) => state.handle(request, response);
-  const server =
-    tls === undefined ? createServer(settings, handle) : createTlsServer({ ...settings, ...tls }, handle);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
-  const bound = (server.address() as AddressInfo).port;
-  let closed: Promise<void> | undefined;
+  const listening = await listen((request, response) => state.handle(request, response), { host, port, tls });
   return {
-    endpoint: `${tls === undefined ? 'http' : 'https'}://${host}:${bound}`,
-    port: bound,
+    ...listening,
     put,
     delete: (bucket, key) => state.buckets.get(bucket)?.delete(key),
     setFaults: (rules, seed) => state.faults.set(rules, Date.now(), seed),
     stats: () => ({ ...structuredClone(state.counters), faultsFired: state.faults.counts }),
-    close: () => {
-      closed ??= new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-      return closed;
-    },
   };
 }

@@ -5,13 +5,11 @@
  * Gives  an endpoint for any Kinesis client over HTTP/1.1, with TLS where it is given a certificate, and direct access for tests.
  * Owns   the listening socket and everything stored.
  */
-import { createServer, type RequestListener } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { type KinesisStats, statsOf } from './kinesis/admin.ts';
 import { type StoredRecord, storedRuns } from './kinesis/records.ts';
 import { KinesisServer, perform } from './kinesis/server.ts';
 import { type KinesisFault, KinesisState, REAL_LIMITS, type ShardLimits } from './kinesis/state.ts';
+import { listen } from './listen.ts';
 
 export type { KinesisStats } from './kinesis/admin.ts';
 export type { StoredRecord } from './kinesis/records.ts';
@@ -93,19 +91,12 @@ export async function startLocalKinesis(options: LocalKinesisOptions = {}): Prom
     requireSignature: options.requireSignature ?? false,
     verifyPayloadHash: options.verifyPayloadHash ?? false,
   });
-  const settings = { keepAliveTimeout: 120_000, noDelay: true, highWaterMark: 256 * 1024 };
-  const handle: RequestListener = (request, response) => handler.handle(request, response);
-  const server =
-    tls === undefined ? createServer(settings, handle) : createTlsServer({ ...settings, ...tls }, handle);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
+  const settings = { highWaterMark: 256 * 1024 };
+  const listening = await listen((request, response) => handler.handle(request, response), {
+    ...{ host, port, tls, settings },
   });
-  const bound = (server.address() as AddressInfo).port;
-  let closed: Promise<void> | undefined;
   return {
-    endpoint: `${tls === undefined ? 'http' : 'https'}://${host}:${bound}`,
-    port: bound,
+    ...listening,
     region,
     streamArn: (streamName) => state.arnOf(streamName),
     call: (operation, input) => perform(state, operation, input),
@@ -114,12 +105,8 @@ export async function startLocalKinesis(options: LocalKinesisOptions = {}): Prom
     setFaults: (rules, seed) => state.faults.set(rules, state.now(), seed),
     setLimits: (wanted) => state.setLimits(wanted),
     close: () => {
-      closed ??= new Promise((resolve) => {
-        handler.close();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-      return closed;
+      handler.close();
+      return listening.close();
     },
   };
 }

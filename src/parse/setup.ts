@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { RejectCode } from '../base/errors.ts';
 import type { Damage } from '../inflate/damage.ts';
 import type { LeftRange, Range } from '../ring/ranges.ts';
+import { wake } from '../ring/wait.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
 import type { Stages } from '../shape/stages.ts';
@@ -54,6 +55,12 @@ export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1, WINDOWS_KIB: 2 } as 
 /** What parsers share with each other and with the main thread: PARSE_SHARED says what stands where. */
 export function createParseShared(): Int32Array<SharedArrayBuffer> {
   return new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** So many bytes of messages have been dealt with: parsers that stand before the bound may go on. */
+export function releaseWaiting(shared: Int32Array<SharedArrayBuffer>, bytes: number): void {
+  Atomics.sub(shared, PARSE_SHARED.WAITING_BYTES, bytes);
+  wake(shared, PARSE_SHARED.WAITING_BYTES);
 }
 
 /** Raw bytes to look at: `buffer` from `byteOffset`, `length` bytes. */

@@ -293,9 +293,10 @@ class Run {
       for (const record of notice.records) this.#accounting.refuse(record);
       this.#checkRejects();
     }
-    if (notice.kind === 'reshard') this.#shardCount = notice.shardCount;
-    if (notice.kind === 'reshard')
+    if (notice.kind === 'reshard') {
+      this.#shardCount = notice.shardCount;
       this.#tell(`the stream was resharded: ${notice.shardCount} open shards now`);
+    }
     if (notice.kind === 'breaker')
       this.#tell(`the service fails (${notice.reason}); sending stops until it answers again`);
     if (notice.kind === 'refresh-failed')

@@ -5,8 +5,7 @@
  * Owns   the count of bytes that wait (src/parse/setup.ts, PARSE_SHARED).
  */
 import type { DeadLetter } from '../journal/dead-letters.ts';
-import { PARSE_SHARED, type RejectedLine } from '../parse/setup.ts';
-import { wake } from '../ring/wait.ts';
+import { type RejectedLine, releaseWaiting } from '../parse/setup.ts';
 
 export interface RejectDeskOptions {
   /** Null: dead letters are only counted. */
@@ -39,10 +38,7 @@ export class RejectDesk {
   taken(lines: readonly RejectedLine[]): void {
     const { parseShared } = this.#options;
     const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
-    const release = () => {
-      Atomics.sub(parseShared, PARSE_SHARED.WAITING_BYTES, bytes);
-      wake(parseShared, PARSE_SHARED.WAITING_BYTES);
-    };
+    const release = () => releaseWaiting(parseShared, bytes);
     // Parsers wait for the disk: their bytes count as waiting until the dead letters have been written.
     if (this.#writing !== undefined) void this.#writing.then(release, release);
     else release();

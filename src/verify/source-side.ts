@@ -14,10 +14,10 @@ import { addBuckets } from '../digest/buckets.ts';
 import { bucketTableBytes, DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { RecordOptions } from '../options/records.ts';
-import { createParseShared, PARSE_SHARED, type RejectedLine } from '../parse/setup.ts';
+import { createParseShared, type RejectedLine, releaseWaiting } from '../parse/setup.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
 import { laneBytes } from '../ring/layout.ts';
-import { createDoorbells, wake } from '../ring/wait.ts';
+import { createDoorbells } from '../ring/wait.ts';
 import { type Budget, planBudget } from '../run/budget.ts';
 import { hangFailure } from '../run/failures.ts';
 import { Reading, stdinLines } from '../run/reading.ts';
@@ -270,17 +270,14 @@ class Scan {
   }
 
   #takeRejected(lines: readonly RejectedLine[]): void {
-    this.#release(lines.reduce((bytes, { data }) => bytes + data.byteLength, 0));
+    releaseWaiting(
+      this.#shared,
+      lines.reduce((bytes, { data }) => bytes + data.byteLength, 0),
+    );
   }
 
   #takeFrames(frames: Uint8Array, object: ObjectPlace): void {
     if (this.#purpose.kind === 'frames') this.#purpose.onFrames(frames, object);
-    this.#release(frames.byteLength);
-  }
-
-  /** Parsers wait while too many bytes of messages wait. */
-  #release(bytes: number): void {
-    Atomics.sub(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
-    wake(this.#shared, PARSE_SHARED.WAITING_BYTES);
+    releaseWaiting(this.#shared, frames.byteLength);
   }
 }

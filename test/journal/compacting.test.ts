@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Files, OpenedFile } from '../../src/journal/files.ts';
-import { Journal, type JournalOptions } from '../../src/journal/journal.ts';
+import { Journal } from '../../src/journal/journal.ts';
+import type { JournalOptions } from '../../src/journal/open-journal.ts';
 import { readJournal } from '../../src/journal/read.ts';
 import { JournalState } from '../../src/journal/state.ts';
 import { tally } from '../../src/journal/tally.ts';
