@@ -19,7 +19,10 @@ const { values: flags } = parseArgs({
   options: { keep: { type: 'string' }, smoke: { type: 'boolean', default: false } },
 });
 const WORKLOAD_BYTES = flags.smoke ? 40_000 : 8 << 20;
-const NOTHING: Stages = { where: null, onWhereError: 'dead-letter', edits: [], hashKey: null, sample: null };
+const NOTHING: Stages = {
+  ...{ where: null, onWhereError: 'dead-letter', edits: [] },
+  ...{ hashKey: null, sample: null, later: [] },
+};
 const hashKey = Buffer.from('a key for measurements, no secret');
 
 const CASES: Readonly<Record<string, Readonly<Record<string, Partial<Stages>>>>> = {

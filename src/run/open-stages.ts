@@ -25,7 +25,8 @@ export async function openStages(options: StageOptions): Promise<Stages | null> 
   // Loaded only here: a start without a condition does not need it.
   if (where !== null) new (await import('../shape/where.ts')).Where(where);
   const hashKey = edits.some(({ kind }) => kind === 'hash') ? hashKeyOf(options.hashKeyFile) : null;
-  return { where, onWhereError, edits, hashKey, sample: samplePercent === null ? null : samplePercent / 100 };
+  const sample = samplePercent === null ? null : samplePercent / 100;
+  return { where, onWhereError, edits, hashKey, sample, later: [] };
 }
 
 /** Tells two keys apart, and nothing else. */

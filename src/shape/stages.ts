@@ -5,6 +5,7 @@
  * Owns   which edits go together. Every pointer names a place of the line as it lies in the source, so their order does not matter.
  */
 import { parsePointer } from '../scan/pointer.ts';
+import type { StageSpec } from './stage.ts';
 
 export type Edit =
   | { readonly kind: 'drop'; readonly pointer: string }
@@ -24,6 +25,8 @@ export interface Stages {
   readonly hashKey: Uint8Array | null;
   /** Share of the lines that are taken, over 0 and below 1, or null: all. */
   readonly sample: number | null;
+  /** Stages in JavaScript behind all that, in this order. */
+  readonly later: readonly StageSpec[];
 }
 
 /** What cannot be done, one sentence each. */

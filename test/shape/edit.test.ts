@@ -11,7 +11,7 @@ import { lineText } from './generators.ts';
 const KEY = Buffer.from('a key of thirty-two bytes, really');
 
 function stagesOf(edits: readonly Edit[]): Stages {
-  return { where: null, onWhereError: 'dead-letter', edits, hashKey: KEY, sample: null };
+  return { where: null, onWhereError: 'dead-letter', edits, hashKey: KEY, sample: null, later: [] };
 }
 
 /** The data of each line's record. */

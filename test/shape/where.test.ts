@@ -14,7 +14,7 @@ import { condition, lineText } from './generators.ts';
 const PLACE: PiecePlace = { bucket: 'bucket', key: 'orders/2024.jsonl', modifiedMs: 1_700_000_000_000 };
 
 function stagesOf(where: string, onWhereError: Stages['onWhereError'] = 'dead-letter'): Stages {
-  return { where, onWhereError, edits: [], hashKey: null, sample: null };
+  return { where, onWhereError, edits: [], hashKey: null, sample: null, later: [] };
 }
 
 /** What became of each line: `record`, `filtered`, or the code of its reject. */

@@ -1,0 +1,52 @@
+/**
+ * Stage: what a stage in JavaScript is: as data, which travels to threads, and at work in one of them.
+ * Owns  the shapes. No code.
+ */
+import type { LinePlace } from './where.ts';
+
+/** Where a record's line lies. */
+export type StagePlace = LinePlace;
+
+/** A stage as plain data: it travels to threads, and is part of the run's identity. */
+export type StageSpec =
+  | {
+      readonly kind: 'where';
+      readonly expression: string;
+      readonly onError: 'dead-letter' | 'drop' | 'keep';
+    }
+  | { readonly kind: 'sample'; readonly percent: number }
+  | { readonly kind: 'drop' | 'hash'; readonly pointer: string }
+  | { readonly kind: 'set'; readonly pointer: string; readonly json: string }
+  | { readonly kind: 'rename'; readonly pointer: string; readonly name: string }
+  | { readonly kind: 'pick'; readonly pointers: readonly string[] }
+  | {
+      readonly kind: 'coerce';
+      readonly pointer: string;
+      readonly to: 'number' | 'string' | 'boolean' | 'timestamp';
+    }
+  | { readonly kind: 'format'; readonly template: string }
+  | {
+      readonly kind: 'enrich';
+      readonly table: string;
+      readonly on: string;
+      readonly into: string;
+      readonly key: string | null;
+      readonly onMissing: 'null' | 'drop' | 'dead-letter';
+    }
+  /** `module`: an absolute path or file URL. `name`: of its export. `hash`: SHA-256 of what is loaded. */
+  | { readonly kind: 'use'; readonly module: string; readonly name: string; readonly hash: string };
+
+/**
+ * What a stage makes of one record. Undefined or null: nothing, the record is dropped. An array: each of its elements is a record.
+ * A Uint8Array: bytes that go out as they are, past the stages behind. Anything else: the record's new value.
+ */
+export type StageResult = unknown;
+
+/** A stage at work in one thread. */
+export interface RunningStage {
+  /** Its place in the order written, and its kind, like "3 enrich": what reports and dead letters call it. */
+  readonly label: string;
+  /** What it throws makes the line a dead letter, TRANSFORM. */
+  run(value: unknown, place: StagePlace): StageResult | Promise<StageResult>;
+  close?(): void | Promise<void>;
+}
