@@ -40,6 +40,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/run/prepare.ts': 'test/commands',
   'src/index.ts': 'types only',
   'src/shape/stage.ts': 'types only',
+  'src/shape/open-stage.ts': 'test/shape/use.test.ts',
   'src/base/installation.ts': 'test/commands/terminals.test.ts',
   'src/observe/limit-watch.ts': 'test/commands/held-back.test.ts',
   'src/base/limits.ts': 'constants only',
