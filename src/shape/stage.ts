@@ -5,7 +5,10 @@
 import type { LinePlace } from './where.ts';
 
 /** Where a record's line lies. */
-export type StagePlace = LinePlace;
+export interface StagePlace extends LinePlace {
+  /** What stands for the object in keys of records: `sample` goes by it. Where it is not told, bucket and key stand for it. */
+  readonly coordinate?: string;
+}
 
 /** A stage as plain data: it travels to threads, and is part of the run's identity. */
 export type StageSpec =
@@ -42,11 +45,22 @@ export type StageSpec =
  */
 export type StageResult = unknown;
 
+/** A record between two stages. Text and value are each made of the other when they are first asked for (carried.ts). */
+export interface StageRecord {
+  readonly text: string;
+  readonly value: unknown;
+}
+
 /** A stage at work in one thread. */
 export interface RunningStage {
   /** Its place in the order written, and its kind, like "3 enrich": what reports and dead letters call it. */
   readonly label: string;
-  /** What it throws makes the line a dead letter, TRANSFORM. */
+  /** What it throws makes the line a dead letter, TRANSFORM; a StageFailure says which one itself. */
   run(value: unknown, place: StagePlace): StageResult | Promise<StageResult>;
+  /**
+   * To be asked in place of `run` where a stage has it: it works on the text, so that every byte that it does not name stays. Gives the
+   * record's new text, or the same one; bytes that go out as they are; or null: the record is dropped.
+   */
+  runText?(record: StageRecord, place: StagePlace): string | Uint8Array | null;
   close?(): void | Promise<void>;
 }

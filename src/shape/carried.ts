@@ -1,0 +1,53 @@
+/**
+ * Carried: a record between two stages.
+ * Takes  its text, or its value. Gives  the other one as well, made when it is first asked for.
+ * Owns   which values are no records.
+ */
+import type { StageRecord } from './stage.ts';
+import { StageFailure } from './stage-failure.ts';
+
+export class Carried implements StageRecord {
+  #text: string | null;
+  #value: unknown;
+  #hasValue: boolean;
+
+  private constructor(text: string | null, value: unknown, hasValue: boolean) {
+    this.#text = text;
+    this.#value = value;
+    this.#hasValue = hasValue;
+  }
+
+  /** @param text Valid JSON. */
+  static ofText(text: string): Carried {
+    return new Carried(text, undefined, false);
+  }
+
+  static ofValue(value: unknown): Carried {
+    return new Carried(null, value, true);
+  }
+
+  /** @throws {StageFailure} For a value that JSON cannot hold. */
+  get text(): string {
+    this.#text ??= textOf(this.#value);
+    return this.#text;
+  }
+
+  get value(): unknown {
+    if (!this.#hasValue) {
+      this.#value = JSON.parse(this.#text!);
+      this.#hasValue = true;
+    }
+    return this.#value;
+  }
+}
+
+function textOf(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch (error) {
+    throw new StageFailure(`JSON cannot hold what it gave: ${(error as Error).message.split('\n', 1)[0]}`);
+  }
+  if (text === undefined) throw new StageFailure(`JSON cannot hold what it gave: a ${typeof value}`);
+  return text;
+}
