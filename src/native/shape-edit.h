@@ -68,12 +68,12 @@ struct EditedLine {
     const uint32_t first = hit.nameToken == SHAPE_NONE ? hit.valueToken : hit.nameToken;
     const uint32_t behind = line.behind(hit.valueToken);
     const bool isLast = line.bytes[behind] != ',';
-    const uint8_t* valueEnd = line.value(hit.valueToken).end;
-    // Where something stays in front of it, its comma goes with it.
-    if (first != opened.nextGone) return add(line.start(first - 1), valueEnd, SHAPE_NONE);
+    // Where something stays in front of it, its comma goes with it. White space behind it goes in any case: so edits come to the same
+    // bytes in whatever order they are made.
+    if (first != opened.nextGone) return add(line.start(first - 1), line.start(behind), SHAPE_NONE);
     opened.nextGone = behind + 1;
     if (isLast) opened.isAllGone = true;
-    return add(line.start(first), isLast ? valueEnd : line.start(behind + 1), SHAPE_NONE);
+    return add(line.start(first), line.start(isLast ? behind : behind + 1), SHAPE_NONE);
   }
 
   bool planChange(const ShapeHit& hit, const ShapeNode& node) {
@@ -90,7 +90,7 @@ struct EditedLine {
   bool planAdds(const ShapeOpened& opened) {
     bool isAllGone = opened.isAllGone;
     const ShapeNode& parent = program.nodes[opened.node];
-    const uint8_t* at = lastEnd(opened);
+    const uint8_t* at = line.start(opened.close);
     for (uint32_t i = 0; i < parent.childCount; i++) {
       const uint32_t child = program.children[parent.firstChild + i];
       const uint32_t text = program.nodes[child].addText;
@@ -99,14 +99,6 @@ struct EditedLine {
       isAllGone = false;
     }
     return true;
-  }
-
-  /** Behind the last member, or behind the bracket where there is none. */
-  const uint8_t* lastEnd(const ShapeOpened& opened) const {
-    const uint32_t last = opened.close - 1;
-    if (last == opened.open) return line.start(last) + 1;
-    const uint8_t byte = line.bytes[last];
-    return byte == '}' || byte == ']' ? line.start(last) + 1 : line.scalarEnd(last);
   }
 };
 

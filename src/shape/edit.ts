@@ -3,7 +3,8 @@
  * names that stand twice, spaces.
  * Takes  edits; valid JSON as text.
  * Gives  the text with all of them. Where a name stands more than once, every one is edited: what must not go out goes nowhere.
- * Owns   the rule which comma goes with a member. The twin of src/native/shape-edit.h, byte for byte.
+ * Owns   the rule which comma and which white space go with a member: those behind it. So edits of different places come to the same bytes
+ *        in whatever order they are made (plan.ts). The twin of src/native/shape-edit.h, byte for byte.
  */
 import { createHmac } from 'node:crypto';
 import { parsePointer } from '../scan/pointer.ts';
@@ -105,12 +106,9 @@ export class Editor {
     close: number,
   ): void {
     const { line } = container;
-    const { chars, at } = line.tokens;
-    const last = close - 1;
-    const isEmpty = last === container.open;
-    const isBracket = chars[last] === '}' || chars[last] === ']' || isEmpty;
-    const place = isBracket ? at[last]! + 1 : scalarEnd(line, last);
-    let needsComma = !isEmpty && !container.isAllGone;
+    const { at } = line.tokens;
+    const place = at[close]!;
+    let needsComma = close !== container.open + 1 && !container.isAllGone;
     for (const child of children) {
       if (seen.has(child)) continue;
       for (const edit of this.#edits.get(child) ?? []) {
@@ -153,15 +151,14 @@ class Container {
     const { tokens } = this.line;
     const next = behind(tokens, value);
     const isLast = tokens.chars[next] !== ',';
-    const end = valueEnd(this.line, value);
     if (first !== this.#nextGone) {
       // Something stays in front of it: its comma goes with it.
-      add(this.line, tokens.at[first - 1]!, end, '');
+      add(this.line, tokens.at[first - 1]!, tokens.at[next]!, '');
       return;
     }
     this.#nextGone = next + 1;
     if (isLast) this.isAllGone = true;
-    add(this.line, tokens.at[first]!, isLast ? end : tokens.at[next + 1]!, '');
+    add(this.line, tokens.at[first]!, tokens.at[isLast ? next : next + 1]!, '');
   }
 }
 
