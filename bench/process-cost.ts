@@ -12,6 +12,7 @@ import { text } from 'node:stream/consumers';
 import type { Cost } from './world.ts';
 
 const SAMPLE_MS = 50;
+const UNSEEN = { main: 0, workers: [], helpers: 0 };
 const SCRIPT = '"$@"; code=$?; LC_ALL=C; times >&3; exit $code';
 
 /** What a process has started and what still runs: each thread has children of its own. */
@@ -67,6 +68,6 @@ export async function costOf(
   const cpuSeconds = userSeconds + systemSeconds;
   return {
     ...{ wallSeconds, userSeconds, systemSeconds, cpuSeconds },
-    ...{ rssPeakBytes, rssBytes: [], exitCode, stdout },
+    ...{ rssPeakBytes, rssBytes: [], threads: UNSEEN, exitCode, stdout },
   };
 }

@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { BENCH_AUTHORITY } from './certificate.ts';
 import { costOf } from './process-cost.ts';
 import type { Digest, OriginReady, OriginSpec, SinkSpec } from './server.ts';
+import { ThreadCost, type ThreadSeconds } from './thread-cost.ts';
 
 /** What one run of a contender cost. */
 export interface Cost {
@@ -29,15 +30,17 @@ export interface Cost {
   readonly rssPeakBytes: number;
   /** Resident memory, twice a second from start to end; empty where the system does not tell. */
   readonly rssBytes: readonly number[];
+  /** Thread by thread; zero where the system does not tell. */
+  readonly threads: ThreadSeconds;
   readonly exitCode: number;
   readonly stdout: string;
 }
 
 const PINNED_CORES_MIN = 4;
 const USAGE = fileURLToPath(new URL('usage.mjs', import.meta.url));
-/** As `npm run millrace` and the installed command start it: the flag stands in the first line of bin.mjs. */
-const MILLRACE = ['--single-threaded-gc', fileURLToPath(new URL('../src/bin.mjs', import.meta.url))];
+const HERE = fileURLToPath(new URL('..', import.meta.url));
 const RSS_INTERVAL_MS = 500;
+const THREADS_INTERVAL_MS = 50;
 
 /** Whether processes can be told their cores. */
 export function canPin(): boolean {
@@ -86,6 +89,8 @@ function residentBytes(pid: number): number | null {
 export interface RunSettings {
   /** The contender gets so many cores and no more; default: all that are not the servers'. */
   readonly cores?: number;
+  /** The checkout of Millrace that is run; default: this one. */
+  readonly folder?: string;
 }
 
 async function startServer(
@@ -99,10 +104,10 @@ async function startServer(
   return { child, ready };
 }
 
-/** What Node is started with for `backfill` in a world. */
-export function backfillArguments(flags: readonly string[]): string[] {
+/** What Node is started with for `backfill` in a world: as `npm run millrace` and the first line of bin.mjs do it. */
+export function backfillArguments(flags: readonly string[], folder = HERE): string[] {
   const command = ['backfill', 's3://bench/events/', '--stream', 'bench', '--restart', '--json', '--quiet'];
-  return [...MILLRACE, ...command, ...flags];
+  return ['--single-threaded-gc', join(folder, 'src/bin.mjs'), ...command, ...flags];
 }
 
 export class World {
@@ -168,21 +173,30 @@ export class World {
       const bytes = residentBytes(child.pid!);
       if (bytes !== null && bytes > 0) rssBytes.push(bytes);
     }, RSS_INTERVAL_MS);
+    const threadCost = new ThreadCost(child.pid!);
+    const watch = setInterval(() => threadCost.look(), THREADS_INTERVAL_MS);
     const [stdout, usage, [exitCode]] = await Promise.all([
       text(child.stdout!),
       text(child.stdio[3] as NonNullable<typeof child.stdout>),
       once(child, 'exit'),
-    ]).finally(() => clearInterval(sampler));
+    ]).finally(() => {
+      clearInterval(sampler);
+      clearInterval(watch);
+    });
     const wallSeconds = (performance.now() - startMs) / 1000;
+    const threads = threadCost.seconds();
     if (exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${exitCode}: ${stdout}`);
     const { userSeconds, systemSeconds, rssPeakBytes } = JSON.parse(usage);
     const cpuSeconds = userSeconds + systemSeconds;
-    return { wallSeconds, userSeconds, systemSeconds, cpuSeconds, rssPeakBytes, rssBytes, exitCode, stdout };
+    return {
+      ...{ wallSeconds, userSeconds, systemSeconds, cpuSeconds, threads },
+      ...{ rssPeakBytes, rssBytes, exitCode, stdout },
+    };
   }
 
   /** The engine as users run it, journal included; stdout is its report. @throws Where a record is missing in its books. */
   async backfill(flags: readonly string[], settings: RunSettings = {}): Promise<Cost> {
-    const cost = await this.run(backfillArguments(flags), settings);
+    const cost = await this.run(backfillArguments(flags, settings.folder), settings);
     const { delivered } = JSON.parse(cost.stdout).records;
     if (delivered !== this.lines && !flags.includes('--dry-run'))
       throw new Error(`Delivered ${delivered} of ${this.lines} records`);

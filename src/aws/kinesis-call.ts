@@ -5,18 +5,16 @@
  * Owns   the connections, the correction of a wrong clock, the renewal of credentials that the service no longer takes.
  * Never  retries for any other reason, encodes or decodes records, or puts a credential into a message.
  *
- * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here;
- * its signer stays. Operations off the hot path go through the SDK's client as usual.
+ * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here.
+ * Operations off the hot path go through the SDK's client as usual.
  */
-import { HttpRequest } from '@smithy/protocol-http';
-import { SignatureV4 } from '@smithy/signature-v4';
 import { BodyHasher } from './body-hash.ts';
 import type { AwsCredentials, CredentialProvider } from './credentials.ts';
 import { faultOfCode } from './fault-kind.ts';
 import { readWhole } from './http-body.ts';
 import { type HttpAnswer, HttpClient, HttpFailure, type Origin } from './http-client.ts';
 import { isAmbiguousStatus, KinesisCallError, serviceError } from './kinesis-error.ts';
-import { Sha256 } from './sha256.ts';
+import { Signer, type Unsigned } from './signature.ts';
 
 export { KinesisCallError } from './kinesis-error.ts';
 
@@ -124,7 +122,7 @@ class Caller implements KinesisCaller {
   readonly wire: 'cbor' | 'json';
   readonly #options: KinesisCallerOptions;
   readonly #http: HttpClient;
-  #signer: { readonly credentials: AwsCredentials; readonly signer: SignatureV4 } | null = null;
+  readonly #signer: Signer;
   readonly #hasher = new BodyHasher();
   readonly #contentType: string;
   readonly #nowMs: () => number;
@@ -139,7 +137,8 @@ class Caller implements KinesisCaller {
     this.#contentType = options.wire === 'cbor' ? 'application/x-amz-cbor-1.1' : 'application/x-amz-json-1.1';
     this.#clockOffsetMs = service.clockOffsetMs;
     const connectionCountMax = options.socketCountMax ?? 256;
-    const { origin, authorities } = service;
+    const { origin, authorities, region } = service;
+    this.#signer = new Signer({ region, service: 'kinesis', escapesPath: true });
     this.#http = new HttpClient({ origin, authorities, connectionCountMax });
   }
 
@@ -198,8 +197,7 @@ class Caller implements KinesisCaller {
     try {
       const credentials = await this.#options.credentials();
       const unsigned = this.#unsigned(operation, bodyHash);
-      const signingDate = new Date(this.#nowMs() + clockOffsetMs);
-      const { headers } = await this.#signerFor(credentials).sign(unsigned, { signingDate });
+      const headers = this.#signer.sign(unsigned, credentials, this.#nowMs() + clockOffsetMs);
       headers['content-length'] = String(bodyBytes);
       return { headers, clockOffsetMs, credentials };
     } catch (error) {
@@ -216,12 +214,10 @@ class Caller implements KinesisCaller {
     }
   }
 
-  #unsigned(operation: KinesisOperation, bodyHash: string): HttpRequest {
-    const { origin, path, headers } = this.#options.service;
-    return new HttpRequest({
+  #unsigned(operation: KinesisOperation, bodyHash: string): Unsigned {
+    const { path, headers } = this.#options.service;
+    return {
       method: 'POST',
-      protocol: origin.isTls ? 'https:' : 'http:',
-      hostname: origin.hostname,
       path,
       headers: {
         ...headers,
@@ -229,23 +225,7 @@ class Caller implements KinesisCaller {
         'x-amz-target': `Kinesis_20131202.${operation}`,
         'x-amz-content-sha256': bodyHash,
       },
-    });
-  }
-
-  /** One signer as long as the credentials are the same. */
-  #signerFor(credentials: AwsCredentials): SignatureV4 {
-    if (this.#signer === null || this.#signer.credentials !== credentials) {
-      const { region } = this.#options.service;
-      const signer = new SignatureV4({
-        service: 'kinesis',
-        region,
-        credentials,
-        sha256: Sha256,
-        applyChecksum: false,
-      });
-      this.#signer = { credentials, signer };
-    }
-    return this.#signer.signer;
+    };
   }
 
   async #exchange(

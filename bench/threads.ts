@@ -1,0 +1,95 @@
+/**
+ * Question: which thread of a backfill needs how much CPU time, and what did a change bring?
+ * Workload: one of workloads/, seed 42, 32 objects.
+ * Topology: world.ts, one parser and one publisher unless told otherwise. With `--vs FOLDER` another checkout of Millrace (its packages
+ * installed, its addon built) takes turns with this one on the same servers, so that a machine that slows down slows down both.
+ * Costs are CPU-seconds a GB of lines, the whole process and start included; threads are looked at twenty times a second.
+ * Run: `node bench/threads.ts [--workload github-684] [--megabytes 1024] [--runs 5] [--aggregate] [--tls] [--shards 8] [--parsers 1]
+ * [--publishers 1] [--vs FOLDER] [--keep FOLDER] [--smoke]`.
+ */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Figure, format, median, report } from './report.ts';
+import { WORKLOADS } from './workloads/workloads.ts';
+import { type Cost, World } from './world.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    workload: { type: 'string', default: 'github-684' },
+    megabytes: { type: 'string', default: '1024' },
+    runs: { type: 'string', default: '5' },
+    aggregate: { type: 'boolean', default: false },
+    tls: { type: 'boolean', default: false },
+    shards: { type: 'string', default: '8' },
+    parsers: { type: 'string', default: '1' },
+    publishers: { type: 'string', default: '1' },
+    vs: { type: 'string' },
+    keep: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+  },
+});
+const OBJECTS = flags.smoke ? 2 : 32;
+const totalBytes = flags.smoke ? 1 << 20 : Number(flags.megabytes) * 1e6;
+const runCount = flags.smoke ? 1 : Number(flags.runs);
+const publisherCount = Number(flags.publishers);
+const workload = WORKLOADS.find(({ name }) => name === flags.workload)!;
+const command = [
+  ...['--partition-key', workload.key, '--parsers', flags.parsers, '--publishers', flags.publishers],
+  ...(flags.aggregate ? ['--aggregate'] : []),
+];
+/** Contenders by name, each with the folder that its program lies in. */
+const contenders = new Map<string, string | undefined>([
+  ...(flags.vs === undefined ? [] : [['before', resolve(flags.vs)] as const]),
+  ['now', undefined],
+]);
+
+function figuresOf(contender: string, costs: readonly Cost[], world: World): Figure[] {
+  const gigabytes = world.bytes / 1e9;
+  const lines = `${flags.workload}${flags.aggregate ? ', aggregated' : ''}${flags.tls ? ', TLS' : ''}`;
+  const title = `${lines}: ${(gigabytes * 1000).toFixed(0)} MB, ${world.lines} records, ${flags.shards} shards; CPU-seconds a GB`;
+  const figure = (metric: string, of: (cost: Cost) => number): Figure => ({
+    case: title,
+    contender,
+    metric,
+    values: costs.map(of),
+  });
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return [
+    figure('all', ({ cpuSeconds }) => cpuSeconds / gigabytes),
+    figure('main', ({ threads }) => threads.main / gigabytes),
+    // The publishers start first.
+    figure('publishers', ({ threads }) => sum(threads.workers.slice(0, publisherCount)) / gigabytes),
+    figure('parsers', ({ threads }) => sum(threads.workers.slice(publisherCount)) / gigabytes),
+    figure('helpers', ({ threads }) => threads.helpers / gigabytes),
+    figure('MB per CPU-s', ({ cpuSeconds }) => (gigabytes * 1000) / cpuSeconds),
+    figure('MB/s', ({ wallSeconds }) => (gigabytes * 1000) / wallSeconds),
+    figure('peak RSS MB', ({ rssPeakBytes }) => rssPeakBytes / 1e6),
+  ];
+}
+
+const world = await World.start(
+  {
+    workload: workload.name,
+    objectCount: OBJECTS,
+    objectBytes: totalBytes / OBJECTS,
+    compression: 'none',
+    tls: flags.tls,
+  },
+  { shards: Number(flags.shards), discard: true, tls: flags.tls },
+);
+const costs = new Map([...contenders.keys()].map((name) => [name, [] as Cost[]]));
+try {
+  for (let run = 0; run < runCount; run++)
+    for (const [name, folder] of contenders)
+      costs.get(name)!.push(await world.backfill(command, folder === undefined ? {} : { folder }));
+} finally {
+  await world.close();
+}
+const before = costs.get('before');
+const notes = ['every run delivered every line'];
+if (before !== undefined) {
+  const ratios = costs.get('now')!.map(({ cpuSeconds }, run) => cpuSeconds / before[run]!.cpuSeconds);
+  notes.push(`now / before, CPU, pair by pair: ${format(median(ratios))} (${ratios.map(format).join(', ')})`);
+}
+const figures = [...costs].flatMap(([name, own]) => figuresOf(name, own, world));
+report('which thread of a backfill needs how much CPU time?', figures, { keep: flags.keep, notes });
