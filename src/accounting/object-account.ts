@@ -10,7 +10,7 @@ import type { JournalEntry } from '../journal/entries.ts';
 import type { PartialObject } from '../journal/state.ts';
 import { addTally, tally as newTally, type Tally } from '../journal/tally.ts';
 import type { Delivered } from '../parse/setup.ts';
-import type { Format, SourceObject } from '../source/object.ts';
+import { type Format, plainEndOf, type SourceObject } from '../source/object.ts';
 import { ObjectReading } from './object-reading.ts';
 
 /** A part of an object that is settled, or whose last records an orderly stop leaves to the next process. */
@@ -71,7 +71,7 @@ export class ObjectAccount {
   /** Every line of it is settled. */
   get isWhole(): boolean {
     if (!this.reading.isIdle || this.failedCode !== null) return false;
-    return this.format === 'plain' ? this.#settledBytes >= this.object.size : this.reading.isAtEnd;
+    return this.format === 'plain' ? this.#settledBytes >= plainEndOf(this.object) : this.reading.isAtEnd;
   }
 
   /** Stored bytes that are settled; of a compressed object in the proportion of its decompressed ones. */

@@ -7,7 +7,7 @@
  */
 
 import type { LineCount } from '../parse/line-count.ts';
-import type { SourceObject } from '../source/object.ts';
+import { plainEndOf, type SourceObject } from '../source/object.ts';
 
 export class SourceLines {
   lines = 0;
@@ -39,7 +39,7 @@ export class SourceLines {
 
   #see(object: SourceObject, bytes: number): void {
     const seen = (this.#seen.get(object) ?? 0) + bytes;
-    if (seen === object.size) this.#seen.delete(object);
+    if (seen === plainEndOf(object)) this.#seen.delete(object);
     else this.#seen.set(object, seen);
   }
 }

@@ -59,6 +59,27 @@ export interface PositionEntry {
   readonly sequenceNumber: string | null;
   readonly atMs: number;
 }
+/** Where the lines of an object end that `--limit` leaves to the run. */
+export interface ObjectCut extends PinnedObject {
+  /** Byte offset in the (decompressed) object behind the last of them. */
+  readonly offset: number;
+  /** As many of its stored bytes hold them. */
+  readonly stored: number;
+}
+/** `--limit`: which lines are the first ones. As many objects as it says follow, in entries of the next kind; a later one replaces it. */
+export interface LimitEntry {
+  readonly kind: 'limit';
+  readonly lines: number;
+  readonly taken: number;
+  readonly more: boolean;
+  readonly objects: number;
+  readonly cut: ObjectCut | null;
+}
+/** Objects that hold first lines: the base64 of their fingerprints (settled-set.ts). */
+export interface WithinEntry {
+  readonly kind: 'within';
+  readonly objects: string;
+}
 /** How much the listing has found so far. */
 export interface ListedEntry {
   readonly kind: 'listed';
@@ -159,6 +180,8 @@ export type JournalEntry =
   | RunEntry
   | StartEntry
   | PositionEntry
+  | LimitEntry
+  | WithinEntry
   | ListedEntry
   | FormatEntry
   | ObjectEntry
@@ -260,6 +283,14 @@ const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
     },
   ],
   ['position', { shardId: isText, sequenceNumber: isTextOrNull, atMs: isCount }],
+  [
+    'limit',
+    {
+      ...{ lines: isCount, taken: isCount, more: isBool, objects: isCount },
+      cut: (value) => value === null || fits({ ...PINNED, offset: isCount, stored: isCount })(value),
+    },
+  ],
+  ['within', { objects: isText }],
   ['listed', { objects: isCount, bytes: isCount, complete: isBool }],
   ['format', { version: isCount }],
   ['object', { id: isCount, ...PINNED, format: optional(isFormat) }],

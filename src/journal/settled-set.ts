@@ -14,6 +14,8 @@ import { bareEtag } from '../aws/etag.ts';
 import type { PinnedObject } from './entries.ts';
 
 const SLOT_COUNT_MIN = 1024;
+/** What stands for an object in a file: three u32, little-endian. */
+export const FINGERPRINT_BYTES = 12;
 
 export class SettledSet {
   #slots = new Uint32Array(SLOT_COUNT_MIN * 3);
@@ -26,10 +28,27 @@ export class SettledSet {
   }
 
   add(object: PinnedObject): void {
-    if ((this.#size + 1) * 4 > (this.#mask + 1) * 3) this.#grow();
     this.#load(object);
-    const [a, b, c] = this.#probe as unknown as [number, number, number];
-    if (this.#insert(this.#slots, this.#mask, a, b, c)) this.#size += 1;
+    this.#insertProbe();
+  }
+
+  /** All objects, in no order. */
+  fingerprints(): Buffer {
+    const bytes = Buffer.alloc(this.#size * FINGERPRINT_BYTES);
+    let end = 0;
+    for (let at = 0; at < this.#slots.length; at += 3) {
+      const words = this.#slots.subarray(at, at + 3);
+      if (words.every((word) => word === 0)) continue;
+      for (const word of words) end = bytes.writeUInt32LE(word, end);
+    }
+    return bytes;
+  }
+
+  addFingerprints(bytes: Buffer): void {
+    for (let at = 0; at + FINGERPRINT_BYTES <= bytes.length; at += FINGERPRINT_BYTES) {
+      for (let i = 0; i < 3; i++) this.#probe[i] = bytes.readUInt32LE(at + 4 * i);
+      this.#insertProbe();
+    }
   }
 
   find(object: PinnedObject): 'exact' | 'other' | 'absent' {
@@ -44,6 +63,12 @@ export class SettledSet {
       if (slots[at + 2] === c) return 'exact';
       found = 'other';
     }
+  }
+
+  #insertProbe(): void {
+    if ((this.#size + 1) * 4 > (this.#mask + 1) * 3) this.#grow();
+    const [a, b, c] = this.#probe as unknown as [number, number, number];
+    if (this.#insert(this.#slots, this.#mask, a, b, c)) this.#size += 1;
   }
 
   #load(object: PinnedObject): void {

@@ -19,6 +19,7 @@ import {
 import type {
   JournalEntry,
   LeftEntry,
+  LimitEntry,
   ObjectDoneEntry,
   ObjectEntry,
   ObjectFormat,
@@ -26,6 +27,7 @@ import type {
   PulseEntry,
   RunEntry,
 } from './entries.ts';
+import { FirstLines } from './first-lines.ts';
 import { SettledSet } from './settled-set.ts';
 import { addTally, type Tally, tally } from './tally.ts';
 
@@ -84,6 +86,7 @@ export class JournalState {
   isContinued = false;
   /** Shard id to the last sequence number before the run, null for a shard without records then. */
   readonly positions = new Map<string, { sequenceNumber: string | null; atMs: number }>();
+  #limit: { readonly firstLines: FirstLines; readonly objects: number } | null = null;
   listed: { objects: number; bytes: number; complete: boolean } | null = null;
   /** Records that all processes of the run sent again though they may have been on the stream. */
   readonly again = { ambiguous: 0, resent: 0 };
@@ -123,6 +126,12 @@ export class JournalState {
     this.#failed = this.#settled && new SettledSet();
   }
 
+  /** Of `--limit`; null also where a process ended before it had named all of their objects. */
+  get firstLines(): FirstLines | null {
+    return this.#limit?.firstLines.objectCount === this.#limit?.objects
+      ? (this.#limit?.firstLines ?? null)
+      : null;
+  }
   /** Sums over all processes of the run. Live: they change with the next entry. */
   get totals(): Totals {
     return this.#totals;
@@ -212,6 +221,13 @@ export class JournalState {
         break;
       case 'position':
         this.positions.set(entry.shardId, { sequenceNumber: entry.sequenceNumber, atMs: entry.atMs });
+        break;
+      case 'limit':
+        this.#limit = limitOf(entry);
+        break;
+      case 'within':
+        if (this.#limit === null) throw new Error('objects of no limit');
+        if (this.#settled !== null) this.#limit.firstLines.addWithin(entry);
         break;
       case 'listed':
         this.listed = { objects: entry.objects, bytes: entry.bytes, complete: entry.complete };
@@ -354,6 +370,10 @@ export class JournalState {
     else this.#totals.objectsFailed += 1;
     this.#totals.objectBytesDone += object.size;
   }
+}
+
+function limitOf({ lines, taken, more, cut, objects }: LimitEntry) {
+  return { firstLines: new FirstLines({ lines, taken, more, cut }), objects };
 }
 
 /** Nothing of it was delivered: another version of it may take its place. */

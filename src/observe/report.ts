@@ -36,6 +36,12 @@ export interface BackfillReport {
     readonly rejected: number;
     readonly rejectedByCode: Partial<Record<RejectCode, number>>;
   };
+  /** Of `--limit`, or null: how many lines were asked for, how many there are, and whether something lies behind them; null: not known yet. */
+  readonly limited: {
+    readonly lines: number;
+    readonly taken: number | null;
+    readonly more: boolean | null;
+  } | null;
   readonly records: {
     /** Acknowledged in this process. */
     readonly delivered: number;
@@ -111,6 +117,7 @@ export function formatReport(report: BackfillReport): string {
         `${formatCount(lines.read)} read`,
       ),
     ],
+    ...limitedRow(report),
     [
       'records',
       joined(
@@ -151,7 +158,7 @@ export function formatReport(report: BackfillReport): string {
   if (report.deadLetter !== null) rows.push(['dead letters', report.deadLetter]);
   if (report.journal !== null) rows.push(['journal', report.journal]);
   const text = rows.map(([name, value]) => `  ${name.padEnd(13)}${printable(value)}`);
-  const headline = HEADLINES[report.status] + (report.error ? `: ${report.error}` : '');
+  const headline = headlineOf(report) + (report.error ? `: ${report.error}` : '');
   return [headline, ...text, ...limitLines(report.limit)].join('\n');
 }
 
@@ -160,6 +167,23 @@ function limitLines({ stage, shares, helps }: RunLimit): string[] {
   if (stage === null) return [];
   const share = `${Math.round(shares[stage] * 100)} % of the time`;
   return [`Held back by ${STAGE_NAMES[stage]} (${share}), what helps: ${helps}`];
+}
+
+function headlineOf({ status, limited }: BackfillReport): string {
+  if (status !== 'delivered' || limited?.more !== true) return HEADLINES[status];
+  return `Delivered: the first ${formatCount(limited.taken ?? 0)} lines of the source are on the stream`;
+}
+
+function limitedRow({ limited }: BackfillReport): [string, string][] {
+  if (limited === null) return [];
+  const { lines, taken, more } = limited;
+  const rest =
+    more === null
+      ? 'not found yet'
+      : more
+        ? 'more lies behind them'
+        : `the source has ${formatCount(taken ?? 0)}`;
+  return [['limit', `the first ${formatCount(lines)} lines, ${rest}`]];
 }
 
 const HEADLINES: Readonly<Record<BackfillReport['status'], string>> = {

@@ -65,6 +65,16 @@ export const RECORD_FLAGS = {
   requestPayer: toggle('request-payer', {
     ...{ group: 'object', help: 'pay for requests to requester-pays buckets' },
   }),
+  limitLines: integer(
+    'limit',
+    { min: 1, max: Number.MAX_SAFE_INTEGER },
+    {
+      ...{ group: 'object', identity: 'shapes', isYounger: true },
+      help: 'only the first N lines of the source, in listing order',
+      meaning:
+        'only the first N lines of the source, in listing order; see [The first lines](#the-first-lines)',
+    },
+  ),
   compression: choice('compression', ['auto', 'none', 'gzip', 'zstd'], {
     ...{ group: 'object', identity: 'shapes', default: 'auto' },
     help: 'auto looks at the first bytes, not the name',

@@ -67,11 +67,17 @@ export class Inflation {
     for (const [i, piece] of task.pieces.entries()) {
       const source = { piece: piece.piece, coordinate: Buffer.from(piece.coordinate), place: piece.place };
       const stored = storedBytes(piece, this.#setup.memory);
-      const whole = this.#slicer.isStopping() ? null : decompressWhole(task.format, stored);
+      const { contentEnd } = piece;
+      const whole =
+        this.#slicer.isStopping() || contentEnd !== undefined ? null : decompressWhole(task.format, stored);
       const content =
         whole === null ? decompress(task.format, only(stored), this.#decoders, this.#room) : [whole];
       const lines = textOnly(task.format, content);
-      const { error, isCut, count } = await this.#cutLines(lines, task.delivered[i]!, () => source);
+      const { error, isCut, count } = await this.#cutLines(
+        upTo(lines, contentEnd),
+        task.delivered[i]!,
+        () => source,
+      );
       this.#slicer.endPiece(piece.piece, error, isCut ? 'cut' : 'whole', count);
     }
   }
@@ -94,7 +100,8 @@ export class Inflation {
         yield storedBytes(piece, memory);
       }
     };
-    const content = textOnly(task.format, decompress(task.format, pieces(), this.#decoders, this.#room));
+    const inflated = decompress(task.format, pieces(), this.#decoders, this.#room);
+    const content = upTo(textOnly(task.format, inflated), task.contentEnd);
     const { error, isCut, count } = await this.#cutLines(
       content,
       task.delivered,
@@ -220,6 +227,20 @@ function storedBytes({ buffer, byteOffset, length }: RawPiece, memory: SharedArr
 
 function writeAll(cutter: LineCutter<CutBuffer>, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += cutter.write(at === 0 ? bytes : bytes.subarray(at));
+}
+
+/** What lies behind `end` is not asked for. */
+function upTo(content: AsyncIterable<Uint8Array>, end: number | undefined): AsyncIterable<Uint8Array> {
+  return end === undefined ? content : cutAt(content, end);
+}
+
+async function* cutAt(content: AsyncIterable<Uint8Array>, end: number): AsyncGenerator<Uint8Array> {
+  let left = end;
+  for await (const chunk of content) {
+    yield chunk.subarray(0, Math.min(chunk.length, left));
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
 }
 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -77,6 +77,8 @@ export interface RawPiece {
   readonly coordinate: string;
   /** Told where a condition asks for it. */
   readonly place?: PiecePlace;
+  /** Of a compressed object: where the lines end that are wanted of its content. Absent: with the content. */
+  readonly contentEnd?: number;
 }
 
 /** Whole lines, which stand for the range [rangeStart, rangeEnd) of their object. */
@@ -115,6 +117,7 @@ export type ParseTask =
       readonly delivered: Delivered;
       readonly coordinate: string;
       readonly place?: PiecePlace;
+      readonly contentEnd?: number;
     };
 
 /** What a parser found in one slice, which stands for the range [start, end) of its object. Its dead letters have been posted before. */

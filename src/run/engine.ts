@@ -13,6 +13,7 @@ import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { printable } from '../base/printable.ts';
 import { createDigester } from '../digest/digest.ts';
+import type { FirstLines } from '../journal/first-lines.ts';
 import { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
 import type { BackfillOptions } from '../options/backfill.ts';
@@ -29,6 +30,7 @@ import { ArchivedObjects } from './archived-objects.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { openEnding } from './ending.ts';
 import { asFailure, asInterruption, hangFailure } from './failures.ts';
+import type { LimitKeeper } from './limited-listing.ts';
 import { type Prepared, type PrepareHooks, prepare } from './prepare.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
 import { Reading } from './reading.ts';
@@ -92,6 +94,7 @@ class Run {
   /** Why the run ends early, if it does. The first reason counts. */
   #ending: MillraceError | null = null;
   readonly #ended = Promise.withResolvers<void>();
+  #firstLines: FirstLines | null = null;
   #shardCount: number;
   #rssMaxBytes = 0;
   #cpuAtStart = process.cpuUsage();
@@ -240,10 +243,27 @@ class Run {
       onRejected: (lines) => this.#rejectDesk.taken(lines),
       onFound: () => this.#checkRejects(),
       onFailure: (error) => this.#end(error),
+      limit: this.#limitKeeper(),
       onArchived: (object) => this.#guarded(() => this.#archived.add(object)),
       onListed: () => this.#takeListed(),
       onNotice: (text) => this.#hooks.onNotice?.(text),
     });
+  }
+
+  /** What one process finds, the journal has before the first object is read. */
+  #limitKeeper(): LimitKeeper | null {
+    const { limitLines: lines } = this.#options;
+    const { journal } = this.#prepared;
+    if (lines === null) return null;
+    return {
+      lines,
+      known: () => this.#firstLines ?? journal?.state.firstLines ?? null,
+      keep: async (found) => {
+        this.#firstLines = found;
+        for (const entry of found.entries()) journal?.append(entry);
+        await journal?.commit();
+      },
+    };
   }
 
   /** A notice on one line: it may hold names that others chose. */
@@ -417,6 +437,7 @@ class Run {
       doneBytesBefore: this.#accounting.doneBytesBefore,
       shardCount: this.#shardCount,
       reading: this.#reading,
+      firstLines: this.#firstLines ?? this.#prepared.journal?.state.firstLines ?? null,
       stats: this.#publishing.stats,
       limitWatch: this.#limitWatch,
       receipts: this.#publishing.receipts,

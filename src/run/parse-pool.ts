@@ -192,6 +192,7 @@ export class ParsePool implements SourceSink {
       delivered: this.#accounting.deliveredBefore(segment.object),
       coordinate: this.#coordinate(segment.object),
       ...this.#place(segment.object),
+      ...contentEndOf(segment.object),
     };
     this.#run(task, piece, [port2], () => {
       this.#streams.delete(segment);
@@ -269,6 +270,7 @@ export class ParsePool implements SourceSink {
       piece: number,
       coordinate: this.#coordinate(segment.object),
       ...this.#place(segment.object),
+      ...(segment.format !== 'plain' && contentEndOf(segment.object)),
     };
   }
 
@@ -285,6 +287,10 @@ export class ParsePool implements SourceSink {
     }
     return coordinate;
   }
+}
+
+function contentEndOf({ cut }: SourceObject): { contentEnd?: number } {
+  return cut === undefined ? {} : { contentEnd: cut.offset };
 }
 
 /**

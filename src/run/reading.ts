@@ -25,9 +25,10 @@ import { newListTally } from '../source/list-tally.ts';
 import type { SourceObject } from '../source/object.ts';
 import { runAhead } from '../source/prefetch.ts';
 import type { ObjectResume } from '../source/segments.ts';
-import type { RangeReader, Source } from '../source/source.ts';
+import type { ListRequest, RangeReader, Source } from '../source/source.ts';
 import type { Budget } from './budget.ts';
 import { workerFailure } from './failures.ts';
+import type { LimitKeeper } from './limited-listing.ts';
 import { ParsePool } from './parse-pool.ts';
 
 export interface ReadingOptions {
@@ -57,6 +58,8 @@ export interface ReadingOptions {
   readonly onArchived?: (object: SourceObject) => void;
   /** An object that the filters leave out. */
   readonly onFiltered?: (object: Pick<SourceObject, 'bucket' | 'key'>) => void;
+  /** Of `--limit`: which lines are the first ones. Absent: all lines are wanted. */
+  readonly limit?: LimitKeeper | null;
   /** An object that is going to be read. */
   readonly onObject?: (object: SourceObject) => void;
   /** The listing is complete. */
@@ -78,6 +81,8 @@ export class Reading {
   readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
   readonly #reader: RangeReader;
   readonly #abort = new AbortController();
+  /** Objects that are no longer what they were when the first lines were found. */
+  readonly #others = new WeakSet<SourceObject>();
 
   constructor(given: ReadingOptions) {
     this.#given = given;
@@ -185,7 +190,7 @@ export class Reading {
         accounting.skipObject(object);
         continue;
       }
-      if (lookup.kind === 'changed') {
+      if (lookup.kind === 'changed' || (lookup.kind === 'unknown' && this.#others.has(object))) {
         this.#takeChanged(object);
         continue;
       }
@@ -212,10 +217,31 @@ export class Reading {
     return this.#given.journal!.lookup(object);
   }
 
-  #list(): AsyncGenerator<SourceObject> {
-    const { options, setup, sources, source } = this.#given;
+  async *#list(): AsyncGenerator<SourceObject> {
+    const { source, options, limit = null, onNotice = () => {} } = this.#given;
+    const request = () => this.#request();
+    if (limit === null) {
+      yield* source.list(request());
+      return;
+    }
+    const { compression } = options;
+    const onOther = (object: SourceObject) => void this.#others.add(object);
+    const given = {
+      source,
+      reader: this.#reader,
+      request,
+      compression,
+      stats: this.stats,
+      onNotice,
+      onOther,
+    };
+    yield* (await import('./limited-listing.ts')).listFirst(given, limit);
+  }
+
+  #request(): ListRequest & { readonly signal: AbortSignal } {
+    const { options, setup, sources } = this.#given;
     const { signal } = this.#abort;
-    return source.list({
+    return {
       sources,
       filters: {
         include: options.include,
@@ -234,7 +260,7 @@ export class Reading {
       onUnreadable: (object, error) => this.#takeUnreadable(object, error),
       allowEmpty: options.allowEmpty,
       signal,
-    });
+    };
   }
 
   #resume(object: SourceObject): ObjectResume | null {

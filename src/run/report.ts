@@ -8,6 +8,7 @@ import { type Capacity, streamCapacity } from '../accounting/window.ts';
 import type { MillraceError } from '../base/errors.ts';
 import { exitCodeOf } from '../base/exit-code.ts';
 import { peakMemoryBytes } from '../base/peak-memory.ts';
+import type { FirstLines } from '../journal/first-lines.ts';
 import type { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
 import type { BackfillOptions } from '../options/backfill.ts';
@@ -63,6 +64,8 @@ export interface RunFacts {
   readonly doneBytesBefore: number;
   readonly shardCount: number;
   readonly reading: Pick<Reading, 'listTally' | 'isListingDone' | 'stats' | 'changedCount'>;
+  /** Of `--limit`, as far as they are known. */
+  readonly firstLines: FirstLines | null;
   readonly stats: SharedArrayBuffer;
   /** Why the run ended early, or null. */
   readonly ending: MillraceError | null;
@@ -144,6 +147,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
       rejected,
       rejectedByCode: codesOf(facts),
     },
+    limited: limitedOf(facts),
     ...deliveryOf(facts),
     limit: facts.limitWatch.limit(
       facts.options,
@@ -159,6 +163,12 @@ export function reportOf(facts: RunFacts): BackfillReport {
     journal: journal?.path ?? null,
     deadLetter: rejected > 0 ? deadLetterPath : null,
   };
+}
+
+function limitedOf({ options, firstLines }: RunFacts): BackfillReport['limited'] {
+  if (options.limitLines === null) return null;
+  const { taken = null, more = null } = firstLines?.facts ?? {};
+  return { lines: options.limitLines, taken, more };
 }
 
 function memoryOf({ budget, options }: RunFacts): NonNullable<BackfillReport['memory']> {

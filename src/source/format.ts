@@ -4,10 +4,7 @@
  *       descriptions of bzip2, xz, ZIP (APPNOTE 4.3), LZ4 frames, Snappy framing and Hadoop blocks, Parquet, ORC, Avro, 7-Zip and lzip.
  */
 import { MillraceError } from '../base/errors.ts';
-import type { Format } from './object.ts';
-
-/** Bytes that decide, where the object has as many. */
-export const FORMAT_HEAD_BYTES = 16;
+import { FORMAT_HEAD_BYTES, type Format } from './object.ts';
 
 /** @param head The first FORMAT_HEAD_BYTES bytes of the object, or all of a shorter one. No line of JSON starts like the others. */
 export function formatOf(head: Uint8Array): Format {

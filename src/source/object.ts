@@ -21,6 +21,8 @@ export interface SourceObject {
   readonly storageClass: string;
   /** Whether all of its bytes were read by this process and had the checksum that the source holds; absent before its first download. */
   proof?: 'proven' | 'unproven';
+  /** `--limit` ends within it: behind `offset` of its (decompressed) content, which its first `stored` bytes hold. */
+  readonly cut?: { readonly offset: number; readonly stored: number };
   /** Tells lines of one object apart that travel as objects of their own (redrive). Absent: the whole object. */
   readonly part?: number;
 }
@@ -30,6 +32,19 @@ const ARCHIVED_CLASSES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'
 
 export function isArchived({ storageClass }: Pick<SourceObject, 'storageClass'>): boolean {
   return ARCHIVED_CLASSES.has(storageClass);
+}
+
+/** Bytes that decide which format an object has, where it has as many. */
+export const FORMAT_HEAD_BYTES = 16;
+
+/** Where the lines end that are wanted of a plain object. */
+export function plainEndOf({ size, cut }: SourceObject): number {
+  return Math.min(size, cut?.offset ?? size);
+}
+
+/** As many stored bytes hold the lines that are wanted, and say which format they have. */
+export function storedEndOf({ size, cut }: SourceObject): number {
+  return Math.min(size, Math.max(FORMAT_HEAD_BYTES, cut?.stored ?? size));
 }
 
 /** What the stored bytes are. */

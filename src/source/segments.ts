@@ -8,7 +8,7 @@
  */
 import type { MillraceError } from '../base/errors.ts';
 import type { WorkRange } from '../ring/ranges.ts';
-import type { Format, Segment, SourceObject } from './object.ts';
+import { type Format, plainEndOf, type Segment, type SourceObject, storedEndOf } from './object.ts';
 
 /** What earlier processes of the run have left of an object. */
 export interface ObjectResume {
@@ -81,7 +81,7 @@ export class Planner {
     if (plan.format !== null) return;
     plan.format = format;
     segment.format = format;
-    if (format !== 'plain') segment.end = plan.object.size;
+    if (format !== 'plain') segment.end = storedEndOf(plan.object);
     this.#known(plan);
   }
 
@@ -154,7 +154,9 @@ export class Planner {
 
   #segment(plan: ObjectPlan, isWhole: boolean): Segment {
     const { object, objectIndex } = plan;
-    const { start, end, only } = isWhole ? { start: 0, end: object.size, only: null } : this.#cutWork(plan);
+    const { start, end, only } = isWhole
+      ? { start: 0, end: storedEndOf(object), only: null }
+      : this.#cutWork(plan);
     const segment = {
       object,
       objectIndex,
@@ -193,7 +195,8 @@ export class Planner {
       compression === 'auto' ? null : compression === 'none' ? 'plain' : compression;
     const known = resume(object);
     const format = known?.format ?? forced;
-    const work = [...(known?.work(object.size) ?? [{ start: 0, end: object.size, only: null }])];
+    const end = plainEndOf(object);
+    const work = [...(known?.work(end) ?? [{ start: 0, end, only: null }])];
     if (format === 'plain' && work.length === 0) return onObjectSkipped(object);
     const objectIndex = this.#objectIndex++;
     this.#open.push({ object, objectIndex, format, count: 0, work, failure: null });

@@ -11,10 +11,10 @@ import type { SlotBlocks } from './block-pool.ts';
 import { BlockTarget, RawWriter, type Writer } from './block-target.ts';
 import type { Delivery } from './delivery.ts';
 import { type ByteSink, type DownloadContext, download } from './download.ts';
-import { FORMAT_HEAD_BYTES, ForeignError, foreignFormatOf, formatOf } from './format.ts';
+import { ForeignError, foreignFormatOf, formatOf } from './format.ts';
 import { Holdback } from './holdback.ts';
 import { LineCutter } from './line-cutter.ts';
-import type { Format, Segment } from './object.ts';
+import { FORMAT_HEAD_BYTES, type Format, type Segment, storedEndOf } from './object.ts';
 import type { Proofs, SegmentSum } from './proofs.ts';
 import { backoffMs } from './retry.ts';
 import type { Planner } from './segments.ts';
@@ -122,14 +122,15 @@ export class Slot {
     const { object } = segment;
     const isPlain = () => segment.format === 'plain';
     let position = Math.max(0, segment.start - 1);
-    let end = Math.min(object.size, isPlain() ? segment.end + lookaheadBytes : rangeBytes);
+    const whole = storedEndOf(object);
+    let end = Math.min(whole, isPlain() ? segment.end + lookaheadBytes : rangeBytes);
     for (let tailBytes = lookaheadBytes; ; tailBytes = Math.min(2 * tailBytes, TAIL_BYTES_MAX)) {
       position = await download(this.#options.download, object, position, end, sink, sum);
       if (sink.refusal !== null) throw sink.refusal;
-      if (sink.done || position === object.size) break;
+      if (sink.done || position === whole) break;
       const failure = planner.failureOf(segment);
       if (failure !== null) return failure;
-      end = Math.min(object.size, position + (isPlain() ? tailBytes : rangeBytes));
+      end = Math.min(whole, position + (isPlain() ? tailBytes : rangeBytes));
     }
     while (!sink.done && !sink.endOfObject()) await sink.room();
     return null;
@@ -168,7 +169,7 @@ class SegmentSink implements ByteSink {
       this.#begin(this.#segment.format);
     if (this.#writer === null) {
       const head = this.#head === null ? chunk : Buffer.concat([this.#head, chunk]);
-      if (head.length < FORMAT_HEAD_BYTES && head.length < this.#segment.object.size) {
+      if (head.length < FORMAT_HEAD_BYTES && head.length < storedEndOf(this.#segment.object)) {
         this.#head = head.slice();
         return chunk.length;
       }
@@ -209,6 +210,6 @@ class SegmentSink implements ByteSink {
             { start, end: end === object.size ? Infinity : end, lineBytesMax: this.#options.lineBytesMax },
             this.#target,
           )
-        : new RawWriter(object.size, this.#target);
+        : new RawWriter(storedEndOf(object), this.#target);
   }
 }

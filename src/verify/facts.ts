@@ -4,6 +4,7 @@
  * Owns   12 to 20 bytes for each object of the run (src/journal/settled-set.ts).
  */
 import type { StreamBirth } from '../aws/stream-birth.ts';
+import type { FirstLines } from '../journal/first-lines.ts';
 import { lookInto, unreadable } from '../journal/look.ts';
 import { JournalState } from '../journal/state.ts';
 import type { SourceObject } from '../source/object.ts';
@@ -21,6 +22,8 @@ export interface RunFacts {
   readonly requestPayer: boolean;
   /** Where the run's dead letters are, as it says itself; null in journals of older programs. */
   readonly deadLetter: string | null;
+  /** Of its `--limit`, once it has found them. */
+  readonly firstLines: FirstLines | null;
   /** Whether the run could not carry an object of this name to its end. */
   hasFailed(object: { readonly bucket: string; readonly key: string }): boolean;
   /** Whether the run knows this object in another version. */
@@ -40,6 +43,7 @@ export async function readRunFacts(path: string): Promise<RunFacts> {
     startedAtMs: state.createdAtMs,
     requestPayer: state.requestPayer,
     deadLetter: state.deadLetter,
+    firstLines: state.firstLines,
     hasFailed: (object) => state.hasFailed(object),
     // Without an ETag in the listing nothing tells two versions apart before they are read.
     isNewer: (object) => object.etag !== '' && state.lookup(object).kind === 'changed',

@@ -86,6 +86,7 @@ export async function verifyRun(
       rules: recordRules(options, stream),
       schema,
       stages,
+      firstLines: facts?.firstLines ?? null,
       observer: witness,
       onNotice: (text) => notices.add(text),
     });

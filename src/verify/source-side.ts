@@ -13,6 +13,7 @@ import type { MillraceError } from '../base/errors.ts';
 import { addBuckets } from '../digest/buckets.ts';
 import { bucketTableBytes, DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
+import type { FirstLines } from '../journal/first-lines.ts';
 import type { RecordOptions } from '../options/records.ts';
 import { createParseShared, type RejectedLine, releaseWaiting } from '../parse/setup.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
@@ -20,6 +21,7 @@ import { laneBytes } from '../ring/layout.ts';
 import { createDoorbells } from '../ring/wait.ts';
 import { type Budget, planBudget } from '../run/budget.ts';
 import { hangFailure } from '../run/failures.ts';
+import type { LimitKeeper } from '../run/limited-listing.ts';
 import { Reading, stdinLines } from '../run/reading.ts';
 import { scannerReason } from '../scan/open.ts';
 import type { RecordRules } from '../scan/scanner.ts';
@@ -35,6 +37,8 @@ export interface SourceSideOptions {
   readonly rules: RecordRules;
   readonly schema: { readonly text: string; readonly name: string } | null;
   readonly stages?: Stages | null;
+  /** Of the journal's run, where it has a `--limit` and has found them. */
+  readonly firstLines?: FirstLines | null;
   /** Told of what the first reading finds. */
   readonly observer: SourceObserver;
   /** Something that the user should know, one line; it may be repeated with every scan. */
@@ -89,9 +93,10 @@ export function createSourceSide(
   let tally: SourceTally | null = null;
   /** Of the SOURCE `-`: standard input gives them once, and every reading needs them. */
   let lines: readonly string[] | undefined;
+  const limit = limitKeeper(options.limitLines, given.firstLines ?? null);
   const run = async (purpose: Purpose, signal: AbortSignal) => {
     if (given.sources.includes('-')) lines ??= await allOf(stdinLines(signal));
-    const scan = new Scan(given, budget, purpose, lines);
+    const scan = new Scan(given, budget, purpose, lines, limit);
     last = scan;
     await scan.run(signal);
     return scan;
@@ -130,6 +135,19 @@ async function* again(lines: readonly string[]): AsyncGenerator<string> {
   yield* lines;
 }
 
+/** Every reading is of the same lines: those of the run, or those that the first reading finds. */
+function limitKeeper(lines: number | null, known: FirstLines | null): LimitKeeper | null {
+  if (lines === null) return null;
+  let kept = known?.facts.lines === lines ? known : null;
+  return {
+    lines,
+    known: () => kept,
+    keep: async (found) => {
+      kept = found;
+    },
+  };
+}
+
 /** One pass over the sources. */
 class Scan {
   readonly #given: SourceSideOptions;
@@ -147,6 +165,7 @@ class Scan {
     budget: Budget,
     purpose: Purpose,
     lines: readonly string[] | undefined,
+    limit: LimitKeeper | null,
   ) {
     this.#given = given;
     this.#purpose = purpose;
@@ -198,6 +217,7 @@ class Scan {
       onFound: () => this.#accounting.release(this.#accounting.writeEntries()),
       onFailure: (error: MillraceError) => this.#failed.reject(error),
       onListed: () => {},
+      limit,
       ...(isDigest && {
         onArchived: (object) => observer.onArchived(object),
         onFiltered: (object) => observer.onFiltered(object),

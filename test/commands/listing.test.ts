@@ -150,6 +150,20 @@ describe('an inventory (11)', () => {
   });
 });
 
+it('the first lines of an inventory are those of its first rows', async () => {
+  const objects = ['c', 'a', 'b'].map((key) => ({
+    key,
+    body: Buffer.from(`"${key}1"\n"${key}2"\n"${key}3"\n`),
+  }));
+  world = await World.open({ objects });
+  const flags = ['--inventory', putInventory([...objects, objects[0]!]), '--limit', '5'];
+  const { report, ended } = await world.report(flags, { sources: [] });
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  const expected = ['"c1"', '"c2"', '"c3"', '"a1"', '"a2"'];
+  expect(differences(expected, dataOf(world.records()))).toEqual(new Map());
+  expect(report).toMatchObject({ limited: { taken: 5, more: true }, objects: { listed: 2, done: 2 } });
+});
+
 describe('a run that would carry nothing, for what it names is not there', () => {
   const flags = ['--dead-letter', 'own.dead'];
   it.each([

@@ -11,6 +11,7 @@ const EMPTY: BackfillReport = {
   stream: 'orders',
   objects: { listed: 0, done: 0, skipped: 0, failed: 0, proven: 0, unproven: 0, archived: 0, changed: 0 },
   lines: { read: 0, blank: 0, filtered: 0, rejected: 0, rejectedByCode: {} },
+  limited: null,
   records: { delivered: 0, deliveredBefore: 0, ambiguous: 0, resent: 0, repeatable: 0 },
   bytes: { downloaded: 0, scanned: 0, published: 0 },
   requests: {
@@ -53,6 +54,16 @@ it.each([
   ['dry-run', null, 'Dry run: nothing was sent'],
 ] as const)('a run that is %s with error %j starts with its headline', (status, error, headline) => {
   expect(formatReport({ ...EMPTY, status, error }).split('\n')[0]).toBe(headline);
+});
+
+it.each([
+  [{ lines: 1000, taken: 1000, more: true }, 'the first 1,000 lines, more lies behind them'],
+  [{ lines: 1000, taken: 3, more: false }, 'the first 1,000 lines, the source has 3'],
+  [{ lines: 1000, taken: null, more: null }, 'the first 1,000 lines, not found yet'],
+])('a run with a limit says what it took: %j', (limited, row) => {
+  expect(rows({ limited }, 'limit')).toEqual([row]);
+  const all = limited.more === true ? 'the first 1,000 lines' : 'every line';
+  expect(formatReport({ ...EMPTY, limited })).toMatch(new RegExp(`^Delivered: ${all} of the source`));
 });
 
 it('a run of nothing has a row of each kind, without counts of zero and without division by zero', () => {

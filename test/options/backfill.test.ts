@@ -89,6 +89,13 @@ describe('settings of a program', () => {
     expect(backfillOptions(inventory).sources).toEqual([]);
   });
 
+  it.each([0, -1, 1.5, '1e3'])('refuse a --limit of %s', (limit) => {
+    const flags = { stream: 's', limit: String(limit) };
+    expect(problemsOf(() => backfillOptions(['s3://b/'], flags))).toEqual([
+      expect.stringMatching(/^Expected --limit to be a whole number from 1 to \d+, but received /),
+    ]);
+  });
+
   it('are refused for every problem at once, in the words of the command line', () => {
     const wrong = {
       ...{

@@ -2,7 +2,8 @@
 import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FORMAT_HEAD_BYTES, foreignFormatOf, formatOf, textOnly } from '../../src/source/format.ts';
+import { foreignFormatOf, formatOf, textOnly } from '../../src/source/format.ts';
+import { FORMAT_HEAD_BYTES } from '../../src/source/object.ts';
 
 it.each([
   { name: 'gzip', head: zlib.gzipSync('x'), format: 'gzip' },
