@@ -80,6 +80,8 @@ export const ENGINE = {
    */
   lineCpuMsMax: 500,
   lineCpuMsPerMib: 250,
+  /** Row of a lookup table, as it is written: a longer one would fit into no record. */
+  tableRowBytesMax: 10 * MIB,
   /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
   stopMs: 20_000,
 } as const;

@@ -9,3 +9,8 @@ export interface ObjectName {
 export function objectUri({ bucket, key }: ObjectName): string {
   return `s3://${bucket}/${key}`;
 }
+
+/** Whether a text names an object, and not a file. */
+export function isObjectUri(text: string): boolean {
+  return /^s3:\/\//i.test(text);
+}

@@ -5,20 +5,25 @@
  * Owns   which file is behind which kind. Each is loaded only where a run has such a stage.
  */
 import type { RunningStage, StageSpec } from './stage.ts';
+import type { Tables } from './table/table.ts';
 
 /** What the stages of one thread share. */
 export interface StageRoom {
   /** Secret: the key of `hash`. Null where nothing is hashed. */
   readonly hashKey: Uint8Array | null;
+  /** Lookup tables that the run has loaded. Absent: there is no run, and a stage loads its own. */
+  readonly tables?: Tables;
 }
 
 /** @throws {MillraceError} When the stage cannot be opened. */
-export async function openStage(spec: StageSpec, label: string, _room: StageRoom): Promise<RunningStage> {
+export async function openStage(spec: StageSpec, label: string, room: StageRoom): Promise<RunningStage> {
   switch (spec.kind) {
     case 'use': {
       const { openModule } = await import('./use.ts');
       return openModule(spec, label);
     }
+    case 'enrich':
+      return (await import('./enrich.ts')).openEnrich(spec, label, room);
     default:
       throw new RangeError(`There is no stage ${spec.kind}`);
   }

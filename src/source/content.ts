@@ -8,12 +8,12 @@
 import { KIB, MIB } from '../base/limits.ts';
 import { objectUri } from '../base/object-uri.ts';
 import { decompress } from '../inflate/decompress.ts';
-import { type DownloadContext, type DownloadStats, download } from './download.ts';
-import { ForeignError, foreignFormatOf, formatOf, textOnly } from './format.ts';
+import { formatOf } from '../inflate/magic.ts';
+import type { DownloadStats } from './download.ts';
+import { ForeignError, foreignFormatOf, textOnly } from './format.ts';
 import { FORMAT_HEAD_BYTES, type Format, type SourceObject } from './object.ts';
-import { RETRY_POLICY_DEFAULT, systemClock } from './retry.ts';
+import { type ReadRange, rangesOf } from './ranges.ts';
 import type { RangeReader } from './source.ts';
-import { Witness } from './witness.ts';
 
 /** The first range is some hundred lines; who has taken them all wants more. */
 const RANGE_BYTES_MIN = 64 * KIB;
@@ -21,7 +21,6 @@ const RANGE_BYTES_MAX = 8 * MIB;
 const RANGE_GROWTH = 4;
 /** A decoder is given so much at once: what it has not asked for need not be downloaded by anybody else. */
 const STEP_BYTES = 64 * KIB;
-const STALL_TIMEOUT_MS = 20_000;
 
 export interface ContentOptions {
   readonly reader: RangeReader;
@@ -33,25 +32,20 @@ export interface ContentOptions {
 
 /** How objects are read one after the other. */
 export function contentReader(options: ContentOptions): (object: SourceObject) => ObjectContent {
-  const { reader, stats, signal } = options;
-  const context: DownloadContext = {
-    ...{ reader, stats, signal, clock: systemClock, retry: RETRY_POLICY_DEFAULT },
-    ...{ stallTimeoutMs: STALL_TIMEOUT_MS, witness: new Witness(reader, STALL_TIMEOUT_MS) },
-    ...{ onThrottle: () => {}, onSuccess: () => {} },
-  };
-  return (object) => new ObjectContent(object, context, options.compression);
+  const readRange = rangesOf(options);
+  return (object) => new ObjectContent(object, readRange, options.compression);
 }
 
 export class ObjectContent {
   readonly object: SourceObject;
-  readonly #context: DownloadContext;
+  readonly #readRange: ReadRange;
   readonly #compression: ContentOptions['compression'];
   /** Stored bytes that the content so far was made of. */
   storedBytes = 0;
 
-  constructor(object: SourceObject, context: DownloadContext, compression: ContentOptions['compression']) {
+  constructor(object: SourceObject, readRange: ReadRange, compression: ContentOptions['compression']) {
     this.object = object;
-    this.#context = context;
+    this.#readRange = readRange;
     this.#compression = compression;
   }
 
@@ -83,7 +77,7 @@ export class ObjectContent {
     let rangeBytes = RANGE_BYTES_MIN;
     for (let at = 0; at < object.size; ) {
       const end = Math.min(object.size, at + rangeBytes);
-      const bytes = await this.#range(at, end);
+      const bytes = await this.#readRange(object, at, end);
       for (let from = 0; from < bytes.length; from += STEP_BYTES) {
         const step = bytes.subarray(from, from + STEP_BYTES);
         this.storedBytes += step.length;
@@ -92,21 +86,6 @@ export class ObjectContent {
       at = end;
       rangeBytes = Math.min(RANGE_GROWTH * rangeBytes, RANGE_BYTES_MAX);
     }
-  }
-
-  async #range(start: number, end: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(end - start);
-    let length = 0;
-    await download(this.#context, this.object, start, end, {
-      done: false,
-      room: async () => {},
-      write: (chunk) => {
-        bytes.set(chunk, length);
-        length += chunk.length;
-        return chunk.length;
-      },
-    });
-    return bytes;
   }
 }
 

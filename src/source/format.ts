@@ -1,19 +1,11 @@
 /**
  * Format: what an object's first bytes say about it. Names and headers are not asked: both lie.
- * Owns  the magic numbers. Gzip: RFC 1952, 2.3.1. Zstandard: RFC 8878, 3.1.1 (frame) and 3.1.2 (skippable frame). Others: the format
- *       descriptions of bzip2, xz, ZIP (APPNOTE 4.3), LZ4 frames, Snappy framing and Hadoop blocks, Parquet, ORC, Avro, 7-Zip and lzip.
+ * Owns  the magic numbers of what cannot be carried (those of gzip and zstd: src/inflate/magic.ts). Source: the format descriptions of bzip2,
+ *       xz, ZIP (APPNOTE 4.3), LZ4 frames, Snappy framing and Hadoop blocks, Parquet, ORC, Avro, 7-Zip and lzip.
  */
 import { MillraceError } from '../base/errors.ts';
+import { formatOf } from '../inflate/magic.ts';
 import { FORMAT_HEAD_BYTES, type Format } from './object.ts';
-
-/** @param head The first FORMAT_HEAD_BYTES bytes of the object, or all of a shorter one. No line of JSON starts like the others. */
-export function formatOf(head: Uint8Array): Format {
-  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  const isZstdTail = head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd;
-  const isSkippableTail = head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
-  if ((head[0] === 0x28 && isZstdTail) || ((head[0]! & 0xf0) === 0x50 && isSkippableTail)) return 'zstd';
-  return 'plain';
-}
 
 /** Formats whose first bytes alone show that they are not text. */
 const MAGICS: readonly (readonly [name: string, latin1: string])[] = [

@@ -7,11 +7,12 @@
 import { MillraceError } from '../base/errors.ts';
 import { objectUri } from '../base/object-uri.ts';
 import { DamagedError } from '../inflate/damage.ts';
+import { formatOf } from '../inflate/magic.ts';
 import type { SlotBlocks } from './block-pool.ts';
 import { BlockTarget, RawWriter, type Writer } from './block-target.ts';
 import type { Delivery } from './delivery.ts';
 import { type ByteSink, type DownloadContext, download } from './download.ts';
-import { ForeignError, foreignFormatOf, formatOf } from './format.ts';
+import { ForeignError, foreignFormatOf } from './format.ts';
 import { Holdback } from './holdback.ts';
 import { LineCutter } from './line-cutter.ts';
 import { FORMAT_HEAD_BYTES, type Format, type Segment, storedEndOf } from './object.ts';

@@ -2,7 +2,8 @@
 import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foreignFormatOf, formatOf, textOnly } from '../../src/source/format.ts';
+import { formatOf } from '../../src/inflate/magic.ts';
+import { foreignFormatOf, textOnly } from '../../src/source/format.ts';
 import { FORMAT_HEAD_BYTES } from '../../src/source/object.ts';
 
 it.each([

@@ -12,12 +12,12 @@
 import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import zlib from 'node:zlib';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { isSameEtag, preconditionOf } from '../../aws/etag.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { decompress } from '../../inflate/decompress.ts';
+import { PARQUET_COMPRESSORS } from '../../inflate/parquet-compressors.ts';
 import type { SourceObject } from '../object.ts';
 import {
   type Clock,
@@ -181,7 +181,13 @@ class Reports {
     let rowStart = 0;
     for (const group of metadata.row_groups) {
       const rowEnd = rowStart + Number(group.num_rows);
-      const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors: COMPRESSORS });
+      const rows = await parquetReadObjects({
+        file,
+        metadata,
+        rowStart,
+        rowEnd,
+        compressors: PARQUET_COMPRESSORS,
+      });
       for (const row of rows) {
         yield Object.fromEntries(Object.entries(row).map(([name, value]) => [columnName(name), value]));
       }
@@ -251,13 +257,6 @@ class Reports {
     }
   }
 }
-
-/** Snappy is hyparquet's own; these are the platform's. */
-const COMPRESSORS = {
-  GZIP: (bytes: Uint8Array) => zlib.gunzipSync(bytes),
-  ZSTD: (bytes: Uint8Array) => zlib.zstdDecompressSync(bytes),
-  BROTLI: (bytes: Uint8Array) => zlib.brotliDecompressSync(bytes),
-};
 
 function parseManifest(uri: string, bytes: Buffer): Manifest {
   let manifest: Partial<Manifest> | null;

@@ -1,0 +1,97 @@
+/**
+ * Join: where in a record the key of a lookup stands, and how what was found gets into it.
+ * Takes  a record as text; what was found, as JSON.
+ * Gives  the key; the record with it, in which every byte that it does not replace stays as it was.
+ * Owns   what becomes of a record for which nothing was found, and which places can be filled: members of objects, which are made where
+ *        they are missing, and elements that are there.
+ */
+import { locate, parsePointer } from '../scan/pointer.ts';
+import { Editor } from './edit.ts';
+import { StageFailure } from './stage-failure.ts';
+
+/** What becomes of a record for which nothing was found. */
+export const ON_MISSING = ['null', 'drop', 'dead-letter'] as const;
+export type OnMissing = (typeof ON_MISSING)[number];
+
+export interface JoinSpec {
+  /** JSON Pointer to the key. */
+  readonly on: string;
+  /** JSON Pointer to where what was found goes. */
+  readonly into: string;
+  readonly onMissing: OnMissing;
+}
+
+export class Join {
+  readonly #spec: JoinSpec;
+  readonly #where: string;
+  readonly #on: readonly string[];
+  readonly #into: readonly string[];
+
+  /** @param where What is looked into, for dead letters: `the table users.csv`. */
+  constructor(spec: JoinSpec, where: string) {
+    this.#spec = spec;
+    this.#where = where;
+    this.#on = parsePointer(spec.on);
+    this.#into = parsePointer(spec.into);
+  }
+
+  /**
+   * @param text Valid JSON.
+   * @returns null where there is no key. Integers are taken as they are written: a double may not hold them.
+   */
+  keyIn(text: string): string | number | bigint | boolean | null {
+    const at = locate(text, this.#on);
+    if (at === undefined) return null;
+    const written = text.slice(at.start, at.end);
+    if (written.startsWith('{') || written.startsWith('[')) return null;
+    return /^-?\d+$/.test(written)
+      ? BigInt(written)
+      : (JSON.parse(written) as string | number | boolean | null);
+  }
+
+  /**
+   * @param found What was found, as JSON, or undefined.
+   * @returns null: the record is dropped. @throws {StageFailure} It is a dead letter.
+   */
+  outcome(text: string, found: string | undefined): string | null {
+    const { onMissing, on } = this.#spec;
+    if (found !== undefined) return this.#put(text, found);
+    if (onMissing === 'drop') return null;
+    if (onMissing === 'null') return this.#put(text, 'null');
+    throw new StageFailure(`${this.#where} has nothing for what ${on} leads to`);
+  }
+
+  #put(text: string, json: string): string {
+    // Nearly always the object that the row goes into is there.
+    for (let depth = this.#into.length - 1; ; depth--) {
+      const at = locate(text, this.#into.slice(0, depth));
+      if (at === undefined) continue;
+      const isLast = depth === this.#into.length - 1;
+      const isElement = text[at.start] === '[' && isLast && locate(text, this.#into) !== undefined;
+      if (text[at.start] !== '{' && !isElement) throw this.#inTheWay(depth);
+      return set(text, this.#pointer(depth + 1), this.#within(depth + 1, json));
+    }
+  }
+
+  /** What goes in where objects around it have to be made. */
+  #within(depth: number, json: string): string {
+    return this.#into.slice(depth).reduceRight((inner, name) => `{${JSON.stringify(name)}:${inner}}`, json);
+  }
+
+  /** The beginning of `into`. */
+  #pointer(depth: number): string {
+    return this.#spec.into
+      .split('/')
+      .slice(0, depth + 1)
+      .join('/');
+  }
+
+  #inTheWay(depth: number): StageFailure {
+    const place = depth === 0 ? 'the record' : `what ${this.#pointer(depth)} leads to`;
+    return new StageFailure(`nothing can go to ${this.#spec.into}: ${place} is no object`);
+  }
+}
+
+function set(text: string, pointer: string, json: string): string {
+  return new Editor({ edits: [{ kind: 'set', pointer, json }], hashKey: null }).apply(text);
+}
