@@ -26,6 +26,7 @@ import { SHARD_ROW } from '../src/publish/codec.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
 import { frameBytes } from '../src/record/frame.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../src/ring/layout.ts';
+import { Listener } from '../src/ring/listener.ts';
 import { createLane, LaneProducer } from '../src/ring/producer.ts';
 import { createDoorbells, Doorbell, notifySpace, waitForSpace } from '../src/ring/wait.ts';
 import { type Figure, report } from './report.ts';
@@ -175,7 +176,7 @@ async function read(setup: Setup): Promise<number> {
 
 async function drainLane(setup: Setup): Promise<number> {
   const codec = openCodec();
-  const bell = new Doorbell(setup.bells);
+  const ear = new Listener(new Doorbell(setup.bells).bell(0));
   const table = {
     starts: BigUint64Array.of(0n, 0n, 1n << 63n, 0n),
     rows: new Uint32Array(2 * SHARD_ROW.COLUMNS),
@@ -187,13 +188,14 @@ async function drainLane(setup: Setup): Promise<number> {
   clear(1);
   let records = 0;
   while (records < setup.recordCount) {
-    const seen = bell.count(0);
+    const seen = ear.count();
     const result = codec.drain(setup.lane, table);
     records += result.records;
     notifySpace(setup.lane);
     if (result.status === 'shard-full') clear(result.shardIndex);
-    else if (records < setup.recordCount) await bell.heard(0, seen, 1000);
+    else if (records < setup.recordCount) await ear.heard(seen, 1000);
   }
+  ear.close();
   return records;
 }
 

@@ -1,8 +1,9 @@
 /**
  * Body hash: the SHA-256 of request bodies, which SigV4 signs; the largest single part of what a publisher computes.
- * Takes  bodies, from whoever starts several requests at once.
- * Gives  their hashes in hex, a microtask later: two bodies that wait are hashed side by side, in little more than the time of one.
- * Owns   the bodies that wait. Without the addon, or a processor with SHA instructions, each is hashed alone.
+ * Takes  bodies, from whoever starts requests; how many requests are under way.
+ * Gives  their hashes in hex: two bodies that wait are hashed side by side, in little more than the time of one. One that is alone waits
+ *        until the callbacks that are due have run, and for two milliseconds where answers to other requests will soon bring a second.
+ * Owns   the body that waits. Short bodies never do; without the addon, or a processor with SHA instructions, none does.
  */
 import { createHash, hash } from 'node:crypto';
 import { loadAddon } from '../native/load.ts';
@@ -13,6 +14,12 @@ interface NativePair {
 }
 
 const DIGEST_BYTES = 32;
+/** Below this a second body saves less than what waiting for it costs. */
+const PAIRED_BYTES_MIN = 8 * 1024;
+/** A body of 500 records of 684 bytes costs 0.2 ms alone and 0.1 beside another one. */
+const PATIENCE_MS = 2;
+/** With so many requests under way the next body is a matter of a millisecond. */
+const BUSY_CALLS_MIN = 4;
 
 interface Waiting {
   readonly body: Uint8Array;
@@ -23,21 +30,28 @@ export class BodyHasher {
   readonly #pair = (loadAddon().addon as NativePair | null)?.sha256Pair;
   readonly #digests = Buffer.alloc(2 * DIGEST_BYTES);
   #first: Waiting | null = null;
+  #timer: NodeJS.Timeout | undefined;
 
-  /** @param parts The body in one piece or several. It must not change until the hash is there. */
-  hash(parts: readonly Uint8Array[]): Promise<string> {
-    if (parts.length !== 1) return Promise.resolve(hashParts(parts));
+  /**
+   * @param parts The body in one piece or several. It must not change until the hash is there.
+   * @param callCount Requests under way, this one among them.
+   */
+  hash(parts: readonly Uint8Array[], callCount = 1): string | Promise<string> {
+    if (parts.length !== 1) return hashParts(parts);
     const body = parts[0]!;
-    if (this.#pair === undefined) return Promise.resolve(hash('sha256', body, 'hex'));
+    if (this.#pair === undefined || body.length < PAIRED_BYTES_MIN) return hash('sha256', body, 'hex');
     return new Promise((resolve) => {
       const first = this.#first;
-      if (first === null) {
-        this.#first = { body, resolve };
-        queueMicrotask(() => this.#hashAlone());
-      } else {
+      if (first !== null) {
         this.#first = null;
+        clearTimeout(this.#timer);
         this.#hashPair(first, { body, resolve });
+        return;
       }
+      const waiting = { body, resolve };
+      this.#first = waiting;
+      if (callCount < BUSY_CALLS_MIN) setImmediate(() => this.#hashAlone(waiting));
+      else this.#timer = setTimeout(() => this.#hashAlone(waiting), PATIENCE_MS);
     });
   }
 
@@ -47,11 +61,11 @@ export class BodyHasher {
     second.resolve(this.#digests.toString('hex', DIGEST_BYTES));
   }
 
-  /** Nobody came to share the work. */
-  #hashAlone(): void {
-    const first = this.#first;
+  /** Hashes what nobody came to share the work with. */
+  #hashAlone(waiting: Waiting): void {
+    if (this.#first !== waiting) return;
     this.#first = null;
-    first?.resolve(hash('sha256', first.body, 'hex'));
+    waiting.resolve(hash('sha256', waiting.body, 'hex'));
   }
 }
 

@@ -29,14 +29,32 @@ type CredentialTarget = Pick<AwsTarget, 'region' | 'profile' | 'stsEndpoint' | '
 export function credentialChain(target: CredentialTarget): CredentialProvider {
   const { region, profile, stsEndpoint = null, authorities = null } = target;
   const requestHandler = new LazyHandler(authorities);
-  return withinTime(() =>
-    defaultProvider({
-      ignoreCache: true,
-      ...(profile !== null && { profile }),
-      clientConfig: { requestHandler, ...(stsEndpoint !== null && { endpoint: stsEndpoint }) },
-      ...(region !== null && { parentClientConfig: { region: async () => region, requestHandler } }),
-    }),
+  return remembering(
+    withinTime(() =>
+      defaultProvider({
+        ignoreCache: true,
+        ...(profile !== null && { profile }),
+        clientConfig: { requestHandler, ...(stsEndpoint !== null && { endpoint: stsEndpoint }) },
+        ...(region !== null && { parentClientConfig: { region: async () => region, requestHandler } }),
+      }),
+    ),
   );
+}
+
+/** The SDK renews credentials this long before they expire. */
+const RENEWAL_MS = 300_000;
+
+/** A provider that asks no further while the SDK would give what it gave before: it is asked with every request. */
+function remembering(provider: CredentialProvider): CredentialProvider {
+  let known: AwsCredentials | null = null;
+  return async (options) => {
+    if (known !== null && options?.forceRefresh !== true) {
+      const { expiration } = known;
+      if (expiration === undefined || expiration.getTime() - Date.now() >= RENEWAL_MS) return known;
+    }
+    known = await provider(options);
+    return known;
+  };
 }
 
 /** A role assumed through another one, or a program that fetches credentials elsewhere, takes a while, but not this long. */

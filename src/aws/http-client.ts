@@ -8,6 +8,7 @@
  */
 
 import { createSecureContext } from 'node:tls';
+import type { Ending } from './deadlines.ts';
 import { HttpConnection, type Route } from './http-connection.ts';
 import { aborted, type HttpAnswer, HttpFailure } from './http-exchange.ts';
 import type { HttpRequestHead } from './http-head.ts';
@@ -60,7 +61,7 @@ export class HttpClient {
   async request(
     head: HttpRequestHead,
     body: readonly Uint8Array[] = [],
-    signal?: AbortSignal,
+    signal?: Ending,
   ): Promise<HttpAnswer> {
     for (;;) {
       if (signal?.aborted) {
@@ -125,7 +126,7 @@ export class HttpClient {
     return connection;
   }
 
-  #wait(signal: AbortSignal | undefined): Promise<void> {
+  #wait(signal: Ending | undefined): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         signal?.removeEventListener('abort', onAbort);

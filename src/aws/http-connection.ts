@@ -9,6 +9,7 @@
 import assert from 'node:assert';
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { Ending } from './deadlines.ts';
 import { aborted, Exchange, type HttpAnswer, HttpFailure } from './http-exchange.ts';
 import { formatRequestHead, type HttpRequestHead } from './http-head.ts';
 import { bareHost, forwardedHead, type HttpProxy, type Origin } from './proxy.ts';
@@ -130,7 +131,7 @@ export class HttpConnection {
     head: HttpRequestHead,
     body: readonly Uint8Array[],
     connectTimeoutMs: number,
-    signal?: AbortSignal,
+    signal?: Ending,
   ): Promise<HttpAnswer> {
     assert(this.#exchange === null && this.#error === null);
     const text = formatRequestHead(this.#forwarded(head));

@@ -5,6 +5,7 @@
  * Owns   where in the answer we are. Never touches a socket: it tells its connection when there is room and when it is over.
  */
 import assert from 'node:assert';
+import type { Ending } from './deadlines.ts';
 import { type AnswerBody, DRAIN_BYTES_MAX } from './http-body.ts';
 import { type HttpHead, parseHead } from './http-head.ts';
 
@@ -226,7 +227,7 @@ export class Exchange implements AnswerBody {
   }
 }
 
-export function aborted(signal: AbortSignal, isSent: boolean): HttpFailure {
+export function aborted(signal: Ending, isSent: boolean): HttpFailure {
   return new HttpFailure('ABORT_ERR', 'aborted', isSent, signal.reason);
 }
 

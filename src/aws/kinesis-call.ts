@@ -10,6 +10,7 @@
  */
 import { BodyHasher } from './body-hash.ts';
 import type { AwsCredentials, CredentialProvider } from './credentials.ts';
+import { type Deadline, Deadlines, LATE } from './deadlines.ts';
 import { faultOfCode } from './fault-kind.ts';
 import { readWhole } from './http-body.ts';
 import { type HttpAnswer, HttpClient, HttpFailure, type Origin } from './http-client.ts';
@@ -124,6 +125,10 @@ class Caller implements KinesisCaller {
   readonly #http: HttpClient;
   readonly #signer: Signer;
   readonly #hasher = new BodyHasher();
+  readonly #deadlines: Deadlines;
+  readonly #timeoutMs: number;
+  /** Under way. */
+  #callCount = 0;
   readonly #contentType: string;
   readonly #nowMs: () => number;
   /** How far the service's clock is ahead of ours. */
@@ -136,6 +141,8 @@ class Caller implements KinesisCaller {
     this.#nowMs = options.nowMs ?? Date.now;
     this.#contentType = options.wire === 'cbor' ? 'application/x-amz-cbor-1.1' : 'application/x-amz-json-1.1';
     this.#clockOffsetMs = service.clockOffsetMs;
+    this.#timeoutMs = options.requestTimeoutMs ?? 30_000;
+    this.#deadlines = new Deadlines(this.#timeoutMs);
     const connectionCountMax = options.socketCountMax ?? 256;
     const { origin, authorities, region } = service;
     this.#signer = new Signer({ region, service: 'kinesis', escapesPath: true });
@@ -148,8 +155,21 @@ class Caller implements KinesisCaller {
     signal?: AbortSignal,
     bodyFor?: BodyMemory,
   ): Promise<KinesisAnswer> {
-    const parts = body instanceof Uint8Array ? [body] : body;
-    const bodyHash = await this.#hasher.hash(parts);
+    this.#callCount++;
+    try {
+      return await this.#call(operation, body instanceof Uint8Array ? [body] : body, signal, bodyFor);
+    } finally {
+      this.#callCount--;
+    }
+  }
+
+  async #call(
+    operation: KinesisOperation,
+    parts: readonly Uint8Array[],
+    signal: AbortSignal | undefined,
+    bodyFor: BodyMemory | undefined,
+  ): Promise<KinesisAnswer> {
+    const bodyHash = await this.#hasher.hash(parts, this.#callCount);
     const signed = await this.#sign(operation, parts, bodyHash);
     const answer = await this.#exchange(operation, parts, signed.headers, signal, bodyFor);
     if (answer.status === 200) return answer;
@@ -235,31 +255,38 @@ class Caller implements KinesisCaller {
     signal: AbortSignal | undefined,
     bodyFor: BodyMemory | undefined,
   ): Promise<KinesisAnswer> {
-    const timeoutMs = this.#options.requestTimeoutMs ?? 30_000;
-    const ending = new AbortController();
-    const timer = setTimeout(() => ending.abort('timeout'), timeoutMs);
-    const onAbort = () => ending.abort(signal?.reason);
+    const deadline = this.#deadlines.begin();
+    const onAbort = () => deadline.abort(signal?.reason);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const head = { method: 'POST', path: this.#options.service.path, headers } as const;
-      const answer = await this.#http.request(head, parts, ending.signal);
+      const answer = await this.#http.request(head, parts, deadline);
       const { status } = answer;
       const body = await receive(answer, status === 200 ? bodyFor : undefined);
       return { status, headers: answer.headers, body };
     } catch (error) {
       if (!(error instanceof HttpFailure)) throw error;
-      const isLate = ending.signal.reason === 'timeout';
-      const message = isLate
-        ? `ETIMEDOUT: no complete answer within ${timeoutMs} ms`
-        : `${error.code}: ${error.message}`;
-      const cause = signal?.aborted ? signal.reason : error;
-      const isAmbiguous = error.isSent;
-      throw new KinesisCallError({ operation, awsCode: null, message, statusCode: null, isAmbiguous, cause });
+      throw this.#unanswered(operation, error, deadline, signal);
     } finally {
-      clearTimeout(timer);
+      this.#deadlines.meet(deadline);
       signal?.removeEventListener('abort', onAbort);
     }
+  }
+
+  #unanswered(
+    operation: KinesisOperation,
+    failure: HttpFailure,
+    deadline: Deadline,
+    signal: AbortSignal | undefined,
+  ): KinesisCallError {
+    const message =
+      deadline.reason === LATE
+        ? `ETIMEDOUT: no complete answer within ${this.#timeoutMs} ms`
+        : `${failure.code}: ${failure.message}`;
+    const cause = signal?.aborted ? signal.reason : failure;
+    const isAmbiguous = failure.isSent;
+    return new KinesisCallError({ operation, awsCode: null, message, statusCode: null, isAmbiguous, cause });
   }
 }
 

@@ -6,6 +6,7 @@
  * Never  reads objects, writes files or blocks its thread: it waits for its doorbell, its sockets and its timers at once.
  */
 import type { MillraceError } from '../base/errors.ts';
+import { Listener } from '../ring/listener.ts';
 import { PHASE } from '../ring/phases.ts';
 import { countersOf } from '../ring/slices.ts';
 import { Doorbell } from '../ring/wait.ts';
@@ -44,7 +45,7 @@ const SLEEP_MAX_MS = 1_000;
 export class Publisher {
   readonly #setup: PublishSetup;
   readonly #parts: PublisherParts;
-  readonly #bell: Doorbell;
+  readonly #ear: Listener;
   readonly #control: Int32Array;
   readonly #stats: Float64Array;
   readonly #drain: LaneDrain;
@@ -69,7 +70,7 @@ export class Publisher {
     this.#setup = setup;
     this.#parts = parts;
     this.#order = orderOf(rules);
-    this.#bell = new Doorbell(setup.doorbells);
+    this.#ear = new Listener(new Doorbell(setup.doorbells).bell(setup.publisherIndex));
     this.#control = new Int32Array(setup.control);
     this.#stats = statsRow(setup.stats, setup.publisherIndex);
     this.#drain = new LaneDrain(setup.lanes, parts.codec, this.#order.isByTask, () => this.#hasEnough());
@@ -91,7 +92,7 @@ export class Publisher {
     this.#reshard = new Reshard({
       ...{ ...shared, codec, acknowledge },
       onHopeless: (error) => this.#fail(error),
-      onAsked: () => this.#bell.ring(setup.publisherIndex),
+      onAsked: () => this.#ear.nudge(),
     });
     this.#settleParts = {
       ...{ shardSet: this.#set, codec, rules, acknowledge },
@@ -102,9 +103,16 @@ export class Publisher {
 
   /** Works until the run is flushed or stopped. Never rejects for a failure that is expected: it is posted. */
   async run(): Promise<PublishReceipt> {
-    const index = this.#setup.publisherIndex;
+    try {
+      return await this.#work();
+    } finally {
+      this.#ear.close();
+    }
+  }
+
+  async #work(): Promise<PublishReceipt> {
     for (;;) {
-      const seen = this.#bell.count(index);
+      const seen = this.#ear.count();
       const phase = Atomics.load(this.#control, 0);
       const isStopping = phase >= PHASE.STOP || this.#hasFailed;
       const isWaiting = this.#reshard.hasMisrouted && !this.#hasFailed;
@@ -129,7 +137,8 @@ export class Publisher {
         phase === PHASE.FLUSH && lanes === 'empty' && this.#set.isEmpty && !this.#reshard.hasMisrouted;
       if (!isStopping && this.#weighRefusals(isDone)) continue;
       if (isDone && this.#inFlight === 0 && !this.#reshard.isAsked) return this.#end();
-      await this.#bell.heard(index, seen, Math.min(sleepMs, SLEEP_MAX_MS));
+      // With enough to send, only answers and the clock bring anything new.
+      await this.#ear.heard(seen, Math.min(sleepMs, SLEEP_MAX_MS), lanes === 'enough');
     }
   }
 
@@ -267,7 +276,7 @@ export class Publisher {
       })
       .finally(() => {
         inFlight[shardIndex]!--;
-        this.#bell.ring(this.#setup.publisherIndex);
+        this.#ear.nudge();
       });
   }
 

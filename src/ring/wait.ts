@@ -17,9 +17,6 @@ const WANTED_SHARE = 0.25;
 /** Int32 cells between two doorbells: they are 64 bytes apart, so that ringing one does not slow another. */
 const BELL_STRIDE = 16;
 
-/** setTimeout takes no more than this; a longer wait ends early, which a hint may. */
-const TIMEOUT_MS_MAX = 2 ** 31 - 1;
-
 /**
  * Blocks the calling thread until a lane has room. For parser threads only.
  * @param lane As a whole; its TAIL cell is what is waited on.
@@ -125,13 +122,13 @@ export function waitForAtMost(
 
 /**
  * Bell: a counter that any thread rings and that one thread with an event loop listens to. The listener takes `count()` first, then
- * looks, then awaits `heard(count)`: a ring in between is not lost.
+ * looks, then waits until it has been rung since: a ring in between is not lost.
  */
 export class Bell {
   readonly #cells: Int32Array;
   readonly #cell: number;
 
-  /** @param cells Of a SharedArrayBuffer. */
+  /** @param cells Of a SharedArrayBuffer. @param cell The counter; the next one says whether the bell is mute. */
   constructor(cells: Int32Array, cell: number) {
     this.#cells = cells;
     this.#cell = cell;
@@ -140,6 +137,15 @@ export class Bell {
   ring(): void {
     Atomics.add(this.#cells, this.#cell, 1);
     wake(this.#cells, this.#cell);
+  }
+
+  /** Rings unless the listener has no use for more work. What the ringer has written before, a listener sees that looks after `mute(false)`. */
+  ringForWork(): void {
+    if (Atomics.load(this.#cells, this.#cell + 1) === 0) this.ring();
+  }
+
+  mute(isMute: boolean): void {
+    Atomics.store(this.#cells, this.#cell + 1, isMute ? 1 : 0);
   }
 
   /** How often it was rung so far, modulo 2^32 (a signed 32-bit number). */
@@ -151,25 +157,6 @@ export class Bell {
   async rung(lastSeen: number): Promise<void> {
     await Atomics.waitAsync(this.#cells, this.#cell, lastSeen).value;
   }
-
-  /**
-   * Resolves when the bell has been rung since `lastSeen`, or when the time is up. The event loop goes on meanwhile, and the wait keeps
-   * the thread alive.
-   * @param lastSeen What `count()` said before the caller last looked.
-   * @param timeoutMs At least 0.
-   * @returns The count now: equal to `lastSeen` after a timeout.
-   */
-  async heard(lastSeen: number, timeoutMs: number): Promise<number> {
-    const boundMs = Math.min(timeoutMs, TIMEOUT_MS_MAX);
-    const waiting = Atomics.waitAsync(this.#cells, this.#cell, lastSeen, boundMs);
-    if (waiting.async) {
-      // A pending waitAsync does not keep a thread's event loop alive; this timer does, and goes when the wait ends.
-      const keepAlive = setTimeout(() => {}, Math.min(boundMs + SLICE_MS, TIMEOUT_MS_MAX));
-      await waiting.value;
-      clearTimeout(keepAlive);
-    }
-    return this.count();
-  }
 }
 
 /** Shared memory of `count` doorbells. */
@@ -177,7 +164,7 @@ export function createDoorbells(count: number): SharedArrayBuffer {
   return new SharedArrayBuffer(Math.max(1, count) * BELL_STRIDE * Int32Array.BYTES_PER_ELEMENT);
 }
 
-/** Doorbells: a bell for each publisher. Parsers (and the main thread) ring, the publisher listens. */
+/** Doorbells: a bell for each publisher. Parsers (and the main thread) ring, the publisher listens (listener.ts). */
 export class Doorbell {
   readonly #bells: readonly Bell[];
 
@@ -190,23 +177,18 @@ export class Doorbell {
     );
   }
 
-  /** Rings the bell of publisher `index`, 0-based. */
+  /** The bell of publisher `index`, 0-based. */
+  bell(index: number): Bell {
+    return this.#bells[index]!;
+  }
+
+  /** There is work for publisher `index`, unless it has said that it has enough. */
   ring(index: number): void {
-    this.#bells[index]!.ring();
+    this.#bells[index]!.ringForWork();
   }
 
   /** Rings every bell, when something has changed for all. */
   ringAll(): void {
     for (const bell of this.#bells) bell.ring();
-  }
-
-  /** How often bell `index` was rung so far: see Bell. */
-  count(index: number): number {
-    return this.#bells[index]!.count();
-  }
-
-  /** Resolves when bell `index` has been rung since `lastSeen`, or when the time is up: see Bell. */
-  heard(index: number, lastSeen: number, timeoutMs: number): Promise<number> {
-    return this.#bells[index]!.heard(lastSeen, timeoutMs);
   }
 }

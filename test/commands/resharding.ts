@@ -25,11 +25,19 @@ export function openShards(world: World): Shard[] {
 const widthOf = ({ HashKeyRange: { StartingHashKey, EndingHashKey } }: Shard) =>
   BigInt(EndingHashKey) - BigInt(StartingHashKey);
 
-/** Splits the widest shard in its middle, of several the first. */
-export function split(world: World): void {
-  const { ShardId, HashKeyRange } = openShards(world).reduce((widest, shard) =>
-    widthOf(shard) > widthOf(widest) ? shard : widest,
-  );
+/** Of all open shards the first one that has taken the fewest records. */
+export function emptiest(world: World): Shard {
+  const { shards } = world.kinesis.stats().streams[STREAM]!;
+  const taken = ({ ShardId }: Shard) => shards[ShardId]!.records;
+  return openShards(world).reduce((least, shard) => (taken(shard) < taken(least) ? shard : least));
+}
+
+/** Of all open shards the first one with the largest range. */
+const widest = (world: World): Shard =>
+  openShards(world).reduce((most, shard) => (widthOf(shard) > widthOf(most) ? shard : most));
+
+/** Splits a shard in its middle; by default the widest. */
+export function split(world: World, { ShardId, HashKeyRange } = widest(world)): void {
   const middle = (BigInt(HashKeyRange.StartingHashKey) + BigInt(HashKeyRange.EndingHashKey)) / 2n;
   world.kinesis.call('SplitShard', {
     StreamName: STREAM,
