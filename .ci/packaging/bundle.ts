@@ -2,6 +2,8 @@
  * Bundle: makes dist/ from src/ and from the packages that it uses, as the published package runs it.
  * Gives  one file for the command, one for each thread and for the process of the embedded servers, with what few runs need (another command,
  *        a schema, an embedded S3) in files that are loaded when they are asked for; source maps; the licences of what is inside.
+ *        What starts often is CommonJS (.cjs), which can be loaded with the code that an earlier start compiled (src/base/bundled.mjs), behind a
+ *        module that does so.
  * Owns   dist/, which it replaces.
  * Never  bundles the addon, nor changes a name: errors are told by the names of their classes.
  */
@@ -10,9 +12,11 @@ import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSyn
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
+import { parseSync, Visitor } from 'rolldown/utils';
 
 import { ENTRIES } from '../../src/base/package-root.ts';
 import { commandConfig } from '../../src/commands/config.ts';
+import { MANUAL } from '../../src/options/manual.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** Takes the place of dist/ when it is whole: a process that starts meanwhile finds the old one, or none. */
@@ -28,9 +32,49 @@ const BUNDLES: readonly Record<string, string>[] = [
   { parse: ENTRIES.parse },
   { publish: ENTRIES.publish },
   { read: ENTRIES.read },
-  { serve: ENTRIES.serve },
-  { worker: PISCINA_WORKER },
 ];
+/** Loaded as modules: an embedded server is started once for many runs, and the first file of a thread is small. */
+const MODULES: readonly Record<string, string>[] = [{ serve: ENTRIES.serve }, { worker: PISCINA_WORKER }];
+
+const LOADER = `import { bundled, keepCode } from '../src/base/bundled.mjs';`;
+/** The module in front of each entry. A dry run, and one that is refused, do less than others of their kind: what they compile is not all. */
+const FRONTS: Readonly<Record<string, (file: string, exported: readonly string[]) => string[]>> = {
+  main: (file) => [
+    LOADER,
+    `const commands = ${JSON.stringify(Object.keys(MANUAL))};`,
+    'export async function main(args) {',
+    `  const kind = commands.includes(args[0]) && !args.includes('--help') ? args[0] : 'other';`,
+    `  process.once('exit', (code) => keepCode(code < 2 && !args.includes('--dry-run')));`,
+    `  await bundled('${file}', kind).main(args);`,
+    '}',
+  ],
+  commands: (file, exported) => [
+    LOADER,
+    `export const { ${exported.join(', ')} } = bundled('${file}', 'other');`,
+  ],
+  index: (file, exported) => [
+    LOADER,
+    `export const { ${exported.join(', ')} } = bundled('${file}', 'library');`,
+    `process.once('exit', () => keepCode(true));`,
+  ],
+  ...Object.fromEntries(
+    ['parse', 'publish', 'read'].map((name) => [name, (file: string) => threadFront(name, file)]),
+  ),
+};
+
+function threadFront(name: string, file: string): string[] {
+  return [
+    LOADER,
+    `const { default: work } = bundled('${file}', '${name}');`,
+    'export default async function (task) {',
+    '  try {',
+    '    return await work(task);',
+    '  } finally {',
+    '    keepCode(true);',
+    '  }',
+    '}',
+  ];
+}
 
 /**
  * An import of one of Node's modules reads all that it has to offer, and some of that is made only when it is read (undici, web cryptography):
@@ -55,31 +99,62 @@ const BUILTINS: Plugin = {
   },
 };
 
-async function bundle(input: Record<string, string>): Promise<OutputChunk[]> {
+/** What is imported while it runs, by a name that the bundler does not follow: the loader of CommonJS brings what imports it. */
+const IMPORTS: Plugin = {
+  name: 'imports',
+  renderChunk(code) {
+    const starts: number[] = [];
+    new Visitor({ ImportExpression: ({ start }) => starts.push(start) }).visit(
+      parseSync('bundle.js', code).program,
+    );
+    if (starts.length === 0) return null;
+    // From the end, so that places stay where they are. As long as `import`, so that the map stays true.
+    const put = (text: string, at: number) => `${text.slice(0, at)}load__${text.slice(at + 6)}`;
+    return { code: starts.sort((a, b) => b - a).reduce(put, code), map: null };
+  },
+};
+
+/** How code of the other kind says where it lies. */
+const HERE = {
+  cjs: { 'import.meta.url': '__url', 'import.meta.dirname': '__dirname' },
+  esm: { __dirname: 'import.meta.dirname' },
+};
+
+async function bundle(input: Record<string, string>, format: 'cjs' | 'esm'): Promise<OutputChunk[]> {
   const build = await rolldown({
     cwd: ROOT,
     input,
     platform: 'node',
-    plugins: [BUILTINS],
+    plugins: [BUILTINS, ...(format === 'cjs' ? [IMPORTS] : [])],
     treeshake: { propertyReadSideEffects: false },
     resolve: { mainFields: ['module', 'main'] }, // of the SDK's two forms the one that can be shaken
     external: ['@napi-rs/nice'], // Piscina's, optional: we ask for no niceness
-    transform: { define: { __dirname: 'import.meta.dirname' } },
+    transform: { define: HERE[format] },
     onLog: (level, log, print) => log.code !== 'INEFFECTIVE_DYNAMIC_IMPORT' && print(level, log),
   });
   const { output } = await build.write({
     dir: OUT,
-    format: 'esm',
+    format,
+    exports: 'named',
+    charset: 'ascii',
     comments: false,
     // Nothing is renamed or rewritten: white space alone is taken out.
     minify: { compress: false, mangle: false, codegen: true },
     sourcemap: true,
     sourcemapExcludeSources: true,
-    entryFileNames: '[name].js',
-    chunkFileNames: `${Object.keys(input)[0]}-[name]-[hash].js`,
+    // With a hash of what is in it: compiled code is kept by that name.
+    entryFileNames: format === 'cjs' ? '[name]-[hash].cjs' : '[name].js',
+    chunkFileNames: `${Object.keys(input)[0]}-[name]-[hash].${format === 'cjs' ? 'cjs' : 'js'}`,
   });
   await build.close();
-  return output.filter((file) => file.type === 'chunk');
+  const chunks = output.filter((file) => file.type === 'chunk');
+  if (format === 'cjs') for (const chunk of chunks) writeFront(chunk);
+  return chunks;
+}
+
+function writeFront({ name, fileName, exports, isEntry, code }: OutputChunk): void {
+  if (/[^\0-\x7f]/.test(code)) throw new Error(`${fileName} is not ASCII`);
+  if (isEntry) writeFileSync(join(OUT, `${name}.js`), `${FRONTS[name]!(fileName, exports).join('\n')}\n`);
 }
 
 /** The folder of the package that a module is of, or null where it is ours. */
@@ -102,7 +177,11 @@ async function writeManifest(): Promise<void> {
   writeFileSync(join(OUT, 'oclif.manifest.json'), JSON.stringify(manifest));
 }
 
-const chunks = (await Promise.all(BUNDLES.map(bundle))).flat();
+const bundling = [
+  ...BUNDLES.map((input) => bundle(input, 'cjs')),
+  ...MODULES.map((input) => bundle(input, 'esm')),
+];
+const chunks = (await Promise.all(bundling)).flat();
 const bundled = chunks.flatMap(({ moduleIds }) => moduleIds.map(packageOf)).filter((it) => it !== null);
 const folders = new Set([...bundled, ...LINKED.map((name) => join(ROOT, 'node_modules', name))]);
 const packages = [...folders].sort().map(describe);

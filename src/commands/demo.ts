@@ -1,41 +1,35 @@
 import { once } from 'node:events';
-import { Command } from '@oclif/core';
 import { EXIT } from '../base/exit-code.ts';
 import { formatCount } from '../base/quantity.ts';
 import { DEMO_BUCKET, DEMO_STREAM, type DemoProof, runDemo } from '../embedded/demo.ts';
 import { type BackfillReport, formatReport } from '../observe/report.ts';
 import { MANUAL } from '../options/manual.ts';
 import { openDisplay } from './display.ts';
-import { oclifFlags, readArguments } from './flags.ts';
+import { readArguments } from './flags.ts';
 import { printReport } from './outlet.ts';
 import { abortOnSignals } from './signals.ts';
 
 const FLAGS = MANUAL.demo.flags;
 
-export default class Demo extends Command {
-  static override summary = MANUAL.demo.summary;
-  static override flags = oclifFlags(FLAGS);
-
-  async run(): Promise<void> {
-    const { raw } = await readArguments(this.argv, FLAGS);
-    const display = openDisplay(raw);
-    const signal = abortOnSignals(display.notice, 'the same command begins again');
-    const demo = runDemo({ signal, onProgress: display.update, onNotice: display.notice });
-    const { report: ran, proof, servers, folder, close } = await demo.finally(() => display.stop());
-    // The embedded servers share the process, and take most of its memory.
-    const report = { ...ran, memory: null };
-    try {
-      // The dead letters are part of the show: the sample data has five bad lines.
-      const isGood = proof.missing + proof.foreign === 0 && report.status === 'delivered-with-rejects';
-      const text = raw.json === true ? JSON.stringify({ ...report, proof }) : textOf(report, proof);
-      await printReport(text, isGood ? EXIT.done : EXIT.exceptions);
-      if (raw.keep !== true) return;
-      sayWhatToTry(servers.s3.endpoint, servers.kinesis.endpoint, folder);
-      if (!signal.aborted) await once(signal, 'abort');
-      process.exitCode = signal.reason.exitCode;
-    } finally {
-      await close();
-    }
+export async function run(argv: string[]): Promise<void> {
+  const { raw } = await readArguments(argv, FLAGS);
+  const display = openDisplay(raw);
+  const signal = abortOnSignals(display.notice, 'the same command begins again');
+  const demo = runDemo({ signal, onProgress: display.update, onNotice: display.notice });
+  const { report: ran, proof, servers, folder, close } = await demo.finally(() => display.stop());
+  // The embedded servers share the process, and take most of its memory.
+  const report = { ...ran, memory: null };
+  try {
+    // The dead letters are part of the show: the sample data has five bad lines.
+    const isGood = proof.missing + proof.foreign === 0 && report.status === 'delivered-with-rejects';
+    const text = raw.json === true ? JSON.stringify({ ...report, proof }) : textOf(report, proof);
+    await printReport(text, isGood ? EXIT.done : EXIT.exceptions);
+    if (raw.keep !== true) return;
+    sayWhatToTry(servers.s3.endpoint, servers.kinesis.endpoint, folder);
+    if (!signal.aborted) await once(signal, 'abort');
+    process.exitCode = signal.reason.exitCode;
+  } finally {
+    await close();
   }
 }
 

@@ -1,27 +1,13 @@
 /**
- * Flags: the bridge from our tables of flags to oclif's.
- * Takes  a command of the manual (src/options/manual.ts). Gives oclif flags that accept any text: src/options/ judges, so that one message
+ * Flags: what was typed behind a command, over what the file of `--config` says.
+ * Takes  a table of flags (src/options/manual.ts). Gives  every word and flag as it was typed: src/options/ judges, so that one message
  *        names every problem.
  */
 import { parseArgs } from 'node:util';
-import { Flags } from '@oclif/core';
 import { readConfigFile } from '../options/config-file.ts';
 import { assertDistinct, type NamedFile } from '../options/distinct-files.ts';
-import { type FlagTable, flagsByName, helpOf, inGroups, type RawFlags } from '../options/flag.ts';
+import { type FlagTable, flagsByName, type RawFlags } from '../options/flag.ts';
 import { expectJson } from './outlet.ts';
-
-/** oclif's form of a table of flags. */
-export function oclifFlags(table: FlagTable) {
-  const flags = inGroups(table).flatMap(([, group]) => group);
-  const entries = flags.map((flag) => {
-    const said = { summary: helpOf(flag), ...(flag.group !== undefined && { helpGroup: flag.group }) };
-    if (flag.kind === 'switch') return [flag.name, Flags.boolean(said)];
-    const common = { ...said, ...(flag.value !== undefined && { helpValue: flag.value }) };
-    if (flag.kind === 'list') return [flag.name, Flags.string({ ...common, multiple: true })];
-    return [flag.name, Flags.string(common)];
-  });
-  return Object.fromEntries(entries);
-}
 
 /**
  * What the user asked for: words, and flags over the values of the `--config` file. oclif's own parser would stop at the first

@@ -1,19 +1,22 @@
-/**
- * The table of commands, as oclif reads it: the one that the command line names, or all of them where it names none.
- * A command brings its half of the program with it, and to load the others costs a tenth of a short run.
- */
-const FILES = {
-  backfill: () => import('./backfill.ts'),
-  bench: () => import('./bench.ts'),
-  completion: () => import('./completion.ts'),
-  demo: () => import('./demo.ts'),
-  redrive: () => import('./redrive.ts'),
-  status: () => import('./status.ts'),
-  verify: () => import('./verify.ts'),
-};
+/** The table of commands, as oclif reads it for its help: what the manual says of each. */
+import { Command } from '@oclif/core';
+import { type CommandEntry, MANUAL } from '../options/manual.ts';
+import { oclifFlags } from './oclif-flags.ts';
+import { type CommandName, runCommand } from './table.ts';
 
-const all = Object.entries(FILES);
-const named = all.filter(([name]) => name === process.argv[2]);
-const loaded = (named.length > 0 ? named : all).map(async ([name, load]) => [name, (await load()).default]);
+function commandClass(name: CommandName): Command.Class {
+  const { summary, usage, examples, flags }: CommandEntry = MANUAL[name];
+  return class extends Command {
+    static override summary = summary;
+    static override usage = usage;
+    static override examples = [...(examples ?? [])];
+    static override flags = oclifFlags(flags);
 
-export const COMMANDS = Object.fromEntries(await Promise.all(loaded));
+    async run(): Promise<void> {
+      await runCommand(name, this.argv);
+    }
+  };
+}
+
+const names = Object.keys(MANUAL) as CommandName[];
+export const COMMANDS = Object.fromEntries(names.map((name) => [name, commandClass(name)]));

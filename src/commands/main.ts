@@ -1,17 +1,16 @@
 /**
  * Command line: the one place that turns the end of a command into an exit code.
  * Takes  the arguments. Gives a process that ends with 0, 1, 2, 3, 129, 130 or 143 (docs/CLI.md), and one clear line on stderr for a failure.
- * Owns   the table of commands. Never prints a stack trace of a failure that is expected.
+ * Never prints a stack trace of a failure that is expected.
  */
-import { Errors, run } from '@oclif/core';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT, isSignalExit } from '../base/exit-code.ts';
 import { INSTALL_ADVICE, isInstallationBroken } from '../base/installation.ts';
 import { printable } from '../base/printable.ts';
-import { commandConfig } from './config.ts';
 import { leaveSoon } from './leave.ts';
 import { expectJson, guardOutput, reportFailure } from './outlet.ts';
 import { exitOnSignals } from './signals.ts';
+import { commandToRun, runCommand } from './table.ts';
 
 /** Node's exit code when nothing is left to run and something is still awaited. */
 const UNSETTLED = 13;
@@ -21,7 +20,6 @@ export async function main(args: readonly string[]): Promise<void> {
   guardOutput();
   expectJson(args.includes('--json'));
   exitOnSignals();
-  const config = commandConfig();
   // What nobody caught must not look like a run with rejects (exit 1): the journal is whole, and the same command resumes it.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => process.exit(report(error)));
@@ -30,8 +28,9 @@ export async function main(args: readonly string[]): Promise<void> {
     if (code === UNSETTLED) process.exitCode = report(new Error('nothing is left to wait for'));
   });
   try {
-    await config.load();
-    await run([...args], config);
+    const command = commandToRun(args);
+    if (command === null) process.exitCode = await (await import('./help.ts')).help(args);
+    else await runCommand(command, args.slice(1));
   } catch (error) {
     process.exitCode = report(error);
     leaveSoon();
@@ -40,7 +39,6 @@ export async function main(args: readonly string[]): Promise<void> {
 
 /** Says what went wrong. @returns The exit code. */
 function report(error: unknown): number {
-  if (error instanceof Errors.ExitError) return error.oclif.exit ?? 0;
   const { message, exitCode } = wordsFor(error);
   for (const line of message.split('\n')) console.error(`millrace: ${line}`);
   if (exitCode === EXIT.resumable && process.env.MILLRACE_DEBUG === '1') console.error(error);
@@ -54,7 +52,5 @@ function wordsFor(error: unknown): { message: string; exitCode: number } {
   const said = error instanceof Error ? error.message : String(error);
   if (isInstallationBroken(error))
     return { message: `${printable(said.split('\n')[0]!)}; ${INSTALL_ADVICE}`, exitCode: EXIT.refused };
-  const message = printable(said);
-  if (error instanceof Errors.CLIError) return { message, exitCode: EXIT.refused };
-  return { message: `this should not have happened: ${message}`, exitCode: EXIT.resumable };
+  return { message: `this should not have happened: ${printable(said)}`, exitCode: EXIT.resumable };
 }

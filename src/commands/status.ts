@@ -1,4 +1,3 @@
-import { Command } from '@oclif/core';
 import { EXIT } from '../base/exit-code.ts';
 import { RUNS_FOLDER } from '../journal/run-name.ts';
 import { formatRuns, formatStatus } from '../observe/format-status.ts';
@@ -6,24 +5,19 @@ import { readRuns } from '../observe/runs.ts';
 import { readStatus } from '../observe/status.ts';
 import { MANUAL } from '../options/manual.ts';
 import { parseStatusOptions } from '../options/status.ts';
-import { oclifFlags, readArguments } from './flags.ts';
+import { readArguments } from './flags.ts';
 import { printReport } from './outlet.ts';
 
 const FLAGS = MANUAL.status.flags;
 
-export default class Status extends Command {
-  static override summary = MANUAL.status.summary;
-  static override flags = oclifFlags(FLAGS);
-
-  async run(): Promise<void> {
-    const { raw } = await readArguments(this.argv, FLAGS);
-    const { journal } = parseStatusOptions(raw);
-    if (journal === null) {
-      const runs = await readRuns(RUNS_FOLDER);
-      const text = raw.json === true ? JSON.stringify({ runs }) : formatRuns(runs, RUNS_FOLDER);
-      return await printReport(text, EXIT.done);
-    }
-    const status = await readStatus(journal);
-    await printReport(raw.json === true ? JSON.stringify(status) : formatStatus(status), EXIT.done);
+export async function run(argv: string[]): Promise<void> {
+  const { raw } = await readArguments(argv, FLAGS);
+  const { journal } = parseStatusOptions(raw);
+  if (journal === null) {
+    const runs = await readRuns(RUNS_FOLDER);
+    const text = raw.json === true ? JSON.stringify({ runs }) : formatRuns(runs, RUNS_FOLDER);
+    return await printReport(text, EXIT.done);
   }
+  const status = await readStatus(journal);
+  await printReport(raw.json === true ? JSON.stringify(status) : formatStatus(status), EXIT.done);
 }

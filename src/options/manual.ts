@@ -15,6 +15,8 @@ export interface CommandEntry {
   readonly summary: string;
   /** Default: what oclif makes of the flags. */
   readonly usage?: string;
+  /** Command lines, as oclif's templates. */
+  readonly examples?: readonly string[];
   /** What its words are: objects, a file, one of some texts, or none. */
   readonly words: 'sources' | 'file' | readonly string[];
   readonly flags: FlagTable;
@@ -24,6 +26,10 @@ export const MANUAL = {
   backfill: {
     summary: 'Carry JSONL objects from S3 to a Kinesis data stream.',
     usage: 'backfill SOURCE... --stream NAME [FLAGS]',
+    examples: [
+      '<%= config.bin %> backfill s3://bucket/events/2025/ --stream events --partition-key /user/id',
+      '<%= config.bin %> backfill s3://bucket/events/ --stream events --dry-run --json',
+    ],
     ...{ words: 'sources', flags: { ...BACKFILL_FLAGS, ...COMMON_FLAGS } },
   },
   verify: {
@@ -43,6 +49,11 @@ export const MANUAL = {
   bench: {
     summary: 'Measure a backfill on this machine, and say which stage holds it back.',
     usage: 'bench [--source URI...] [--stream NAME] [FLAGS]',
+    examples: [
+      '<%= config.bin %> bench',
+      '<%= config.bin %> bench --shards 16 --provisioned --aggregate',
+      '<%= config.bin %> bench --source s3://bucket/events/ --timeout 30s',
+    ],
     ...{ words: [], flags: { ...BENCH_FLAGS, ...COMMON_FLAGS } },
   },
   demo: {
@@ -52,6 +63,10 @@ export const MANUAL = {
   completion: {
     summary: 'Print what makes a shell complete commands, flags and values.',
     usage: 'completion bash|zsh',
+    examples: [
+      'eval "$(<%= config.bin %> completion bash)"   # in ~/.bashrc',
+      'source <(<%= config.bin %> completion zsh)    # in ~/.zshrc, behind compinit',
+    ],
     ...{ words: ['bash', 'zsh'], flags: {} },
   },
 } as const satisfies Readonly<Record<string, CommandEntry>>;
