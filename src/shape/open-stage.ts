@@ -20,11 +20,24 @@ export async function openStage(spec: StageSpec, label: string, room: StageRoom)
   switch (spec.kind) {
     case 'use': {
       const { openModule } = await import('./use.ts');
-      return openModule(spec, label);
+      return openModule(spec, label, room);
     }
+    case 'where':
+      return (await import('./where-stage.ts')).openWhere(spec, label);
+    case 'sample':
+      return (await import('./sample-stage.ts')).openSample(spec, label);
+    case 'drop':
+    case 'set':
+    case 'rename':
+    case 'hash':
+      return (await import('./edit-stages.ts')).openEdit(spec, label, room);
+    case 'pick':
+      return (await import('./pick.ts')).openPick(spec, label);
+    case 'coerce':
+      return (await import('./coerce.ts')).openCoerce(spec, label);
+    case 'format':
+      return (await import('./format.ts')).openFormat(spec, label);
     case 'enrich':
       return (await import('./enrich.ts')).openEnrich(spec, label, room);
-    default:
-      throw new RangeError(`There is no stage ${spec.kind}`);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Use: a stage that somebody else wrote, as a module of JavaScript or TypeScript.
- * Takes  the module's place and the name of its export: a function of a record, or an object with `record`, and `open` and `close` if it
- *        needs them.
+ * Takes  the module's place and the name of its export: a function of a record, an object with `record`, and `open` and `close` if it
+ *        needs them, or a stage or pipe of `millrace/stages`.
  * Gives  the stage at work; where a module cannot be loaded, the file, the line and the reason.
  * Never  keeps a module from doing what Node lets it do: it is the user's own code.
  */
@@ -9,7 +9,9 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { OptionsError } from '../base/errors.ts';
+import type { StageRoom } from './open-stage.ts';
 import type { RunningStage, StagePlace, StageResult, StageSpec } from './stage.ts';
+import { OPEN, type Stage } from './stage-call.ts';
 
 /** What `open` is told. */
 export interface TransformContext {
@@ -31,8 +33,11 @@ export interface Transform {
 export async function openModule(
   { module, name }: Pick<Extract<StageSpec, { kind: 'use' }>, 'module' | 'name'>,
   label: string,
+  room: StageRoom,
 ): Promise<RunningStage> {
   const exported = await load(module, name);
+  const open = (exported as Partial<Stage>)[OPEN];
+  if (open !== undefined) return open(label, room);
   if (typeof exported === 'function') {
     const run = exported as Transform['record'];
     return { label, run: (value, place) => run(value, place) };

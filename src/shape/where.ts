@@ -56,18 +56,19 @@ export class Where {
   readonly #run: ParseResult;
   readonly #guard: Guard | null;
 
-  /** @throws {OptionsError} If the expression has no meaning, or no truth value. */
-  constructor(expression: string) {
+  /** @param name What the expression is called in messages. @throws {OptionsError} If it has no meaning, or no truth value. */
+  constructor(expression: string, name = '--where') {
+    const refused = (why: string) => refusal(name, expression, why);
     try {
       this.#run = environment.parse(expression);
       this.ast = this.#run.ast;
       this.#guard = prepare(this.ast, false) ? new Guard() : null;
     } catch (error) {
-      throw refused(expression, error instanceof Error ? error.message : String(error));
+      throw refused(error instanceof Error ? error.message : String(error));
     }
     const { valid, type, error } = this.#run.check();
-    if (!valid) throw refused(expression, error?.message ?? 'it has no type');
-    if (type !== 'bool' && type !== 'dyn') throw refused(expression, `it gives ${type}, not true or false`);
+    if (!valid) throw refused(error?.message ?? 'it has no type');
+    if (type !== 'bool' && type !== 'dyn') throw refused(`it gives ${type}, not true or false`);
   }
 
   /** @param value As `JSON.parse` gives it. @param text The text that it stands for. */
@@ -150,9 +151,9 @@ function childrenOf(node: ASTNode): ASTNode[] {
   return found;
 }
 
-function refused(expression: string, why: string): OptionsError {
+function refusal(name: string, expression: string, why: string): OptionsError {
   const reason = why.split('\n', 1)[0]!;
   return new OptionsError([
-    `Expected --where to be a CEL condition like record.type == "order", but received ${JSON.stringify(expression)}: ${reason}.`,
+    `Expected ${name} to be a CEL condition like record.type == "order", but received ${JSON.stringify(expression)}: ${reason}.`,
   ]);
 }
