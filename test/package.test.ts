@@ -214,6 +214,9 @@ it('its library is called with types', () => {
   writeFileSync(
     join(elsewhere, 'use.ts'),
     `import { backfill, type BackfillReport, backfillOptions, MillraceError, OptionsError, readStatus, readStream } from 'millrace';
+import { drop, map, pipe, type Stage } from 'millrace/stages';
+const second: Stage = map<{ b: number }>(({ b }) => ({ b: b + 1 }));
+const piped = pipe(drop('/a'), second)({ a: 1, b: 2 });
 const options = backfillOptions(['s3://bucket/prefix'], { stream: 'events' });
 const downloads: number = options.downloads;
 // @ts-expect-error: it is a number
@@ -225,7 +228,7 @@ try {
 } catch (error) {
   if (error instanceof OptionsError && error instanceof MillraceError) problems = error.problems;
 }
-console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types: [typeof readStream, typeof readStatus] }));
+console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types: [typeof readStream, typeof readStatus], piped }));
 `,
   );
   const flags = [
@@ -245,6 +248,6 @@ console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types:
     elsewhere,
   );
   expect(JSON.parse(call(process.execPath, ['use.js'], elsewhere))).toEqual({
-    ...{ downloads: 16, wrong: 16, problems: 2, types: ['function', 'function'] },
+    ...{ downloads: 16, wrong: 16, problems: 2, types: ['function', 'function'], piped: { b: 3 } },
   });
 });

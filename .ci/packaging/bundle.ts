@@ -28,7 +28,7 @@ const LINKED = ['@nozbe/simdjson', 'node-api-headers'];
 const PISCINA_WORKER = join(ROOT, 'node_modules', 'piscina', 'dist', 'worker.js');
 /** A thread loads one file, and what one run in a hundred needs; the command and the library share theirs. */
 const BUNDLES: readonly Record<string, string>[] = [
-  { main: ENTRIES.main, commands: ENTRIES.commands, index: ENTRIES.index },
+  { main: ENTRIES.main, commands: ENTRIES.commands, index: ENTRIES.index, stages: ENTRIES.stages },
   { parse: ENTRIES.parse },
   { publish: ENTRIES.publish },
   { read: ENTRIES.read },

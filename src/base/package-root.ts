@@ -6,6 +6,7 @@ export const ENTRIES = {
   main: 'src/commands/main.ts',
   commands: 'src/commands/index.ts',
   index: 'src/index.ts',
+  stages: 'src/shape/library.ts',
   parse: 'workers/parse.ts',
   publish: 'workers/publish.ts',
   read: 'workers/read.ts',

@@ -21,10 +21,12 @@ export async function readArguments(
   fileWord?: string,
 ): Promise<{ words: string[]; raw: RawFlags }> {
   const options = Object.fromEntries(
-    Object.values(table).map(({ name, kind }) => [
-      name,
-      { type: kind === 'switch' ? ('boolean' as const) : ('string' as const), multiple: kind === 'list' },
-    ]),
+    inGroups(table)
+      .flatMap(([, group]) => group)
+      .map(({ name, kind }) => [
+        name,
+        { type: kind === 'switch' ? ('boolean' as const) : ('string' as const), multiple: kind === 'list' },
+      ]),
   );
   const { values, positionals } = parseArgs({
     args: argv,

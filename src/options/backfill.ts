@@ -19,6 +19,7 @@ import { choice, duration, integer, scalar, size, text, threads, toggle } from '
 import { COMMON_FLAGS } from './output.ts';
 import { Problems } from './problems.ts';
 import { checkSources, RECORD_FLAGS } from './records.ts';
+import { checkOneOrder } from './stages.ts';
 
 export type MaxRejects = { readonly count: number } | { readonly share: number };
 
@@ -165,6 +166,7 @@ export function parseBackfillOptions(sources: readonly string[], raw: RawFlags):
   const stream = BACKFILL_FLAGS.stream.read(raw.stream, problems);
   if (stream === null) problems.add(STREAM_MISSING);
   const options = readFlags(BACKFILL_FLAGS, raw, problems);
+  checkOneOrder(options, problems);
   const aws = readAws(raw, problems);
   problems.finish();
   return Object.freeze({ ...options, sources, stream: stream!, deadLetters: null, aws });
@@ -189,6 +191,7 @@ export function checkBackfillOptions(settings: BackfillSettings | BackfillOption
   const stream = BACKFILL_FLAGS.stream.accept(settings.stream, problems);
   if (stream === null) problems.add(STREAM_MISSING);
   const options = acceptOptions(BACKFILL_FLAGS, given, problems);
+  checkOneOrder(options, problems);
   const aws = acceptAws(settings.aws, problems);
   problems.finish();
   return Object.freeze({ ...options, sources, stream: stream!, deadLetters: null, aws });

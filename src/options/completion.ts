@@ -2,7 +2,7 @@
  * Completion: scripts that let bash and zsh complete commands, flags and values.
  * Takes  the manual. Gives a script as text; the script starts no process, so a key press costs nothing.
  */
-import { type Flag, flagsByName, inGroups } from './flag.ts';
+import { type Flag, inGroups } from './flag.ts';
 import { type CommandEntry, MANUAL } from './manual.ts';
 
 const COMMANDS: readonly (readonly [string, CommandEntry])[] = Object.entries(MANUAL);
@@ -54,7 +54,7 @@ complete -F _millrace millrace
 
 /** Sets what may follow: flags, or the words that are values of the flag before. */
 function bashCase(name: string, { words, flags }: CommandEntry): string {
-  const known = [...flagsByName(flags).values()];
+  const known = inGroups(flags).flatMap(([, group]) => group);
   const valued = known.filter(({ kind }) => kind !== 'switch');
   const values = valued.map((flag) => {
     const texts = flag.value === 'FILE' ? 'FILE' : textsOf(flag).join(' ');

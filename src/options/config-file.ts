@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { OptionsError } from '../base/errors.ts';
 import type { RawFlags } from './flag.ts';
+import { fromFolderOf } from './stage-list.ts';
 
 /** @throws {OptionsError} When the file cannot be read as keys and values. */
 export async function readConfigFile(path: string): Promise<RawFlags> {
@@ -23,5 +24,5 @@ export async function readConfigFile(path: string): Promise<RawFlags> {
     throw new OptionsError([`Expected --config ${path} to name no other file, but it has the key config.`]);
   // Editors look there for docs/config.schema.json.
   const { $schema: _, ...flags } = content as RawFlags;
-  return flags;
+  return 'stages' in flags ? { ...flags, stages: fromFolderOf(path, flags.stages) } : flags;
 }

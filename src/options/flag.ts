@@ -4,7 +4,9 @@
  * Owns   the form of a definition, and how tables of them are read. Kinds of values are in kinds.ts, flags in the files of their commands.
  * A table is keyed by what the checked option is called, with its unit: `segmentBytes: size('segment-size', ...)`.
  */
+import type { StageSpec } from '../shape/stage.ts';
 import type { Problems } from './problems.ts';
+import type { StageList } from './stage-list.ts';
 
 /** Headings of --help, and of the tables in docs/CLI.md, in their order. */
 const GROUPS = ['object', 'record', 'reading', 'sending', 'progress', 'run', 'output', 'AWS'] as const;
@@ -26,6 +28,8 @@ export interface Says {
   readonly identity?: 'chooses' | 'shapes';
   /** Younger than 0.1. Where it is not given it is left out of the identity, so that earlier runs keep their names. */
   readonly isYounger?: true;
+  /** It stands in configuration files and is given by programs, and is never typed. */
+  readonly isOnlyInFile?: true;
 }
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -62,7 +66,11 @@ export type OptionsOf<Table extends FlagTable> = {
 export type SettingsOf<Table extends FlagTable> = {
   readonly [Option in keyof Table]?: Setting<OptionsOf<Table>[Option]> | null | undefined;
 };
-type Setting<Value> = Value extends readonly string[] ? string | Value : Value;
+type Setting<Value> = Value extends readonly string[]
+  ? string | Value
+  : Value extends readonly StageSpec[]
+    ? StageList
+    : Value;
 
 /** Raw text by flag name, as typed or as a configuration file has it. */
 export type RawFlags = Readonly<Record<string, unknown>>;
@@ -107,9 +115,9 @@ export function flagsByName(...tables: readonly FlagTable[]): ReadonlyMap<string
   return new Map(tables.flatMap((table) => Object.values(table).map((flag) => [flag.name, flag] as const)));
 }
 
-/** Flags by groups, those without one first; within a group as the table has them. */
+/** Flags that can be typed, by groups, those without one first; within a group as the table has them. */
 export function inGroups(table: FlagTable): readonly (readonly [Group | undefined, readonly Flag[]])[] {
-  const flags = Object.values(table);
+  const flags = Object.values(table).filter(({ isOnlyInFile }) => !isOnlyInFile);
   return [undefined, ...GROUPS]
     .map((group) => [group, flags.filter((flag) => flag.group === group)] as const)
     .filter(([, found]) => found.length > 0);

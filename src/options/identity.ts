@@ -94,8 +94,11 @@ export function commandOf(
   { options, identity: present, journal }: CommandContext,
 ): string {
   const isSameStream = identity.stream === present.stream;
+  // Stages have no form on the command line: they stand in a file.
+  const { stages, ...typable } = flagsOf(identity);
   const flags: RawFlags = {
-    ...flagsOf(identity),
+    ...typable,
+    ...(stages !== undefined && { config: 'FILE' }),
     ...(isSameStream && { stream: options.stream }),
     ...(typeof identity.schema === 'string' && {
       schema: identity.schema === present.schema ? options.schema : 'FILE',

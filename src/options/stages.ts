@@ -7,6 +7,8 @@
 import type { Edit } from '../shape/stages.ts';
 import type { Flag, OptionsOf, Says } from './flag.ts';
 import { choice, list, scalar, text } from './kinds.ts';
+import type { Problems } from './problems.ts';
+import { stageList } from './stage-list.ts';
 
 const shapes = { group: 'record', identity: 'shapes', isYounger: true } as const;
 const POINTER = /^(\/([^~]|~[01])*)?$/s;
@@ -65,13 +67,29 @@ export const STAGE_FLAGS = {
     },
     { ...shapes, help: 'only a share of the lines, the same ones in every run' },
   ),
+  stages: stageList('stages', {
+    ...{ ...shapes, help: 'stages in the order written, in place of --where, --drop and their like' },
+  }),
 } as const;
 
 export interface StageOptions extends OptionsOf<typeof STAGE_FLAGS> {}
 
 /** Whether anything is asked of the lines. */
-export function hasStages({ where, samplePercent, ...options }: StageOptions): boolean {
-  return where !== null || samplePercent !== null || editsOf(options).length > 0;
+export function hasStages({ where, samplePercent, stages, ...options }: StageOptions): boolean {
+  return where !== null || samplePercent !== null || stages.length > 0 || editsOf(options).length > 0;
+}
+
+/** What flags say goes in an order of its own, so a list that says its order stands alone. */
+export function checkOneOrder(options: StageOptions, problems: Problems): void {
+  if (options.stages.length === 0) return;
+  const { where, onWhereError, drop, set, rename, hash, samplePercent } = STAGE_FLAGS;
+  const given = Object.entries({ where, onWhereError, drop, set, rename, hash, samplePercent })
+    .filter(([option]) => [options[option as keyof StageOptions] ?? []].flat().length > 0)
+    .map(([, { name }]) => `--${name}`);
+  if (given.length > 0)
+    problems.add(
+      `Expected stages to stand alone, because they say in which order records go through them, but received ${given.join(', ')} beside them: write them as stages.`,
+    );
 }
 
 export function editsOf({

@@ -11,6 +11,7 @@ import { choice, integer, list, scalar, text, time, toggle } from './kinds.ts';
 import { COMMON_FLAGS } from './output.ts';
 import { Problems } from './problems.ts';
 import { checkSources, RECORD_FLAGS } from './records.ts';
+import { checkOneOrder } from './stages.ts';
 
 type From = 'journal' | 'trim-horizon' | { readonly timeMs: number };
 
@@ -75,6 +76,7 @@ export function parseVerifyOptions(
   const stream = VERIFY_FLAGS.stream.read(raw.stream, problems);
   if (stream === null) problems.add('Expected --stream to name the stream, but received nothing.');
   const { journal: _, from: asked, ...options } = readFlags(VERIFY_FLAGS, raw, problems);
+  checkOneOrder(options, problems);
   const from = asked ?? (identity ? 'journal' : 'trim-horizon');
   if (from === 'journal' && !identity)
     problems.add('Expected --from journal to come with --journal FILE, but received none.');

@@ -6,6 +6,7 @@
 import { OptionsError } from '../base/errors.ts';
 import { Carried } from './carried.ts';
 import type { StageRoom } from './open-stage.ts';
+import { assertLast } from './spec-reader.ts';
 import type { RunningStage, StagePlace } from './stage.ts';
 import { callOf, isPromise, OPEN, type OpenStage, type Stage } from './stage-call.ts';
 import { StageFailure } from './stage-failure.ts';
@@ -34,15 +35,6 @@ export function pipe(...parts: readonly (Stage | Pipe)[]): Pipe {
   );
   const open: OpenStage = (label, room) => then(openAll(label, room), (opened) => atWork(opened, label));
   return Object.assign(call, { stages, [OPEN]: open });
-}
-
-/** @throws {OptionsError} For stages behind one that makes text. */
-export function assertLast(kinds: readonly string[]): void {
-  const at = kinds.indexOf('format');
-  if (at < 0 || at === kinds.length - 1) return;
-  throw new OptionsError([
-    `Expected format to be the last stage, because what it makes is no JSON, but received ${kinds[at + 1]} behind it.`,
-  ]);
 }
 
 function noStage(part: unknown, position: number): OptionsError {
@@ -145,7 +137,7 @@ function passingOf(result: unknown): readonly Passing[] {
 }
 
 function named(error: unknown, { label }: RunningStage): unknown {
-  return error instanceof StageFailure ? new StageFailure(`${label}: ${error.message}`, error.code) : error;
+  return StageFailure.is(error) ? new StageFailure(`${label}: ${error.message}`, error.code) : error;
 }
 
 /** @param isPlain Made text comes as text. */

@@ -5,9 +5,10 @@
  * Owns   what each stage takes. What only the stage itself can judge (a condition, a table, a module) is judged when a run opens it.
  */
 import { isAbsolute, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { OptionsError } from '../base/errors.ts';
 import type { StageSpec } from './stage.ts';
+import { readTemplate } from './template.ts';
 
 export const STAGE_KINDS = [
   ...(['where', 'sample', 'drop', 'set', 'rename', 'hash', 'pick', 'coerce', 'format', 'use'] as const),
@@ -29,6 +30,7 @@ const TYPES: readonly unknown[] = [
 /** RFC 6901, of a place within the record. */
 const POINTER = /^(\/([^~/]|~[01])*)+$/s;
 const MEMBER = 'a JSON Pointer like /user/mail';
+const SHOWN_CHARS_MAX = 100;
 
 /**
  * @param input What the stage is given. @param subject What messages call the stage.
@@ -40,7 +42,8 @@ export function specsOf<Kind extends StageKind>(
   subject: string = kind,
 ): SpecOf<Kind>[] {
   const wrong: Wrong = (expected, received) => {
-    const shown = typeof received === 'number' ? String(received) : JSON.stringify(received);
+    const shown =
+      typeof received === 'number' ? String(received) : JSON.stringify(received)?.slice(0, SHOWN_CHARS_MAX);
     return new OptionsError([
       `Expected ${subject} to have ${expected}, but received ${shown ?? typeof received}.`,
     ]);
@@ -54,6 +57,42 @@ export function specOf<Kind extends StageKind>(kind: Kind, input: unknown): Spec
   if (others.length > 0)
     throw new OptionsError([`Expected ${kind} to name one place, but received ${others.length + 1}.`]);
   return spec!;
+}
+
+/** What `specsOf` makes the same spec of. */
+export function inputOf(spec: StageSpec): unknown {
+  switch (spec.kind) {
+    case 'where':
+      return { expression: spec.expression, onError: spec.onError };
+    case 'sample':
+      return spec.percent;
+    case 'drop':
+    case 'hash':
+      return spec.pointer;
+    case 'set':
+      return { [spec.pointer]: JSON.parse(spec.json) as unknown };
+    case 'rename':
+      return { [spec.pointer]: spec.name };
+    case 'pick':
+      return spec.pointers;
+    case 'coerce':
+      return { [spec.pointer]: spec.to };
+    case 'format':
+      return spec.template;
+    case 'use':
+      return `${pathToFileURL(spec.module).href}#${spec.name}`;
+    case 'enrich':
+      throw new RangeError(`There is no stage ${spec.kind}`);
+  }
+}
+
+/** @throws {OptionsError} For stages behind one that makes text. */
+export function assertLast(kinds: readonly string[]): void {
+  const at = kinds.indexOf('format');
+  if (at < 0 || at === kinds.length - 1) return;
+  throw new OptionsError([
+    `Expected format to be the last stage, because what it makes is no JSON, but received ${kinds[at + 1]} behind it.`,
+  ]);
 }
 
 type Wrong = (expected: string, received: unknown) => OptionsError;
@@ -97,6 +136,12 @@ const READERS: { readonly [Kind in StageKind]: (input: unknown, wrong: Wrong) =>
     }),
   format(template, wrong) {
     if (typeof template !== 'string') throw wrong('a template like [{/ts}] {/message}', template);
+    try {
+      readTemplate(template);
+    } catch (error) {
+      const why = error instanceof RangeError ? error.message : 'what stands in braces is no JSON Pointer';
+      throw wrong(`a template like [{/ts}] {/message} (${why})`, template);
+    }
     return [{ kind: 'format', template }];
   },
   use(input, wrong) {

@@ -10,4 +10,9 @@ export class StageFailure extends Error {
     super(message);
     this.code = code;
   }
+
+  /** Also of another copy of this code, which a module of the user's may bring. */
+  static is(error: unknown): error is StageFailure {
+    return error instanceof Error && error.name === 'StageFailure';
+  }
 }

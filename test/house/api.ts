@@ -26,11 +26,13 @@ import {
 } from 'typescript/unstable/sync';
 import { AWS_FLAGS } from '../../src/options/aws.ts';
 import { BACKFILL_FLAGS } from '../../src/options/backfill.ts';
-import { type FlagTable, helpOf } from '../../src/options/flag.ts';
+import { type Flag, type FlagTable, helpOf } from '../../src/options/flag.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PAGE = join(ROOT, 'docs', 'API.md');
 const FACE = join(ROOT, 'src', 'index.ts');
+/** What else a program may import, each by its name. */
+const OTHER_FACES = { 'millrace/stages': join(ROOT, 'src', 'shape', 'library.ts') } as const;
 
 interface Entry {
   readonly name: string;
@@ -97,6 +99,8 @@ const isDerived = (node: Node) =>
 
 const FLAGS: FlagTable = { ...AWS_FLAGS, ...BACKFILL_FLAGS };
 
+const saidOf = (flag: Flag) => (flag.isOnlyInFile ? helpOf(flag) : `--${flag.name}: ${helpOf(flag)}`);
+
 /** Members one by one, each with what its flag is called and says. */
 function derivedText(checker: Checker, { name, symbol, node }: Entry): string {
   const members = checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(symbol)).flatMap((member) => {
@@ -104,7 +108,7 @@ function derivedText(checker: Checker, { name, symbol, node }: Entry): string {
     const isOptional = (member.flags & SymbolFlags.Optional) !== 0;
     const flag = Object.hasOwn(FLAGS, member.name) ? FLAGS[member.name] : undefined;
     const shown = type.replaceAll('"', "'").replace(/ \| undefined$/, '');
-    const said = flag === undefined ? commentOf(checker, member) : `--${flag.name}: ${helpOf(flag)}`;
+    const said = flag === undefined ? commentOf(checker, member) : saidOf(flag);
     return [
       ...(said === '' ? [] : [`  /** ${said} */`]),
       `  readonly ${member.name}${isOptional ? '?' : ''}: ${shown};`,
@@ -206,11 +210,15 @@ export function describeLibrary(): string {
   try {
     const config = join(ROOT, 'tsconfig.json');
     const project = api.updateSnapshot({ openProjects: [config] }).getProject(config);
-    const file = project?.program.getSourceFile(FACE);
-    const face = file && project?.checker.getSymbolAtLocation(file);
-    if (project === undefined || face === undefined)
-      throw new Error(`Cannot read ${FACE}: the compiler knows it not`);
+    if (project === undefined) throw new Error(`Cannot read ${config}: the compiler knows it not`);
     const { checker } = project;
+    const faceOf = (path: string): Named => {
+      const file = project.program.getSourceFile(path);
+      const face = file && checker.getSymbolAtLocation(file);
+      if (face === undefined) throw new Error(`Cannot read ${path}: the compiler knows it not`);
+      return face;
+    };
+    const face = faceOf(FACE);
     const { shown, named } = collect(checker, face);
     const isCalled = ({ node }: Entry) => isFunctionDeclaration(node) || isClassDeclaration(node);
     const parts = [
@@ -224,7 +232,13 @@ export function describeLibrary(): string {
     const sections = parts.map(
       ({ title, list }) => `## ${title}\n\n${list.map((entry) => sectionOf(checker, entry)).join('\n\n')}`,
     );
-    return `# The library\n${introduction}\n\n${sections.join('\n\n')}\n`;
+    const known = new Set([...shown, ...named].map(({ symbol }) => symbol.id));
+    const others = Object.entries(OTHER_FACES).map(([name, path]) => {
+      const given = collect(checker, faceOf(path));
+      const list = [...given.shown, ...given.named.filter(({ symbol }) => !known.has(symbol.id))];
+      return `## ${name}\n\n${list.map((entry) => sectionOf(checker, entry)).join('\n\n')}`;
+    });
+    return `# The library\n${introduction}\n\n${[...sections, ...others].join('\n\n')}\n`;
   } finally {
     api.close();
   }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { defaultOf, type Flag, type FlagTable, helpOf, inGroups, without } from '../../src/options/flag.ts';
 import { type CommandEntry, MANUAL } from '../../src/options/manual.ts';
 import { COMMON_FLAGS } from '../../src/options/output.ts';
+import { stageSchema } from '../../src/options/stage-list.ts';
 
 const DOCS = join(import.meta.dirname, '..', '..', 'docs');
 const PAGE = join(DOCS, 'CLI.md');
@@ -55,7 +56,7 @@ function blockOf(name: string): string {
   if (name === 'common') return tableOf(COMMON_FLAGS);
   const { flags } = COMMANDS[name]!;
   if (name === 'backfill') return tableOf(without(MANUAL.backfill.flags, Object.keys(COMMON_FLAGS) as []));
-  const entries = Object.entries(flags);
+  const entries = Object.entries(flags).filter(([, { isOnlyInFile }]) => !isOnlyInFile);
   const own = entries.filter(([, flag]) => !BACKFILL.has(flag) && !COMMON.has(flag));
   const shared = entries.filter(([, flag]) => BACKFILL.has(flag) && !COMMON.has(flag));
   const common = entries.filter(([, flag]) => COMMON.has(flag));
@@ -108,7 +109,10 @@ export function configSchema(): string {
     description:
       'What --config takes, in YAML or JSON: keys are named like the flags. Ranges of sizes and times are checked by the program alone.',
     anyOf: commands.map(([name]) => ({ $ref: `#/$defs/${name}` })),
-    $defs: Object.fromEntries(commands.map(([name, { flags }]) => [name, schemaOf(flags)])),
+    $defs: {
+      ...Object.fromEntries(commands.map(([name, { flags }]) => [name, schemaOf(flags)])),
+      stage: stageSchema(),
+    },
   };
   return `${JSON.stringify(schema, null, 2)}\n`;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { completionFor } from '../../src/options/completion.ts';
-import { flagsByName } from '../../src/options/flag.ts';
+import { inGroups } from '../../src/options/flag.ts';
 import { MANUAL } from '../../src/options/manual.ts';
 import { runCommand } from '../commands/fixture.ts';
 
@@ -20,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const COMMANDS = Object.keys(MANUAL);
 const flagsOf = (name: keyof typeof MANUAL) =>
-  [...flagsByName(MANUAL[name].flags).keys()].map((flag) => `--${flag}`);
+  inGroups(MANUAL[name].flags).flatMap(([, flags]) => flags.map((flag) => `--${flag.name}`));
 
 /** What bash offers for the last of these words, as its readline asks. */
 function offeredByBash(words: readonly string[]): string[] {
