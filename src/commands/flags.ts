@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { readConfigFile } from '../options/config-file.ts';
 import { assertDistinct, type NamedFile } from '../options/distinct-files.ts';
-import { type FlagTable, flagsByName, type RawFlags } from '../options/flag.ts';
+import { type FlagTable, flagsByName, inGroups, type RawFlags } from '../options/flag.ts';
 import { expectJson } from './outlet.ts';
 
 /**
