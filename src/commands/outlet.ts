@@ -32,12 +32,17 @@ export function expectJson(isJson: boolean): void {
  * Prints a report and sets the exit code. If a report cannot be written, stderr says so, and the same command gives it again:
  * exit 3 in place of 0 and 1. Where the reader of a pipe has gone away nobody waits for it, and the exit code tells of the run alone.
  */
-export async function printReport(text: string, exitCode: number): Promise<void> {
+export function printReport(text: string, exitCode: number): Promise<void> {
+  return printShown(printableLines(text), exitCode);
+}
+
+/** The same for text in which nothing of others steers a terminal any more: it may have colours of our own. */
+export async function printShown(text: string, exitCode: number): Promise<void> {
   stdout.isReported = true;
   process.exitCode = exitCode;
   guardStdout();
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
-    process.stdout.write(`${printableLines(text)}\n`, resolve);
+    process.stdout.write(`${text}\n`, resolve);
   });
   if (!error) return;
   console.error(

@@ -17,6 +17,7 @@ const FILES: Readonly<Record<CommandName, () => Promise<CommandFile>>> = {
   bench: () => import('./bench.ts'),
   completion: () => import('./completion.ts'),
   demo: () => import('./demo.ts'),
+  preview: () => import('./preview.ts'),
   redrive: () => import('./redrive.ts'),
   status: () => import('./status.ts'),
   verify: () => import('./verify.ts'),

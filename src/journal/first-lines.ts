@@ -4,6 +4,8 @@
  * Gives  for each listed object whether it is one of them; the same as journal entries, for the next process of the run.
  * Owns   12 bytes for each of these objects (settled-set.ts). Objects that come later, wherever they would be listed, are none of them.
  */
+import { objectUri } from '../base/object-uri.ts';
+import { formatCount } from '../base/quantity.ts';
 import type { LimitEntry, ObjectCut, PinnedObject, WithinEntry } from './entries.ts';
 import { FINGERPRINT_BYTES, SettledSet } from './settled-set.ts';
 
@@ -51,6 +53,14 @@ export class FirstLines {
   cutOf({ bucket, key }: PinnedObject): ObjectCut | null {
     const { cut } = this.facts;
     return cut !== null && cut.bucket === bucket && cut.key === key ? cut : null;
+  }
+
+  /** One line for people. */
+  get description(): string {
+    const { taken, more, cut } = this.facts;
+    const where = cut === null ? '' : `, up to byte ${formatCount(cut.offset)} of ${objectUri(cut)}`;
+    const rest = more ? '' : '; nothing lies behind them';
+    return `the first ${formatCount(taken)} lines are those of ${formatCount(this.objectCount)} objects${where}${rest}`;
   }
 
   /** The first one says how many objects follow: a journal that ends before knows that it does. */

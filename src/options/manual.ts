@@ -7,6 +7,7 @@ import { BENCH_FLAGS } from './bench.ts';
 import { DEMO_FLAGS } from './demo.ts';
 import type { FlagTable } from './flag.ts';
 import { COMMON_FLAGS } from './output.ts';
+import { PREVIEW_FLAGS } from './preview.ts';
 import { REDRIVE_FLAGS } from './redrive.ts';
 import { STATUS_FLAGS } from './status.ts';
 import { VERIFY_FLAGS } from './verify.ts';
@@ -31,6 +32,15 @@ export const MANUAL = {
       '<%= config.bin %> backfill s3://bucket/events/ --stream events --dry-run --json',
     ],
     ...{ words: 'sources', flags: { ...BACKFILL_FLAGS, ...COMMON_FLAGS } },
+  },
+  preview: {
+    summary: 'Show the first lines of a source before and after its stages; nothing is sent.',
+    usage: 'preview SOURCE... [FLAGS]',
+    examples: [
+      `<%= config.bin %> preview s3://bucket/events/2025/ --where 'record.type == "order"' --drop /user/mail`,
+      '<%= config.bin %> preview s3://bucket/events/ --config run.yaml --limit 1000 --json',
+    ],
+    ...{ words: 'sources', flags: { ...PREVIEW_FLAGS, ...COMMON_FLAGS } },
   },
   verify: {
     summary: 'Prove that a stream holds every record of the sources, unaltered.',

@@ -260,6 +260,7 @@ class Run {
       known: () => this.#firstLines ?? journal?.state.firstLines ?? null,
       keep: async (found) => {
         this.#firstLines = found;
+        this.#tell(found.description);
         for (const entry of found.entries()) journal?.append(entry);
         await journal?.commit();
       },

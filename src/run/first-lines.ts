@@ -16,11 +16,15 @@ import type { SourceObject } from '../source/object.ts';
 
 const NEWLINE = 10;
 
-/** @throws {MillraceError} MILLRACE_SOURCE: an object in front of the last line cannot be read now, so that nobody knows which lines are the first ones. */
+/**
+ * @param onContent Told of the lines, chunk by chunk; each is valid until it returns.
+ * @throws {MillraceError} MILLRACE_SOURCE: an object in front of the last line cannot be read now, so that nobody knows which lines are the first ones.
+ */
 export async function findFirstLines(
   lines: number,
   objects: AsyncIterable<SourceObject>,
   read: (object: SourceObject) => ObjectContent,
+  onContent: (object: SourceObject, bytes: Uint8Array) => void = () => {},
 ): Promise<FirstLines> {
   const found: SourceObject[] = [];
   let taken = 0;
@@ -30,9 +34,11 @@ export async function findFirstLines(
     // All lines were found in the objects before it.
     more = taken === lines;
     if (more) break;
-    const part = await countLines(read(object), lines - taken).catch((error: unknown) => {
-      throw asUncounted(lines, error);
-    });
+    const part = await countLines(read(object), lines - taken, (bytes) => onContent(object, bytes)).catch(
+      (error: unknown) => {
+        throw asUncounted(lines, error);
+      },
+    );
     found.push(object);
     taken += part.lines;
     if (part.cut !== null) {
@@ -51,6 +57,7 @@ export async function findFirstLines(
 async function countLines(
   content: ObjectContent,
   wanted: number,
+  onContent: (bytes: Uint8Array) => void,
 ): Promise<{ readonly lines: number; readonly cut: { offset: number; stored: number } | null }> {
   let lines = 0;
   let offset = 0;
@@ -64,6 +71,7 @@ async function countLines(
       for (let at = bytes.indexOf(NEWLINE); at !== -1 && cut === null; at = bytes.indexOf(NEWLINE, at + 1)) {
         if (++lines === wanted) cut = { offset: offset + at + 1, stored: content.storedBytes };
       }
+      onContent(cut === null ? bytes : bytes.subarray(0, cut.offset - offset));
       offset += chunk.length;
       if (cut !== null && cut.offset < offset) return { lines, cut };
       isOpen = bytes.at(-1) !== NEWLINE;

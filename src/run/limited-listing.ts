@@ -6,8 +6,6 @@
  *        has the same ones.
  */
 import { versionName } from '../aws/etag.ts';
-import { objectUri } from '../base/object-uri.ts';
-import { formatCount } from '../base/quantity.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
 import { contentReader } from '../source/content.ts';
 import type { DownloadStats } from '../source/download.ts';
@@ -22,6 +20,8 @@ export interface LimitKeeper {
   known(): FirstLines | null;
   /** Ends when they will be known to the next one. */
   keep(found: FirstLines): Promise<void>;
+  /** Told of the lines while they are sought, chunk by chunk; each is valid until it returns. */
+  readonly onContent?: (object: SourceObject, bytes: Uint8Array) => void;
 }
 
 export interface LimitedListing {
@@ -31,7 +31,6 @@ export interface LimitedListing {
   readonly request: () => ListRequest & { readonly signal: AbortSignal };
   readonly compression: 'auto' | 'none' | 'gzip' | 'zstd';
   readonly stats: DownloadStats;
-  readonly onNotice: (text: string) => void;
   /** Told of an object that held first lines in another version, before it is given. */
   readonly onOther: (object: SourceObject) => void;
 }
@@ -44,22 +43,21 @@ export async function* listFirst(given: LimitedListing, keeper: LimitKeeper): As
   }
   const { stdin } = given.request();
   const lines = stdin && new LinesAgain(stdin);
-  const found = await find(given, keeper.lines, lines?.first());
+  const found = await find(given, keeper, lines?.first());
   await keeper.keep(found);
-  given.onNotice(noticeOf(found));
   yield* within(given, { ...given.request(), ...(lines && { stdin: lines.again() }) }, found);
 }
 
 async function find(
   { source, reader, compression, stats, request }: LimitedListing,
-  lines: number,
+  { lines, onContent }: LimitKeeper,
   stdin: AsyncIterable<string> | undefined,
 ): Promise<FirstLines> {
   // What this listing leaves out, the next one leaves out again, and says so.
   const { tally: _, onArchived: _archived, onFiltered: _filtered, ...rest } = request();
   const asked = { ...inOrder(rest), ...(stdin && { stdin }), onUnreadable: () => {} };
   const read = contentReader({ reader, compression, stats, signal: asked.signal });
-  return await findFirstLines(lines, source.list(asked), read);
+  return await findFirstLines(lines, source.list(asked), read, onContent);
 }
 
 async function* within(
@@ -101,13 +99,6 @@ async function findIn(
 /** The first lines are those of the objects that are listed first. */
 function inOrder<Request extends ListRequest>({ requestsMax: _, ...request }: Request) {
   return request;
-}
-
-function noticeOf({ facts, objectCount }: FirstLines): string {
-  const { taken, more, cut } = facts;
-  const where = cut === null ? '' : `, up to byte ${formatCount(cut.offset)} of ${objectUri(cut)}`;
-  const rest = more ? '' : '; nothing lies behind them';
-  return `the first ${formatCount(taken)} lines are those of ${formatCount(objectCount)} objects${where}${rest}`;
 }
 
 /** Lines that can be read once and are wanted twice: those of standard input. */

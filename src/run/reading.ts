@@ -218,7 +218,7 @@ export class Reading {
   }
 
   async *#list(): AsyncGenerator<SourceObject> {
-    const { source, options, limit = null, onNotice = () => {} } = this.#given;
+    const { source, options, limit = null } = this.#given;
     const request = () => this.#request();
     if (limit === null) {
       yield* source.list(request());
@@ -232,7 +232,6 @@ export class Reading {
       request,
       compression,
       stats: this.stats,
-      onNotice,
       onOther,
     };
     yield* (await import('./limited-listing.ts')).listFirst(given, limit);

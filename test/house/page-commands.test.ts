@@ -46,6 +46,7 @@ const WAYS: readonly (readonly [RegExp, Way])[] = [
   [/^npm run millrace -- bench$|^millrace bench$/, { test: 'test/commands/bench.test.ts' }],
   [/^millrace --version$/, { test: 'test/package.test.ts' }],
   [/^(eval "\$\(|source <\()?millrace completion\b/, { test: 'test/options/completion.test.ts' }],
+  [/^millrace preview\b/, { test: 'test/commands/preview.test.ts' }],
   [/^millrace demo$/, { test: 'test/commands/demo.test.ts' }],
   [/^millrace (status|verify|redrive|backfill)\b/, BLOCKS],
   [/npm run millrace -- /, BLOCKS],

@@ -115,7 +115,7 @@ describe('docs/config.schema.json', () => {
   const BOUNDED =
     /^(segment-size|memory|max-record|batch-bytes|aggregate-bytes|size|line-bytes|downloads|parsers|publishers|in-flight|batch-records|max-depth|examples|limit|shards|rate|headroom|max-rejects|timeout|modified-.*|until|from|.*endpoint-url)$/;
 
-  it.each(['backfill', 'verify', 'redrive', 'bench'] as const)(
+  it.each(['backfill', 'preview', 'verify', 'redrive', 'bench'] as const)(
     'takes for %s what the program takes',
     (command) => {
       const validate = fits(command);
