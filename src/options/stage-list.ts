@@ -48,16 +48,23 @@ export function stageList(name: string, says: Says): Flag<readonly StageSpec[]> 
   };
 }
 
-/** Modules of a list in a file are named from the file's folder. */
+/** Modules and tables of a list in a file are named from the file's folder. */
 export function fromFolderOf(file: string, raw: unknown): unknown {
   if (!Array.isArray(raw)) return raw;
+  const folder = dirname(resolve(file));
   return raw.map((item: unknown) => {
-    const module = isTable(item) ? item.use : undefined;
-    if (typeof module !== 'string' || module.startsWith('file:')) return item;
-    const [, path, name] = /^([^#]*)(#.*)?$/s.exec(module)!;
-    if (path === '') return item;
-    return { ...(item as object), use: `${pathToFileURL(resolve(dirname(file), path!)).href}${name ?? ''}` };
+    if (!isTable(item)) return item;
+    const { use, enrich } = item;
+    if (typeof use === 'string') return { ...item, use: moduleFrom(folder, use) };
+    if (!isTable(enrich) || typeof enrich.table !== 'string' || /^\w+:/.test(enrich.table)) return item;
+    return { ...item, enrich: { ...enrich, table: resolve(folder, enrich.table) } };
   });
+}
+
+function moduleFrom(folder: string, module: string): string {
+  const [, path, name] = /^([^#]*)(#.*)?$/s.exec(module)!;
+  if (path === '' || module.startsWith('file:')) return module;
+  return `${pathToFileURL(resolve(folder, path!)).href}${name ?? ''}`;
 }
 
 function inOrder(
@@ -93,7 +100,7 @@ function fromFile(item: unknown, position: number, problems: Problems): readonly
 
 /** Options of a stage are written as flags are: `on-error`. */
 function withOptions(kind: StageKind, input: unknown): unknown {
-  if (kind !== 'where' || !isTable(input)) return input;
+  if ((kind !== 'where' && kind !== 'enrich') || !isTable(input)) return input;
   return Object.fromEntries(
     Object.entries(input).map(([name, value]) => [
       name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase()),
@@ -171,6 +178,15 @@ const INPUTS: Readonly<Record<StageKind, JsonSchema>> = {
   hash: POINTERS,
   pick: POINTERS,
   coerce: byPlace({ enum: ['number', 'string', 'boolean', 'timestamp'] }),
+  enrich: {
+    type: 'object',
+    properties: {
+      ...{ table: TEXT, on: POINTER, into: POINTER, key: { type: 'string' } },
+      'on-missing': { enum: ['null', 'drop', 'dead-letter', null] },
+    },
+    required: ['table', 'on', 'into'],
+    additionalProperties: false,
+  },
   format: { type: 'string' },
   use: TEXT,
 };

@@ -6,6 +6,8 @@
 
 export { coerce } from './coerce.ts';
 export { drop, hash, rename, set } from './edit-stages.ts';
+export type { EnrichOptions } from './enrich.ts';
+export { enrich } from './enrich-stage.ts';
 export { format } from './format.ts';
 export { flatMap, map, tap } from './functions.ts';
 export { pick } from './pick.ts';

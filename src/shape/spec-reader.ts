@@ -7,11 +7,24 @@
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { OptionsError } from '../base/errors.ts';
+import { type EnrichOptions, enrichSpec } from './enrich.ts';
 import type { StageSpec } from './stage.ts';
 import { readTemplate } from './template.ts';
 
 export const STAGE_KINDS = [
-  ...(['where', 'sample', 'drop', 'set', 'rename', 'hash', 'pick', 'coerce', 'format', 'use'] as const),
+  ...([
+    'where',
+    'sample',
+    'drop',
+    'set',
+    'rename',
+    'hash',
+    'pick',
+    'coerce',
+    'enrich',
+    'format',
+    'use',
+  ] as const),
 ];
 export type StageKind = (typeof STAGE_KINDS)[number];
 type SpecOf<Kind extends StageKind, Spec = StageSpec> = Spec extends { readonly kind: infer Kinds }
@@ -81,8 +94,10 @@ export function inputOf(spec: StageSpec): unknown {
       return spec.template;
     case 'use':
       return `${pathToFileURL(spec.module).href}#${spec.name}`;
-    case 'enrich':
-      throw new RangeError(`There is no stage ${spec.kind}`);
+    case 'enrich': {
+      const { kind: _, key, ...options } = spec;
+      return key === null ? options : { ...options, key };
+    }
   }
 }
 
@@ -143,6 +158,20 @@ const READERS: { readonly [Kind in StageKind]: (input: unknown, wrong: Wrong) =>
       throw wrong(`a template like [{/ts}] {/message} (${why})`, template);
     }
     return [{ kind: 'format', template }];
+  },
+  enrich(input, wrong) {
+    const names = ['table', 'on', 'into', 'key', 'onMissing'];
+    if (!isTable(input) || !Object.keys(input).every((name) => names.includes(name)))
+      throw wrong('table, on, into, and at most key and onMissing', input);
+    // What YAML makes of a null without quotes.
+    const { onMissing, ...options } = input;
+    const given = onMissing === null ? 'null' : onMissing;
+    return [
+      enrichSpec({
+        ...options,
+        ...(given !== undefined && { onMissing: given }),
+      } as unknown as EnrichOptions),
+    ];
   },
   use(input, wrong) {
     const [, path, fragment] =

@@ -35,6 +35,8 @@ const ALL = `stages:
   - hash: /user/id
   - pick: [/ts, /user, /seen]
   - coerce: { /ts: timestamp }
+  - enrich: { table: users.csv, on: /user/id, into: /user/profile, on-missing: null }
+  - enrich: { table: s3://ref/users.parquet, on: /id, into: /p, key: user, on-missing: dead-letter }
   - use: ./clean.ts#clean
   - use: ${folder}/other.mjs
   - format: "[{/ts}] {/user/id}"
@@ -51,6 +53,14 @@ const SPECS: StageSpec[] = [
   { kind: 'hash', pointer: '/user/id' },
   { kind: 'pick', pointers: ['/ts', '/user', '/seen'] },
   { kind: 'coerce', pointer: '/ts', to: 'timestamp' },
+  {
+    ...{ kind: 'enrich', table: join(folder, 'users.csv'), on: '/user/id', into: '/user/profile' },
+    ...{ key: null, onMissing: 'null' },
+  },
+  {
+    ...{ kind: 'enrich', table: 's3://ref/users.parquet', on: '/id', into: '/p' },
+    ...{ key: 'user', onMissing: 'dead-letter' },
+  },
   { kind: 'use', module: join(folder, 'clean.ts'), name: 'clean', hash: '' },
   { kind: 'use', module: join(folder, 'other.mjs'), name: 'default', hash: '' },
   { kind: 'format', template: '[{/ts}] {/user/id}' },
@@ -145,6 +155,15 @@ describe('an item that is wrong is refused with its position', () => {
       '[{ format: x }, { drop: /a }]',
       'Expected format to be the last stage, because what it makes is no JSON, but received drop behind it.',
     ],
+    [
+      '[{ enrich: users.csv }]',
+      'Expected stage 1, enrich, to have table, on, into, and at most key and onMissing',
+    ],
+    [
+      '[{ enrich: { table: u.csv, on: /a, into: /b, onMiss: drop } }]',
+      'Expected stage 1, enrich, to have table',
+    ],
+    ['[{ enrich: { table: u.csv, on: /a, into: b } }]', 'Expected `into` of enrich to be a JSON Pointer'],
     ['[{ use: "#name" }]', 'Expected stage 1, use, to have a module like ./module.ts or ./module.ts#name'],
   ])('%s', async (yaml, says) => {
     expect(await problemsOf(() => fromFile(`stages: ${yaml}`))).toEqual([expect.stringContaining(says)]);

@@ -7,6 +7,7 @@ import { Carried } from '../../src/shape/carried.ts';
 import {
   coerce,
   drop,
+  enrich,
   flatMap,
   format,
   hash,
@@ -159,6 +160,14 @@ describe('a module that exports stages', () => {
     ).resolves.toBe(11);
     expect(use(path).spec).toEqual({ kind: 'use', module: path, name: 'default', hash: '' });
     expect(() => use('')).toThrow(/a module like/);
+  });
+
+  it('may look into a table, which is loaded with the first call', async () => {
+    const table = join(folder, 'users.csv');
+    writeFileSync(table, 'id,name\nu1,Ada\n');
+    const joined = pipe(enrich({ table, on: '/id', into: '/user', onMissing: 'drop' }), drop('/id'));
+    await expect(joined({ id: 'u1' })).resolves.toEqual({ user: { id: 'u1', name: 'Ada' } });
+    await expect(joined({ id: 'u2' })).resolves.toBeUndefined();
   });
 
   it('sees a tap without being changed', async () => {
