@@ -18,6 +18,7 @@ import { parseArgs } from 'node:util';
 import { MIB } from '../src/base/limits.ts';
 import { startFastS3 } from '../src/embedded/fast-s3.ts';
 import { startLocalKinesis } from '../src/embedded/kinesis.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 import { type Figure, report } from './report.ts';
 import { Random } from './workloads/random.ts';
 
@@ -118,7 +119,7 @@ async function carry({ lines }: Source): Promise<Course> {
 }
 
 async function backfill(cwd: string, s3: string, kinesis: string): Promise<void> {
-  const command = ['--single-threaded-gc', BIN, 'backfill', 's3://bucket/sorted/', '--stream', 's'];
+  const command = [...NODE_FLAGS, BIN, 'backfill', 's3://bucket/sorted/', '--stream', 's'];
   const more = ['--partition-key', '/user', '--quiet', ...flags.flags.split(' ').filter(Boolean)];
   const child = spawn(process.execPath, [...command, ...more], {
     cwd,

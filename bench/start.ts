@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { parseSizeBytes } from '../src/base/quantity.ts';
 import { loadContender } from './contenders/load.ts';
 import { missing, peers } from './contenders/peers.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 import { costOf } from './process-cost.ts';
 import { type Figure, median, report } from './report.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
@@ -48,9 +49,9 @@ function figure(title: string, contender: string, metric: string, values: readon
 async function measureCommands(): Promise<Figure[]> {
   const commands = {
     'node -e 0': ['-e', '0'],
-    '--version': ['--single-threaded-gc', bin, '--version'],
-    '--help': ['--single-threaded-gc', bin, '--help'],
-    'backfill --help': ['--single-threaded-gc', bin, 'backfill', '--help'],
+    '--version': [...NODE_FLAGS, bin, '--version'],
+    '--help': [...NODE_FLAGS, bin, '--help'],
+    'backfill --help': [...NODE_FLAGS, bin, 'backfill', '--help'],
   };
   const seconds = new Map(Object.keys(commands).map((name) => [name, [] as number[]]));
   // The first round fills the compile cache.
@@ -129,7 +130,7 @@ function crossings(figures: readonly Figure[]): string[] {
 /** Its own, so that the first start is one: nobody else has filled it. */
 const cache = mkdtempSync(join(tmpdir(), 'millrace-start-'));
 process.env.XDG_CACHE_HOME = cache;
-const version = [node, '--single-threaded-gc', bin, '--version'];
+const version = [node, ...NODE_FLAGS, bin, '--version'];
 const first = await costOf(version, { cwd: tmpdir(), env: process.env });
 const figures = [
   figure(`a start (${OURS})`, '--version, the first time', 'CPU s', [first.cpuSeconds]),

@@ -9,6 +9,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { NODE_FLAGS } from './node-flags.ts';
 import { type Figure, median, report } from './report.ts';
 import { WORKLOADS, type Workload } from './workloads/workloads.ts';
 import { type Cost, World } from './world.ts';
@@ -30,8 +31,6 @@ const shards = flags.smoke ? 2 : Number(flags.shards);
 const OBJECTS = flags.smoke ? 2 : 32;
 const MILLRACE = fileURLToPath(new URL('../src/bin.mjs', import.meta.url));
 const SIDE = fileURLToPath(new URL('contenders/verify-side.ts', import.meta.url));
-/** As the program itself is started (src/bin.mjs). */
-const NODE_FLAGS = ['--single-threaded-gc'];
 
 interface Case {
   readonly workload: Workload;

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { BENCH_AUTHORITY } from './certificate.ts';
+import { nodeFlagsOf } from './node-flags.ts';
 import { costOf } from './process-cost.ts';
 import type { Digest, OriginReady, OriginSpec, SinkSpec } from './server.ts';
 import { ThreadCost, type ThreadSeconds } from './thread-cost.ts';
@@ -107,7 +108,7 @@ async function startServer(
 /** What Node is started with for `backfill` in a world: as `npm run millrace` and the first line of bin.mjs do it. */
 export function backfillArguments(flags: readonly string[], folder = HERE): string[] {
   const command = ['backfill', 's3://bench/events/', '--stream', 'bench', '--restart', '--json', '--quiet'];
-  return ['--single-threaded-gc', join(folder, 'src/bin.mjs'), ...command, ...flags];
+  return [...nodeFlagsOf(folder), join(folder, 'src/bin.mjs'), ...command, ...flags];
 }
 
 export class World {

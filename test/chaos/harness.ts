@@ -9,6 +9,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NODE_FLAGS } from '../../bench/node-flags.ts';
 import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import { type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 import { readStatus } from '../../src/observe/status.ts';
@@ -218,7 +219,7 @@ export async function runOnce(world: World, flags: readonly string[], plan: RunP
   faultLogs += 1;
   const faultLog = join(world.folder, `fault-${faultLogs}`);
   const started = performance.now();
-  const child = spawn(process.execPath, world.command(flags), {
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...world.command(flags)], {
     cwd: world.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

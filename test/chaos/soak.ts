@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
+import { NODE_FLAGS } from '../../bench/node-flags.ts';
 import { type RunStatus, readStatus } from '../../src/observe/status.ts';
 
 const { values } = parseArgs({
@@ -86,7 +87,7 @@ function startRun(
   return spawn(
     process.execPath,
     [
-      ...['--single-threaded-gc', join(ROOT, 'src', 'bin.mjs'), 'backfill', 's3://soak/events/'],
+      ...[...NODE_FLAGS, join(ROOT, 'src', 'bin.mjs'), 'backfill', 's3://soak/events/'],
       ...['--stream', 'soak', '--journal', journal, '--json', '--quiet', '--timeout', `${minutes * 60}s`],
       ...['--s3-endpoint-url', servers.s3, '--kinesis-endpoint-url', servers.kinesis],
     ],

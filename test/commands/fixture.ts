@@ -10,6 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NODE_FLAGS } from '../../bench/node-flags.ts';
 import { type FastS3, type FastS3Object, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import {
   type LocalKinesis,
@@ -67,7 +68,7 @@ const SIGNAL_GAP_MS = 100;
 /** Runs the program. */
 export async function runCommand(args: readonly string[], settings: RunSettings = {}): Promise<Ended> {
   const startedAtMs = performance.now();
-  const child = spawn(process.execPath, [settings.bin ?? BIN, ...args], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, settings.bin ?? BIN, ...args], {
     cwd: settings.cwd ?? tmpdir(),
     env: { HOME: tmpdir(), ...CLEAN_ENV, ...settings.env },
     stdio: [settings.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { notesOf } from '../../.ci/packaging/release-notes.ts';
 import { provenanceOf, sbomOf } from '../../.ci/packaging/sbom.ts';
+import { NODE_FLAGS } from '../../bench/node-flags.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const built = {
@@ -74,7 +75,8 @@ describe('the image', () => {
     const bases = [...text.matchAll(/^FROM (\S+)/gm)].map((match) => match[1]);
     expect(new Set(bases)).toEqual(new Set([`node:${devDependencies.node}-bookworm-slim`]));
     expect(text).toMatch(/^USER [1-9]\d*:/m);
-    expect(text).toMatch(/^ENTRYPOINT \["node", "--single-threaded-gc",/m);
+    const start = ['node', ...NODE_FLAGS].map((word) => `"${word}", `).join('');
+    expect(text).toContain(`\nENTRYPOINT [${start}"/opt/`);
   });
 
   const near = join(ROOT, 'test', 'services', '.installed', 'python', 'bin', 'hadolint');
