@@ -6,6 +6,7 @@ import type { RejectCode } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
 import { formatBytes, formatCount, formatDuration } from '../base/quantity.ts';
 import { type RunLimit, STAGE_NAMES } from './advice.ts';
+import { formatStage, type StageReport } from './stage-figures.ts';
 
 export interface BackfillReport {
   readonly status: 'delivered' | 'delivered-with-rejects' | 'failed' | 'interrupted' | 'dry-run';
@@ -36,6 +37,8 @@ export interface BackfillReport {
     readonly rejected: number;
     readonly rejectedByCode: Partial<Record<RejectCode, number>>;
   };
+  /** What each stage has done in this process, in their order. */
+  readonly stages: readonly StageReport[];
   /** Of `--limit`, or null: how many lines were asked for, how many there are, and whether something lies behind them; null: not known yet. */
   readonly limited: {
     readonly lines: number;
@@ -118,6 +121,7 @@ export function formatReport(report: BackfillReport): string {
       ),
     ],
     ...limitedRow(report),
+    ...report.stages.map((stage): [string, string] => ['stage', formatStage(stage)]),
     [
       'records',
       joined(

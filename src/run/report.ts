@@ -11,6 +11,7 @@ import { peakMemoryBytes } from '../base/peak-memory.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
 import type { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
+import { stageReports } from '../observe/stage-figures.ts';
 import type { BackfillOptions } from '../options/backfill.ts';
 import type { PublishReceipt } from '../publish/setup.ts';
 import { STAT, sumStat } from '../publish/stats.ts';
@@ -147,6 +148,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
       rejected,
       rejectedByCode: codesOf(facts),
     },
+    stages: stageReports(prepared.stages, counts.tally),
     limited: limitedOf(facts),
     ...deliveryOf(facts),
     limit: facts.limitWatch.limit(

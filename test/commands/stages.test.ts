@@ -56,6 +56,12 @@ it.each(scanners)(
       rejected: 2 * perObject.FILTER,
       rejectedByCode: { FILTER: 2 * perObject.FILTER },
     });
+    const [into, out] = [2 * (perObject.read - perObject.blank), 2 * perObject.kept];
+    const failed = 2 * perObject.FILTER;
+    expect(report.stages).toEqual([
+      { label: 'where', in: into, out, dropped: report.lines.filtered, failed, timeMs: null },
+      { label: 'edits', in: out, out, dropped: 0, failed: 0, timeMs: null },
+    ]);
     const expected = Array.from({ length: 1000 }, (_, i) => i)
       .filter((i) => i % 100 < 98)
       .map((i) => {

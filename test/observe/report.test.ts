@@ -11,6 +11,7 @@ const EMPTY: BackfillReport = {
   stream: 'orders',
   objects: { listed: 0, done: 0, skipped: 0, failed: 0, proven: 0, unproven: 0, archived: 0, changed: 0 },
   lines: { read: 0, blank: 0, filtered: 0, rejected: 0, rejectedByCode: {} },
+  stages: [],
   limited: null,
   records: { delivered: 0, deliveredBefore: 0, ambiguous: 0, resent: 0, repeatable: 0 },
   bytes: { downloaded: 0, scanned: 0, published: 0 },
@@ -54,6 +55,15 @@ it.each([
   ['dry-run', null, 'Dry run: nothing was sent'],
 ] as const)('a run that is %s with error %j starts with its headline', (status, error, headline) => {
   expect(formatReport({ ...EMPTY, status, error }).split('\n')[0]).toBe(headline);
+});
+
+it('has a row for each stage, with its time where it is known', () => {
+  const where = { label: 'where', in: 5000, out: 10, dropped: 4980, failed: 10, timeMs: null };
+  const use = { label: '3 use', in: 10, out: 30, dropped: 0, failed: 0, timeMs: 1234 };
+  expect(rows({ stages: [where, use] }, 'stage')).toEqual([
+    'where: 5,000 in, 10 out, 4,980 filtered, 10 failed',
+    '3 use: 10 in, 30 out, 1.2 s',
+  ]);
 });
 
 it.each([

@@ -1,0 +1,79 @@
+/** Figures of stages: what follows from the tally, and what stages have counted themselves. */
+import { expect, it } from 'vitest';
+import { type CountedStage, stageReports } from '../../src/observe/stage-figures.ts';
+import type { Stages } from '../../src/shape/stages.ts';
+
+const NONE: Stages = {
+  where: null,
+  onWhereError: 'dead-letter',
+  edits: [],
+  hashKey: null,
+  sample: null,
+  later: [],
+};
+const where = { where: 'record.a == 1' };
+const edits = { edits: [{ kind: 'drop' as const, pointer: '/a' }] };
+const tally = (filtered: number, codes: Record<string, number> = {}) => ({
+  lines: 1000,
+  blank: 10,
+  filtered,
+  codes,
+});
+const BAD = { INVALID_JSON: 5, INVALID_UTF8: 3, TOO_DEEP: 2, SCHEMA: 9, MISSING_KEY: 7 };
+const counted = (label: string, more: Partial<CountedStage>): CountedStage => ({
+  ...{ label, in: 0, out: 0, dropped: 0, failed: 0, timeMs: 1 },
+  ...more,
+});
+
+it.each<[string, Partial<Stages>, ReturnType<typeof tally>, object[]]>([
+  [
+    'a sample sees all that is not blank',
+    { sample: 0.1 },
+    tally(890, BAD),
+    [{ label: 'sample', in: 990, out: 100, dropped: 890, failed: 0 }],
+  ],
+  [
+    'a condition sees valid lines, and its failures are dead letters',
+    where,
+    tally(500, { ...BAD, FILTER: 80 }),
+    [{ label: 'where', in: 980, out: 400, dropped: 500, failed: 80 }],
+  ],
+  [
+    'a condition whose failures are dropped has none',
+    { ...where, onWhereError: 'drop' as const },
+    tally(500),
+    [{ label: 'where', in: 990, out: 490, dropped: 500, failed: 0 }],
+  ],
+  [
+    'both are one row, and edits see what is left',
+    { ...where, ...edits, sample: 0.5 },
+    tally(900, { FILTER: 10 }),
+    [
+      { label: 'sample, where', in: 990, out: 80, dropped: 900, failed: 10 },
+      { label: 'edits', in: 80, out: 80, dropped: 0, failed: 0 },
+    ],
+  ],
+  [
+    'edits alone see all valid lines',
+    edits,
+    tally(0, BAD),
+    [{ label: 'edits', in: 980, out: 980, dropped: 0, failed: 0 }],
+  ],
+])('%s', (_, stages, sums, rows) => {
+  expect(stageReports({ ...NONE, ...stages }, sums)).toEqual(rows.map((row) => ({ ...row, timeMs: null })));
+});
+
+it('without stages there is none', () => expect(stageReports(null, tally(0))).toEqual([]));
+
+it('stages in JavaScript follow with what they have counted, and what they drop is not the condition’s', () => {
+  const later = [
+    counted('3 where', { in: 600, out: 590, failed: 10 }),
+    counted('4 use', { in: 590, out: 900, dropped: 190, timeMs: 7.5 }),
+  ];
+  const rows = stageReports({ ...NONE, ...where, ...edits }, tally(540, { FILTER: 50 }), later);
+  expect(rows).toEqual([
+    { label: 'where', in: 990, out: 600, dropped: 350, failed: 40, timeMs: null },
+    { label: 'edits', in: 600, out: 600, dropped: 0, failed: 0, timeMs: null },
+    ...later,
+  ]);
+});
