@@ -36,34 +36,11 @@ const BUNDLES: readonly Record<string, string>[] = [
 /** Loaded as modules: an embedded server is started once for many runs, and the first file of a thread is small. */
 const MODULES: readonly Record<string, string>[] = [{ serve: ENTRIES.serve }, { worker: PISCINA_WORKER }];
 
+type Front = (file: string, exported: readonly string[]) => readonly string[];
 const LOADER = `import { bundled, keepCode } from '../src/base/bundled.mjs';`;
-/** The module in front of each entry. A dry run, and one that is refused, do less than others of their kind: what they compile is not all. */
-const FRONTS: Readonly<Record<string, (file: string, exported: readonly string[]) => string[]>> = {
-  main: (file) => [
-    LOADER,
-    `const commands = ${JSON.stringify(Object.keys(MANUAL))};`,
-    'export async function main(args) {',
-    `  const kind = commands.includes(args[0]) && !args.includes('--help') ? args[0] : 'other';`,
-    `  process.once('exit', (code) => keepCode(code < 2 && !args.includes('--dry-run')));`,
-    `  await bundled('${file}', kind).main(args);`,
-    '}',
-  ],
-  commands: (file, exported) => [
-    LOADER,
-    `export const { ${exported.join(', ')} } = bundled('${file}', 'other');`,
-  ],
-  index: (file, exported) => [
-    LOADER,
-    `export const { ${exported.join(', ')} } = bundled('${file}', 'library');`,
-    `process.once('exit', () => keepCode(true));`,
-  ],
-  ...Object.fromEntries(
-    ['parse', 'publish', 'read'].map((name) => [name, (file: string) => threadFront(name, file)]),
-  ),
-};
-
-function threadFront(name: string, file: string): string[] {
-  return [
+const THREAD =
+  (name: string): Front =>
+  (file) => [
     LOADER,
     `const { default: work } = bundled('${file}', '${name}');`,
     'export default async function (task) {',
@@ -74,7 +51,32 @@ function threadFront(name: string, file: string): string[] {
     '  }',
     '}',
   ];
-}
+const LIBRARY: Front = (file, exported) => [
+  LOADER,
+  `export const { ${exported.join(', ')} } = bundled('${file}', 'library');`,
+  `process.once('exit', () => keepCode(true));`,
+];
+/** The module in front of each entry. A dry run, and one that is refused, do less than others of their kind: what they compile is not all. */
+const FRONTS: Readonly<Record<Exclude<keyof typeof ENTRIES, 'serve'>, Front>> = {
+  main: (file) => [
+    LOADER,
+    `const commands = ${JSON.stringify(Object.keys(MANUAL))};`,
+    'export async function main(args) {',
+    `  const kind = commands.includes(args[0]) && !args.includes('--help') ? args[0] : 'other';`,
+    `  process.once('exit', (code) => keepCode(code < 2 && !args.includes('--dry-run')));`,
+    `  await bundled('${file}', kind).main(args);`,
+    '}',
+  ],
+  commands: (file, exported) => [
+    `import { bundled } from '../src/base/bundled.mjs';`,
+    `export const { ${exported.join(', ')} } = bundled('${file}', 'other');`,
+  ],
+  index: LIBRARY,
+  stages: LIBRARY,
+  parse: THREAD('parse'),
+  publish: THREAD('publish'),
+  read: THREAD('read'),
+};
 
 /**
  * An import of one of Node's modules reads all that it has to offer, and some of that is made only when it is read (undici, web cryptography):
@@ -103,6 +105,7 @@ const BUILTINS: Plugin = {
 const IMPORTS: Plugin = {
   name: 'imports',
   renderChunk(code) {
+    if (!code.includes('import(')) return null;
     const starts: number[] = [];
     new Visitor({ ImportExpression: ({ start }) => starts.push(start) }).visit(
       parseSync('bundle.js', code).program,
@@ -126,6 +129,7 @@ async function bundle(input: Record<string, string>, format: 'cjs' | 'esm'): Pro
     input,
     platform: 'node',
     plugins: [BUILTINS, ...(format === 'cjs' ? [IMPORTS] : [])],
+    checks: { pluginTimings: false },
     treeshake: { propertyReadSideEffects: false },
     resolve: { mainFields: ['module', 'main'] }, // of the SDK's two forms the one that can be shaken
     external: ['@napi-rs/nice'], // Piscina's, optional: we ask for no niceness
@@ -154,7 +158,9 @@ async function bundle(input: Record<string, string>, format: 'cjs' | 'esm'): Pro
 
 function writeFront({ name, fileName, exports, isEntry, code }: OutputChunk): void {
   if (/[^\0-\x7f]/.test(code)) throw new Error(`${fileName} is not ASCII`);
-  if (isEntry) writeFileSync(join(OUT, `${name}.js`), `${FRONTS[name]!(fileName, exports).join('\n')}\n`);
+  if (!isEntry) return;
+  const lines = FRONTS[name as keyof typeof FRONTS](fileName, exports);
+  writeFileSync(join(OUT, `${name}.js`), `${lines.join('\n')}\n`);
 }
 
 /** The folder of the package that a module is of, or null where it is ours. */
