@@ -7,6 +7,7 @@ import { untilNamed } from '../aws/await-name.ts';
 import { describeSuccessor, isSameStream } from '../aws/stream-birth.ts';
 import { MillraceError, OptionsError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
+import { formatCount } from '../base/quantity.ts';
 import { findTargets, hasStreamEndpoint } from '../options/targets.ts';
 import type { VerifyRunOptions } from '../options/verify.ts';
 import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
@@ -107,6 +108,10 @@ export async function verifyRun(
       ...watch.hooks,
     });
     watch.stop();
+    if (options.limitLines !== null)
+      notices.add(
+        `only the first ${formatCount(options.limitLines)} lines of the source were compared, as --limit says`,
+      );
     const found = accountFor(compared, witness.account(sourceSide.tally()));
     const report = { ...found, warnings: [...found.warnings, ...Array.from(notices, asSentence)] };
     if (report.status.startsWith('match')) await assertStillThere(sink, stream, hooks.signal);

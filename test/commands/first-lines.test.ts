@@ -51,6 +51,9 @@ it.each([
     expect(verified.report, verified.ended.stderr).toMatchObject({
       ...{ status: 'match', missing: 0, foreign: 0, duplicated: 0 },
       lines: { counted: limit, records: limit },
+      warnings: [
+        expect.stringMatching(/^Only the first .* lines of the source were compared, as --limit says\.$/),
+      ],
     });
     const again = await world.report(given);
     expect(again.report).toMatchObject({ resumed: true, records: { delivered: 0, deliveredBefore: limit } });
@@ -162,4 +165,20 @@ it('an object that cannot be read while the lines are sought ends the run before
   expect(report.error).toContain('Cannot find the first 100 lines');
   expect(world.s3.stats().faultsFired['access-denied']).toBeGreaterThan(0);
   expect(world.records()).toHaveLength(0);
+});
+
+it('stopped while the lines are sought it has sent nothing, and the same command seeks them again', async () => {
+  world = await World.open({ objects: OBJECTS, shards: 1 });
+  world.s3.setFaults([{ kind: 'stall', afterBytes: 100 }]);
+  const interrupt = { when: () => world.s3.stats().faultsFired.stall! > 0, signals: ['SIGTERM' as const] };
+  const stopped = await world.report(['--limit', '2100'], { interrupt });
+  expect([stopped.ended.exitCode, stopped.report.limited]).toEqual([
+    143,
+    { lines: 2100, taken: null, more: null },
+  ]);
+  expect(world.records()).toHaveLength(0);
+  world.s3.setFaults([]);
+  const { report, ended } = await world.report(['--limit', '2100']);
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  expect(report).toMatchObject({ resumed: true, records: { delivered: 2100 }, limited: { taken: 2100 } });
 });

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { isWorthCompacting } from '../../src/journal/compact.ts';
+import { FirstLines } from '../../src/journal/first-lines.ts';
 import { Journal } from '../../src/journal/journal.ts';
 import { JournalState } from '../../src/journal/state.ts';
 import { tally } from '../../src/journal/tally.ts';
@@ -109,4 +110,30 @@ it('keeps what was acknowledged, and forgets the pulses before the last', async 
       .match(/"kind":"pulse"/g),
   ).toHaveLength(1);
   expect(again.state.acknowledged).toMatchObject({ records: 1950, bytes: 1000 });
+});
+
+it('keeps which lines --limit has found to be the first ones', async () => {
+  const disk = new MemoryDisk();
+  const journal = await open(disk);
+  const object = (n: number) => ({ bucket: 'b', key: `first-${n}`, etag: '"1"', size: n });
+  const cut = { ...object(1500), offset: 7, stored: 9 };
+  const found = new FirstLines({ lines: 99, taken: 99, more: true, cut });
+  for (let n = 0; n < 1501; n++) found.add(object(n));
+  for (const entry of found.entries()) journal.append(entry);
+  for (let n = 0; n < 500; n++) {
+    const id = journal.pin(object(n));
+    for (let at = 0; at < 100; at += 10)
+      journal.append({ kind: 'segment', id, start: at, end: at + 10, tally: tally() });
+    journal.append({ kind: 'object-done', id });
+  }
+  await journal.close(null);
+  const longBytes = disk.content(JOURNAL)!.byteLength;
+  const compacted = await open(disk, 1);
+  expect(disk.content(JOURNAL)!.byteLength).toBeLessThan(longBytes / 2);
+  const kept = compacted.state.firstLines!;
+  expect([kept.facts, kept.objectCount]).toEqual([found.facts, 1501]);
+  expect([kept.find(object(1500)), kept.find({ ...object(3), size: 4 }), kept.find(object(1501))]).toEqual([
+    ...['exact', 'other', 'absent'],
+  ]);
+  expect([kept.cutOf(object(1500)), kept.cutOf(object(3))]).toEqual([cut, null]);
 });
