@@ -15,6 +15,9 @@ export const RUNS_FOLDER = '.millrace';
 /** Stood in the identities of format 1, and says only how the work was cut. */
 const FORMER_FIELD = 'segmentBytes';
 
+/** Versions of lookup tables, by their names. */
+const TABLES = 'tables.';
+
 /** An identity as today's program has it. */
 function todays(identity: Identity): Identity {
   const { [FORMER_FIELD]: _, ...fields } = identity;
@@ -51,7 +54,11 @@ function fieldDifferences(before: Identity, now: Identity, path: string): string
       Object.hasOwn(now, name) ? now[name] : undefined,
     ];
     if (canonical(old ?? null) === canonical(fresh ?? null)) continue;
-    if (isObject(old) && isObject(fresh))
+    if (path === TABLES && old !== undefined && fresh !== undefined)
+      differences.push(
+        `the table ${name} has changed (its version was ${shown(old)}, is now ${shown(fresh)})`,
+      );
+    else if (isObject(old) && isObject(fresh))
       differences.push(...fieldDifferences(old, fresh, `${path}${name}.`));
     else differences.push(`${path}${name} was ${shown(old)}, is now ${shown(fresh)}`);
   }

@@ -18,6 +18,8 @@ export interface BudgetInput {
   readonly publishers: number;
   readonly recordBytesMax: number;
   readonly isOrdered: boolean;
+  /** Lookup tables, which are there already. Default 0. */
+  readonly tableBytes?: number;
 }
 
 export interface Budget {
@@ -54,12 +56,8 @@ const PUBLISHERS_BYTES_MAX = 64 * MIB;
 
 /** Cuts the memory. @throws {OptionsError} When it is too small for these options. */
 export function planBudget(input: BudgetInput): Budget {
-  const { parsers, publishers, recordBytesMax } = input;
-  const lineBytesMax = Math.max(2 * MIB, recordBytesMax + 64 * KIB);
-  const laneCapacityBytes = laneCapacity(recordBytesMax);
-  const fixedBytes = parsers * publishers * laneCapacityBytes + parsers * PARSER_BYTES;
-  const publisherBytesMin = Math.max(PUBLISHER_BYTES_MIN, 4 * recordBytesMax);
-  const leastBytes = fixedBytes + publishers * publisherBytesMin;
+  const { parsers, publishers, recordBytesMax, tableBytes = 0 } = input;
+  const { lineBytesMax, laneCapacityBytes, fixedBytes, publisherBytesMin, leastBytes } = partsOf(input);
   let { downloads } = input;
   let blocksPerSlot: number = BLOCKS_PER_SLOT[input.isOrdered ? 'key' : 'none'];
   const slotBytes = () => blocksPerSlot * ENGINE.blockBytes + lineBytesMax;
@@ -68,7 +66,8 @@ export function planBudget(input: BudgetInput): Budget {
   while (leastBytes + downloads * slotBytes() > input.memoryBytes && downloads > 1) downloads--;
   if (leastBytes + downloads * slotBytes() > input.memoryBytes) {
     const neededBytes = leastBytes + slotBytes();
-    const why = `${parsers} parsers, ${publishers} publishers and records up to ${formatBytes(recordBytesMax)}`;
+    const tables = tableBytes === 0 ? '' : `lookup tables of ${formatBytes(tableBytes)}, `;
+    const why = `${tables}${parsers} parsers, ${publishers} publishers and records up to ${formatBytes(recordBytesMax)}`;
     throw new OptionsError([
       `Expected --memory to be at least ${Math.ceil(neededBytes / MIB)}MiB for ${why}, but received ${formatBytes(input.memoryBytes)}.`,
     ]);
@@ -80,6 +79,7 @@ export function planBudget(input: BudgetInput): Budget {
   );
   const threads = 1 + parsers + publishers;
   const users = [
+    ...(tableBytes === 0 ? [] : [{ name: 'lookup tables, for all threads', bytes: tableBytes }]),
     {
       name: `blocks: ${downloads} downloads x ${blocksPerSlot} x 1 MiB`,
       bytes: downloads * blocksPerSlot * ENGINE.blockBytes,
@@ -110,6 +110,22 @@ export function planBudget(input: BudgetInput): Budget {
     runtimeBytes: RUNTIME_BYTES + threads * RUNTIME_BYTES_PER_THREAD,
     threads,
   };
+}
+
+/** What every run with these options needs at least, and the sizes that follow from the largest record. */
+function partsOf({ parsers, publishers, recordBytesMax, tableBytes = 0 }: BudgetInput) {
+  const lineBytesMax = Math.max(2 * MIB, recordBytesMax + 64 * KIB);
+  const laneCapacityBytes = laneCapacity(recordBytesMax);
+  const fixedBytes = tableBytes + parsers * publishers * laneCapacityBytes + parsers * PARSER_BYTES;
+  const publisherBytesMin = Math.max(PUBLISHER_BYTES_MIN, 4 * recordBytesMax);
+  const leastBytes = fixedBytes + publishers * publisherBytesMin;
+  return { lineBytesMax, laneCapacityBytes, fixedBytes, publisherBytesMin, leastBytes };
+}
+
+/** What lookup tables may take, so that the run still works, if with few downloads. */
+export function tableBytesMax(input: Omit<BudgetInput, 'tableBytes'>): number {
+  const { leastBytes, lineBytesMax } = partsOf(input);
+  return input.memoryBytes - leastBytes - BLOCKS_PER_SLOT_MIN * ENGINE.blockBytes - lineBytesMax;
 }
 
 /** What the run is going to take, as one line; the buffers one by one where that is wanted. */

@@ -31,7 +31,8 @@ import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { openEnding } from './ending.ts';
 import { asFailure, asInterruption, hangFailure } from './failures.ts';
 import type { LimitKeeper } from './limited-listing.ts';
-import { type Prepared, type PrepareHooks, prepare } from './prepare.ts';
+import { bytesOfTables } from './open-tables.ts';
+import { budgetInputOf, type Prepared, type PrepareHooks, prepare } from './prepare.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
 import { Reading } from './reading.ts';
 import { RejectDesk } from './reject-desk.ts';
@@ -104,14 +105,9 @@ class Run {
     this.#prepared = prepared;
     this.#hooks = hooks;
     this.#startedAtMs = startedAtMs;
-    const { shards, rules } = prepared;
+    const { shards, stages } = prepared;
     this.#publisherCount = options.dryRun ? 0 : Math.min(options.publishers, shards.length);
-    this.#budget = planBudget({
-      ...options,
-      publishers: Math.max(1, this.#publisherCount),
-      recordBytesMax: rules.recordBytesMax,
-      isOrdered: options.order === 'key',
-    });
+    this.#budget = planBudget({ ...budgetInputOf(options, prepared), tableBytes: bytesOfTables(stages) });
     this.#doorbells = createDoorbells(this.#publisherCount);
     this.#heartbeats = createHeartbeats(options.parsers + this.#publisherCount);
     const digester = createDigester(prepared.digestKey);

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { untilNamed } from '../aws/await-name.ts';
 import { MillraceError, OptionsError } from '../base/errors.ts';
+import { isObjectUri } from '../base/object-uri.ts';
 import { DeadLetters } from '../journal/dead-letters.ts';
 import { Journal } from '../journal/journal.ts';
 import { tracePath } from '../journal/redrive-trace.ts';
@@ -22,12 +23,15 @@ import { findTargets } from '../options/targets.ts';
 import type { SinkAddress, SinkFacts, SinkProbe } from '../publish/sink.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import type { RecordRules } from '../scan/scanner.ts';
+import type { StageSpec } from '../shape/stage.ts';
 import type { Stages } from '../shape/stages.ts';
 import { checkDeadLetters } from '../source/dead-letters.ts';
 import type { Source } from '../source/source.ts';
+import { type BudgetInput, tableBytesMax } from './budget.ts';
 import { untilEnded } from './ending.ts';
 import { type Chosen, chooseJournal, namedJournal, newRunRefusal, type Sought } from './near-runs.ts';
 import { openStages, printOf } from './open-stages.ts';
+import { tableIdentity, withTables } from './open-tables.ts';
 import { openSink } from './sinks.ts';
 import { openSource } from './sources.ts';
 
@@ -77,8 +81,13 @@ export async function prepare(
   const source = openSource(targets.source, options);
   try {
     const services = await untilEnded(ask(options, { sink, source, notices, signal, onWait }), signal);
-    const asked = { source, sink, schema, stages, notices, ...services };
-    return await open(options, asked, (warning) => agree(warning, signal, askNewRun));
+    const asked = { source, sink, schema, notices, ...services };
+    const tables = {
+      ...{ source, signal, onNotice: (notice: string) => notices.push(notice) },
+      bytesMax: tableBytesMax(budgetInputOf(options, services)),
+    };
+    const shaped = await untilEnded(withTables(stages, tables), signal);
+    return await open(options, { ...asked, stages: shaped }, (warning) => agree(warning, signal, askNewRun));
   } catch (error) {
     source.close();
     sink.close();
@@ -123,7 +132,10 @@ async function open(
 ): Promise<Prepared> {
   const { stream, schema, stages, notices } = asked;
   const rules = recordRules(options, stream);
-  const identity = identityOf(options, stream.arn, schema?.text ?? null, printOf(stages));
+  const identity = {
+    ...identityOf(options, stream.arn, schema?.text ?? null, printOf(stages)),
+    ...tableIdentity(stages),
+  };
   const run = runName(stream.name, identity);
   const commandFor = (other: Identity, journal: string | null) =>
     commandOf(other, { options, identity, journal });
@@ -214,16 +226,24 @@ async function choose(
 
 /** All files of a run, read and written. */
 function filesOf(
-  { deadLetters, schema, hashKeyFile }: BackfillOptions,
+  { deadLetters, schema, hashKeyFile, stages }: BackfillOptions,
   { journal, deadLetter }: Paths,
 ): NamedFile[] {
   return [
     ...(deadLetters === null ? [] : deadLettersToSend(deadLetters)),
     ...(schema === null ? [] : [{ name: '--schema', path: schema }]),
     ...(hashKeyFile === null ? [] : [{ name: '--hash-key-file', path: hashKeyFile }]),
+    ...tableFiles(stages),
     ...(journal === null ? [] : journalFiles(journal)),
     ...(deadLetter === null ? [] : deadLetterFiles(deadLetter)),
   ];
+}
+
+function tableFiles(specs: readonly StageSpec[]): NamedFile[] {
+  const tables = specs.flatMap((spec) => (spec.kind === 'enrich' ? [spec.table] : []));
+  // Stages may share one.
+  const paths = new Set(tables.filter((table) => !isObjectUri(table)).map((path) => resolve(path)));
+  return Array.from(paths, (path) => ({ name: 'a lookup table', path }));
 }
 
 function deadLettersToSend(path: string): NamedFile[] {
@@ -236,6 +256,19 @@ function deadLettersToSend(path: string): NamedFile[] {
 /** The SOURCEs that are listed: beside an inventory they only choose among its objects. */
 export function listedSources({ sources, inventory }: Pick<BackfillOptions, 'sources' | 'inventory'>) {
   return inventory === null ? sources : [];
+}
+
+/** What a run's buffers depend on, without its tables. */
+export function budgetInputOf(
+  options: BackfillOptions,
+  { stream, shards }: Pick<Prepared, 'stream' | 'shards'>,
+): BudgetInput {
+  return {
+    ...options,
+    publishers: options.dryRun ? 1 : Math.max(1, Math.min(options.publishers, shards.length)),
+    recordBytesMax: recordRules(options, stream).recordBytesMax,
+    isOrdered: options.order === 'key',
+  };
 }
 
 /** What makes a line a record: the same for the run that sends it and the one that looks for it. */

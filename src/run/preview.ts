@@ -22,10 +22,11 @@ import type { RecordRules } from '../scan/scanner.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { SourceObject } from '../source/object.ts';
 import type { Source } from '../source/source.ts';
-import { planBudget } from './budget.ts';
+import { planBudget, tableBytesMax } from './budget.ts';
 import { untilEnded } from './ending.ts';
 import { hangFailure } from './failures.ts';
 import { openStages } from './open-stages.ts';
+import { bytesOfTables, withTables } from './open-tables.ts';
 import { listedSources, readSchema } from './prepare.ts';
 import { PreviewFindings } from './preview-findings.ts';
 import { Reading } from './reading.ts';
@@ -51,9 +52,11 @@ export async function preview(options: PreviewOptions, { signal, onNotice }: Pre
       untilNamed(() => source.probe(listing), onNotice, signal),
       signal,
     );
-    const pass = new PreviewPass(options, { source, schema, stages, onNotice });
+    const bytesMax = tableBytesMax({ ...options, publishers: 1, isOrdered: true });
+    const shaped = await untilEnded(withTables(stages, { source, bytesMax, onNotice, signal }), signal);
+    const pass = new PreviewPass(options, { source, schema, stages: shaped, onNotice });
     await pass.run(signal);
-    return await pass.findings.told(stages);
+    return await pass.findings.told(shaped);
   } finally {
     source.close();
   }
@@ -90,7 +93,8 @@ class PreviewPass {
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(options: PreviewOptions, { source, schema, stages, onNotice }: Opened) {
-    const budget = planBudget({ ...options, publishers: 1, isOrdered: true });
+    const tableBytes = bytesOfTables(stages);
+    const budget = planBudget({ ...options, publishers: 1, isOrdered: true, tableBytes });
     this.#accounting = new Accounting({
       ...{ journal: null, parserCount: 1, isDryRun: true },
       onDeadLetter: (letter: DeadLetter) => this.findings.takeLetter(letter),

@@ -19,3 +19,6 @@ export function openSource(
 }
 
 export { isRestoreManifest, restoreManifestLine } from '../source/s3/restore-manifest.ts';
+
+/** The object that a URI names. @throws {MillraceError} It names none. */
+export { parseS3Uri as objectNameOf } from '../source/s3/uri.ts';

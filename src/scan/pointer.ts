@@ -6,6 +6,8 @@
  */
 import { OptionsError } from '../base/errors.ts';
 
+const BACKSLASH = 0x5c;
+
 /**
  * Splits a JSON Pointer into its reference tokens, unescaped.
  * @returns [] for "", which points at the whole line.
@@ -113,9 +115,14 @@ function isSpace(code: number): boolean {
 
 /** @param at Index of the opening quote. @returns Index after the closing one. */
 function skipString(text: string, at: number): number {
-  let cursor = at + 1;
-  while (text[cursor] !== '"') cursor += text[cursor] === '\\' ? 2 : 1;
-  return cursor + 1;
+  for (let from = at + 1; ; ) {
+    const quote = text.indexOf('"', from);
+    let start = quote;
+    while (text.charCodeAt(start - 1) === BACKSLASH) start--;
+    // Backslashes in pairs stand for themselves.
+    if ((quote - start) % 2 === 0) return quote + 1;
+    from = quote + 1;
+  }
 }
 
 /** Skips containers by counting, so that depth costs no stack. @returns Index after the value. */

@@ -7,7 +7,7 @@
 import { OptionsError } from '../base/errors.ts';
 import { isObjectUri } from '../base/object-uri.ts';
 import { Carried } from './carried.ts';
-import { Join, ON_MISSING } from './join.ts';
+import { isMember, Join, ON_MISSING } from './join.ts';
 import type { StageRoom } from './open-stage.ts';
 import type { RunningStage } from './stage.ts';
 import { formatOfTable } from './table/format.ts';
@@ -44,10 +44,6 @@ export function enrichSpec({ table, on, into, key, onMissing = 'null' }: EnrichO
   }
   if (problems.length > 0) throw new OptionsError(problems);
   return { kind: 'enrich', table, on, into, key: key ?? null, onMissing };
-}
-
-function isMember(pointer: unknown): boolean {
-  return typeof pointer === 'string' && /^(\/([^~/]|~[01])*)+$/s.test(pointer);
 }
 
 /** @throws {MillraceError} Of a plain call: the table cannot be read. */

@@ -21,11 +21,18 @@ export interface JoinSpec {
   readonly onMissing: OnMissing;
 }
 
+/** Whether it is a JSON Pointer to a place within a record. */
+export function isMember(pointer: unknown): boolean {
+  return typeof pointer === 'string' && /^(\/([^~/]|~[01])*)+$/s.test(pointer);
+}
+
 export class Join {
   readonly #spec: JoinSpec;
   readonly #where: string;
   readonly #on: readonly string[];
   readonly #into: readonly string[];
+  /** The last name of `into` in quotes, or null where it may be written in other ways, too. */
+  readonly #quoted: string | null;
 
   /** @param where What is looked into, for dead letters: `the table users.csv`. */
   constructor(spec: JoinSpec, where: string) {
@@ -33,6 +40,9 @@ export class Join {
     this.#where = where;
     this.#on = parsePointer(spec.on);
     this.#into = parsePointer(spec.into);
+    const name = this.#into.at(-1) ?? '';
+    const quoted = JSON.stringify(name);
+    this.#quoted = quoted === `"${name}"` && !name.includes('/') ? quoted : null;
   }
 
   /**
@@ -62,7 +72,20 @@ export class Join {
   }
 
   #put(text: string, json: string): string {
-    // Nearly always the object that the row goes into is there.
+    // Nearly always the member is not there yet: then no other one need be looked at.
+    const isNew = this.#quoted !== null && !text.includes(this.#quoted) && !text.includes('\\u');
+    const end = isNew ? this.#endOfParent(text) : null;
+    return end === null ? this.#set(text, json) : append(text, end, `${this.#quoted}:${json}`);
+  }
+
+  /** Where the object that the member goes into is closed, or null. */
+  #endOfParent(text: string): number | null {
+    if (this.#into.length === 1) return /^\s*\{/.test(text) ? text.lastIndexOf('}') : null;
+    const at = locate(text, this.#into.slice(0, -1));
+    return at !== undefined && text[at.start] === '{' ? at.end - 1 : null;
+  }
+
+  #set(text: string, json: string): string {
     for (let depth = this.#into.length - 1; ; depth--) {
       const at = locate(text, this.#into.slice(0, depth));
       if (at === undefined) continue;
@@ -90,6 +113,17 @@ export class Join {
     const place = depth === 0 ? 'the record' : `what ${this.#pointer(depth)} leads to`;
     return new StageFailure(`nothing can go to ${this.#spec.into}: ${place} is no object`);
   }
+}
+
+/** @param end The place of the bracket that closes the object. */
+function append(text: string, end: number, member: string): string {
+  let before = end - 1;
+  while (isSpace(text.charCodeAt(before))) before--;
+  return `${text.slice(0, end)}${text[before] === '{' ? '' : ','}${member}${text.slice(end)}`;
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a;
 }
 
 function set(text: string, pointer: string, json: string): string {

@@ -8,8 +8,16 @@ export { coerce } from './coerce.ts';
 export { drop, hash, rename, set } from './edit-stages.ts';
 export type { EnrichOptions } from './enrich.ts';
 export { enrich } from './enrich-stage.ts';
+export { type EnrichWithOptions, enrichWith } from './enrich-with.ts';
 export { format } from './format.ts';
 export { flatMap, map, tap } from './functions.ts';
+export {
+  type AskService,
+  type Lookup,
+  LookupError,
+  type LookupKey,
+  type LookupOptions,
+} from './lookup.ts';
 export { pick } from './pick.ts';
 export { type Pipe, pipe } from './pipe.ts';
 export { sample } from './sample-stage.ts';

@@ -6,6 +6,7 @@
  */
 import { parsePointer } from '../scan/pointer.ts';
 import type { StageSpec } from './stage.ts';
+import type { Tables } from './table/table.ts';
 
 export type Edit =
   | { readonly kind: 'drop'; readonly pointer: string }
@@ -27,6 +28,10 @@ export interface Stages {
   readonly sample: number | null;
   /** Stages in JavaScript behind all that, in this order. */
   readonly later: readonly StageSpec[];
+  /** Lookup tables, once they are loaded. */
+  readonly tables?: Tables;
+  /** Versions of their files, by the names that stages give them. */
+  readonly tableVersions?: Readonly<Record<string, string>>;
 }
 
 /** What cannot be done, one sentence each. */

@@ -11,12 +11,16 @@ import { formatCount } from '../base/quantity.ts';
 import { findTargets, hasStreamEndpoint } from '../options/targets.ts';
 import type { VerifyRunOptions } from '../options/verify.ts';
 import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
+import { tableBytesMax } from '../run/budget.ts';
 import { untilEnded } from '../run/ending.ts';
 import { openStages, printOf } from '../run/open-stages.ts';
+import { assertSameTables, withTables } from '../run/open-tables.ts';
 import { listedSources, readSchema, recordRules } from '../run/prepare.ts';
 import { openSink } from '../run/sinks.ts';
 import { openSource } from '../run/sources.ts';
+import type { RecordRules } from '../scan/scanner.ts';
 import type { Stages } from '../shape/stages.ts';
+import type { Source } from '../source/source.ts';
 import { streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
 import { accountFor } from './account.ts';
@@ -72,8 +76,8 @@ export async function verifyRun(
       typeof schemaText === 'string'
         ? { text: schemaText, name: 'of the journal' }
         : await readSchema(options.schema);
-    const stages = await openStages(options);
-    assertSameKey(facts, stages);
+    const rules = recordRules(options, stream);
+    const stages = await untilEnded(openShaped(options, facts, rules, source, hooks), signal);
     const deadLetters = await readRunDeadLetters({
       ...{ deadLetter: options.deadLetter, redriven: options.redriven, facts, stream: stream.name },
       memoryBytesMax: options.memoryBytes,
@@ -84,7 +88,7 @@ export async function verifyRun(
       sources: options.sources,
       options,
       source,
-      rules: recordRules(options, stream),
+      rules,
       schema,
       stages,
       firstLines: facts?.firstLines ?? null,
@@ -120,6 +124,22 @@ export async function verifyRun(
     source.close();
     for (const one of sinks) one.close();
   }
+}
+
+/** The stages of the run, with its tables. */
+async function openShaped(
+  options: VerifyRunOptions,
+  facts: RunFacts | null,
+  rules: RecordRules,
+  source: Source,
+  { onNotice = () => {}, signal = new AbortController().signal }: VerifyHooks,
+): Promise<Stages | null> {
+  const given = await openStages(options);
+  assertSameKey(facts, given);
+  const bytesMax = tableBytesMax({ ...options, ...rules, publishers: 1, isOrdered: false });
+  const stages = await withTables(given, { source, bytesMax, onNotice, signal });
+  assertSameTables(facts?.identity, stages);
+  return stages;
 }
 
 /** @throws {OptionsError} When another key would make other pseudonyms of every value. */

@@ -22,6 +22,7 @@ import { createDoorbells } from '../ring/wait.ts';
 import { type Budget, planBudget } from '../run/budget.ts';
 import { hangFailure } from '../run/failures.ts';
 import type { LimitKeeper } from '../run/limited-listing.ts';
+import { bytesOfTables } from '../run/open-tables.ts';
 import { Reading, stdinLines } from '../run/reading.ts';
 import { scannerReason } from '../scan/open.ts';
 import type { RecordRules } from '../scan/scanner.ts';
@@ -88,6 +89,7 @@ export function createSourceSide(
     publishers: 1,
     recordBytesMax: rules.recordBytesMax,
     isOrdered: false,
+    tableBytes: bytesOfTables(given.stages ?? null),
   });
   let last: Scan | null = null;
   let tally: SourceTally | null = null;

@@ -1,7 +1,7 @@
 /** The buffers of a run are a sum under --memory. */
 import { describe, expect, it } from 'vitest';
 import { MIB } from '../../src/base/limits.ts';
-import { type BudgetInput, formatBudget, planBudget } from '../../src/run/budget.ts';
+import { type BudgetInput, formatBudget, planBudget, tableBytesMax } from '../../src/run/budget.ts';
 
 const INPUT: BudgetInput = {
   memoryBytes: 512 * MIB,
@@ -41,6 +41,17 @@ describe('the budget', () => {
     const neededMib = Number(/at least (\d+)MiB/.exec(message)?.[1]);
     expect(planBudget({ ...INPUT, memoryBytes: neededMib * MIB }).downloads).toBe(1);
     expect(() => planBudget({ ...INPUT, memoryBytes: (neededMib - 1) * MIB })).toThrow('--memory');
+  });
+
+  it('counts lookup tables once, and says how large they may be', () => {
+    const tableBytes = tableBytesMax(INPUT);
+    const budget = planBudget({ ...INPUT, tableBytes });
+    expect(budget.users[0]).toEqual({ name: 'lookup tables, for all threads', bytes: tableBytes });
+    expect(budget.buffersBytes).toBe(INPUT.memoryBytes);
+    expect([budget.downloads, budget.blocksPerSlot]).toEqual([1, 2]);
+    expect(() => planBudget({ ...INPUT, tableBytes: tableBytes + 1 })).toThrow(
+      /^Expected --memory to be at least 513MiB for lookup tables of \d+ MB, 2 parsers/,
+    );
   });
 
   it('is printed in one line, buffers and the rest apart; with --verbose there is one more for each user', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Editor } from '../../src/shape/edit.ts';
 import { type EnrichOptions, enrichSpec, openEnrich } from '../../src/shape/enrich.ts';
 import type { RunningStage } from '../../src/shape/stage.ts';
 import { StageFailure } from '../../src/shape/stage-failure.ts';
@@ -108,6 +109,34 @@ describe('enrich', () => {
           user: { ...user, profile: row },
         });
       }),
+    );
+  });
+
+  it('changes the same bytes as --set, however names are written and wherever the member stands', () => {
+    const { runText } = stageOf({ 7: ADA }, { on: '/id', into: '/a/p' });
+    const editor = new Editor({
+      edits: [{ kind: 'set', pointer: '/a/p', json: JSON.stringify(ADA) }],
+      hashKey: null,
+    });
+    const name = fc.constantFrom('"p"', '"\\u0070"', '"q"', '"a"', '"}"', '"\\"p"', '"\\\\"');
+    const space = fc.constantFrom('', ' ', '\t');
+    const member = fc
+      .tuple(name, space, fc.constantFrom('1', '{"p":2}', '[]', '"p"', '"}"', '"\\\\"'))
+      .map(([one, gap, value]) => `${gap}${one}:${gap}${value}${gap}`);
+    const object = fc
+      .tuple(fc.array(member, { maxLength: 4 }), space)
+      .map(([members, gap]) => `{${gap}${members.join(',')}${gap}}`);
+    fc.assert(
+      fc.property(object, fc.array(member, { maxLength: 2 }), space, (a, others, gap) => {
+        const isOwn = (one: string) => !/"a"|"id"/.test(one);
+        const text = `${gap}{"id":7,"a":${a}${others
+          .filter(isOwn)
+          .map((one) => `,${one}`)
+          .join('')}${gap}}${gap}`;
+        JSON.parse(text);
+        expect(runText(text)).toBe(editor.apply(text));
+      }),
+      { numRuns: 1000 },
     );
   });
 
