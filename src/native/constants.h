@@ -105,6 +105,7 @@
   X(uint32_t, REJECT_RECORD_TOO_LARGE, 4) \
   X(uint32_t, REJECT_FILTER, 5) \
   X(uint32_t, REJECT_COLUMNS, 3) \
+  X(uint32_t, OUTPUT_COLUMNS, 3) \
   /* A step of a decoder: src/native/inflate.ts. */ \
   X(uint32_t, STEP_CONSUMED, 0) \
   X(uint32_t, STEP_PRODUCED, 1) \

@@ -83,11 +83,12 @@ bool writeRecord(ScanState& state, ScanCall& call, const PendingRecord& record, 
     call.next = record.line;
     return false;
   }
+  const LineOrigin origin = originOf(call, record.line, call.frameRow);
   // In whole words: a header that is put together elsewhere from smaller parts and copied waits for its own stores.
   const uint64_t header[5] = {
       needBytes | (uint64_t(KIND_RECORD) << 32) | (uint64_t(record.flags) << 40) | (uint64_t(record.keyBytes) << 48),
-      dataBytes | (uint64_t(call.slice) << 32),
-      call.objectOffset + (uint64_t(record.line - call.bytes) - call.start),
+      dataBytes | (uint64_t(call.slice | (origin.output << 16)) << 32),
+      origin.offset,
       record.hashHigh,
       record.hashLow,
   };
@@ -149,18 +150,28 @@ bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint
   return true;
 }
 
-uint32_t writePositionalKey(const ScanCall& call, const uint8_t* line, uint8_t* out) {
-  std::memcpy(out, call.coordinate, call.coordinateBytes);
-  uint8_t* at = out + call.coordinateBytes;
-  *at++ = ':';
-  uint64_t offset = call.objectOffset + (uint64_t(line - call.bytes) - call.start);
+/** @returns Behind the last digit. */
+static uint8_t* writeDecimal(uint64_t number, uint8_t* at) {
   uint8_t digits[20];
   uint32_t count = 0;
   do {
-    digits[count++] = uint8_t('0' + offset % 10);
-    offset /= 10;
-  } while (offset > 0);
+    digits[count++] = uint8_t('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
   while (count > 0) *at++ = digits[--count];
+  return at;
+}
+
+uint32_t writePositionalKey(ScanCall& call, const uint8_t* line, uint8_t* out) {
+  const LineOrigin origin = originOf(call, line, call.keyRow);
+  std::memcpy(out, call.coordinate, call.coordinateBytes);
+  uint8_t* at = out + call.coordinateBytes;
+  *at++ = ':';
+  at = writeDecimal(origin.offset, at);
+  if (origin.output > 0) {
+    *at++ = '.';
+    at = writeDecimal(origin.output, at);
+  }
   return uint32_t(at - out);
 }
 

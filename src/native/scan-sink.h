@@ -19,7 +19,7 @@ bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint
 bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd);
 
 /** Writes the coordinates key of a line. @returns Its bytes. */
-uint32_t writePositionalKey(const ScanCall& call, const uint8_t* line, uint8_t* out);
+uint32_t writePositionalKey(ScanCall& call, const uint8_t* line, uint8_t* out);
 
 /** Counts the lines since the last record that are not records. */
 inline void countOthers(ScanCall& call, uint32_t blank, uint32_t filtered) {

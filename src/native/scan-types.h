@@ -49,6 +49,14 @@ struct ScanCall {
   uint32_t slice;
   const uint8_t* coordinate;
   uint32_t coordinateBytes;
+  /**
+   * Where the bytes are what stages have made of lines: rows of OUTPUT_COLUMNS, by the start of what they stand for; null elsewhere.
+   * The rows of the record whose key is made, and of the one that is written: both only move on.
+   */
+  const double* rows;
+  uint32_t rowCount;
+  uint32_t keyRow;
+  uint32_t frameRow;
   double* rejectCells;
   uint32_t rejectsMax;
   /** Where the caller has to go on; set where scanning stops early. */
@@ -65,6 +73,21 @@ struct ScanCall {
 
 struct ScanState;
 struct ShapeState;
+
+/** Where a record's line lies, and which of its outputs the record is. */
+struct LineOrigin {
+  uint64_t offset;
+  uint32_t output;
+};
+
+/** @param row Of this call: where the last search ended. */
+inline LineOrigin originOf(const ScanCall& call, const uint8_t* line, uint32_t& row) {
+  const uint64_t at = uint64_t(line - call.bytes);
+  if (call.rows == nullptr) return {call.objectOffset + (at - call.start), 0};
+  while (row + 1 < call.rowCount && call.rows[size_t(row + 1) * OUTPUT_COLUMNS] <= double(at)) row++;
+  const double* cells = call.rows + size_t(row) * OUTPUT_COLUMNS;
+  return {uint64_t(cells[1]), uint32_t(cells[2])};
+}
 
 /** What is compiled once for each instruction set. */
 struct ScanKernels {

@@ -8,6 +8,8 @@
 #include "scan-shape.h"
 #include "scan-sink.h"
 
+#include <simdjson.h>
+
 namespace millrace {
 namespace {
 
@@ -232,10 +234,37 @@ const uint8_t* findWindowEnd(const ScanState& state, const uint8_t* at, const ui
   return lineEnd < end && !isLong ? lineEnd + 1 : lineEnd;
 }
 
+/** Finds the key of bytes that may be one line of JSON. */
+bool findRawKey(ScanState& state, const uint8_t* start, const uint8_t* end, RecordKey& key) {
+  const auto isSpace = [](uint8_t byte) { return byte == '\n' || isJsonSpace(byte); };
+  while (start < end && isSpace(*start)) start++;
+  while (end > start && isSpace(end[-1])) end--;
+  if (start == end || std::memchr(start, '\n', size_t(end - start)) != nullptr) return false;
+  if (!simdjson::validate_utf8(reinterpret_cast<const char*>(start), size_t(end - start))) return false;
+  if (isTooDeep(start, end, state.depthMax) || !isJson(start, end, state.depthStack)) return false;
+  return findKey(state, start, end, key);
+}
+
+/** Deals with bytes that go out as they are, each row's on its own, from `at` on: a key is looked for in those that are JSON. */
+void scanRaw(ScanState& state, ScanCall& call, const uint8_t* at) {
+  const uint8_t* end = call.bytes + call.end;
+  for (uint32_t row = 0; row < call.rowCount; row++) {
+    const uint8_t* start = call.bytes + size_t(call.rows[size_t(row) * OUTPUT_COLUMNS]);
+    const uint8_t* rowEnd = row + 1 < call.rowCount ? call.bytes + size_t(call.rows[size_t(row + 1) * OUTPUT_COLUMNS]) : end;
+    if (start < at || rowEnd > end || start >= rowEnd) continue;
+    RecordKey key;
+    key.key = nullptr;
+    if (!state.hasKey || !findRawKey(state, start, rowEnd, key)) key.key = nullptr;
+    if (!addRecord(state, call, start, rowEnd, start, rowEnd, key)) return;
+  }
+  if (!flushRecords(state, call)) return;
+  call.next = end;
+}
+
 /** Deals with all lines from `at` on. */
 void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
   const uint8_t* end = call.bytes + call.end;
-  const bool isObjectStart = call.objectOffset == 0 && at == call.bytes + call.start;
+  const bool isObjectStart = call.rows == nullptr && call.objectOffset == 0 && at == call.bytes + call.start;
   if (isObjectStart && end - at >= 3 && std::memcmp(at, "\xef\xbb\xbf", 3) == 0) {
     const void* newline = std::memchr(at, '\n', size_t(end - at));
     const uint8_t* lineEnd = newline == nullptr ? end : static_cast<const uint8_t*>(newline);
@@ -262,9 +291,20 @@ void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
   call.next = end;
 }
 
-/** scanRun(state, bytes, start, end, from, objectOffset, slice, coordinate, sums, rejects, decide) */
+/** Whether the rows of outputs are none, lie elsewhere, or go back. */
+bool faultOfRows(const ScanCall& call, uint64_t from) {
+  double last = double(call.start);
+  for (uint32_t row = 0; row < call.rowCount; row++) {
+    const double start = call.rows[size_t(row) * OUTPUT_COLUMNS];
+    if (!(start >= last) || start > double(call.end)) return true;
+    last = start;
+  }
+  return call.rowCount == 0 && from < call.end;
+}
+
+/** scanRun(state, bytes, start, end, from, objectOffset, slice, coordinate, sums, rejects, decide, rows, isRaw) */
 napi_value scanRun(napi_env env, napi_callback_info info) {
-  const Args<11> args(env, info);
+  const Args<13> args(env, info);
   void* external = nullptr;
   if (napi_get_value_external(env, args[0], &external) != napi_ok) return nullptr;
   ScanSetup& setup = *static_cast<ScanSetup*>(external);
@@ -290,12 +330,22 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   if (call.end > bytes.length || from > call.end || call.start > from)
     return refuse(env, "Cannot scan: the piece lies outside its buffer");
   if (sums.length < SUM_CELLS) return refuse(env, "Cannot scan: the sums have no room");
+  if (!isNull(env, args[11])) {
+    const View<double> rows = viewOf<double>(env, args[11]);
+    call.rows = rows.data;
+    call.rowCount = uint32_t(rows.length / OUTPUT_COLUMNS);
+    if (faultOfRows(call, from)) return refuse(env, "Cannot scan: the outputs lie outside their buffer");
+  }
   if (call.rejectsMax == 0) return refuse(env, "Cannot scan: the rejects have no room");
   if (coordinate.length > KEY_CHARS_MAX) return refuse(env, "Cannot scan: the coordinate is longer than a key");
   state.pendingCount = 0;
   if (state.shape != nullptr) beginShape(*state.shape, call, env, args[10]);
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].open(state.laneBase[i], state.laneBytes[i]);
-  scanLines(state, call, call.bytes + from);
+  if (call.rows != nullptr && u32Of(env, args[12]) != 0) {
+    scanRaw(state, call, call.bytes + from);
+  } else {
+    scanLines(state, call, call.bytes + from);
+  }
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].publish();
   setup.windowBytes = call.status == SCAN_LANE_FULL ? WINDOW_BYTES_LEAST : state.windowBytes;
   setup.windowCount = state.windowCount;

@@ -49,6 +49,8 @@ interface ScanExports {
     sums: Float64Array,
     rejects: Float64Array,
     decide: Decide | null,
+    rows: Float64Array | null,
+    isRaw: number,
   ): void;
   scanInstructions(): string[];
 }
@@ -142,7 +144,7 @@ export class NativeScanner implements Scanner {
 
   scan(piece: ScanPiece, from: number): ScanResult {
     this.#piece = piece;
-    const { start, end, objectOffset, slice, coordinate } = piece;
+    const { start, end, objectOffset, slice, coordinate, outputs } = piece;
     const sums = this.#sums;
     this.#run(
       this.#state,
@@ -156,6 +158,8 @@ export class NativeScanner implements Scanner {
       sums,
       this.#rejects,
       this.#decide,
+      outputs?.rows ?? null,
+      Number(outputs?.isRaw ?? false),
     );
     this.#piece = null;
     const rejected = sums[SUM.REJECTED]!;

@@ -13,6 +13,9 @@ import { LaneProducer } from '../ring/producer.ts';
 import { isTooDeep } from './depth.ts';
 import { locate, parsePointer, resolve } from './pointer.ts';
 import {
+  OUTPUT_COLUMNS,
+  type Outputs,
+  outputRow,
   REJECT_MESSAGES,
   REJECTS_PER_CALL_MAX,
   type RecordRules,
@@ -89,9 +92,11 @@ export class PortableScanner implements Scanner {
     let laneNeedBytes = 0;
     let next = from;
     while (next < piece.end) {
-      const newline = buffer.indexOf(NEWLINE, next);
-      const end = newline < 0 || newline >= piece.end ? piece.end : newline;
-      const verdict = this.#look(buffer, piece, next, end, encoding, isTrusted);
+      const { outputs } = piece;
+      const end = outputs?.isRaw ? endOfOutput(piece, outputs, next) : endOfLine(buffer, piece, next);
+      const verdict = outputs?.isRaw
+        ? this.#lookRaw(buffer, piece, next, end)
+        : this.#look(buffer, piece, next, end, encoding, isTrusted);
       if (verdict.kind === 'rejected') {
         if (rejects.length === REJECTS_PER_CALL_MAX) {
           status = 'rejects-full';
@@ -116,7 +121,7 @@ export class PortableScanner implements Scanner {
         tally.recordBytes += this.#keyBytes + this.#dataBytes(verdict.end - verdict.start);
       }
       tally.lines++;
-      next = Math.min(end + 1, piece.end);
+      next = outputs?.isRaw ? end : Math.min(end + 1, piece.end);
     }
     for (const producer of producers) producer.publish();
     if (status !== 'lane-full') laneIndex = 0;
@@ -132,7 +137,8 @@ export class PortableScanner implements Scanner {
     encoding: 'latin1' | 'utf8',
     isTrusted: boolean,
   ): Verdict {
-    let dataStart = lineOffset(piece, start) === 0 ? skipByteOrderMark(buffer, start, end) : start;
+    let dataStart =
+      !piece.outputs && lineOffset(piece, start) === 0 ? skipByteOrderMark(buffer, start, end) : start;
     let dataEnd = end;
     while (dataStart < dataEnd && isSpace(buffer[dataStart]!)) dataStart++;
     while (dataEnd > dataStart && isSpace(buffer[dataEnd - 1]!)) dataEnd--;
@@ -164,6 +170,21 @@ export class PortableScanner implements Scanner {
     return this.#toRecord(piece, start, edited);
   }
 
+  /** Bytes that go as they are. Only JSON has a key. */
+  #lookRaw(buffer: Buffer, piece: ScanPiece, start: number, end: number): Verdict {
+    const none = { bytes: buffer, start, end, text: 'null', value: null };
+    if (!isUtf8(buffer.subarray(start, end)) || isTooDeep(buffer, start, end, this.#rules.depthMax))
+      return this.#toRecord(piece, start, none);
+    const text = buffer.toString('utf8', start, end).replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+    if (text.includes('\n')) return this.#toRecord(piece, start, none);
+    try {
+      return this.#toRecord(piece, start, { ...none, text, value: JSON.parse(text) });
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      return this.#toRecord(piece, start, none);
+    }
+  }
+
   #toRecord(piece: ScanPiece, lineStart: number, { bytes, start, end, text, value }: LineData): Verdict {
     const rules = this.#rules;
     const key = this.#keyTokens && scalarText(text, value, this.#keyTokens);
@@ -185,7 +206,9 @@ export class PortableScanner implements Scanner {
   #writePositionalKey(piece: ScanPiece, lineStart: number): number {
     this.#key.set(piece.coordinate, 0);
     const at = piece.coordinate.length;
-    return at + this.#key.write(`:${lineOffset(piece, lineStart)}`, at, 'latin1');
+    const output = outputNumber(piece, lineStart);
+    const place = `:${lineOffset(piece, lineStart)}${output > 0 ? `.${output}` : ''}`;
+    return at + this.#key.write(place, at, 'latin1');
   }
 
   #dataBytes(trimmedBytes: number): number {
@@ -219,7 +242,8 @@ export class PortableScanner implements Scanner {
       dataStart: record.start,
       dataEnd: record.end,
       appendNewline: this.#rules.appendNewline,
-      slice: piece.slice,
+      // u32: the shift may set the sign.
+      slice: (piece.slice | (outputNumber(piece, lineStart) << 16)) >>> 0,
       lineOffset: lineOffset(piece, lineStart),
       hashHigh: hashKey.high,
       hashLow: hashKey.low,
@@ -233,7 +257,23 @@ function rejected(code: keyof typeof REJECT_MESSAGES): Verdict {
 }
 
 function lineOffset(piece: ScanPiece, index: number): number {
-  return piece.objectOffset + (index - piece.start);
+  const { outputs, objectOffset, start } = piece;
+  if (outputs) return outputs.rows[outputRow(outputs, index) * OUTPUT_COLUMNS + 1]!;
+  return objectOffset + (index - start);
+}
+
+/** Which of its line's outputs this is. */
+function outputNumber({ outputs }: ScanPiece, index: number): number {
+  return outputs ? outputs.rows[outputRow(outputs, index) * OUTPUT_COLUMNS + 2]! : 0;
+}
+
+function endOfLine(buffer: Buffer, { end }: ScanPiece, from: number): number {
+  const newline = buffer.indexOf(NEWLINE, from);
+  return newline < 0 || newline >= end ? end : newline;
+}
+
+function endOfOutput({ end }: ScanPiece, outputs: Outputs, from: number): number {
+  return outputs.rows[(outputRow(outputs, from) + 1) * OUTPUT_COLUMNS] ?? end;
 }
 
 function skipByteOrderMark(buffer: Buffer, start: number, end: number): number {

@@ -52,12 +52,47 @@ export interface ScanPiece {
   readonly objectOffset: number;
   /** Number of the slice, which goes into every frame, u32. */
   readonly slice: number;
-  /** ASCII, 1 to 64 bytes: a record without a key of its own gets the key `<coordinate>:<line offset in decimal>`. */
+  /**
+   * ASCII, 1 to 64 bytes: a record without a key of its own gets the key `<coordinate>:<line offset in decimal>`, and behind it `.<n>` where
+   * it is not the first output of its line.
+   */
   readonly coordinate: Uint8Array;
   /** Where the piece is a part of more lines: the same object for each consecutive part. `end` is that of the last one. */
   readonly lines?: { readonly end: number };
   /** For conditions that ask where a line lies. */
   readonly place?: PiecePlace;
+  /** Where the bytes are what stages have made of lines, one line each; `objectOffset` means nothing then. */
+  readonly outputs?: Outputs;
+}
+
+/** What bytes stand for that no object holds. */
+export interface Outputs {
+  /**
+   * Rows of OUTPUT_COLUMNS: the start of an output, ascending; the offset of its line in the object; its number among the line's outputs,
+   * below OUTPUTS_PER_LINE_MAX.
+   */
+  readonly rows: Float64Array;
+  /**
+   * Each row's bytes go out as they are, whatever they are, up to the next row's: nothing is checked, and a key is looked for only where they
+   * are JSON.
+   */
+  readonly isRaw: boolean;
+}
+
+export const OUTPUT_COLUMNS = 3;
+/** A frame has 16 bits for the number of an output. */
+export const OUTPUTS_PER_LINE_MAX = 65_536;
+
+/** The row of the output that starts at, or around, this index. */
+export function outputRow({ rows }: Outputs, index: number): number {
+  let low = 0;
+  let high = rows.length / OUTPUT_COLUMNS;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (rows[middle * OUTPUT_COLUMNS]! <= index) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A line that is not a record. Coordinates cover the line without its line end, untrimmed. */

@@ -13,6 +13,7 @@ import { FRAME, FRAME_FLAG, FRAME_KIND } from '../../src/record/frame.ts';
 import { LANE_CAPACITY_BYTES_MAX, LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { SLICE_MASK } from '../../src/ring/slices.ts';
 import { CODES, KEY_CHARS_MAX, REJECT_COLUMNS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
+import { OUTPUT_COLUMNS } from '../../src/scan/scanner.ts';
 import { PARTS } from '../../src/stream/answer.ts';
 import { CURSOR, INDEX, OUTLINE } from '../../src/stream/answer-native.ts';
 
@@ -61,6 +62,7 @@ describe.skipIf(!addon)('src/native/constants.h (skipped where there is no addon
       ...under('SUM', SUM),
       ...listed('REJECT', CODES),
       REJECT_COLUMNS,
+      OUTPUT_COLUMNS,
       ...under('STEP', STEP),
       ...listed('INFLATE', STATUS),
       ...under('DIGEST', DIGEST_STATE),

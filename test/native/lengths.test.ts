@@ -245,8 +245,24 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'scanRun',
-    right: { end: TEXT.length, from: 0, start: 0, coordinate: 256, sums: SUM.CELLS, rejects: REJECT_COLUMNS },
-    wrong: { end: TEXT.length + 1, from: -1, start: 1, coordinate: 257, sums: SUM.CELLS - 1, rejects: 2 },
+    right: {
+      end: TEXT.length,
+      from: 0,
+      start: 0,
+      coordinate: 256,
+      sums: SUM.CELLS,
+      rejects: REJECT_COLUMNS,
+      row: 0,
+    },
+    wrong: {
+      end: TEXT.length + 1,
+      from: -1,
+      start: 1,
+      coordinate: 257,
+      sums: SUM.CELLS - 1,
+      rejects: 2,
+      row: -1,
+    },
     run: (n, guarded) =>
       call.scanRun!(
         scannerOf([], 0),
@@ -259,6 +275,8 @@ const CASES: readonly Case[] = [
         Buffer.alloc(n.coordinate!, 'c'),
         guarded.of(Float64Array, n.sums!),
         guarded.of(Float64Array, n.rejects!),
+        null,
+        Float64Array.of(n.row!, 0, 0),
       ),
   },
   {

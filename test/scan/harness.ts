@@ -165,6 +165,13 @@ function cut(buffer: Uint8Array, start: number, end: number, pieceBytes: number)
   return [[start, newline + 1], ...cut(buffer, newline + 1, end, pieceBytes)];
 }
 
+/** All frames of a lane, which is empty then. */
+export function readAll(lanes: ScanLanes, index: number): SeenFrame[] {
+  const seen: SeenFrame[] = [];
+  readLane(lanes, index, seen, [], Number.POSITIVE_INFINITY);
+  return seen;
+}
+
 /** Reads frames of a lane and releases them, until it is empty or `freeBytes` are free. */
 function readLane(
   lanes: ScanLanes,
