@@ -75,6 +75,7 @@ export const REJECT_CODES = [
   'MISSING_KEY',
   'SCHEMA',
   'FILTER',
+  'TRANSFORM',
   'POISON',
   'RECORD_TOO_LARGE',
   'PUT_REFUSED',
