@@ -70,7 +70,15 @@ function measure(sliceBytes: number): number {
     const receipts: SliceReceipt[] = [];
     for (let n = 0; n < slicesPerLook && at < sliceCount; n++, at++) {
       if (!lender.mayOpen(sliceBytes)) throw new Error('no slice can be opened');
-      const counts = { lines: records, blank: 0, filtered: 0, rejected: 0, records, recordBytes: sliceBytes };
+      const counts = {
+        lines: records,
+        blank: 0,
+        filtered: 0,
+        added: 0,
+        rejected: 0,
+        records,
+        recordBytes: sliceBytes,
+      };
       const range = { start: at * sliceBytes, end: (at + 1) * sliceBytes, bytes: sliceBytes };
       const sums = { codes: null, digestA: BigInt(at), digestB: BigInt(at) };
       receipts.push({ slice: lender.open(sliceBytes), piece: 0, ...counts, ...range, ...sums });

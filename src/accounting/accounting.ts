@@ -4,7 +4,7 @@
  * Gives  journal entries once something is safely delivered; slices back to their parsers once the journal has them; the sums of
  *        the report.
  * Owns   the open objects and slices of the run, and the rule of settlement: a slice is settled when its receipt is there and as many
- *        of its records are acknowledged or refused as were written. Lines = blank + filtered + rejected + records, always. Each of the three ways
+ *        of its records are acknowledged or refused as were written. Lines + added = blank + filtered + rejected + records, always. Each of the three ways
  *        to settle one is an event: the receipt, a refused record, or the bell that a publisher rings. Nobody looks around for it.
  * Never  does I/O or reads a clock: entries and dead letters go to src/journal/, which decides when they are on the disk.
  */
@@ -162,6 +162,7 @@ export class Accounting {
       lines: receipt.lines,
       blank: receipt.blank,
       filtered: receipt.filtered,
+      added: receipt.added,
       rejected: receipt.rejected,
       records: receipt.records,
       bytes: receipt.recordBytes,

@@ -82,6 +82,8 @@ export const ENGINE = {
   lineCpuMsPerMib: 250,
   /** Row of a lookup table, as it is written: a longer one would fit into no record. */
   tableRowBytesMax: 10 * MIB,
+  /** Loading and connecting a module of `--transform` takes a few seconds at most. */
+  moduleLoadMs: 30_000,
   /** A drain after SIGINT, SIGTERM or --timeout ends by then. CLI contract. */
   stopMs: 20_000,
 } as const;

@@ -10,6 +10,7 @@ export const ENTRIES = {
   parse: 'workers/parse.ts',
   publish: 'workers/publish.ts',
   read: 'workers/read.ts',
+  probe: 'workers/probe.ts',
   serve: 'src/embedded/serve.ts',
 } as const;
 

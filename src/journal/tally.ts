@@ -6,12 +6,14 @@
  * Never  does I/O.
  */
 
-/** Sums over lines. lines = blank + filtered + rejected + records. */
+/** Sums over lines. lines + added = blank + filtered + rejected + records. */
 export interface Tally {
   lines: number;
   blank: number;
   /** Lines that the stages of the run have left out. */
   filtered: number;
+  /** Records beyond the first of their line, where stages make several of one. */
+  added: number;
   /** Lines and objects that went to the dead-letter file. */
   rejected: number;
   /** Records that the stream acknowledged. */
@@ -25,11 +27,12 @@ export interface Tally {
   codes: Record<string, number>;
 }
 
-const COUNTS = ['lines', 'blank', 'filtered', 'rejected', 'records', 'bytes'] as const;
+const COUNTS = ['lines', 'blank', 'filtered', 'added', 'rejected', 'records', 'bytes'] as const;
 
 /** A tally of nothing, with the given fields set. */
 export function tally(part: Partial<Tally> = {}): Tally {
-  const zero = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, bytes: 0, sumA: 0n, sumB: 0n };
+  const counts = { lines: 0, blank: 0, filtered: 0, added: 0, rejected: 0, records: 0, bytes: 0 };
+  const zero = { ...counts, sumA: 0n, sumB: 0n };
   return { ...zero, ...part, codes: { ...part.codes } };
 }
 

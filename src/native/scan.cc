@@ -291,12 +291,12 @@ void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
   call.next = end;
 }
 
-/** Whether the rows of outputs are none, lie elsewhere, or go back. */
-bool faultOfRows(const ScanCall& call, uint64_t from) {
+/** Whether the rows of outputs are none, lie elsewhere, or go back. A call may end before the last of them. */
+bool faultOfRows(const ScanCall& call, uint64_t from, size_t bytes) {
   double last = double(call.start);
   for (uint32_t row = 0; row < call.rowCount; row++) {
     const double start = call.rows[size_t(row) * OUTPUT_COLUMNS];
-    if (!(start >= last) || start > double(call.end)) return true;
+    if (!(start >= last) || start > double(bytes)) return true;
     last = start;
   }
   return call.rowCount == 0 && from < call.end;
@@ -334,7 +334,7 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
     const View<double> rows = viewOf<double>(env, args[11]);
     call.rows = rows.data;
     call.rowCount = uint32_t(rows.length / OUTPUT_COLUMNS);
-    if (faultOfRows(call, from)) return refuse(env, "Cannot scan: the outputs lie outside their buffer");
+    if (faultOfRows(call, from, bytes.length)) return refuse(env, "Cannot scan: the outputs lie outside their buffer");
   }
   if (call.rejectsMax == 0) return refuse(env, "Cannot scan: the rejects have no room");
   if (coordinate.length > KEY_CHARS_MAX) return refuse(env, "Cannot scan: the coordinate is longer than a key");

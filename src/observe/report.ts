@@ -34,6 +34,8 @@ export interface BackfillReport {
     readonly read: number;
     readonly blank: number;
     readonly filtered: number;
+    /** Records beyond the first of their line, where stages make several of one; absent: none. */
+    readonly added?: number;
     readonly rejected: number;
     readonly rejectedByCode: Partial<Record<RejectCode, number>>;
   };
@@ -115,6 +117,7 @@ export function formatReport(report: BackfillReport): string {
         [
           [lines.blank, 'blank'],
           [lines.filtered, 'filtered'],
+          [lines.added ?? 0, 'records more than lines'],
           [lines.rejected, 'rejected'],
         ],
         `${formatCount(lines.read)} read`,

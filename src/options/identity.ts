@@ -14,14 +14,21 @@ export function identityOf(
   options: BackfillOptions,
   streamArn: string,
   schema: string | null,
-  hashKeyPrint: string | null = null,
+  { hashKeyPrint = null, laterPrint = null }: StagePrints = {},
 ): Identity {
   return {
     ...{ sources: options.sources, ...fieldsOf(BACKFILL_FLAGS, options) },
     ...{ stream: streamArn, schema },
     // Runs of before, and those that hash nothing, have none.
     ...(hashKeyPrint !== null && { hashKeyPrint }),
+    ...(laterPrint !== null && { laterPrint }),
   };
+}
+
+/** What stands in an identity for what it must not, or cannot, hold: the key of `--hash`, and the stages in JavaScript. */
+export interface StagePrints {
+  readonly hashKeyPrint?: string | null;
+  readonly laterPrint?: string | null;
 }
 
 /** The options that belong to an identity. */

@@ -6,7 +6,7 @@
  */
 import type { Edit } from '../shape/stages.ts';
 import type { Flag, OptionsOf, Says } from './flag.ts';
-import { choice, list, scalar, text } from './kinds.ts';
+import { choice, duration, list, scalar, text, toggle } from './kinds.ts';
 import type { Problems } from './problems.ts';
 import { stageList } from './stage-list.ts';
 
@@ -54,6 +54,19 @@ export const STAGE_FLAGS = {
     ...{ group: 'record', absent: 'the variable MILLRACE_HASH_KEY' },
     help: 'the key of --hash, 16 bytes or more',
   }),
+  /** Each as MODULE or MODULE#name. */
+  transform: list('transform', 'MODULE[#NAME]', {
+    ...{ ...shapes, help: 'what a function of yours makes of each record; repeatable, in this order' },
+    meaning:
+      'what a function of yours, in JavaScript or TypeScript, makes of each record; see [Transforms](#transforms); repeatable, in this order',
+  }),
+  transformTimeoutMs: duration('transform-timeout', {
+    ...{ group: 'record', default: '5s', isYounger: true },
+    help: 'a line that takes a transform longer is a dead letter',
+  }),
+  isVolatile: toggle('volatile-transform', {
+    ...{ ...shapes, help: 'a transform may make other records of the same line each time' },
+  }),
   /** Over 0 and below 100, or null: all lines. */
   samplePercent: scalar<number, typeof shapes & { help: string }>(
     'sample',
@@ -75,15 +88,16 @@ export const STAGE_FLAGS = {
 export interface StageOptions extends OptionsOf<typeof STAGE_FLAGS> {}
 
 /** Whether anything is asked of the lines. */
-export function hasStages({ where, samplePercent, stages, ...options }: StageOptions): boolean {
-  return where !== null || samplePercent !== null || stages.length > 0 || editsOf(options).length > 0;
+export function hasStages({ where, samplePercent, stages, transform, ...options }: StageOptions): boolean {
+  const hasList = stages.length > 0 || transform.length > 0;
+  return where !== null || samplePercent !== null || hasList || editsOf(options).length > 0;
 }
 
 /** What flags say goes in an order of its own, so a list that says its order stands alone. */
 export function checkOneOrder(options: StageOptions, problems: Problems): void {
   if (options.stages.length === 0) return;
-  const { where, onWhereError, drop, set, rename, hash, samplePercent } = STAGE_FLAGS;
-  const given = Object.entries({ where, onWhereError, drop, set, rename, hash, samplePercent })
+  const { where, onWhereError, drop, set, rename, hash, transform, samplePercent } = STAGE_FLAGS;
+  const given = Object.entries({ where, onWhereError, drop, set, rename, hash, transform, samplePercent })
     .filter(([option]) => [options[option as keyof StageOptions] ?? []].flat().length > 0)
     .map(([, { name }]) => `--${name}`);
   if (given.length > 0)
@@ -104,6 +118,12 @@ export function editsOf({
     ...rename.map(cut).map(([pointer, name]) => ({ kind: 'rename' as const, pointer, name })),
     ...hash.map((pointer) => ({ kind: 'hash' as const, pointer })),
   ];
+}
+
+/** A module and the name of its export: a name is what may stand behind a `#`. */
+export function moduleOf(transform: string): { readonly path: string; readonly name: string } {
+  const found = /^(.+)#([\p{ID_Start}$_][\p{ID_Continue}$]*)$/su.exec(transform);
+  return found === null ? { path: transform, name: 'default' } : { path: found[1]!, name: found[2]! };
 }
 
 function cut(edit: string): readonly [pointer: string, text: string] {

@@ -26,7 +26,8 @@ import type {
   RejectedLine,
   StreamInput,
 } from './setup.ts';
-import { type LineSource, type Slicer, StoppedError } from './slicer.ts';
+import type { LineSource } from './slice-cut.ts';
+import { type Slicer, StoppedError } from './slicer.ts';
 import { WindowMemory } from './window-memory.ts';
 
 /** How the reading of an object ended. */
@@ -51,6 +52,8 @@ export class Inflation {
   readonly #block = new Uint8Array(ENGINE.blockBytes);
   readonly #decoders: Decoders = {};
   readonly #room: WindowRoom;
+  /** Lines that are on their way through stages: until it is settled the block is theirs, and what comes behind them waits. */
+  #pending: Promise<void> | null = null;
 
   constructor(
     setup: InflationSetup,
@@ -142,16 +145,21 @@ export class Inflation {
           counter?.add(chunk);
           const wanted = chunk.subarray(Math.min(skip, chunk.length));
           skip -= chunk.length - wanted.length;
-          if (wanted.length > 0) writeAll(cutter, wanted);
+          for (let at = 0; at < wanted.length; ) {
+            at += cutter.write(at === 0 ? wanted : wanted.subarray(at));
+            if (this.#pending !== null) await this.#settle();
+          }
         }
       } catch (error) {
         if (!(error instanceof MillraceError)) throw error;
         cutter.endWithin();
+        if (this.#pending !== null) await this.#settle();
         const damage = error instanceof DamagedError ? damageOf(error, place.reached) : null;
         return { error: { why: error.message, damage }, isCut: false, count: counter?.count(false) };
       }
       if (isWhole()) cutter.end();
       else cutter.endWithin();
+      if (this.#pending !== null) await this.#settle();
     } catch (error) {
       if (error instanceof StoppedError) return { error: null, isCut: true };
       throw error;
@@ -169,7 +177,7 @@ export class Inflation {
     const block: CutBuffer = { bytes: this.#block };
     const target = {
       position: 0,
-      open: () => block,
+      open: () => (this.#pending === null ? block : null),
       close: () => {
         target.position = 0;
       },
@@ -185,18 +193,34 @@ export class Inflation {
           delivered.left,
         )) {
           const lines = { bytes, from: rangeStart + shift, end: rangeEnd + shift, objectOffset: rangeStart };
-          this.#slicer.scan(current(), { ...lines, rangeStart, rangeEnd, only });
+          const source = current();
+          this.#then(() => this.#slicer.scan(source, { ...lines, rangeStart, rangeEnd, only }));
         }
       },
       oversize: (line: OversizeLine) => {
         place.reached = line.objectOffset + line.length + 1;
-        this.#rejectOversize(line, current(), delivered);
+        const source = current();
+        this.#then(() => this.#rejectOversize(line, source, delivered));
       },
     };
     return new LineCutter<CutBuffer>(
       { start, end: Number.POSITIVE_INFINITY, lineBytesMax: this.#setup.lineBytesMax },
       target,
     );
+  }
+
+  /** At once, or behind the lines that are on their way. */
+  #then(work: () => void | Promise<void>): void {
+    if (this.#pending !== null) this.#pending = this.#pending.then(work);
+    else this.#pending = work() ?? null;
+  }
+
+  async #settle(): Promise<void> {
+    try {
+      await this.#pending;
+    } finally {
+      this.#pending = null;
+    }
   }
 
   #rejectOversize(line: OversizeLine, { piece }: LineSource, { done }: Delivered): void {
@@ -223,10 +247,6 @@ function damageOf({ damage }: DamagedError, deliveredTo: number): Damage {
 
 function storedBytes({ buffer, byteOffset, length }: RawPiece, memory: SharedArrayBuffer): Uint8Array {
   return new Uint8Array(buffer ?? memory, byteOffset, length);
-}
-
-function writeAll(cutter: LineCutter<CutBuffer>, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += cutter.write(at === 0 ? bytes : bytes.subarray(at));
 }
 
 /** What lies behind `end` is not asked for. */

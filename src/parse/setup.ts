@@ -3,12 +3,13 @@
  * Owns  the shapes of tasks, receipts and messages. No code.
  */
 import type { MessagePort } from 'node:worker_threads';
-import type { RejectCode } from '../base/errors.ts';
+import type { RejectCode, WireError } from '../base/errors.ts';
 import type { Damage } from '../inflate/damage.ts';
 import type { LeftRange, Range } from '../ring/ranges.ts';
 import { wake } from '../ring/wait.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
+import type { StageFigures } from '../shape/figures.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { LineCount } from './line-count.ts';
 
@@ -128,6 +129,8 @@ export interface SliceReceipt extends ScanTally {
   end: number;
   /** Bytes of its lines: what it takes of the window. */
   readonly bytes: number;
+  /** Records beyond the first of their line. */
+  added: number;
   /** Rejected lines by code, or null where there are none. */
   codes: Record<string, number> | null;
   /** Sums of the digest of its records (src/digest/digest.ts). */
@@ -176,5 +179,13 @@ export interface RejectedLine {
  */
 export type ParseMessage =
   | { readonly kind: 'rejected'; readonly lines: readonly RejectedLine[] }
-  | { readonly kind: 'found'; readonly slices: readonly SliceReceipt[]; readonly ends: readonly PieceEnd[] }
+  | {
+      readonly kind: 'found';
+      readonly slices: readonly SliceReceipt[];
+      readonly ends: readonly PieceEnd[];
+      /** What stages in JavaScript have done since the message before. */
+      readonly figures?: readonly StageFigures[];
+    }
+  /** The run cannot go on, and nothing more is sent by this parser. */
+  | { readonly kind: 'failed'; readonly error: WireError }
   | { readonly kind: 'frames'; readonly piece: number; readonly frames: Uint8Array };

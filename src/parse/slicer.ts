@@ -6,13 +6,14 @@
  * Never  waits before it has said what it found: what the main thread does not know cannot be journaled, so no room comes back.
  */
 
+import { MillraceError } from '../base/errors.ts';
 import { LaneDigest } from '../digest/lane-digest.ts';
 import type { Heart } from '../ring/heartbeat.ts';
 import { PHASE } from '../ring/phases.ts';
 import { SliceLender } from '../ring/slices.ts';
 import { Doorbell, waitForAtMost, waitForSpace, waitForWindow } from '../ring/wait.ts';
-import type { Reject, ScanLanes, Scanner } from '../scan/scanner.ts';
-import type { PiecePlace } from '../scan/shaper.ts';
+import type { Reject, ScanLanes, Scanner, ScanPiece, ScanResult } from '../scan/scanner.ts';
+import { addFigures, type StageFigures } from '../shape/figures.ts';
 import type { LineCount } from './line-count.ts';
 import {
   PARSE_SHARED,
@@ -23,38 +24,17 @@ import {
   type RejectedLine,
   type SliceReceipt,
 } from './setup.ts';
+import { type LineRun, type LineSource, piecesOf, type SliceRange, slicesOf } from './slice-cut.ts';
+import type { SliceOutcome, Transformer } from './transformer.ts';
 
 /** Messages that the main thread has not taken yet; beyond this a parser waits, so that a file of garbage stays within memory. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
 /** Receipts that travel in one message at most. */
 const RECEIPTS_MAX = 256;
-const NEWLINE = 10;
 
 /** Why a task ended early: the run is being stopped. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError';
-}
-
-/** Where lines come from: the piece that findings in them are reported for. */
-export interface LineSource {
-  readonly piece: number;
-  readonly coordinate: Uint8Array;
-  readonly place?: PiecePlace | undefined;
-  /** Its lines are the outcome of the stages already. */
-  readonly isShaped?: boolean | undefined;
-}
-
-/** Lines bytes[from, end), which stand for [rangeStart, rangeEnd) of their object. */
-export interface LineRun {
-  readonly bytes: Uint8Array;
-  readonly from: number;
-  readonly end: number;
-  /** Of bytes[from]. */
-  readonly objectOffset: number;
-  readonly rangeStart: number;
-  readonly rangeEnd: number;
-  /** Only the records at these offsets, or null: all lines. */
-  readonly only: readonly number[] | null;
 }
 
 export interface SlicerParts {
@@ -65,6 +45,8 @@ export interface SlicerParts {
   readonly scanner: Scanner;
   /** For lines that are the outcome of the stages; by default the same. */
   readonly plainScanner?: Scanner;
+  /** Stages in JavaScript: what they make of lines goes through the plain scanner. */
+  readonly transformer?: Transformer | null;
   readonly heart: Pick<Heart, 'beat'>;
   /** Hands a message to the main thread. */
   readonly post: (message: ParseMessage, transferList: readonly ArrayBuffer[]) => void;
@@ -75,6 +57,7 @@ export class Slicer {
   readonly #lanes: ScanLanes;
   readonly #scanner: Scanner;
   readonly #plainScanner: Scanner;
+  readonly #transformer: Transformer | null;
   readonly #heart: Pick<Heart, 'beat'>;
   readonly #post: SlicerParts['post'];
   readonly #lender: SliceLender;
@@ -84,8 +67,11 @@ export class Slicer {
   readonly #shared: Int32Array;
   #slices: SliceReceipt[] = [];
   #ends: PieceEnd[] = [];
+  #figures: StageFigures[] = [];
 
-  constructor({ setup, index, lanes, scanner, plainScanner = scanner, heart, post }: SlicerParts) {
+  constructor({ setup, index, lanes, scanner, plainScanner = scanner, ...parts }: SlicerParts) {
+    const { heart, post, transformer = null } = parts;
+    this.#transformer = transformer;
     this.#setup = setup;
     this.#lanes = lanes;
     this.#scanner = scanner;
@@ -99,23 +85,15 @@ export class Slicer {
     this.#shared = new Int32Array(setup.shared);
   }
 
-  /** Scans lines slice by slice. @throws {StoppedError} When the run is being stopped; what was scanned by then has been said. */
-  scan(source: LineSource, run: LineRun): void {
-    const { bytes, from, end, objectOffset, rangeStart, rangeEnd, only } = run;
-    const shift = objectOffset - from;
-    if (only !== null) {
-      const runs = linesAt(bytes, from, end, shift, only);
-      this.#scanSlice(source, bytes, runs, shift, rangeStart, rangeEnd, undefined);
-      return;
-    }
-    let start = rangeStart;
-    for (let at = from; at < end; ) {
-      const stop = cutBehind(bytes, at, end, this.#lender.sliceBytes);
-      const sliceEnd = stop === end ? rangeEnd : stop + shift;
-      this.#scanSlice(source, bytes, [[at, stop]], shift, start, sliceEnd, run);
-      at = stop;
-      start = sliceEnd;
-    }
+  /**
+   * Scans lines slice by slice.
+   * @returns A promise only where they go through stages in JavaScript. The lines must stay where they are until it is settled.
+   * @throws {StoppedError} When the run is being stopped; what was scanned by then has been said.
+   */
+  scan(source: LineSource, run: LineRun): void | Promise<void> {
+    if (this.#transformer !== null && !source.isShaped)
+      return this.#transform(this.#transformer, source, run);
+    for (const slice of slicesOf(run, () => this.#lender.sliceBytes)) this.#scanSlice(source, run, slice);
   }
 
   /** A line that is too long to be kept is a slice of its own. */
@@ -135,9 +113,14 @@ export class Slicer {
   /** Tells the main thread what was found. */
   flush(): void {
     if (this.#slices.length === 0 && this.#ends.length === 0) return;
-    const message: ParseMessage = { kind: 'found', slices: this.#slices, ends: this.#ends };
+    const figures = this.#figures;
+    const message: ParseMessage = {
+      ...{ kind: 'found', slices: this.#slices, ends: this.#ends },
+      ...(figures.length > 0 && { figures }),
+    };
     this.#slices = [];
     this.#ends = [];
+    this.#figures = [];
     this.#post(message, []);
   }
 
@@ -158,74 +141,84 @@ export class Slicer {
     for (let i = 0; i < this.#lanes.buffers.length; i++) this.#bell.ring(i);
   }
 
-  /**
-   * @param runs Whole lines each. @param shift Add it to an index into `bytes` to get the offset in the object.
-   * @param whole What the slice was cut of.
-   */
-  #scanSlice(
-    source: LineSource,
-    bytes: Uint8Array,
-    runs: readonly (readonly [from: number, end: number])[],
-    shift: number,
-    start: number,
-    end: number,
-    whole: LineRun | undefined,
-  ): void {
-    const length = runs.reduce((sum, [from, stop]) => sum + (stop - from), 0);
-    const receipt = this.#open(source.piece, start, end, length);
+  #scanSlice(source: LineSource, run: LineRun, slice: SliceRange): void {
+    const receipt = this.#openSlice(source, slice);
+    const scanner = source.isShaped ? this.#plainScanner : this.#scanner;
     try {
-      for (const [from, stop] of runs) this.#scanRun(source, bytes, from, stop, shift, receipt, whole);
+      for (const piece of piecesOf(source, run, slice, receipt.slice)) {
+        const reached = this.#scanPiece(scanner, piece, receipt, (result) => {
+          receipt.lines += result.lines;
+          receipt.blank += result.blank;
+          receipt.filtered += result.filtered;
+          receipt.rejected += result.rejected;
+          if (result.rejects.length > 0) this.#rejectAll(receipt, result.rejects, run.bytes);
+        });
+        if (reached < piece.end) this.#stopAt(receipt, piece.objectOffset + (reached - piece.start));
+      }
     } finally {
       this.#close(receipt);
     }
   }
 
-  #scanRun(
-    { coordinate, place, isShaped }: LineSource,
-    bytes: Uint8Array,
-    from: number,
-    end: number,
-    shift: number,
+  async #transform(transformer: Transformer, source: LineSource, run: LineRun): Promise<void> {
+    for (const slice of slicesOf(run, () => this.#lender.sliceBytes)) {
+      const receipt = this.#openSlice(source, slice);
+      const pieces = piecesOf(source, run, slice, receipt.slice);
+      let outcome: SliceOutcome;
+      try {
+        outcome = await transformer.run(pieces, null, (piece, onResult) =>
+          this.#scanPiece(this.#plainScanner, piece, receipt, onResult),
+        );
+      } catch (error) {
+        if (!(error instanceof MillraceError)) throw error;
+        this.#post({ kind: 'failed', error: error.toWire() }, []);
+        throw new StoppedError(error.message);
+      }
+      addFigures(this.#figures, transformer.pipeline.takeFigures());
+      const { lines, blank, filtered, added, rejects, reached, isTorn } = outcome;
+      // What is left of a line that was begun is sent again, and all of its slice with it.
+      if (isTorn) throw new StoppedError('The run is being stopped');
+      Object.assign(receipt, { lines, blank, filtered, added, rejected: rejects.length });
+      try {
+        if (rejects.length > 0) this.#rejectAll(receipt, rejects, run.bytes);
+        if (reached !== null) this.#stopAt(receipt, reached);
+      } finally {
+        this.#close(receipt);
+      }
+    }
+  }
+
+  /** What is not scanned yet stays with the source: the slice ends before the line that waited. */
+  #stopAt(receipt: SliceReceipt, offset: number): never {
+    receipt.end = Math.min(receipt.end, Math.max(receipt.start, offset));
+    throw new StoppedError('The run is being stopped');
+  }
+
+  /** @returns Index behind what was dealt with: less than the piece's end when the run is being stopped. */
+  #scanPiece(
+    scanner: Scanner,
+    piece: ScanPiece,
     receipt: SliceReceipt,
-    whole: LineRun | undefined,
-  ): void {
-    const { slice, piece } = receipt;
-    const scanner = isShaped ? this.#plainScanner : this.#scanner;
-    const lines = {
-      ...{ bytes, start: from, end, objectOffset: from + shift, slice, coordinate },
-      ...(whole && { lines: whole }),
-      ...(place && { place }),
-    };
-    for (let at = from; ; ) {
+    onResult: (result: ScanResult) => void,
+  ): number {
+    for (let at = piece.start; ; ) {
       this.#digest.begin();
-      const result = scanner.scan(lines, at);
+      const result = scanner.scan(piece, at);
       const { sumA, sumB } = this.#digest.end();
       receipt.digestA = BigInt.asUintN(64, receipt.digestA + sumA);
       receipt.digestB = BigInt.asUintN(64, receipt.digestB + sumB);
-      receipt.lines += result.lines;
-      receipt.blank += result.blank;
-      receipt.filtered += result.filtered;
-      receipt.rejected += result.rejected;
       receipt.records += result.records;
       receipt.recordBytes += result.recordBytes;
       if (this.#setup.buckets) this.#digest.release();
-      else if (this.#setup.isCollecting) this.#collect(piece);
+      else if (this.#setup.isCollecting) this.#collect(receipt.piece);
       else if (result.records > 0) this.ringAll();
-      if (result.rejects.length > 0)
-        this.#reject(
-          receipt,
-          result.rejects.map((reject) => toRejectedLine(reject, bytes, piece)),
-        );
-      if (result.status === 'done') return;
+      onResult(result);
+      if (result.status === 'done') return piece.end;
       const mayGoOn =
         result.status === 'lane-full'
           ? this.#hasRoom(result.laneIndex, result.laneNeedBytes)
-          : result.next === end || !this.isStopping();
-      if (!mayGoOn) {
-        // What is not scanned yet stays with the source: the slice ends before the line that waited.
-        receipt.end = Math.min(receipt.end, Math.max(receipt.start, result.next + shift));
-        throw new StoppedError('The run is being stopped');
-      }
+          : result.next === piece.end || !this.isStopping();
+      if (!mayGoOn) return result.next;
       at = result.next;
     }
   }
@@ -236,6 +229,11 @@ export class Slicer {
     return waitForSpace(lane, needBytes, () => this.isStopping());
   }
 
+  #openSlice({ piece }: LineSource, { runs, start, end }: SliceRange): SliceReceipt {
+    const length = runs.reduce((sum, [from, stop]) => sum + (stop - from), 0);
+    return this.#open(piece, start, end, length);
+  }
+
   #open(piece: number, start: number, end: number, bytes: number): SliceReceipt {
     if (!this.#lender.mayOpen(bytes)) {
       this.flush();
@@ -243,7 +241,7 @@ export class Slicer {
         throw new StoppedError('The run is being stopped');
     }
     if (this.isStopping()) throw new StoppedError('The run is being stopped');
-    const counts = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
+    const counts = { lines: 0, blank: 0, filtered: 0, added: 0, rejected: 0, records: 0, recordBytes: 0 };
     const slice = this.#lender.open(bytes);
     return { ...counts, slice, piece, start, end, bytes, codes: null, digestA: 0n, digestB: 0n };
   }
@@ -263,6 +261,13 @@ export class Slicer {
     this.#send({ kind: 'rejected', lines }, bytes, []);
   }
 
+  #rejectAll(receipt: SliceReceipt, rejects: readonly Reject[], bytes: Uint8Array): void {
+    this.#reject(
+      receipt,
+      rejects.map((reject) => toRejectedLine(reject, bytes, receipt.piece)),
+    );
+  }
+
   /** Hands the frames of one scan to the main thread, and makes the lane empty again. */
   #collect(piece: number): void {
     for (const frames of this.#digest.written()) {
@@ -278,37 +283,6 @@ export class Slicer {
     this.#post(message, transferList);
     waitForAtMost(this.#shared, PARSE_SHARED.WAITING_BYTES, WAITING_BYTES_MAX, () => this.isStopping());
   }
-}
-
-/** Index behind the last line that ends within `sliceBytes`; behind the first line where that one is longer. */
-function cutBehind(bytes: Uint8Array, at: number, end: number, sliceBytes: number): number {
-  if (end - at <= sliceBytes) return end;
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, end);
-  const last = view.lastIndexOf(NEWLINE, at + sliceBytes - 1);
-  const newline = last >= at ? last : view.indexOf(NEWLINE, at + sliceBytes);
-  return newline < 0 ? end : newline + 1;
-}
-
-/** The lines with a record at one of these offsets, neighbours as one run. */
-function linesAt(
-  bytes: Uint8Array,
-  from: number,
-  end: number,
-  shift: number,
-  only: readonly number[],
-): [from: number, end: number][] {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, end);
-  const runs: [number, number][] = [];
-  for (const offset of only) {
-    const at = offset - shift;
-    const newline = view.indexOf(NEWLINE, at);
-    const stop = newline < 0 ? end : newline + 1;
-    const last = runs.at(-1);
-    const start = Math.max(from, at === 0 ? 0 : view.lastIndexOf(NEWLINE, at - 1) + 1);
-    if (last !== undefined && start <= last[1]) last[1] = Math.max(last[1], stop);
-    else runs.push([start, stop]);
-  }
-  return runs;
 }
 
 function toRejectedLine(reject: Reject, bytes: Uint8Array, piece: number): RejectedLine {

@@ -7,18 +7,31 @@
  */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
+import { MillraceError } from '../base/errors.ts';
 import { faultPoint } from '../base/fault-points.ts';
 import { FRAME, FRAME_KIND } from '../record/frame.ts';
 import { Heart } from '../ring/heartbeat.ts';
 import { LaneProducer } from '../ring/producer.ts';
-import { openScanner } from '../scan/open.ts';
+import { Guard } from '../scan/guard.ts';
+import { type OpenScannerOptions, openScanner } from '../scan/open.ts';
 import type { ScanLanes } from '../scan/scanner.ts';
 import type { LineShaper } from '../scan/shaper.ts';
 import type { LineValidator } from '../scan/validating.ts';
+import { Pipeline } from '../shape/pipeline.ts';
+import type { RunningStage } from '../shape/stage.ts';
+import { TRANSFORM_TIMEOUT_MS } from '../shape/stages.ts';
 import { Inflation } from './inflation.ts';
 import { LineCounter } from './line-count.ts';
-import { PARSE_SHARED, type ParseSetup, type ParseTask, type PlainPiece } from './setup.ts';
+import {
+  PARSE_SHARED,
+  type ParseMessage,
+  type ParseSetup,
+  type ParseTask,
+  type PlainPiece,
+} from './setup.ts';
 import { Slicer, StoppedError } from './slicer.ts';
+import { Transformer } from './transformer.ts';
+import { Workbench } from './workbench.ts';
 
 export class ParseThread {
   readonly setup: ParseSetup;
@@ -28,7 +41,12 @@ export class ParseThread {
   /** Opened with the first compressed object, and kept: making its block costs more than a small object. */
   #inflation: Inflation | null = null;
 
-  private constructor(setup: ParseSetup, validator: LineValidator | undefined, shaper: LineShaper | null) {
+  private constructor(
+    setup: ParseSetup,
+    validator: LineValidator | undefined,
+    shaper: LineShaper | null,
+    stages: readonly RunningStage[],
+  ) {
     this.setup = setup;
     const index = Atomics.add(new Int32Array(setup.shared), PARSE_SHARED.STARTED, 1);
     const buffers = setup.lanes[index];
@@ -44,6 +62,7 @@ export class ParseThread {
       lanes: this.#lanes,
       scanner,
       ...(shaper && { plainScanner: openScanner(setup.rules, this.#lanes, options) }),
+      ...(stages.length > 0 && { transformer: this.#transformer(stages, shaper, options) }),
       heart: this.#heart,
       post: (message, transferList) => parentPort?.postMessage(message, transferList),
     });
@@ -54,7 +73,30 @@ export class ParseThread {
     const { schema, stages = null } = setup;
     const validator = schema && (await import('../scan/schema.ts')).createValidator(schema.text, schema.name);
     const shaper = stages && (await import('../shape/line-shaper.ts')).createLineShaper(stages);
-    return new ParseThread(setup, validator ?? undefined, shaper);
+    const running =
+      stages === null || stages.later.length === 0
+        ? []
+        : await (await import('../shape/open-stage.ts')).openStages(stages.later, stages.laterFrom ?? 1, {
+            hashKey: stages.hashKey,
+          });
+    return new ParseThread(setup, validator ?? undefined, shaper, running);
+  }
+
+  #transformer(
+    stages: readonly RunningStage[],
+    shaper: LineShaper | null,
+    options: OpenScannerOptions,
+  ): Transformer {
+    const { rules, lineBytesMax, isPortable } = this.setup;
+    const { timeoutMs = TRANSFORM_TIMEOUT_MS, isVolatile = false } = this.setup.stages!;
+    const guard = new Guard({ lineCpuMsMax: timeoutMs, onTry: () => this.#heart.beat() });
+    return new Transformer({
+      bench: new Workbench(rules, lineBytesMax, { portable: isPortable, shaper }),
+      pipeline: new Pipeline(stages, { guard, timeoutMs }),
+      checker: openScanner(rules, { buffers: [], starts: new BigUint64Array(0) }, options),
+      hasSchema: options.validator !== undefined,
+      isVolatile,
+    });
   }
 
   /** Does one task, or as much of it as there is time for when the run is being stopped. Rejects only for a broken invariant. */
@@ -71,7 +113,7 @@ export class ParseThread {
 
   async #run(task: ParseTask): Promise<void> {
     if (this.setup.isOrdered) this.#mark(FRAME_KIND.BEGIN, task.sequence);
-    if (task.kind === 'plain') for (const piece of task.pieces) this.#scanPlain(piece);
+    if (task.kind === 'plain') for (const piece of task.pieces) await this.#scanPlain(piece);
     else if (task.kind === 'whole') await this.#inflater.runWhole(task);
     else await this.#inflater.runStream(task);
     if (this.setup.isOrdered) this.#mark(FRAME_KIND.END, task.sequence);
@@ -82,13 +124,13 @@ export class ParseThread {
     return this.#inflation;
   }
 
-  #scanPlain(piece: PlainPiece): void {
+  async #scanPlain(piece: PlainPiece): Promise<void> {
     const { buffer, byteOffset, length: end, piece: number, coordinate, place, isShaped } = piece;
     const bytes = new Uint8Array(buffer ?? this.setup.memory, byteOffset, end);
     const counter = this.setup.isCounting ? new LineCounter() : null;
     counter?.add(bytes);
     try {
-      this.#slicer.scan(
+      await this.#slicer.scan(
         { piece: number, coordinate: Buffer.from(coordinate), place, isShaped },
         { ...piece, bytes, from: 0, end },
       );
@@ -123,6 +165,10 @@ let thread: Promise<ParseThread> | null = null;
 
 /** Entry of the pool: the thread's parser is built with its first task. */
 export async function parse(task: ParseTask): Promise<void> {
-  thread ??= ParseThread.open(workerData as ParseSetup);
+  thread ??= ParseThread.open(workerData as ParseSetup).catch((error: unknown) => {
+    if (error instanceof MillraceError)
+      parentPort?.postMessage({ kind: 'failed', error: error.toWire() } satisfies ParseMessage);
+    throw error;
+  });
   await (await thread).run(task);
 }

@@ -30,7 +30,7 @@ import type { Source } from '../source/source.ts';
 import { type BudgetInput, tableBytesMax } from './budget.ts';
 import { untilEnded } from './ending.ts';
 import { type Chosen, chooseJournal, namedJournal, newRunRefusal, type Sought } from './near-runs.ts';
-import { openStages, printOf } from './open-stages.ts';
+import { laterPrintOf, openStages, printOf } from './open-stages.ts';
 import { tableIdentity, withTables } from './open-tables.ts';
 import { openSink } from './sinks.ts';
 import { openSource } from './sources.ts';
@@ -132,8 +132,9 @@ async function open(
 ): Promise<Prepared> {
   const { stream, schema, stages, notices } = asked;
   const rules = recordRules(options, stream);
+  const prints = { hashKeyPrint: printOf(stages), laterPrint: laterPrintOf(stages) };
   const identity = {
-    ...identityOf(options, stream.arn, schema?.text ?? null, printOf(stages)),
+    ...identityOf(options, stream.arn, schema?.text ?? null, prints),
     ...tableIdentity(stages),
   };
   const run = runName(stream.name, identity);

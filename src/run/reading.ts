@@ -90,7 +90,8 @@ export class Reading {
     const onUnversioned = () => given.onNotice?.(UNVERSIONED_NOTICE);
     this.#reader = source.openReader({ onUnversioned });
     const { accounting, sourceLines, onFailure } = given;
-    const tellsPlaces = setup.stages?.where?.includes('source') ?? false;
+    const { where = null, later = [] } = setup.stages ?? {};
+    const tellsPlaces = (where?.includes('source') ?? false) || later.length > 0;
     this.#parsePool = new ParsePool({ accounting, sourceLines, tellsPlaces, onFailure });
     this.#source =
       given.deadLetters === null
@@ -102,6 +103,8 @@ export class Reading {
       maxThreads: setup.lanes.length,
       workerData: { ...setup, memory: this.#source.memory },
       resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
+      // A thread that sleeps between two tasks would keep what its stages have begun from going on.
+      ...(later.length > 0 && { atomics: 'disabled' as const }),
       // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.
       stricterFIFO: true,
     });
@@ -162,6 +165,8 @@ export class Reading {
       onRejected(message.lines);
     } else if (message.kind === 'frames') {
       onFrames?.(message.frames, this.#parsePool.objectOf(message.piece));
+    } else if (message.kind === 'failed') {
+      this.#given.onFailure(MillraceError.fromWire(message.error));
     } else {
       this.#parsePool.takeFound(message);
       onFound();

@@ -121,6 +121,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
   const { journal, run, stream, address, deadLetterPath } = prepared;
   const before = journal?.before;
   const rejected = rejectedOf(facts);
+  const added = counts.tally.added + (before?.tally.added ?? 0);
   const status = statusOf(facts);
   const list = reading.listTally;
   const leftOut = list.empty + list.directoryMarkers + list.archived + list.filtered + list.duplicates;
@@ -145,6 +146,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
       read: counts.tally.lines + (before?.tally.lines ?? 0),
       blank: counts.tally.blank + (before?.tally.blank ?? 0),
       filtered: counts.tally.filtered + (before?.tally.filtered ?? 0),
+      ...(added > 0 && { added }),
       rejected,
       rejectedByCode: codesOf(facts),
     },

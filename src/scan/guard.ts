@@ -1,5 +1,5 @@
 /**
- * Guard: runs code that others wrote (a schema today), which may never come back.
+ * Guard: runs code that others wrote (schemas, stages), which may never come back.
  * Takes  work: a function that only notes what it found. Doing it twice must give the same result.
  * Gives  whether it came to its end. What it throws is thrown on.
  * Owns   the clock that stops it, and what counts as too long for one line: CPU time of this thread, so that a busy machine

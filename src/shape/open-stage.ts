@@ -4,6 +4,7 @@
  * Gives  the stage, ready to be asked about records.
  * Owns   which file is behind which kind. Each is loaded only where a run has such a stage.
  */
+import type { ModuleLoader } from './module-loader.ts';
 import type { RunningStage, StageSpec } from './stage.ts';
 import type { Tables } from './table/table.ts';
 
@@ -13,6 +14,24 @@ export interface StageRoom {
   readonly hashKey: Uint8Array | null;
   /** Lookup tables that the run has loaded. Absent: there is no run, and a stage loads its own. */
   readonly tables?: Tables;
+  /** What has loaded modules before, where there was one. */
+  readonly modules?: ModuleLoader;
+}
+
+/** Opens all stages of a thread, in their order. @param from The number of the first one. @throws {MillraceError} When one of them cannot be opened. */
+export async function openStages(
+  specs: readonly StageSpec[],
+  from: number,
+  given: StageRoom,
+): Promise<RunningStage[]> {
+  const hasModules = specs.some(({ kind }) => kind === 'use');
+  const room = hasModules
+    ? { ...given, modules: new (await import('./module-loader.ts')).ModuleLoader() }
+    : given;
+  const stages: RunningStage[] = [];
+  for (const [i, spec] of specs.entries())
+    stages.push(await openStage(spec, `${i + from} ${spec.kind}`, room));
+  return stages;
 }
 
 /** @throws {MillraceError} When the stage cannot be opened. */

@@ -32,7 +32,16 @@ export interface Stages {
   readonly tables?: Tables;
   /** Versions of their files, by the names that stages give them. */
   readonly tableVersions?: Readonly<Record<string, string>>;
+  /** What the first of those is numbered, behind the others of a list. Default: 1. */
+  readonly laterFrom?: number;
+  /** How long a line may take in those. Default: TRANSFORM_TIMEOUT_MS. */
+  readonly timeoutMs?: number;
+  /** Those may give another outcome for the same line. Default: false, and they are tried twice. */
+  readonly isVolatile?: boolean;
 }
+
+/** CLI contract. */
+export const TRANSFORM_TIMEOUT_MS = 5000;
 
 /** What cannot be done, one sentence each. */
 export function problemsOf(edits: readonly Edit[]): string[] {

@@ -6,9 +6,9 @@
  * Never  keeps a module from doing what Node lets it do: it is the user's own code.
  */
 
-import { isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { OptionsError } from '../base/errors.ts';
+import { MillraceError, OptionsError } from '../base/errors.ts';
+import { EXIT } from '../base/exit-code.ts';
+import { type LoadedModule, ModuleLoader } from './module-loader.ts';
 import type { StageRoom } from './open-stage.ts';
 import type { RunningStage, StagePlace, StageResult, StageSpec } from './stage.ts';
 import { OPEN, type Stage } from './stage-call.ts';
@@ -29,13 +29,15 @@ export interface Transform {
   close?(): void | Promise<void>;
 }
 
-/** @throws {OptionsError} When the module cannot be loaded, or has no such export. */
+/** @throws {OptionsError} When the module cannot be loaded, has no such export, or is not the one that was looked at before. */
 export async function openModule(
-  { module, name }: Pick<Extract<StageSpec, { kind: 'use' }>, 'module' | 'name'>,
+  spec: Extract<StageSpec, { kind: 'use' }>,
   label: string,
   room: StageRoom,
 ): Promise<RunningStage> {
-  const exported = await load(module, name);
+  const { exported, hash } = await loadTransform(spec, room.modules ?? new ModuleLoader());
+  if (spec.hash !== '' && hash !== spec.hash)
+    throw new OptionsError([`Cannot use --transform ${spec.module}: it was changed while the run began.`]);
   const open = (exported as Partial<Stage>)[OPEN];
   if (open !== undefined) return open(label, room);
   if (typeof exported === 'function') {
@@ -43,7 +45,13 @@ export async function openModule(
     return { label, run: (value, place) => run(value, place) };
   }
   const transform = exported as Transform;
-  await transform.open?.({ label });
+  try {
+    await transform.open?.({ label });
+  } catch (error) {
+    const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const message = `Stage ${label} cannot be opened: ${why}; run the same command again to go on from the journal`;
+    throw new MillraceError('MILLRACE_WORKER', message, { exitCode: EXIT.resumable, cause: error });
+  }
   return {
     label,
     run: (value, place) => transform.record(value, place),
@@ -51,23 +59,16 @@ export async function openModule(
   };
 }
 
-async function load(module: string, name: string): Promise<unknown> {
-  const url = isAbsolute(module) ? pathToFileURL(module).href : module;
-  let names: Readonly<Record<string, unknown>>;
-  try {
-    names = (await import(url)) as Readonly<Record<string, unknown>>;
-  } catch (error) {
-    throw new OptionsError([
-      `Cannot load --transform ${module}: ${error instanceof Error ? error.message : error}.`,
-    ]);
-  }
-  const exported = names[name];
+/** Loads a module and looks at its export. @throws {OptionsError} */
+export async function loadTransform(
+  { module, name }: Pick<Extract<StageSpec, { kind: 'use' }>, 'module' | 'name'>,
+  loader: ModuleLoader,
+): Promise<LoadedModule> {
+  const loaded = await loader.load(module, name);
+  const { exported } = loaded;
   const isObject = typeof exported === 'object' && exported !== null;
-  if (
-    typeof exported === 'function' ||
-    (isObject && typeof (exported as Partial<Transform>).record === 'function')
-  )
-    return exported;
+  const isTransform = isObject && typeof (exported as Partial<Transform>).record === 'function';
+  if (typeof exported === 'function' || isTransform) return loaded;
   const what = name === 'default' ? 'a default export' : `an export named ${name}`;
   throw new OptionsError([
     `Expected --transform ${module} to have ${what} that is a function, or an object with a function record.`,

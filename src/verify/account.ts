@@ -71,7 +71,7 @@ function statusOf(
 /** What keeps the comparison from being one of the whole source, or null. */
 function failureOf({ lines, uneven, leftOut }: SourceAccount): WireError | null {
   const sum = lines.records + lines.blank + lines.rejected + lines.filtered;
-  if (lines.counted !== sum) {
+  if (lines.counted + lines.added !== sum) {
     const found = `${lines.records} records, ${lines.blank} blank, ${lines.filtered} filtered and ${lines.rejected} rejected ones`;
     const why = `the source has ${lines.counted} by its line ends, and ${found} were found`;
     return wireOf('MILLRACE_WORKER', `Cannot account for every line: ${why}. This is a fault of Millrace`);

@@ -18,7 +18,9 @@ export interface VerifyView {
   readonly error: { readonly message: string } | null;
   readonly source: { readonly records: number; readonly bytes: number };
   readonly streamRecords: { readonly records: number; readonly bytes: number; readonly shards: number };
-  readonly lines: Readonly<Record<'counted' | 'records' | 'blank' | 'rejected' | 'filtered', number>>;
+  readonly lines: Readonly<
+    Record<'counted' | 'records' | 'blank' | 'rejected' | 'filtered' | 'added', number>
+  >;
   readonly deadLetters: { readonly file: string | null } & Readonly<
     Record<'held' | 'redriven' | 'absent' | 'unclaimed', number>
   >;

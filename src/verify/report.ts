@@ -77,6 +77,8 @@ export interface LineAccount {
   readonly rejected: number;
   /** Left out by a filter on lines. */
   readonly filtered: number;
+  /** Records beyond the first of their line: stages made several of it. */
+  readonly added: number;
 }
 
 export interface DeadLetterAccount {

@@ -13,7 +13,7 @@ import type { VerifyRunOptions } from '../options/verify.ts';
 import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
 import { tableBytesMax } from '../run/budget.ts';
 import { untilEnded } from '../run/ending.ts';
-import { openStages, printOf } from '../run/open-stages.ts';
+import { laterPrintOf, openStages, printOf } from '../run/open-stages.ts';
 import { assertSameTables, withTables } from '../run/open-tables.ts';
 import { listedSources, readSchema, recordRules } from '../run/prepare.ts';
 import { openSink } from '../run/sinks.ts';
@@ -135,18 +135,23 @@ async function openShaped(
   { onNotice = () => {}, signal = new AbortController().signal }: VerifyHooks,
 ): Promise<Stages | null> {
   const given = await openStages(options);
-  assertSameKey(facts, given);
+  assertSameStages(facts, given);
   const bytesMax = tableBytesMax({ ...options, ...rules, publishers: 1, isOrdered: false });
   const stages = await withTables(given, { source, bytesMax, onNotice, signal });
   assertSameTables(facts?.identity, stages);
   return stages;
 }
 
-/** @throws {OptionsError} When another key would make other pseudonyms of every value. */
-function assertSameKey(facts: RunFacts | null, stages: Stages | null): void {
+/** @throws {OptionsError} When another key, or another transform, would make other records of every line. */
+function assertSameStages(facts: RunFacts | null, stages: Stages | null): void {
   const kept = facts?.identity.hashKeyPrint ?? null;
-  if (stages?.hashKey == null || kept === null || kept === printOf(stages)) return;
-  throw new OptionsError(['Expected the key of --hash that the run had, but received another one.']);
+  if (stages?.hashKey != null && kept !== null && kept !== printOf(stages))
+    throw new OptionsError(['Expected the key of --hash that the run had, but received another one.']);
+  const later = facts?.identity.laterPrint ?? null;
+  if (facts !== null && later !== laterPrintOf(stages))
+    throw new OptionsError([
+      'Expected the transforms that the run had, but received others: their modules, or files that these import, were changed since.',
+    ]);
 }
 
 /**

@@ -63,6 +63,7 @@ export interface SourceTally {
   readonly records: number;
   readonly blank: number;
   readonly filtered: number;
+  readonly added: number;
   readonly rejected: number;
   /** Objects in which not every byte was counted. */
   readonly uneven: readonly ObjectPlace[];
@@ -236,7 +237,7 @@ class Scan {
   }
 
   get tally(): SourceTally {
-    const { records, blank, filtered, rejected } = this.#accounting.counts.tally;
+    const { records, blank, filtered, added, rejected } = this.#accounting.counts.tally;
     const uneven: ObjectPlace[] = [];
     for (const object of this.#sourceLines.uneven)
       if (!this.#accounting.hasFailed(object)) uneven.push(object);
@@ -246,6 +247,7 @@ class Scan {
       records,
       blank,
       filtered,
+      added,
       rejected: rejected - this.#objectDeadLetters,
       uneven,
     };

@@ -62,11 +62,11 @@ export class SourceWitness implements SourceObserver {
 
   /** @param tally Null where the first reading has not come to its end. */
   account(tally: SourceTally | null): SourceAccount {
-    const { counted, records, blank, filtered, rejected, uneven } = tally ?? NOTHING;
+    const { counted, records, blank, filtered, added, rejected, uneven } = tally ?? NOTHING;
     const { file, book, ifRejected, warnings } = this.#deadLetters;
     const isUnknown = ifRejected !== null && rejected > this.#counts.redriven;
     return {
-      lines: { counted, records, blank, rejected, filtered },
+      lines: { counted, records, blank, rejected, filtered, added },
       uneven,
       deadLetters: { file, ...this.#counts, unclaimed: tally === null ? 0 : book.unclaimed },
       withoutLetter: this.#withoutDeadLetter,
@@ -105,4 +105,6 @@ export class SourceWitness implements SourceObserver {
   }
 }
 
-const NOTHING: SourceTally = { counted: 0, records: 0, blank: 0, filtered: 0, rejected: 0, uneven: [] };
+const NOTHING: SourceTally = {
+  ...{ counted: 0, records: 0, blank: 0, filtered: 0, added: 0, rejected: 0, uneven: [] },
+};

@@ -69,6 +69,7 @@ function receipt(start: number, end: number, part: Partial<SliceReceipt> = {}): 
     lines: records + (part.rejected ?? 0),
     blank: 0,
     filtered: 0,
+    added: 0,
     rejected: 0,
     records,
     recordBytes: records * 5,

@@ -70,6 +70,7 @@ const receiptOf = (slice: number, start: number, end: number): SliceReceipt => (
     lines: 2,
     blank: 0,
     filtered: 0,
+    added: 0,
     rejected: 0,
     records: 2,
   },

@@ -8,6 +8,7 @@ const tallies = fc.record({
   blank: count,
   rejected: count,
   filtered: count,
+  added: count,
   records: count,
   bytes: count,
   sumA: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),

@@ -7,7 +7,7 @@ import { WHOLE_BYTES_MAX, WHOLE_CONTENT_BYTES_MAX } from '../../src/inflate/deco
 import { Inflation } from '../../src/parse/inflation.ts';
 import type { Delivered, PieceError, RawPiece, RejectedLine, StreamInput } from '../../src/parse/setup.ts';
 import { createParseShared } from '../../src/parse/setup.ts';
-import type { LineRun, LineSource } from '../../src/parse/slicer.ts';
+import type { LineRun, LineSource } from '../../src/parse/slice-cut.ts';
 
 type Kind = 'gzip' | 'zstd';
 const CHECKED = { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 } };

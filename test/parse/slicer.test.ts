@@ -1,7 +1,8 @@
 /** Slicer: how lines are cut into slices, what is said of them, and what an end in the middle leaves. */
 import { describe, expect, it } from 'vitest';
 import type { ParseMessage, PieceEnd, RejectedLine, SliceReceipt } from '../../src/parse/setup.ts';
-import { type LineRun, Slicer, StoppedError } from '../../src/parse/slicer.ts';
+import type { LineRun } from '../../src/parse/slice-cut.ts';
+import { Slicer, StoppedError } from '../../src/parse/slicer.ts';
 import { LaneConsumer } from '../../src/ring/consumer.ts';
 import { laneBytes } from '../../src/ring/layout.ts';
 import { PHASE } from '../../src/ring/phases.ts';

@@ -62,7 +62,7 @@ const batch = (...pieces: Piece[]) =>
 const rawPieces = (index: number) => (tasks[index]!.task as { pieces: readonly RawPiece[] }).pieces;
 const receiptOf = (piece: number, start: number, end: number, records: number): SliceReceipt => ({
   ...{ slice: piece, piece, start, end, bytes: end - start, lines: records, blank: 0, rejected: 0, records },
-  ...{ filtered: 0, recordBytes: end - start, codes: null, digestA: 0n, digestB: 0n },
+  ...{ filtered: 0, added: 0, recordBytes: end - start, codes: null, digestA: 0n, digestB: 0n },
 });
 const endOf = (piece: number, given: Partial<PieceEnd> = {}): PieceEnd => ({
   ...{ piece, error: null, state: 'open' },

@@ -11,7 +11,7 @@ const COMPARED: ComparedReport = {
   streamRecords: { records: 8, bytes: 80, shards: 1 },
   examples: { missing: [], duplicated: [], foreign: [], altered: [] },
 };
-const LINES = { counted: 10, records: 8, blank: 2, rejected: 0, filtered: 0 };
+const LINES = { counted: 10, records: 8, blank: 2, rejected: 0, filtered: 0, added: 0 };
 const DEAD_LETTERS = { file: 'letters.jsonl', held: 0, redriven: 0, absent: 0, unclaimed: 0 };
 const OBJECT = { bucket: 'b', key: 'k' };
 

@@ -5,7 +5,7 @@ import { formatVerifyReport, type VerifyView } from '../../src/verify/format.ts'
 const MATCH: VerifyView = {
   ...{ status: 'match', error: null, missing: 0, duplicated: 0, foreign: 0, altered: 0 },
   source: { records: 12_345, bytes: 1.5e6 },
-  lines: { counted: 12_350, records: 12_345, blank: 5, rejected: 0, filtered: 0 },
+  lines: { counted: 12_350, records: 12_345, blank: 5, rejected: 0, filtered: 0, added: 0 },
   deadLetters: { file: null, held: 0, redriven: 0, absent: 0, unclaimed: 0 },
   objects: { archived: 0, unreadable: 0, changed: 0, excluded: 0 },
   streamRecords: { records: 12_346, bytes: 1.6e6, shards: 8 },
@@ -56,7 +56,7 @@ it('says why it failed, and lets no name steer the terminal', () => {
 });
 
 it('says in its first words what a match leaves out', () => {
-  const lines = { counted: 500, records: 199, blank: 1, rejected: 300, filtered: 0 };
+  const lines = { counted: 500, records: 199, blank: 1, rejected: 300, filtered: 0, added: 0 };
   const deadLetters = { file: 'run.dead-letters.jsonl', held: 300, redriven: 0, absent: 0, unclaimed: 0 };
   const view = { ...MATCH, status: 'match-with-rejects', lines, deadLetters } as const;
   const text = formatVerifyReport(view).split('\n');

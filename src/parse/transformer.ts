@@ -1,0 +1,296 @@
+/**
+ * Transformer: the way of a slice through stages in JavaScript, in a parser thread.
+ * Takes  whole lines of one slice; a way to write records to the lanes.
+ * Gives  what became of each line, in order: its outputs in the lanes, dead letters with the line as it lies in the source, counts.
+ * Owns   the order of it: first all that waits for others, then all that stands still before a lane. Between the two no promise is open.
+ * Never  sends a part of a line's outputs where one of them is refused.
+ */
+import { isUtf8 } from 'node:buffer';
+import { setTimeout as passTime } from 'node:timers/promises';
+import { MillraceError } from '../base/errors.ts';
+import { outputRow, type Reject, type Scanner, type ScanPiece, type ScanResult } from '../scan/scanner.ts';
+import {
+  isFailure,
+  type LineFailure,
+  type LineOutcome,
+  type Output,
+  type Pipeline,
+  type PipelineLine,
+} from '../shape/pipeline.ts';
+import { type OutputRun, Scratch } from './outputs.ts';
+import type { BenchLines, Workbench } from './workbench.ts';
+
+/** What became of the lines in front of `reached`. */
+export interface SliceOutcome {
+  readonly lines: number;
+  readonly blank: number;
+  readonly filtered: number;
+  readonly rejects: readonly Reject[];
+  /** Records beyond the first of their line. */
+  readonly added: number;
+  /** Offset of the line at which the run was stopped, or null: all lines are dealt with. */
+  readonly reached: number | null;
+  /** Some outputs of the line at `reached` are written. */
+  readonly isTorn: boolean;
+}
+
+/** Writes outputs to the lanes. @returns Index behind what is written: less than piece.end when the run is being stopped. */
+export type WriteOutputs = (piece: ScanPiece, onResult: (result: ScanResult) => void) => number;
+
+export interface TransformerParts {
+  readonly bench: Workbench;
+  readonly pipeline: Pipeline;
+  /** Looks at outputs and writes nothing: no lanes. */
+  readonly checker: Scanner;
+  /** Whether outputs are held against a schema. */
+  readonly hasSchema: boolean;
+  /** Whether outcomes may differ from one time to the next. */
+  readonly isVolatile: boolean;
+}
+
+/** Lines of each thread that are tried twice. */
+const TRIAL_LINES = 20;
+/** Between the two: a clock has moved on. */
+const TRIAL_PAUSE_MS = 5;
+
+interface Slice {
+  readonly pieces: readonly ScanPiece[];
+  readonly lines: BenchLines;
+  readonly outcomes: LineOutcome[];
+}
+
+export class Transformer {
+  readonly #parts: TransformerParts;
+  readonly #scratch = new Scratch();
+  #hasTried: boolean;
+
+  constructor(parts: TransformerParts) {
+    this.#parts = parts;
+    this.#hasTried = parts.isVolatile;
+  }
+
+  get pipeline(): Pipeline {
+    return this.#parts.pipeline;
+  }
+
+  /**
+   * @param pieces Lines of one slice: all of one object. @param wanted Which outputs of the line at an offset, or null: all of every line.
+   * @throws {MillraceError} Where stages give another outcome for the same line.
+   */
+  async run(
+    pieces: readonly ScanPiece[],
+    wanted: ((offset: number) => readonly number[]) | null,
+    write: WriteOutputs,
+  ): Promise<SliceOutcome> {
+    const lines = this.#parts.bench.read(pieces);
+    const outcomes = lines.texts.length === 0 ? [] : await this.#transform(lines, pieces[0]!);
+    const slice = { pieces, lines, outcomes };
+    const only = wanted === null ? () => null : (line: number) => wanted(lines.offsets[line]!);
+    const runs = this.#compose(slice, only);
+    return this.#write(slice, runs, only, write);
+  }
+
+  #transform(lines: BenchLines, { coordinate, place }: ScanPiece): LineOutcome[] | Promise<LineOutcome[]> {
+    const { pipeline } = this.#parts;
+    const { bucket, key, modifiedMs } = place ?? { bucket: '', key: '', modifiedMs: null };
+    const name = Buffer.from(coordinate).toString('latin1');
+    const passing = lines.texts.map((text, line) => ({
+      text,
+      place: { bucket, key, modifiedMs, offset: lines.offsets[line]!, coordinate: name },
+    }));
+    return this.#hasTried ? pipeline.run(passing) : this.#tryTwice(passing);
+  }
+
+  async #tryTwice(lines: readonly PipelineLine[]): Promise<LineOutcome[]> {
+    const { pipeline } = this.#parts;
+    this.#hasTried = true;
+    const first = await pipeline.run(lines.slice(0, TRIAL_LINES));
+    pipeline.takeFigures();
+    await passTime(TRIAL_PAUSE_MS);
+    const outcomes = await pipeline.run(lines);
+    if (first.every((outcome, line) => isSame(outcome, outcomes[line]!))) return outcomes;
+    const why = 'it made other records of the same lines when they were tried twice';
+    const risk =
+      'after a kill, lines that are sent again would be other records, and verify could not prove the outcome';
+    throw new MillraceError(
+      'MILLRACE_OPTIONS',
+      `A stage is not repeatable: ${why}; ${risk}: make it depend on the record alone, or say --volatile-transform`,
+    );
+  }
+
+  /** Outputs as bytes. Where a line has several, all of them are looked at before the first is written. */
+  #compose(
+    { lines, outcomes }: Slice,
+    only: (line: number) => readonly number[] | null,
+  ): readonly OutputRun[] {
+    if (this.#parts.hasSchema)
+      for (const [line, outcome] of outcomes.entries()) outcomes[line] = asJson(outcome);
+    const runs = this.#scratch.fill(outcomes, lines.offsets, only);
+    if (!outcomes.some((outcome) => Array.isArray(outcome))) return runs;
+    let isWhole = true;
+    for (const run of runs) {
+      this.#scanAll(run, (result) => {
+        for (const reject of result.rejects) {
+          outcomes[lineOf(run, reject)] = failureOf(reject);
+          isWhole = false;
+        }
+      });
+    }
+    return isWhole ? runs : this.#scratch.fill(outcomes, lines.offsets, only);
+  }
+
+  #scanAll(run: OutputRun, take: (result: ScanResult) => void): void {
+    const piece = this.#pieceOf(run, { slice: 0, coordinate: new Uint8Array(1) });
+    for (let at = piece.start; ; ) {
+      const result = this.#parts.checker.scan(piece, at);
+      take(result);
+      if (result.status === 'done') return;
+      at = result.next;
+    }
+  }
+
+  #pieceOf(
+    { start, end, table }: OutputRun,
+    { slice, coordinate }: Pick<ScanPiece, 'slice' | 'coordinate'>,
+  ): ScanPiece {
+    const { bytes } = this.#scratch;
+    return { bytes, start, end, objectOffset: 0, slice, coordinate, outputs: table };
+  }
+
+  #write(
+    slice: Slice,
+    runs: readonly OutputRun[],
+    only: (line: number) => readonly number[] | null,
+    write: WriteOutputs,
+  ): SliceOutcome {
+    const { pieces, lines, outcomes } = slice;
+    for (const run of runs) {
+      const piece = this.#pieceOf(run, pieces[0]!);
+      const reached = write(piece, (result) => {
+        for (const reject of result.rejects) outcomes[lineOf(run, reject)] = failureOf(reject);
+      });
+      if (reached === run.end) continue;
+      const row = outputRow(run.table, reached);
+      const line = run.lines[row]!;
+      const before = row > 0 ? run.lines[row - 1] : runs[runs.indexOf(run) - 1]?.lines.at(-1);
+      return this.#endAt(slice, line, before === line, only);
+    }
+    return { ...this.#count(slice, lines.texts.length, lines, only), reached: null, isTorn: false };
+  }
+
+  /** The run is being stopped: only what lies in front of this line is dealt with. */
+  #endAt(
+    slice: Slice,
+    line: number,
+    isTorn: boolean,
+    only: (line: number) => readonly number[] | null,
+  ): SliceOutcome {
+    const reached = slice.lines.offsets[line]!;
+    const before = slice.pieces.flatMap((piece) => {
+      const end = Math.min(piece.end, reached - piece.objectOffset + piece.start);
+      return end > piece.start ? [{ ...piece, end }] : [];
+    });
+    return { ...this.#count(slice, line, this.#parts.bench.read(before), only), reached, isTorn };
+  }
+
+  /** What became of lines [0, end). @param bench What the scanner says of them and of those that it left out. */
+  #count(
+    { pieces, lines, outcomes }: Slice,
+    end: number,
+    bench: BenchLines,
+    only: (line: number) => readonly number[] | null,
+  ): Omit<SliceOutcome, 'reached' | 'isTorn'> {
+    const { blank } = bench;
+    const rejects = [...bench.rejects];
+    const sums = { lines: bench.lines - bench.texts.length, filtered: bench.filtered, added: 0 };
+    for (let line = 0; line < end; line++) {
+      const outcome = outcomes[line]!;
+      const wanted = only(line);
+      const isCounted = wanted === null || wanted.includes(0);
+      sums.lines += Number(isCounted);
+      let count = 1;
+      if (isFailure(outcome)) rejects.push(rejectOf(outcome, lines.offsets[line]!, pieces));
+      else {
+        count = outputsOf(outcome, wanted);
+        if (count === 0) sums.filtered++;
+      }
+      sums.added += Math.max(count, 1) - Number(isCounted);
+    }
+    if (rejects.length > bench.rejects.length)
+      rejects.sort((one, other) => one.objectOffset - other.objectOffset);
+    return { ...sums, blank, rejects };
+  }
+}
+
+function outputsOf(outcome: Exclude<LineOutcome, LineFailure>, wanted: readonly number[] | null): number {
+  const count = outcome === null ? 0 : Array.isArray(outcome) ? outcome.length : 1;
+  return wanted === null ? count : wanted.filter((number) => number < count).length;
+}
+
+function lineOf(run: OutputRun, reject: Reject): number {
+  return run.lines[outputRow(run.table, reject.start)]!;
+}
+
+/** A schema judges JSON alone: bytes that are some go as such, and others not at all. */
+function asJson(outcome: LineOutcome): LineOutcome {
+  if (outcome instanceof Uint8Array) return textOf(outcome) ?? NO_JSON;
+  if (!Array.isArray(outcome)) return outcome;
+  const outputs = (outcome as readonly Output[]).map((one) => (typeof one === 'string' ? one : textOf(one)));
+  return outputs.includes(null) ? NO_JSON : (outputs as string[]);
+}
+
+const NO_JSON: LineFailure = {
+  code: 'SCHEMA',
+  message: 'The stages made bytes of the line that are no line of JSON, which no schema describes',
+};
+
+/** Null where it is not one line of JSON. */
+function textOf(bytes: Uint8Array): string | null {
+  if (!isUtf8(bytes)) return null;
+  const text = Buffer.from(bytes).toString().trim();
+  try {
+    JSON.parse(text);
+    return text.includes('\n') ? null : text;
+  } catch {
+    return null;
+  }
+}
+
+/** What the scanner says about an output, about its line. */
+function failureOf({ code, message }: Reject): LineFailure {
+  // These are about records, whoever made them.
+  if (code === 'MISSING_KEY' || code === 'SCHEMA' || code === 'POISON') return { code, message };
+  const why = code === 'RECORD_TOO_LARGE' ? REASONS.RECORD_TOO_LARGE : REASONS.other;
+  return { code: 'TRANSFORM', message: why };
+}
+
+const REASONS = {
+  RECORD_TOO_LARGE:
+    'What the stages made of the line is larger, with its partition key, than the stream takes',
+  other: 'What the stages made of the line nests deeper than --max-depth allows',
+} as const;
+
+/** The line of the source, untrimmed and without its line end. */
+function rejectOf(failure: LineFailure, offset: number, pieces: readonly ScanPiece[]): Reject {
+  const piece = pieces.find(
+    ({ objectOffset, start, end }) => offset >= objectOffset && offset < objectOffset + (end - start),
+  )!;
+  const { bytes, objectOffset, start: pieceStart, end: pieceEnd } = piece;
+  const start = offset - objectOffset + pieceStart;
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, pieceEnd);
+  const newline = view.indexOf(0x0a, start);
+  const isCrLf = newline > start && view[newline - 1] === 0x0d;
+  const end = newline < 0 ? pieceEnd : newline - Number(isCrLf);
+  return { code: failure.code, message: failure.message, start, end, objectOffset: offset };
+}
+
+function isSame(one: LineOutcome, other: LineOutcome): boolean {
+  if (one === null || other === null || typeof one === 'string' || typeof other === 'string')
+    return one === other;
+  // Whatever the reason: it may name a time.
+  if (isFailure(one) || isFailure(other)) return isFailure(one) && isFailure(other);
+  if (one instanceof Uint8Array || other instanceof Uint8Array)
+    return one instanceof Uint8Array && other instanceof Uint8Array && Buffer.compare(one, other) === 0;
+  const [list, otherList] = [one as readonly LineOutcome[], other as readonly LineOutcome[]];
+  return list.length === otherList.length && list.every((output, i) => isSame(output, otherList[i]!));
+}

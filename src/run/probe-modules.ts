@@ -1,0 +1,47 @@
+/**
+ * Probe modules: stages of the user's are loaded once before anything begins, so that one that cannot be ends the run at once.
+ * Takes  stages as data. Gives  the same with the hash of what is loaded for each.
+ * Owns   the thread in which they are loaded, and how long that may take.
+ */
+import { Worker } from 'node:worker_threads';
+import { MillraceError, OptionsError } from '../base/errors.ts';
+import { ENGINE } from '../base/limits.ts';
+import { entryFile } from '../base/package-root.ts';
+import type { ProbeAnswer, ProbeTask } from '../shape/probe.ts';
+import type { StageSpec } from '../shape/stage.ts';
+
+type UseSpec = Extract<StageSpec, { kind: 'use' }>;
+
+/** @throws {OptionsError} When a module cannot be loaded, or has no such export. */
+export async function probeModules(specs: readonly StageSpec[]): Promise<StageSpec[]> {
+  const uses = specs.filter((spec) => spec.kind === 'use');
+  if (uses.length === 0) return [...specs];
+  const answer = await ask({ modules: uses.map(({ module, name }) => ({ module, name })) }, namesOf(uses));
+  if ('error' in answer) throw MillraceError.fromWire(answer.error);
+  let next = 0;
+  return specs.map((spec) => (spec.kind === 'use' ? { ...spec, hash: answer.hashes[next++]! } : spec));
+}
+
+async function ask(task: ProbeTask, names: string): Promise<ProbeAnswer> {
+  const worker = new Worker(entryFile('probe'), {
+    workerData: task,
+    resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<ProbeAnswer>();
+  const refuse = (why: string) => reject(new OptionsError([`Cannot load --transform ${names}: ${why}.`]));
+  worker.once('message', resolve);
+  worker.once('error', (error: unknown) => refuse(error instanceof Error ? error.message : String(error)));
+  worker.once('exit', (code) => refuse(`it ended its thread with exit code ${code}`));
+  const { moduleLoadMs } = ENGINE;
+  const timer = setTimeout(() => refuse(`it is not loaded after ${moduleLoadMs / 1000} s`), moduleLoadMs);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    await worker.terminate();
+  }
+}
+
+function namesOf(uses: readonly UseSpec[]): string {
+  return uses.map(({ module }) => module).join(', ');
+}

@@ -1,0 +1,298 @@
+/**
+ * Pipeline: the stages behind the scanner at work on the lines of one slice, in one thread.
+ * Takes  valid lines as text; stages in their order.
+ * Gives  what becomes of each line: its outputs, nothing, or why it failed; what each stage has done, by its label.
+ * Owns   the order of outputs, the time that a line may take, and the rule that a line has all of its outputs or none.
+ * Never  blocks: all lines are begun before any is waited for, so that stages may gather them. JavaScript that does not come back is
+ *        stopped by the guard; a promise that never settles is given up.
+ */
+import type { RejectCode } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
+import type { Guard } from '../scan/guard.ts';
+import { OUTPUTS_PER_LINE_MAX } from '../scan/scanner.ts';
+import { Carried } from './carried.ts';
+import { FIGURE, FIGURE_CELLS, type StageFigures, takeFigures } from './figures.ts';
+import type { RunningStage, StagePlace } from './stage.ts';
+import { StageFailure } from './stage-failure.ts';
+
+/** A line on its way: JSON, as the fast stages have left it. */
+export interface PipelineLine {
+  readonly text: string;
+  readonly place: StagePlace;
+}
+
+/** Why a line has no outputs. */
+export interface LineFailure {
+  readonly code: RejectCode;
+  readonly message: string;
+}
+
+/** JSON text, or bytes that go out as they are. */
+export type Output = string | Uint8Array;
+/** A line of one output has just that. Null: the stages have dropped it. */
+export type LineOutcome = Output | readonly Output[] | LineFailure | null;
+
+export interface PipelineOptions {
+  readonly guard: Guard;
+  /** A promise that has not settled when for so long no line has: its line failed. */
+  readonly timeoutMs: number;
+}
+
+/** One line of so many is timed. */
+const TIMED_LINES = 16;
+const REASON_CHARS_MAX = 200;
+
+/** A failure on its way through promises, with the stage that it happened in. */
+class Failed extends Error {
+  readonly failure: LineFailure;
+  constructor(failure: LineFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** A line while its stages run. */
+interface Passage {
+  readonly place: StagePlace;
+  readonly isTimed: boolean;
+  /** Where its figures are added: a line that is stopped in its first, synchronous part leaves none. */
+  figures: Float64Array;
+}
+
+export class Pipeline {
+  readonly #stages: readonly RunningStage[];
+  readonly #guard: Guard;
+  readonly #timeoutMs: number;
+  readonly #figures: Float64Array;
+  readonly #lineFigures: Float64Array;
+  #lines = 0;
+
+  constructor(stages: readonly RunningStage[], { guard, timeoutMs }: PipelineOptions) {
+    this.#stages = stages;
+    this.#guard = guard;
+    this.#timeoutMs = timeoutMs;
+    this.#figures = new Float64Array(stages.length * FIGURE_CELLS);
+    this.#lineFigures = new Float64Array(stages.length * FIGURE_CELLS);
+  }
+
+  /** What the stages have done since the last call. */
+  takeFigures(): StageFigures[] {
+    return takeFigures(
+      this.#stages.map(({ label }) => label),
+      this.#figures,
+    );
+  }
+
+  /** @returns The outcomes, or a promise of them where a stage is asynchronous. */
+  run(lines: readonly PipelineLine[]): LineOutcome[] | Promise<LineOutcome[]> {
+    const outcomes = new Array<LineOutcome | Promise<LineOutcome>>(lines.length).fill(null);
+    let at = 0;
+    while (at < lines.length) {
+      const isDone = this.#guard.runLines(() => {
+        for (; at < lines.length; at++) outcomes[at] = this.#begin(lines[at]!);
+      });
+      if (isDone) break;
+      // The line at which the guard struck, on its own: it may be to blame, or all of those before it.
+      const suspect = lines[at]!;
+      const isInTime = this.#guard.runLine(() => {
+        outcomes[at] = this.#begin(suspect);
+      }, suspect.text.length);
+      if (!isInTime) outcomes[at] = this.#condemn(true);
+      at++;
+    }
+    const isWaiting = outcomes.some((outcome) => outcome instanceof Promise);
+    return isWaiting ? this.#settle(outcomes) : (outcomes as LineOutcome[]);
+  }
+
+  async close(): Promise<void> {
+    for (const stage of this.#stages) await stage.close?.();
+  }
+
+  /** Runs under the guard, which may strike anywhere in it. */
+  #begin({ text, place }: PipelineLine): LineOutcome | Promise<LineOutcome> {
+    const figures = this.#lineFigures.fill(0);
+    const passage: Passage = { place, isTimed: this.#lines % TIMED_LINES === 0, figures };
+    let outcome: LineOutcome | Promise<LineOutcome>;
+    try {
+      outcome = this.#pass(Carried.ofText(text), 0, passage);
+    } catch (error) {
+      outcome = failureOf(error);
+    }
+    // From here on there is nothing of the user's: what is added is added once.
+    this.#lines++;
+    for (let i = 0; i < figures.length; i++) this.#figures[i]! += figures[i]!;
+    passage.figures = this.#figures;
+    return outcome instanceof Promise ? outcome.catch(failureOf) : outcome;
+  }
+
+  /** The stages from `at` on. @throws {Failed} */
+  #pass(record: Carried, at: number, passage: Passage): LineOutcome | Promise<LineOutcome> {
+    let carried = record;
+    for (let stage = at; stage < this.#stages.length; stage++) {
+      const result = this.#ask(stage, carried, passage);
+      if (result instanceof Carried) carried = result;
+      else if (isThenable(result)) return this.#passLater(result, stage, passage);
+      else return this.#passOn(result, stage, passage);
+    }
+    return this.#textOf(carried, passage);
+  }
+
+  /** What comes of a stage where it is not one record: nothing, many of them, or bytes. @throws {Failed} */
+  #passOn(result: unknown, stage: number, passage: Passage): LineOutcome | Promise<LineOutcome> {
+    const at = stage * FIGURE_CELLS;
+    const { figures } = passage;
+    if (result === null || result === undefined) {
+      figures[at + FIGURE.DROPPED]!++;
+      return null;
+    }
+    if (result instanceof Uint8Array) {
+      if (result.byteLength === 0) throw this.#failed(stage, 'it gave bytes without any', passage);
+      figures[at + FIGURE.OUT]!++;
+      // A copy: its memory is the stage's, which may use it again.
+      return Uint8Array.from(result);
+    }
+    if (!Array.isArray(result)) {
+      figures[at + FIGURE.OUT]!++;
+      return this.#pass(Carried.ofValue(result), stage + 1, passage);
+    }
+    const elements = result.filter((element) => element !== null && element !== undefined);
+    if (elements.length === 0) figures[at + FIGURE.DROPPED]!++;
+    figures[at + FIGURE.OUT]! += elements.length;
+    const outputs = elements.map((element) => {
+      if (element instanceof Uint8Array && element.byteLength > 0) return Uint8Array.from(element);
+      if (element instanceof Uint8Array) throw this.#failed(stage, 'it gave bytes without any', passage);
+      return this.#pass(Carried.ofValue(element), stage + 1, passage);
+    });
+    if (outputs.some((output) => output instanceof Promise))
+      return Promise.all(outputs).then((settled) => this.#join(settled, stage, passage));
+    return this.#join(outputs as LineOutcome[], stage, passage);
+  }
+
+  async #passLater(promise: PromiseLike<unknown>, stage: number, passage: Passage): Promise<LineOutcome> {
+    const startMs = performance.now();
+    let result: unknown;
+    try {
+      result = await promise;
+    } catch (error) {
+      throw this.#failed(stage, error, passage);
+    }
+    if (passage.isTimed)
+      passage.figures[stage * FIGURE_CELLS + FIGURE.TIME]! += (performance.now() - startMs) * TIMED_LINES;
+    return this.#passOn(result, stage, passage);
+  }
+
+  /** Outcomes of the outputs of one line, in order, as one. */
+  #join(outcomes: readonly LineOutcome[], stage: number, passage: Passage): LineOutcome {
+    const outputs: Output[] = [];
+    for (const outcome of outcomes) {
+      if (outcome === null) continue;
+      if (Array.isArray(outcome)) for (const output of outcome as readonly Output[]) outputs.push(output);
+      else outputs.push(outcome as Output);
+    }
+    if (outputs.length > OUTPUTS_PER_LINE_MAX)
+      throw this.#failed(stage, `it made more than ${OUTPUTS_PER_LINE_MAX} records of one line`, passage);
+    if (outputs.length === 0) return null;
+    return outputs.length === 1 ? outputs[0]! : outputs;
+  }
+
+  /** A record where a stage that works on text gives one; all else as it comes. @throws {Failed} */
+  #ask(stage: number, record: Carried, passage: Passage): unknown {
+    const asked = this.#stages[stage]!;
+    const { figures, isTimed, place } = passage;
+    const at = stage * FIGURE_CELLS;
+    figures[at + FIGURE.IN]!++;
+    const startMs = isTimed ? performance.now() : 0;
+    try {
+      if (asked.runText === undefined) return asked.run(record.value, place);
+      const text = asked.runText(record, place);
+      if (typeof text !== 'string') return text;
+      figures[at + FIGURE.OUT]!++;
+      return text === record.text ? record : Carried.ofText(text);
+    } catch (error) {
+      throw this.#failed(stage, error, passage);
+    } finally {
+      if (isTimed) figures[at + FIGURE.TIME]! += (performance.now() - startMs) * TIMED_LINES;
+    }
+  }
+
+  #textOf(record: Carried, passage: Passage): string {
+    try {
+      return record.text;
+    } catch (error) {
+      throw this.#failed(this.#stages.length - 1, error, passage);
+    }
+  }
+
+  #failed(stage: number, error: unknown, { figures }: Passage): Failed {
+    if (error instanceof Failed) return error;
+    figures[stage * FIGURE_CELLS + FIGURE.FAILED]!++;
+    const code = error instanceof StageFailure ? error.code : 'TRANSFORM';
+    return new Failed({
+      code,
+      message: printable(`Stage ${this.#stages[stage]!.label} failed: ${reasonOf(error)}`),
+    });
+  }
+
+  /** The line did not come back. Which of its stages is to blame is known where there is only one. @param isNew No figures have it yet. */
+  #condemn(isNew: boolean): LineFailure {
+    const [first] = this.#stages;
+    const label = this.#stages.length === 1 ? `Stage ${first!.label}` : 'A stage';
+    if (this.#stages.length === 1 && isNew) this.#figures[FIGURE.IN]!++;
+    if (this.#stages.length === 1) this.#figures[FIGURE.FAILED]!++;
+    return { code: 'TRANSFORM', message: `${label} failed: it took longer than --transform-timeout` };
+  }
+
+  /** Waits for all outcomes. Where none has come for the time that a line may take, those that are missing are given up. */
+  async #settle(begun: readonly (LineOutcome | Promise<LineOutcome>)[]): Promise<LineOutcome[]> {
+    const outcomes = new Array<LineOutcome | undefined>(begun.length).fill(undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let left = begun.length;
+    let settledAtMs = performance.now();
+    const settled = (index: number, outcome: LineOutcome) => {
+      outcomes[index] = outcome;
+      settledAtMs = performance.now();
+      if (--left === 0) resolve();
+    };
+    for (const [index, outcome] of begun.entries()) {
+      if (outcome instanceof Promise) void outcome.then((one) => settled(index, one));
+      else settled(index, outcome);
+    }
+    let timer: NodeJS.Timeout;
+    const look = () => {
+      const restMs = settledAtMs + this.#timeoutMs - performance.now();
+      if (restMs <= 0) resolve();
+      else timer = setTimeout(look, Math.ceil(restMs));
+    };
+    look();
+    await promise;
+    clearTimeout(timer!);
+    return outcomes.map((outcome) => (outcome === undefined ? this.#condemn(false) : outcome));
+  }
+}
+
+export function isFailure(outcome: LineOutcome): outcome is LineFailure {
+  return outcome !== null && typeof outcome === 'object' && 'code' in outcome;
+}
+
+function failureOf(error: unknown): LineFailure {
+  if (error instanceof Failed) return error.failure;
+  throw error;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value instanceof Promise) return true;
+  const isObject = typeof value === 'object' && value !== null && !(value instanceof Uint8Array);
+  return isObject && typeof (value as { then?: unknown }).then === 'function';
+}
+
+/** What was thrown may be anything. */
+function reasonOf(error: unknown): string {
+  if (typeof error === 'string') return error.slice(0, REASON_CHARS_MAX);
+  try {
+    if (error instanceof StageFailure) return error.message;
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return text.split('\n', 1)[0]!.slice(0, REASON_CHARS_MAX);
+  } catch {
+    return 'it threw what has no text';
+  }
+}

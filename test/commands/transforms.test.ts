@@ -1,0 +1,172 @@
+/** Transforms: modules of the user's in the real command: what arrives, what is counted, and what verify and a resume say of it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { dataOf, runCommand, World } from './fixture.ts';
+
+let world: World;
+afterEach(() => world?.close());
+
+const COUNT = 3000;
+const scanners = [
+  { scanner: 'native', env: {} },
+  { scanner: 'portable', env: { MILLRACE_SCANNER: 'portable' } },
+];
+
+const linesOf = (object: string) =>
+  Array.from({ length: COUNT }, (_, i) => (i % 100 === 99 ? '' : `{"o":"${object}", "i":${i}}`));
+const bodyOf = (object: string) =>
+  Buffer.from(
+    linesOf(object)
+      .map((line) => `${line}\r\n`)
+      .join(''),
+  );
+const objects = () => [
+  { key: 'p/plain.jsonl', body: bodyOf('plain') },
+  { key: 'p/packed.jsonl.gz', body: gzipSync(bodyOf('packed')) },
+];
+
+/** @returns The flag that names it. */
+function moduleOf(text: string, name = 'transform.mjs', exported = ''): string[] {
+  const path = join(world.folder, name);
+  writeFileSync(path, text);
+  return ['--transform', `${path}${exported}`];
+}
+
+async function verify(flags: readonly string[], env: Readonly<Record<string, string | undefined>> = {}) {
+  const services = ['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', world.kinesis.endpoint];
+  const ended = await runCommand(['verify', '--json', ...flags, ...services], { env, cwd: world.folder });
+  return { ended, report: JSON.parse(ended.stdout || 'null') };
+}
+
+describe('--transform', () => {
+  it.each(scanners)(
+    'sends what a function makes of each record; what it drops is filtered, on what it throws is a dead letter: $scanner scanner',
+    async ({ env }) => {
+      world = await World.open({ objects: objects(), shards: 2 });
+      const flags = [
+        ...moduleOf(`export default (record, source) => {
+          if (record.i % 10 === 1) return undefined;
+          if (record.i % 100 === 2) throw new TypeError('two');
+          return { k: record.o + record.i, from: source.key };
+        }`),
+        ...['--partition-key', '/k', '--where', 'record.i < 2000'],
+      ];
+      const { report, ended } = await world.report(flags, { env });
+      expect(ended.exitCode, ended.stderr).toBe(1);
+      expect(report.lines).toEqual({
+        ...{ read: 2 * COUNT, blank: 60, filtered: 2 * (990 + 200), rejected: 40 },
+        rejectedByCode: { TRANSFORM: 40 },
+      });
+      const kept = Array.from({ length: 2000 }, (_, i) => i).filter(
+        (i) => i % 10 !== 1 && i % 100 !== 2 && i % 100 !== 99,
+      );
+      const expected = ['plain', 'packed'].flatMap((o) =>
+        kept.map((i) => `{"k":"${o}${i}","from":"p/${o}.jsonl${o === 'packed' ? '.gz' : ''}"}`),
+      );
+      expect(dataOf(world.records()).toSorted()).toEqual(expected.toSorted());
+      expect(
+        world.records().every(({ partitionKey, data }) => JSON.parse(`${data}`).k === partitionKey),
+      ).toBe(true);
+      const [letter] = world.deadLetters();
+      expect(letter).toMatchObject({ code: 'TRANSFORM', message: 'Stage 1 use failed: TypeError: two' });
+      expect(Buffer.from(letter!.data!, 'base64').toString()).toMatch(/^{"o":"\w+", "i":(\d*0)?2}$/);
+
+      const verified = await verify(['--journal', world.journal], env);
+      expect(verified.report, verified.ended.stderr).toMatchObject({
+        ...{ status: 'match-with-rejects', missing: 0, foreign: 0, duplicated: 0 },
+        lines: { counted: 2 * COUNT, records: expected.length, filtered: report.lines.filtered },
+      });
+      const again = await world.report(flags, { env });
+      expect(again.report).toMatchObject({ resumed: true, records: { delivered: 0 }, lines: report.lines });
+    },
+  );
+
+  it('takes TypeScript, asynchronous functions, objects with open and close, and a named export', async () => {
+    world = await World.open({ objects: objects().slice(0, 1), shards: 1 });
+    writeFileSync(
+      join(world.folder, 'more.ts'),
+      'export const plus = (a: number, b: number): number => a + b;',
+    );
+    const flags = moduleOf(
+      `import { plus } from './more.ts';
+       let base: number | null = null;
+       export const later = {
+         async open(context: { label: string }) { base = context.label.length; },
+         async record(record: { i: number }) { await null; return { sum: plus(record.i, base!) }; },
+       };`,
+      'transform.ts',
+      '#later',
+    );
+    const { ended } = await world.report(flags);
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    const sums = dataOf(world.records()).map((text) => JSON.parse(text).sum);
+    expect(sums.toSorted((a, b) => a - b).slice(0, 3)).toEqual([5, 6, 7]);
+    expect(sums).toHaveLength(COUNT - 30);
+  });
+
+  it('several are asked in the order of their flags, and bytes go out as they are', async () => {
+    world = await World.open({ objects: objects().slice(0, 1), shards: 1 });
+    const first = moduleOf('export default ({ i }) => ({ text: "line " + i });', 'first.mjs');
+    const second = moduleOf('export default ({ text }) => new TextEncoder().encode(text);', 'second.mjs');
+    const { ended } = await world.report([...first, ...second]);
+    expect(ended.exitCode, ended.stdout).toBe(0);
+    expect(dataOf(world.records()).toSorted().slice(0, 3)).toEqual(['line 0', 'line 1', 'line 10']);
+  });
+
+  it('a module that cannot be loaded ends the run before it starts, with file, line and reason', async () => {
+    world = await World.open({ objects: objects().slice(0, 1), shards: 1 });
+    const cases = [
+      [moduleOf('const a = 1;\n\nexport default (v => ;', 'bad.mjs'), /bad\.mjs, line 3/],
+      [moduleOf('\nthrow new Error("not today");', 'throws.mjs'), /not today .*throws\.mjs, line 2/],
+      [moduleOf('export default 5;', 'five.mjs'), /a default export that is a function/],
+      [moduleOf('export default (v) => v;', 'one.mjs', '#two'), /an export named two/],
+      [['--transform', 'absent.mjs'], /absent\.mjs: .*there is no such file/],
+      [moduleOf('process.exit(0);', 'exits.mjs'), /it ended its thread with exit code 0/],
+    ] as const;
+    for (const [flags, why] of cases) {
+      const ended = await world.backfill(flags);
+      expect([ended.exitCode, ended.stderr]).toEqual([2, expect.stringMatching(why)]);
+    }
+    expect(world.records()).toEqual([]);
+  });
+
+  it('a changed module, or a changed file that it imports, is another run', async () => {
+    world = await World.open({ objects: objects().slice(0, 1), shards: 1 });
+    writeFileSync(join(world.folder, 'more.mjs'), 'export const more = 1;');
+    const flags = moduleOf(
+      "import { more } from './more.mjs'; export default (record) => ({ ...record, more });",
+    );
+    await world.report(flags);
+    writeFileSync(join(world.folder, 'more.mjs'), 'export const more = 2;');
+    const changed = await world.backfill(flags);
+    expect([changed.exitCode, changed.stderr]).toEqual([2, expect.stringContaining('journal')]);
+    const verified = await verify(['--journal', world.journal]);
+    expect([verified.ended.exitCode, verified.ended.stderr + verified.ended.stdout]).toEqual([
+      2,
+      expect.stringContaining('were changed since'),
+    ]);
+  });
+
+  it.each([
+    ['counts', 'let n = 0; export default (record) => ({ ...record, n: n++ });'],
+    ['asks the clock', 'export default (record) => ({ ...record, at: Date.now() });'],
+    ['asks for chance', 'export default (record) => (Math.random() < 0.5 ? record : null);'],
+  ])(
+    'refuses a module that is not repeatable because it %s, unless --volatile-transform allows it',
+    async (_, text) => {
+      world = await World.open({ objects: objects().slice(0, 1), shards: 1 });
+      const flags = moduleOf(text);
+      const refused = await world.backfill(flags);
+      expect([refused.exitCode, refused.stdout + refused.stderr]).toEqual([
+        2,
+        expect.stringContaining('--volatile-transform'),
+      ]);
+      expect(world.records()).toEqual([]);
+      const allowed = await world.backfill([...flags, '--volatile-transform', '--restart']);
+      expect(allowed.exitCode, allowed.stderr).toBe(0);
+      expect(world.records().length).toBeGreaterThan(0);
+    },
+  );
+});
