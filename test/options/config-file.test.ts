@@ -113,7 +113,7 @@ describe('docs/config.schema.json', () => {
   ];
   /** Sizes and times by number, and shares, are bounded by the program alone. */
   const BOUNDED =
-    /^(segment-size|memory|max-record|batch-bytes|aggregate-bytes|size|line-bytes|downloads|parsers|publishers|in-flight|batch-records|max-depth|examples|limit|shards|rate|headroom|max-rejects|timeout|modified-.*|until|from|.*endpoint-url)$/;
+    /^(segment-size|memory|max-record|batch-bytes|aggregate-bytes|size|line-bytes|downloads|parsers|publishers|in-flight|batch-records|max-depth|examples|limit|shards|rate|headroom|max-rejects|timeout|transform-timeout|modified-.*|until|from|.*endpoint-url)$/;
 
   it.each(['backfill', 'preview', 'verify', 'redrive', 'bench'] as const)(
     'takes for %s what the program takes',
