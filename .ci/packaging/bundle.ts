@@ -26,12 +26,11 @@ const STARTED = new Date();
 const LINKED = ['@nozbe/simdjson', 'node-api-headers'];
 /** What Piscina starts in each thread, which then loads the thread's own file. It looks for it beside the file that it is in. */
 const PISCINA_WORKER = join(ROOT, 'node_modules', 'piscina', 'dist', 'worker.js');
-/** A thread loads one file, and what one run in a hundred needs; the command and the library share theirs. */
+/** A thread loads one file, and what one run in a hundred needs; the command and the library share theirs, and so do the threads that speak to Kinesis. */
 const BUNDLES: readonly Record<string, string>[] = [
   { main: ENTRIES.main, commands: ENTRIES.commands, index: ENTRIES.index, stages: ENTRIES.stages },
   { parse: ENTRIES.parse },
-  { publish: ENTRIES.publish },
-  { read: ENTRIES.read },
+  { publish: ENTRIES.publish, read: ENTRIES.read },
 ];
 /** Loaded as modules: an embedded server is started once for many runs, and the first file of a thread is small. */
 const MODULES: readonly Record<string, string>[] = [
