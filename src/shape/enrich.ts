@@ -4,6 +4,7 @@
  * Gives  the stage as data; the stage at work.
  * Owns   what options are right. Where the row goes and what becomes of a record without one: join.ts.
  */
+import { fileURLToPath } from 'node:url';
 import { OptionsError } from '../base/errors.ts';
 import { isObjectUri } from '../base/object-uri.ts';
 import { Carried } from './carried.ts';
@@ -15,8 +16,11 @@ import { type EnrichSpec, tableName, wishOf } from './table/name.ts';
 import { Table } from './table/table.ts';
 
 export interface EnrichOptions {
-  /** URI of an object, or path of a file: .csv, .tsv, .jsonl, .ndjson, .json or .parquet, also compressed (.gz, .zst). */
-  readonly table: string;
+  /**
+   * URI of an object, or path or URL of a file: .csv, .tsv, .jsonl, .ndjson, .json or .parquet, also compressed (.gz, .zst). A module names one
+   * that lies beside it with `new URL('./users.csv', import.meta.url)`.
+   */
+  readonly table: string | URL;
   /** JSON Pointer to the key in the record: a text, a number or a boolean. */
   readonly on: string;
   /** JSON Pointer to where the row goes. */
@@ -28,7 +32,8 @@ export interface EnrichOptions {
 }
 
 /** @throws {OptionsError} For what cannot work, all of it at once. */
-export function enrichSpec({ table, on, into, key, onMissing = 'null' }: EnrichOptions): EnrichSpec {
+export function enrichSpec({ table: given, on, into, key, onMissing = 'null' }: EnrichOptions): EnrichSpec {
+  const table = placeOf(given);
   const problems: string[] = [];
   const expected = (name: string, what: string, received: unknown) =>
     problems.push(`Expected \`${name}\` of enrich to be ${what}, but received ${JSON.stringify(received)}.`);
@@ -37,13 +42,18 @@ export function enrichSpec({ table, on, into, key, onMissing = 'null' }: EnrichO
   if (!ON_MISSING.includes(onMissing)) expected('onMissing', ON_MISSING.join(', '), onMissing);
   if (key !== undefined && typeof key !== 'string') expected('key', 'the name of a column', key);
   try {
-    formatOfTable(String(table));
+    formatOfTable(table);
   } catch (error) {
     if (!(error instanceof OptionsError)) throw error;
     problems.push(...error.problems);
   }
   if (problems.length > 0) throw new OptionsError(problems);
   return { kind: 'enrich', table, on, into, key: key ?? null, onMissing };
+}
+
+function placeOf(table: string | URL): string {
+  const text = String(table);
+  return text.startsWith('file:') ? fileURLToPath(text) : text;
 }
 
 /** @throws {MillraceError} Of a plain call: the table cannot be read. */

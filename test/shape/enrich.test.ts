@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Editor } from '../../src/shape/edit.ts';
@@ -147,6 +148,8 @@ describe('enrich', () => {
       writeFileSync(table, 'id,name\n7,Ada\n');
       const stage = await openEnrich(enrichSpec({ table, on: '/id', into: '/user' }), '1 enrich', {});
       expect(stage.run({ id: 7 }, PLACE)).toEqual({ id: 7, user: { id: '7', name: 'Ada' } });
+      const byUrl = { table: pathToFileURL(table), on: '/id', into: '/user' };
+      expect(enrichSpec(byUrl)).toEqual(enrichSpec({ ...byUrl, table }));
       const away = enrichSpec({ table: 's3://ref/users.csv', on: '/id', into: '/user' });
       await expect(openEnrich(away, '1 enrich', {})).rejects.toThrow('only a run reads objects');
     } finally {
