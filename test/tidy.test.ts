@@ -57,6 +57,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/journal/first-lines.ts': 'test/run/first-lines.test.ts',
   'src/source/content.ts': 'test/run/first-lines.test.ts',
   'src/run/limited-listing.ts': 'test/run/first-lines.test.ts and test/commands/first-lines.test.ts',
+  'src/run/left-out-by.ts': 'test/commands/preview.test.ts',
   'src/run/preview.ts': 'test/commands/preview.test.ts',
   'src/run/preview-findings.ts': 'test/commands/preview.test.ts',
   'src/verify/run.ts': 'test/commands',

@@ -7,6 +7,7 @@
  */
 import { formatCount, formatDuration } from '../base/quantity.ts';
 import type { Tally } from '../journal/tally.ts';
+import type { StageFigures } from '../shape/figures.ts';
 import type { Stages } from '../shape/stages.ts';
 
 /** Of one stage: records, or lines in front of the first stage in JavaScript. */
@@ -22,9 +23,6 @@ export interface StageReport {
   readonly timeMs: number | null;
 }
 
-/** What a stage in JavaScript has counted. */
-export type CountedStage = StageReport & { readonly timeMs: number };
-
 /** Codes of lines that no stage but the sample sees. */
 const UNREADABLE = ['INVALID_JSON', 'INVALID_UTF8', 'TOO_DEEP'];
 
@@ -32,7 +30,7 @@ const UNREADABLE = ['INVALID_JSON', 'INVALID_UTF8', 'TOO_DEEP'];
 export function stageReports(
   stages: Stages | null,
   tally: Pick<Tally, 'lines' | 'blank' | 'filtered' | 'codes'>,
-  later: readonly CountedStage[] = [],
+  later: readonly StageFigures[] = [],
 ): StageReport[] {
   if (stages === null) return [];
   const { where, sample, edits } = stages;
@@ -46,7 +44,7 @@ export function stageReports(
   if (where === null && sample !== null) rows.push(rowOf('sample', into, passed + unreadable, 0));
   if (where !== null) rows.push(rowOf(sample === null ? 'where' : 'sample, where', valid, passed, failed));
   if (edits.length > 0) rows.push(rowOf('edits', passed, passed, 0));
-  return [...rows, ...later];
+  return [...rows, ...later.map((stage) => ({ ...stage, timeMs: Math.round(stage.timeMs) }))];
 }
 
 function rowOf(label: string, into: number, out: number, failed: number): StageReport {
@@ -58,7 +56,7 @@ function rowOf(label: string, into: number, out: number, failed: number): StageR
 function failedConditions(
   { where, onWhereError }: Stages,
   failed: number,
-  later: readonly CountedStage[],
+  later: readonly StageFigures[],
 ): number {
   if (where === null || onWhereError !== 'dead-letter') return 0;
   const others = later.filter(({ label }) => label.endsWith(' where'));

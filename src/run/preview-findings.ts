@@ -2,7 +2,7 @@
  * Preview findings: what was found of each of the first lines, put together.
  * Takes  the lines as they lie in their objects; frames, dead letters.
  * Gives  each line with its records, or why it has none.
- * Owns   the lines in memory, and the answer to which stage left a line out: the stages themselves are asked, for these lines alone.
+ * Owns   the lines in memory.
  */
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
@@ -14,21 +14,12 @@ import type {
   PreviewTrouble,
 } from '../observe/preview.ts';
 import { FRAME, FRAME_FLAG } from '../record/frame.ts';
-import type { LineShaper } from '../scan/shaper.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { SourceObject } from '../source/object.ts';
-import { coordinateOf } from './parse-pool.ts';
+import type { LeftOutBy } from './left-out-by.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
-/** What the verdicts of a condition that is not true mean, in the order of src/shape/where.ts. */
-const VERDICTS = [
-  '',
-  'the condition is not true for it',
-  'it lacks a field that the condition asks for',
-  'the condition has no answer for it',
-];
-
 /** Bytes of one object, and where each of its lines begins. */
 interface ObjectLines {
   readonly object: SourceObject;
@@ -72,7 +63,7 @@ export class PreviewFindings {
 
   /** @param stages Of the run, or null. */
   async told(stages: Stages | null): Promise<Preview> {
-    const shaper = stages && (await import('../shape/line-shaper.ts')).createLineShaper(stages);
+    const asker = stages && (await (await import('./left-out-by.ts')).openLeftOutBy(stages));
     const lines: PreviewLine[] = [];
     for (const { object, chunks } of this.#objects) {
       const records = (this.#records.get(nameOf(object)) ?? []).toSorted((a, b) => a.offset - b.offset);
@@ -81,18 +72,18 @@ export class PreviewFindings {
         const from = next;
         while (records[next] !== undefined && records[next]!.offset < end) next++;
         const place = { line: lines.length + 1, bytes, offset, object };
-        lines.push(this.#line(place, records.slice(from, next), stages, shaper));
+        lines.push(await this.#line(place, records.slice(from, next), asker));
       }
     }
+    await asker?.close();
     return { lines, troubles: this.#troubles, more: this.#more };
   }
 
-  #line(
+  async #line(
     { line, bytes, offset, object }: { line: number; bytes: Buffer; offset: number; object: SourceObject },
     records: readonly Record[],
-    stages: Stages | null,
-    shaper: LineShaper | null,
-  ): PreviewLine {
+    asker: LeftOutBy | null,
+  ): Promise<PreviewLine> {
     const { bucket, key, etag } = object;
     const told = (outcome: PreviewLine['outcome'], more: Partial<PreviewLine> = {}): PreviewLine => ({
       ...{ line, bucket, key, etag, offset, length: bytes.length, outcome },
@@ -105,25 +96,9 @@ export class PreviewFindings {
       return told('sent', { records: records.map(({ offset: _, ...record }) => record) });
     const text = textOf(bytes, offset);
     if (text === '') return told('blank');
-    if (shaper === null) return told('unread', { reason: 'its object could not be read a second time' });
-    return told('filtered', filteredBy({ text, offset, object }, stages!, shaper));
+    if (asker === null) return told('unread', { reason: 'its object could not be read a second time' });
+    return told('filtered', await asker.ask(text, object, offset));
   }
-}
-
-/** Which stage leaves a line out. */
-function filteredBy(
-  { text, offset, object }: { text: string; offset: number; object: SourceObject },
-  { where, onWhereError }: Stages,
-  shaper: LineShaper,
-): Pick<PreviewLine, 'stage' | 'reason'> {
-  if (!shaper.isSampled(Buffer.from(coordinateOf(object)), offset))
-    return { stage: 'sample', reason: 'it is not one of the lines that --sample takes' };
-  const { bucket, key, lastModifiedMs } = object;
-  const place = { bucket, key, modifiedMs: lastModifiedMs || null };
-  const verdict = where === null ? 0 : shaper.verdictOf(text, place, offset);
-  const isKept = verdict === 0 || (verdict === VERDICTS.length - 1 && onWhereError === 'keep');
-  if (!isKept) return { stage: 'where', reason: VERDICTS[verdict]! };
-  return { stage: null, reason: 'a stage behind the condition has left it out' };
 }
 
 /** As the scanner takes it: without white space around it, and without the mark at the beginning of an object. */

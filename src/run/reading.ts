@@ -19,6 +19,7 @@ import { SettledSet } from '../journal/settled-set.ts';
 import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
 import type { RecordOptions } from '../options/records.ts';
 import type { ParseMessage, ParseSetup, ParseTask, RejectedLine } from '../parse/setup.ts';
+import { addFigures, type StageFigures } from '../shape/figures.ts';
 import { DeadLetterSource } from '../source/dead-letters.ts';
 import { DownloadPool } from '../source/download-pool.ts';
 import { newListTally } from '../source/list-tally.ts';
@@ -74,6 +75,8 @@ const UNVERSIONED_NOTICE =
 export class Reading {
   readonly listTally = newListTally();
   changedCount = 0;
+  /** What stages in JavaScript have done, in their order. */
+  readonly stageFigures: StageFigures[] = [];
   isListingDone = false;
   readonly #given: ReadingOptions;
   readonly #pool: Piscina<ParseTask, void>;
@@ -168,6 +171,7 @@ export class Reading {
     } else if (message.kind === 'failed') {
       this.#given.onFailure(MillraceError.fromWire(message.error));
     } else {
+      addFigures(this.stageFigures, message.figures ?? []);
       this.#parsePool.takeFound(message);
       onFound();
     }

@@ -157,3 +157,57 @@ it.skipIf(!hasPython)('a terminal gets colours of ours and nothing that a line b
   const rest = shown.replace(/\u001b\[(\d+m|\?25h|\d*[GK])/g, '').replaceAll('\r\n', '\n');
   expect(rest).not.toMatch(/[^\n\P{Cc}]|[\u202a-\u202e]/u);
 });
+
+it('shows what transforms make of a line: several records, none, or a dead letter, and bytes as they are', async () => {
+  const body = Buffer.from(['{"i":1}', '{"i":2}', '{"i":3}', '{"i":4}', '{"i":5}', '{"i":9}'].join('\n'));
+  world = await World.open({ objects: [{ key: 'a', body }], shards: 1 });
+  const modules = [
+    `export default ({ i }) => {
+      if (i === 2) throw new TypeError('two');
+      return i === 1 ? [{ i, n: 0 }, { i, n: 1 }] : i === 3 ? undefined : i === 5 ? Uint8Array.of(0xff, 0x0a) : { i };
+    }`,
+    'export const second = { record: (value) => (value.i === 4 ? null : value) };',
+  ].map((text, i) => {
+    const path = join(world.folder, `transform-${i}.mjs`);
+    writeFileSync(path, text);
+    return path;
+  });
+  const flags = [
+    '--transform',
+    modules[0]!,
+    '--transform',
+    `${modules[1]}#second`,
+    '--where',
+    'record.i < 9',
+  ];
+  const ended = await preview([...flags, '--json']);
+  expect([ended.exitCode, ended.stderr]).toEqual([1, '']);
+  const lines = linesIn(ended.stdout);
+  const told = lines.map(({ outcome, stage, code, reason }) => [outcome, stage, code, reason]);
+  expect(told).toEqual([
+    ['sent', null, null, null],
+    ['rejected', null, 'TRANSFORM', 'Stage 1 use failed: TypeError: two'],
+    ['filtered', '1 use', null, 'it gives nothing for it'],
+    ['filtered', '2 use', null, 'it gives nothing for it'],
+    ['sent', null, null, null],
+    ['filtered', 'where', null, 'the condition is not true for it'],
+  ]);
+  expect(lines[0]!.records.map(({ text }) => text)).toEqual(['{"i":1,"n":0}', '{"i":1,"n":1}']);
+  expect(lines[4]!.records).toMatchObject([{ text: null, base64: '/wo=' }]);
+  // A run sends exactly that, and its report has the figures of each stage.
+  const { report } = await world.report(flags);
+  const shown = lines.flatMap(({ records }) =>
+    records.map(
+      ({ partitionKey, text, base64 }) =>
+        `${partitionKey} ${base64 ?? Buffer.from(text!).toString('base64')}`,
+    ),
+  );
+  const sent = world.records().map(({ partitionKey, data }) => `${partitionKey} ${data.toString('base64')}`);
+  expect(shown.toSorted()).toEqual(sent.toSorted());
+  expect(report.stages).toEqual([
+    { label: 'where', in: 6, out: 5, dropped: 1, failed: 0, timeMs: null },
+    { label: '1 use', in: 5, out: 4, dropped: 1, failed: 1, timeMs: expect.any(Number) },
+    // Bytes go past it.
+    { label: '2 use', in: 3, out: 2, dropped: 1, failed: 0, timeMs: expect.any(Number) },
+  ]);
+});

@@ -1,6 +1,7 @@
 /** Figures of stages: what follows from the tally, and what stages have counted themselves. */
 import { expect, it } from 'vitest';
-import { type CountedStage, stageReports } from '../../src/observe/stage-figures.ts';
+import { stageReports } from '../../src/observe/stage-figures.ts';
+import type { StageFigures } from '../../src/shape/figures.ts';
 import type { Stages } from '../../src/shape/stages.ts';
 
 const NONE: Stages = {
@@ -20,7 +21,7 @@ const tally = (filtered: number, codes: Record<string, number> = {}) => ({
   codes,
 });
 const BAD = { INVALID_JSON: 5, INVALID_UTF8: 3, TOO_DEEP: 2, SCHEMA: 9, MISSING_KEY: 7 };
-const counted = (label: string, more: Partial<CountedStage>): CountedStage => ({
+const counted = (label: string, more: Partial<StageFigures>): StageFigures => ({
   ...{ label, in: 0, out: 0, dropped: 0, failed: 0, timeMs: 1 },
   ...more,
 });
@@ -68,7 +69,7 @@ it('without stages there is none', () => expect(stageReports(null, tally(0))).to
 it('stages in JavaScript follow with what they have counted, and what they drop is not the condition’s', () => {
   const later = [
     counted('3 where', { in: 600, out: 590, failed: 10 }),
-    counted('4 use', { in: 590, out: 900, dropped: 190, timeMs: 7.5 }),
+    counted('4 use', { in: 590, out: 900, dropped: 190, timeMs: 7 }),
   ];
   const rows = stageReports({ ...NONE, ...where, ...edits }, tally(540, { FILTER: 50 }), later);
   expect(rows).toEqual([

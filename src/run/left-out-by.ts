@@ -1,0 +1,59 @@
+/**
+ * Left out by: which stage of a run leaves a line out.
+ * Takes  lines of which no record and no dead letter has come. Gives  the stage's label, and why.
+ * Owns   stages of its own: they are asked once more, about these lines alone.
+ */
+import { Guard } from '../scan/guard.ts';
+import { createLineShaper } from '../shape/line-shaper.ts';
+import { openStages } from '../shape/open-stage.ts';
+import { Pipeline } from '../shape/pipeline.ts';
+import { type Stages, TRANSFORM_TIMEOUT_MS } from '../shape/stages.ts';
+import { VERDICTS } from '../shape/where.ts';
+import type { SourceObject } from '../source/object.ts';
+import { coordinateOf } from './parse-pool.ts';
+
+export interface LeftOut {
+  readonly stage: string | null;
+  readonly reason: string;
+}
+
+export interface LeftOutBy {
+  /** @param text As the scanner takes it. */
+  ask(text: string, object: SourceObject, offset: number): Promise<LeftOut>;
+  close(): Promise<void>;
+}
+
+/** What the verdicts of a condition mean for a line that it leaves out. */
+const WHY: Readonly<Record<(typeof VERDICTS)[number], string>> = {
+  match: '',
+  'no match': 'the condition is not true for it',
+  missing: 'it lacks a field that the condition asks for',
+  error: 'the condition has no answer for it',
+};
+
+export async function openLeftOutBy(stages: Stages): Promise<LeftOutBy> {
+  const { where, tables, hashKey, later, laterFrom = 1, timeoutMs = TRANSFORM_TIMEOUT_MS } = stages;
+  const shaper = createLineShaper(stages);
+  const running = await openStages(later, laterFrom, { hashKey, ...(tables && { tables }) });
+  const pipeline = new Pipeline(running, { guard: new Guard({ lineCpuMsMax: timeoutMs }), timeoutMs });
+  return {
+    async ask(text, object, offset) {
+      const { bucket, key, lastModifiedMs } = object;
+      const coordinate = coordinateOf(object);
+      if (!shaper.isSampled(Buffer.from(coordinate), offset))
+        return { stage: 'sample', reason: 'it is not one of the lines that the sample takes' };
+      const place = { bucket, key, modifiedMs: lastModifiedMs || null };
+      const shaped = shaper.shape(text, JSON.parse(text), place, offset);
+      if (where !== null && shaped.kind !== 'kept')
+        return { stage: 'where', reason: WHY[VERDICTS[shaper.verdictOf(text, place, offset)]!] };
+      const line = {
+        text: shaped.kind === 'kept' ? shaped.text : text,
+        place: { ...place, offset, coordinate },
+      };
+      await pipeline.run([line]);
+      const found = pipeline.takeFigures().find(({ dropped }) => dropped > 0);
+      return { stage: found?.label ?? null, reason: 'it gives nothing for it' };
+    },
+    close: () => pipeline.close(),
+  };
+}
