@@ -4,8 +4,8 @@
  * Topology: world.ts, one parser and one publisher unless told otherwise. With `--vs FOLDER` another checkout of Millrace (its packages
  * installed, its addon built) takes turns with this one on the same servers, so that a machine that slows down slows down both.
  * Costs are CPU-seconds a GB of lines, the whole process and start included; threads are looked at twenty times a second.
- * Run: `node bench/threads.ts [--workload github-684] [--megabytes 1024] [--runs 5] [--aggregate] [--tls] [--shards 8] [--parsers 1]
- * [--publishers 1] [--vs FOLDER] [--keep FOLDER] [--smoke]`.
+ * Run: `node bench/threads.ts [--workload github-684] [--megabytes 1024] [--runs 5] [--aggregate] [--tls] [--dry-run]
+ * [--shards 8] [--parsers 1] [--publishers 1] [--vs FOLDER] [--keep FOLDER] [--smoke]`.
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,6 +20,7 @@ const { values: flags } = parseArgs({
     runs: { type: 'string', default: '5' },
     aggregate: { type: 'boolean', default: false },
     tls: { type: 'boolean', default: false },
+    'dry-run': { type: 'boolean', default: false },
     shards: { type: 'string', default: '8' },
     parsers: { type: 'string', default: '1' },
     publishers: { type: 'string', default: '1' },
@@ -31,11 +32,12 @@ const { values: flags } = parseArgs({
 const OBJECTS = flags.smoke ? 2 : 32;
 const totalBytes = flags.smoke ? 1 << 20 : Number(flags.megabytes) * 1e6;
 const runCount = flags.smoke ? 1 : Number(flags.runs);
-const publisherCount = Number(flags.publishers);
+const publisherCount = flags['dry-run'] ? 0 : Number(flags.publishers);
 const workload = WORKLOADS.find(({ name }) => name === flags.workload)!;
 const command = [
   ...['--partition-key', workload.key, '--parsers', flags.parsers, '--publishers', flags.publishers],
   ...(flags.aggregate ? ['--aggregate'] : []),
+  ...(flags['dry-run'] ? ['--dry-run'] : []),
 ];
 /** Contenders by name, each with the folder that its program lies in. */
 const contenders = new Map<string, string | undefined>([
@@ -45,7 +47,10 @@ const contenders = new Map<string, string | undefined>([
 
 function figuresOf(contender: string, costs: readonly Cost[], world: World): Figure[] {
   const gigabytes = world.bytes / 1e9;
-  const lines = `${flags.workload}${flags.aggregate ? ', aggregated' : ''}${flags.tls ? ', TLS' : ''}`;
+  const lines = [
+    flags.workload,
+    ...(['aggregate', 'tls', 'dry-run'] as const).filter((name) => flags[name]),
+  ].join(', ');
   const title = `${lines}: ${(gigabytes * 1000).toFixed(0)} MB, ${world.lines} records, ${flags.shards} shards; CPU-seconds a GB`;
   const figure = (metric: string, of: (cost: Cost) => number): Figure => ({
     case: title,
@@ -85,11 +90,16 @@ try {
 } finally {
   await world.close();
 }
-const before = costs.get('before');
-const notes = ['every run delivered every line'];
-if (before !== undefined) {
-  const ratios = costs.get('now')!.map(({ cpuSeconds }, run) => cpuSeconds / before[run]!.cpuSeconds);
-  notes.push(`now / before, CPU, pair by pair: ${format(median(ratios))} (${ratios.map(format).join(', ')})`);
-}
 const figures = [...costs].flatMap(([name, own]) => figuresOf(name, own, world));
+const notes = flags['dry-run'] ? ['nothing was sent'] : ['every run delivered every line'];
+for (const metric of flags.vs === undefined ? [] : ['all', 'main', 'publishers', 'parsers', 'helpers']) {
+  const [before, now] = [...contenders.keys()].map(
+    (name) => figures.find((figure) => figure.contender === name && figure.metric === metric)!.values,
+  );
+  const ratios = now!.map((seconds, run) => seconds / before![run]!).filter(Number.isFinite);
+  if (ratios.length > 0)
+    notes.push(
+      `now / before, pair by pair, ${metric}: ${format(median(ratios))} (${ratios.map(format).join(', ')})`,
+    );
+}
 report('which thread of a backfill needs how much CPU time?', figures, { keep: flags.keep, notes });

@@ -173,19 +173,21 @@ export interface RejectedLine {
   readonly data: Uint8Array;
 }
 
+/** What a parser has found since it said so last. It is the answer to a task where nothing of that task had to be said before. */
+export interface Found {
+  readonly slices: readonly SliceReceipt[];
+  readonly ends: readonly PieceEnd[];
+  /** What stages in JavaScript have done since then. */
+  readonly figures?: readonly StageFigures[];
+}
+
 /**
  * Parser to main thread, at any time, in one order: what was rejected in a slice comes before the slice's receipt, and both before the
  * end of their piece. `frames`: RECORD frames of one piece, when the frames are collected.
  */
 export type ParseMessage =
   | { readonly kind: 'rejected'; readonly lines: readonly RejectedLine[] }
-  | {
-      readonly kind: 'found';
-      readonly slices: readonly SliceReceipt[];
-      readonly ends: readonly PieceEnd[];
-      /** What stages in JavaScript have done since the message before. */
-      readonly figures?: readonly StageFigures[];
-    }
+  | ({ readonly kind: 'found' } & Found)
   /** The run cannot go on, and nothing more is sent by this parser. */
   | { readonly kind: 'failed'; readonly error: WireError }
   | { readonly kind: 'frames'; readonly piece: number; readonly frames: Uint8Array };

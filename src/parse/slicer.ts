@@ -16,6 +16,7 @@ import type { Reject, ScanLanes, Scanner, ScanPiece, ScanResult } from '../scan/
 import { addFigures, type StageFigures } from '../shape/figures.ts';
 import type { LineCount } from './line-count.ts';
 import {
+  type Found,
   PARSE_SHARED,
   type ParseMessage,
   type ParseSetup,
@@ -68,6 +69,7 @@ export class Slicer {
   #slices: SliceReceipt[] = [];
   #ends: PieceEnd[] = [];
   #figures: StageFigures[] = [];
+  #hasPosted = false;
 
   constructor({ setup, index, lanes, scanner, plainScanner = scanner, ...parts }: SlicerParts) {
     const { heart, post, transformer = null } = parts;
@@ -110,25 +112,37 @@ export class Slicer {
     this.#ends.push({ piece, error, state, ...(count && { count }) });
   }
 
+  /** A task begins: nothing of it has been said. */
+  begin(): void {
+    this.#hasPosted = false;
+  }
+
+  /** @returns What was found and not said, to be the task's answer. Null: it had to be posted, behind what was posted before. */
+  finish(): Found | null {
+    if (!this.#hasPosted) return this.#takeFound();
+    this.flush();
+    return null;
+  }
+
   /** Tells the main thread what was found. */
   flush(): void {
     if (this.#slices.length === 0 && this.#ends.length === 0) return;
+    this.#hasPosted = true;
+    this.#post({ kind: 'found', ...this.#takeFound() }, []);
+  }
+
+  #takeFound(): Found {
     const figures = this.#figures;
-    const message: ParseMessage = {
-      ...{ kind: 'found', slices: this.#slices, ends: this.#ends },
-      ...(figures.length > 0 && { figures }),
-    };
+    const found = { slices: this.#slices, ends: this.#ends, ...(figures.length > 0 && { figures }) };
     this.#slices = [];
     this.#ends = [];
     this.#figures = [];
-    this.#post(message, []);
+    return found;
   }
 
   /** Waits until there is room in a lane. @throws {StoppedError} */
   waitForLane(laneIndex: number, needBytes: number): void {
-    this.flush();
-    if (!waitForSpace(this.#lanes.buffers[laneIndex]!, needBytes, () => this.isStopping()))
-      throw new StoppedError('The run is being stopped');
+    if (!this.#hasRoom(laneIndex, needBytes)) throw new StoppedError('The run is being stopped');
   }
 
   /** Asked again and again by whatever waits. */
@@ -223,10 +237,13 @@ export class Slicer {
     }
   }
 
+  /** Publishers need no receipts to make room, and mostly do so soon: only in a longer wait the main thread is told what was found. */
   #hasRoom(laneIndex: number, needBytes: number): boolean {
-    const lane = this.#lanes.buffers[laneIndex]!;
-    this.flush();
-    return waitForSpace(lane, needBytes, () => this.isStopping());
+    let looks = 0;
+    return waitForSpace(this.#lanes.buffers[laneIndex]!, needBytes, () => {
+      if (looks++ > 0) this.flush();
+      return this.isStopping();
+    });
   }
 
   #openSlice({ piece }: LineSource, { runs, start, end }: SliceRange): SliceReceipt {
@@ -279,6 +296,7 @@ export class Slicer {
 
   /** Posts a message, and waits while too many are pending. */
   #send(message: ParseMessage, bytes: number, transferList: ArrayBuffer[]): void {
+    this.#hasPosted = true;
     Atomics.add(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
     this.#post(message, transferList);
     waitForAtMost(this.#shared, PARSE_SHARED.WAITING_BYTES, WAITING_BYTES_MAX, () => this.isStopping());

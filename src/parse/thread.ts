@@ -23,6 +23,7 @@ import { TRANSFORM_TIMEOUT_MS } from '../shape/stages.ts';
 import { Inflation } from './inflation.ts';
 import { LineCounter } from './line-count.ts';
 import {
+  type Found,
   PARSE_SHARED,
   type ParseMessage,
   type ParseSetup,
@@ -99,13 +100,17 @@ export class ParseThread {
     });
   }
 
-  /** Does one task, or as much of it as there is time for when the run is being stopped. Rejects only for a broken invariant. */
-  async run(task: ParseTask): Promise<void> {
+  /**
+   * Does one task, or as much of it as there is time for when the run is being stopped. Rejects only for a broken invariant.
+   * @returns See Slicer.finish.
+   */
+  async run(task: ParseTask): Promise<Found | null> {
     this.#heart.isBusy = true;
     try {
       faultPoint('parser.task');
+      this.#slicer.begin();
       await this.#run(task);
-      this.#slicer.flush();
+      return this.#slicer.finish();
     } finally {
       this.#heart.isBusy = false;
     }
@@ -164,11 +169,11 @@ export class ParseThread {
 let thread: Promise<ParseThread> | null = null;
 
 /** Entry of the pool: the thread's parser is built with its first task. */
-export async function parse(task: ParseTask): Promise<void> {
+export async function parse(task: ParseTask): Promise<Found | null> {
   thread ??= ParseThread.open(workerData as ParseSetup).catch((error: unknown) => {
     if (error instanceof MillraceError)
       parentPort?.postMessage({ kind: 'failed', error: error.toWire() } satisfies ParseMessage);
     throw error;
   });
-  await (await thread).run(task);
+  return (await thread).run(task);
 }

@@ -16,7 +16,7 @@ import type { MillraceError } from '../base/errors.ts';
 import { objectUri } from '../base/object-uri.ts';
 import { DamagedError } from '../inflate/damage.ts';
 import { oversizeReject } from '../parse/inflation.ts';
-import type { ParseMessage, ParseTask, PieceEnd, PlainPiece, RawPiece, StreamInput } from '../parse/setup.ts';
+import type { Found, ParseTask, PieceEnd, PlainPiece, RawPiece, StreamInput } from '../parse/setup.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
 import {
   type ParseBatch,
@@ -29,12 +29,18 @@ import type { OversizeLine } from '../source/line-cutter.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
 import { workerFailure } from './failures.ts';
 
+/** Parse batches that each parser is given or has waiting before the next ones may gather: about a millisecond of work each. */
+const AHEAD = 3;
+
 export interface ParsePoolOptions {
+  readonly parserCount: number;
   readonly accounting: Accounting;
   /** Told what the parser threads count, where they count lines. */
   readonly sourceLines?: SourceLines | undefined;
   /** A condition asks where lines lie. */
   readonly tellsPlaces: boolean;
+  /** The accounting knows of these slices, whether they came as a message or as the answer to a task. */
+  readonly onFound: (found: Found) => void;
   /** The run cannot go on. */
   readonly onFailure: (error: MillraceError) => void;
 }
@@ -47,10 +53,12 @@ interface Stream {
 }
 
 export class ParsePool implements SourceSink {
-  #pool: Piscina<ParseTask, void> | null = null;
+  #pool: Piscina<ParseTask, Found | null> | null = null;
   readonly #accounting: Accounting;
   readonly #sourceLines: SourceLines | undefined;
+  readonly #parserCount: number;
   readonly #tellsPlaces: boolean;
+  readonly #onFound: (found: Found) => void;
   readonly #onFailure: (error: MillraceError) => void;
   /** Plain segments on their way, with the offset up to which pieces stand for them. */
   readonly #reached = new Map<Segment, number>();
@@ -66,13 +74,19 @@ export class ParsePool implements SourceSink {
   constructor(options: ParsePoolOptions) {
     this.#accounting = options.accounting;
     this.#sourceLines = options.sourceLines;
+    this.#parserCount = options.parserCount;
     this.#tellsPlaces = options.tellsPlaces;
+    this.#onFound = options.onFound;
     this.#onFailure = options.onFailure;
   }
 
   /** Says which threads there are: they are started with the memory of the source, which needs this sink first. */
-  start(pool: Piscina<ParseTask, void>): void {
+  start(pool: Piscina<ParseTask, Found | null>): void {
     this.#pool = pool;
+  }
+
+  get isBusy(): boolean {
+    return this.#tasks.size >= AHEAD * this.#parserCount;
   }
 
   /** Tasks that were handed over and have not ended. */
@@ -98,10 +112,11 @@ export class ParsePool implements SourceSink {
   }
 
   /** Takes what a parser found. */
-  takeFound({ slices, ends }: Extract<ParseMessage, { kind: 'found' }>): void {
-    for (const receipt of slices) this.#accounting.addSlice(this.objectOf(receipt.piece), receipt);
-    for (const end of ends) this.#endPiece(end);
+  takeFound(found: Found): void {
+    for (const receipt of found.slices) this.#accounting.addSlice(this.objectOf(receipt.piece), receipt);
+    for (const end of found.ends) this.#endPiece(end);
     this.#checkIdle();
+    this.#onFound(found);
   }
 
   begin(segment: Segment): void {
@@ -214,7 +229,10 @@ export class ParsePool implements SourceSink {
   ): void {
     const { object, start, end } = piece.segment;
     const watched = this.#pool!.run(task, { transferList: [...transferList] })
-      .then(onEnd)
+      .then((found) => {
+        if (found !== null) this.takeFound(found);
+        onEnd();
+      })
       .catch((error: unknown) => {
         this.#onFailure(workerFailure('parser', error, `${objectUri(object)}, bytes ${start} to ${end}`));
       })

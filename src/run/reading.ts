@@ -18,7 +18,7 @@ import { entryFile } from '../base/package-root.ts';
 import { SettledSet } from '../journal/settled-set.ts';
 import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
 import type { RecordOptions } from '../options/records.ts';
-import type { ParseMessage, ParseSetup, ParseTask, RejectedLine } from '../parse/setup.ts';
+import type { Found, ParseMessage, ParseSetup, ParseTask, RejectedLine } from '../parse/setup.ts';
 import { addFigures, type StageFigures } from '../shape/figures.ts';
 import { DeadLetterSource } from '../source/dead-letters.ts';
 import { DownloadPool } from '../source/download-pool.ts';
@@ -79,7 +79,7 @@ export class Reading {
   readonly stageFigures: StageFigures[] = [];
   isListingDone = false;
   readonly #given: ReadingOptions;
-  readonly #pool: Piscina<ParseTask, void>;
+  readonly #pool: Piscina<ParseTask, Found | null>;
   readonly #parsePool: ParsePool;
   readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
   readonly #reader: RangeReader;
@@ -95,12 +95,23 @@ export class Reading {
     const { accounting, sourceLines, onFailure } = given;
     const { where = null, later = [] } = setup.stages ?? {};
     const tellsPlaces = (where?.includes('source') ?? false) || later.length > 0;
-    this.#parsePool = new ParsePool({ accounting, sourceLines, tellsPlaces, onFailure });
+    const parserCount = setup.lanes.length;
+    this.#parsePool = new ParsePool({
+      parserCount,
+      accounting,
+      sourceLines,
+      tellsPlaces,
+      onFound: ({ figures = [] }) => {
+        addFigures(this.stageFigures, figures);
+        given.onFound();
+      },
+      onFailure,
+    });
     this.#source =
       given.deadLetters === null
         ? this.#createDownloads()
         : new DeadLetterSource(given.deadLetters, this.#parsePool);
-    this.#pool = new Piscina<ParseTask, void>({
+    this.#pool = new Piscina<ParseTask, Found | null>({
       filename: fileURLToPath(entryFile('parse')),
       minThreads: setup.lanes.length,
       maxThreads: setup.lanes.length,
@@ -162,7 +173,7 @@ export class Reading {
   }
 
   #take(message: ParseMessage): void {
-    const { accounting, onRejected, onFrames, onFound } = this.#given;
+    const { accounting, onRejected, onFrames } = this.#given;
     if (message.kind === 'rejected') {
       for (const line of message.lines) accounting.reject(this.#parsePool.objectOf(line.piece), line);
       onRejected(message.lines);
@@ -170,11 +181,7 @@ export class Reading {
       onFrames?.(message.frames, this.#parsePool.objectOf(message.piece));
     } else if (message.kind === 'failed') {
       this.#given.onFailure(MillraceError.fromWire(message.error));
-    } else {
-      addFigures(this.stageFigures, message.figures ?? []);
-      this.#parsePool.takeFound(message);
-      onFound();
-    }
+    } else this.#parsePool.takeFound(message);
   }
 
   /** Ends the parser threads, whatever they are doing. */

@@ -38,6 +38,8 @@ export interface ParseBatch {
 
 /** The engine's side. Called on the main thread, synchronously; none of these may throw or wait: quotas are the backpressure. */
 export interface SourceSink {
+  /** There is work for a while: what comes next may wait for company, and be handed over at a fraction of the cost. Default false. */
+  readonly isBusy?: boolean;
   /** First event of a segment; its `format`, `end` and `count` are settled. */
   begin(segment: Segment): void;
   /** The receiver calls `releasePiece` for each piece, or `releaseParseBatch`, when the bytes have been dealt with. */
@@ -65,7 +67,7 @@ export function releasePiece({ block }: Piece): void {
 export interface DeliveryOptions {
   readonly sink: SourceSink;
   readonly clock: Clock;
-  /** A parse batch this large leaves at once. */
+  /** A parse batch this large leaves at once, unless the sink is busy. */
   readonly parseBatchBytes: number;
   /** A parse batch of this many pieces leaves at once. Default 256. */
   readonly parseBatchPiecesMax?: number;
@@ -73,6 +75,9 @@ export interface DeliveryOptions {
   readonly lingerMs?: number;
   readonly isOrdered: boolean;
 }
+
+/** Four blocks in one hand-over in place of one: what it costs is paid by the parse batch, not by the byte. */
+const BUSY_FACTOR = 16;
 
 type DeliveryEvent =
   | { readonly kind: 'begin'; readonly segment: Segment }
@@ -177,7 +182,9 @@ export class Delivery {
     if (!isFitting) this.flush();
     this.#pieces.push(piece);
     this.#bytes += piece.end - piece.start;
-    const isFull = this.#bytes >= this.#options.parseBatchBytes || this.#pieces.length >= this.#piecesMax;
+    const { sink, parseBatchBytes } = this.#options;
+    const bytesMax = sink.isBusy ? BUSY_FACTOR * parseBatchBytes : parseBatchBytes;
+    const isFull = this.#bytes >= bytesMax || this.#pieces.length >= this.#piecesMax;
     if (isFull || !canShare(piece)) this.flush();
     else this.#cancelLinger ??= this.#options.clock.later(this.#lingerMs, () => this.flush());
   }

@@ -112,6 +112,36 @@ describe('the slicer', () => {
     );
   });
 
+  it('answers a task with what it found, and posts it where something of the task was posted before', () => {
+    const { slicer, messages } = open();
+    slicer.begin();
+    slicer.scan(SOURCE, run(lines(3)));
+    slicer.endPiece(5, null, 'open');
+    const answer = slicer.finish();
+    expect([answer?.slices.length, answer?.ends.length, messages.length]).toEqual([1, 1, 0]);
+    slicer.begin();
+    slicer.scan(SOURCE, run(`${lines(1)}no JSON\n`));
+    slicer.endPiece(6, null, 'open');
+    expect(slicer.finish()).toBe(null);
+    expect(messages.map(({ kind }) => kind)).toEqual(['rejected', 'found']);
+    slicer.begin();
+    slicer.scan(SOURCE, run(lines(1)));
+    expect(slicer.finish()?.slices.length).toBe(1);
+  });
+
+  it.each([
+    { when: 'has just become full', looks: 1, kinds: [] },
+    { when: 'stays full', looks: 2, kinds: ['found'] },
+  ])('says $kinds of its slices when a lane $when', ({ looks, kinds }) => {
+    const line = `"${'x'.repeat(998)}"\n`;
+    // Seven slices of nine lines are begun, each with a beat, before 64 KiB are full.
+    const { owner, slicer, messages } = open(1 << 16, 7 + looks);
+    owner.setWindow(1 << 20, 9_500);
+    slicer.begin();
+    expect(() => slicer.scan(SOURCE, run(line.repeat(100)))).toThrow(StoppedError);
+    expect(messages.map(({ kind }) => kind)).toEqual(kinds);
+  });
+
   it('makes a line that is longer than a slice one of its own', () => {
     const { owner, slicer, found } = open();
     owner.setWindow(1 << 20, 15);

@@ -6,18 +6,19 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Accounting } from '../../src/accounting/accounting.ts';
 import { MillraceError } from '../../src/base/errors.ts';
 import type { DeadLetter } from '../../src/journal/dead-letters.ts';
-import type { ParseTask, PieceEnd, RawPiece, SliceReceipt } from '../../src/parse/setup.ts';
+import type { Found, ParseTask, PieceEnd, RawPiece, SliceReceipt } from '../../src/parse/setup.ts';
 import { ParsePool } from '../../src/run/parse-pool.ts';
 import type { Block } from '../../src/source/block-pool.ts';
 import type { Piece } from '../../src/source/delivery.ts';
 import type { Format, Segment, SourceObject } from '../../src/source/object.ts';
 
-let tasks: { task: ParseTask; done: PromiseWithResolvers<void> }[];
+let tasks: { task: ParseTask; done: PromiseWithResolvers<Found | null> }[];
 let released: Block[];
 let deadLetters: DeadLetter[];
 let failures: MillraceError[];
 let accounting: Accounting;
 let pool: ParsePool;
+let foundCount: number;
 
 beforeEach(() => {
   [tasks, released, deadLetters, failures] = [[], [], [], []];
@@ -26,13 +27,18 @@ beforeEach(() => {
     onDeadLetter: (deadLetter) => deadLetters.push(deadLetter),
     digestOf: () => ({ sumA: 0n, sumB: 0n }),
   });
-  pool = new ParsePool({ accounting, tellsPlaces: false, onFailure: (error) => failures.push(error) });
+  foundCount = 0;
+  pool = new ParsePool({
+    ...{ parserCount: 2, accounting, tellsPlaces: false },
+    onFound: () => foundCount++,
+    onFailure: (error) => failures.push(error),
+  });
   const run = (task: ParseTask) => {
-    const done = Promise.withResolvers<void>();
+    const done = Promise.withResolvers<Found | null>();
     tasks.push({ task, done });
     return done.promise;
   };
-  pool.start({ run } as unknown as Piscina<ParseTask, void>);
+  pool.start({ run } as unknown as Piscina<ParseTask, Found | null>);
 });
 
 const objectOf = (key: string, size: number): SourceObject => ({
@@ -96,12 +102,35 @@ describe('plain pieces', () => {
     pool.begin(segment);
     batch(pieceOf(segment, 0, 400));
     pool.end(segment, null);
-    pool.takeFound({ kind: 'found', slices: [receiptOf(0, 0, 400, 4)], ends: [] });
+    pool.takeFound({ slices: [receiptOf(0, 0, 400, 4)], ends: [] });
     expect([released.length, accounting.counts.objectsDone]).toEqual([0, 0]);
-    pool.takeFound({ kind: 'found', slices: [], ends: [endOf(0)] });
+    pool.takeFound({ slices: [], ends: [endOf(0)] });
     expect([released.length, accounting.counts.objectsDone, accounting.counts.tally.records]).toEqual([
       1, 1, 4,
     ]);
+  });
+
+  it('are dealt with by the answer to their task as well as by a message', async () => {
+    const segment = segmentOf(objectOf('k', 400), 'plain');
+    pool.begin(segment);
+    batch(pieceOf(segment, 0, 400));
+    pool.end(segment, null);
+    tasks[0]!.done.resolve({ slices: [receiptOf(0, 0, 400, 4)], ends: [endOf(0)] });
+    await pool.idle();
+    expect([released.length, accounting.counts.objectsDone, accounting.counts.tally.records]).toEqual([
+      1, 1, 4,
+    ]);
+    expect(foundCount).toBe(1);
+  });
+
+  it('may gather while three tasks a parser are at work, and not when one of them has ended', async () => {
+    const segment = segmentOf(objectOf('k', 600), 'plain');
+    pool.begin(segment);
+    expect(pool.isBusy).toBe(false);
+    for (let i = 0; i < 6; i++) batch(pieceOf(segment, i * 100, 100));
+    expect(pool.isBusy).toBe(true);
+    tasks[0]!.done.resolve(null);
+    await expect.poll(() => pool.isBusy).toBe(false);
   });
 
   it('leave a range without a line to the accounting, where no piece stands for it', () => {
@@ -132,7 +161,6 @@ describe('compressed objects', () => {
       ['whole', 2],
     ]);
     pool.takeFound({
-      kind: 'found',
       slices: [],
       ends: [endOf(0, { state: 'whole' }), endOf(1, { state: 'whole' })],
     });
@@ -153,7 +181,7 @@ describe('compressed objects', () => {
     batch(pieceOf(segment, 60, 40, true));
     expect(tasks.map((one) => one.task.kind)).toEqual(['stream']);
     const closed = once(port, 'close');
-    done.resolve();
+    done.resolve(null);
     await closed;
     expect(got).toEqual([
       ['piece', false],
@@ -171,7 +199,7 @@ describe('compressed objects', () => {
     port.on('message', (message: { kind: string }) => got.push(message.kind));
     pool.end(segment, new MillraceError('MILLRACE_OBJECT_UNREADABLE', 'it broke off'));
     const closed = once(port, 'close');
-    done.resolve();
+    done.resolve(null);
     await closed;
     expect(got).toEqual(['piece', 'abort']);
   });
@@ -181,7 +209,6 @@ describe('compressed objects', () => {
     pool.begin(segment);
     batch(pieceOf(segment, 0, 100, true));
     pool.takeFound({
-      kind: 'found',
       slices: [],
       ends: [endOf(0, { error: { why: 'unexpected end of file', damage: null } })],
     });
@@ -202,11 +229,11 @@ describe('the pool', () => {
     const idle = pool.idle().then(() => {
       isIdle = true;
     });
-    tasks[0]!.done.resolve();
+    tasks[0]!.done.resolve(null);
     await tasks[0]!.done.promise;
     await Promise.resolve();
     expect([isIdle, pool.taskCount]).toEqual([false, 1]);
-    pool.takeFound({ kind: 'found', slices: [], ends: [endOf(0)] });
+    pool.takeFound({ slices: [], ends: [endOf(0)] });
     await idle;
     expect([isIdle, pool.taskCount]).toEqual([true, 0]);
   });

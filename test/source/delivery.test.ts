@@ -13,11 +13,14 @@ function segmentOf(index: number, format: Format = 'plain'): Segment {
   return { object, objectIndex: 0, index, start: 0, end: 100, format, only: null };
 }
 
-function delivery(more: Partial<DeliveryOptions> = {}) {
+function delivery(more: Partial<DeliveryOptions> = {}, busy: { readonly isBusy?: boolean } = {}) {
   const told: string[] = [];
   let fire: (() => void) | null = null;
   const made = new Delivery({
     sink: {
+      get isBusy() {
+        return busy.isBusy ?? false;
+      },
       begin: ({ index }) => told.push(`begin ${index}`),
       parseBatch: (parseBatch) =>
         told.push(`parse batch ${parseBatch.pieces.map((piece) => piece.segment.index)} ${parseBatch.bytes}`),
@@ -71,6 +74,22 @@ describe('Delivery', () => {
     const { told, whole } = delivery();
     for (const [index, bytes] of sizes.entries()) whole(segmentOf(index), bytes);
     expect(told.filter((event) => event.startsWith('parse batch')).length).toBe(sent);
+  });
+
+  it('gathers sixteen times as much while the sink is busy, and no longer than that', () => {
+    const sink = { isBusy: true };
+    const { made, told, whole } = delivery({}, sink);
+    for (let index = 0; index < 15; index++) whole(segmentOf(index), 100);
+    expect(told.filter((text) => text.startsWith('parse batch'))).toEqual([]);
+    whole(segmentOf(15), 100);
+    expect(told.filter((text) => text.startsWith('parse batch'))).toEqual([
+      'parse batch 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15 1600',
+    ]);
+    whole(segmentOf(16), 50);
+    sink.isBusy = false;
+    whole(segmentOf(17), 50);
+    expect(told).toContain('parse batch 16,17 100');
+    made.flush();
   });
 
   it('sends a parse batch of parseBatchPiecesMax pieces at once', () => {
