@@ -50,6 +50,22 @@ export interface Expected {
   readonly letters: ExpectedDeadLetter[];
 }
 
+/** What `--limit` leaves of objects in listing order: lines end with a newline, or with their object. */
+export function firstLinesOf(objects: readonly SourceObject[], lines: number): SourceObject[] {
+  let left = lines;
+  return objects.flatMap((object) => {
+    if (left === 0) return [];
+    const content = Buffer.from(object.content);
+    let end = 0;
+    while (end < content.length && left > 0) {
+      const newline = content.indexOf('\n', end);
+      end = newline === -1 ? content.length : newline + 1;
+      left--;
+    }
+    return [{ ...object, content: content.subarray(0, end) }];
+  });
+}
+
 export function expectedOf(objects: readonly SourceObject[], rules: OracleRules): Expected {
   const result = { lines: 0, blank: 0, records: [] as ExpectedRecord[], letters: [] as ExpectedDeadLetter[] };
   for (const object of objects) {
