@@ -1,18 +1,40 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { HEAVY_FILES, IS_HEAVY } from './test/heavy.ts';
 import LongestFirst from './test/longest-first.ts';
 
 /** Many tests wait, for a pace or a limit in seconds, so that two a core keep the cores busy. More than eight would want much memory. */
 const WORKERS_MAX = 8;
 
+/**
+ * Rooms whose tests share a process, file after file, which saves each of them the loading of what it tests. What they change of the process
+ * (timers, variables, spies) is put back after each test. Where a test cannot keep that, its folder does not belong here.
+ */
+const SHARING = ['accounting', 'digest', 'journal', 'observe', 'options', 'record', 'shape', 'source'];
+const sharing = SHARING.map((room) => `test/${room}/**/*.test.ts`);
+
 // Whoever starts a thread or a program compiles the same files as the test before: half of what a start costs.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
 
 export default defineConfig({
   test: {
-    include: IS_HEAVY ? HEAVY_FILES : ['test/**/*.test.ts'],
+    projects: IS_HEAVY
+      ? [{ extends: true, test: { name: 'heavy', include: HEAVY_FILES } }]
+      : [
+          {
+            extends: true,
+            test: {
+              name: 'alone',
+              include: ['test/**/*.test.ts'],
+              exclude: [...configDefaults.exclude, ...sharing],
+            },
+          },
+          {
+            extends: true,
+            test: { name: 'shared', include: sharing, isolate: false, restoreMocks: true, unstubEnvs: true },
+          },
+        ],
     pool: 'forks', // the engine starts worker threads of its own and owns process-wide signals
     testTimeout: 60_000,
     hookTimeout: 60_000,
