@@ -79,6 +79,8 @@ export class ParseThread {
         ? []
         : await (await import('../shape/open-stage.ts')).openStages(stages.later, stages.laterFrom ?? 1, {
             hashKey: stages.hashKey,
+            // A run has loaded all that its stages want: none loads a table of its own.
+            tables: stages.tables ?? {},
           });
     return new ParseThread(setup, validator ?? undefined, shaper, running);
   }

@@ -17,7 +17,8 @@ export async function openStages(options: StageOptions): Promise<Stages | null> 
   if (!hasStages(options)) return null;
   const planned = options.stages.length > 0 ? await listed(options.stages) : ofFlags(options);
   const { transformTimeoutMs: timeoutMs, isVolatile } = options;
-  const stages = { ...planned, later: await probeModules(planned.later), timeoutMs, isVolatile };
+  const { specs: later, lookups } = await probeModules(planned.later);
+  const stages = { ...planned, later, lookups, timeoutMs, isVolatile };
   // Loaded only here: a start without a condition does not need it.
   if (stages.where !== null) new (await import('../shape/where.ts')).Where(stages.where);
   const hashes = [...stages.edits, ...stages.later].some(({ kind }) => kind === 'hash');

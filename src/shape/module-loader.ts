@@ -9,7 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { type LoadHookSync, registerHooks } from 'node:module';
+import { type LoadHookSync, type ResolveHookSync, registerHooks } from 'node:module';
 import { dirname, isAbsolute, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { OptionsError } from '../base/errors.ts';
@@ -24,6 +24,8 @@ export interface LoadedModule {
 export class ModuleLoader {
   /** Content hashes by path. */
   readonly #files = new Map<string, string>();
+  /** What files of this package import from elsewhere. */
+  readonly #borrowed = new Set<string>();
 
   /** @param module An absolute path, or a file URL. @throws {OptionsError} When it cannot be loaded. */
   async load(module: string, name: string): Promise<LoadedModule> {
@@ -35,7 +37,14 @@ export class ModuleLoader {
     };
     if (!existsSync(new URL(url)))
       throw new OptionsError([`Cannot load --transform ${module}: there is no such file.`]);
-    const hooks = registerHooks({ load });
+    const resolve: ResolveHookSync = (specifier, context, next) => {
+      const result = next(specifier, context);
+      const { parentURL = '' } = context;
+      const isAsked = specifier === url; // by this very file
+      if (!isAsked && (isOwn(parentURL) || this.#borrowed.has(parentURL))) this.#borrowed.add(result.url);
+      return result;
+    };
+    const hooks = registerHooks({ load, resolve });
     let names: Readonly<Record<string, unknown>>;
     try {
       names = (await import(url)) as Readonly<Record<string, unknown>>;
@@ -50,8 +59,8 @@ export class ModuleLoader {
   }
 
   #note(url: string): void {
-    // Files of this package are no work of the user's: another version of it is not another run.
-    if (!url.startsWith('file:') || OWN.some((folder) => url.startsWith(folder))) return;
+    // Files of this package, and what they import, are no work of the user's: another version of it is not another run.
+    if (!url.startsWith('file:') || isOwn(url) || this.#borrowed.has(url)) return;
     const path = fileURLToPath(url);
     this.#files.set(path, createHash('sha256').update(readFileSync(path)).digest('hex'));
   }
@@ -67,6 +76,10 @@ export class ModuleLoader {
 const CHECK_MS = 5000;
 const OWN = ['dist/', 'src/', 'workers/'].map((folder) => new URL(folder, packageRoot()).href);
 
+function isOwn(url: string): boolean {
+  return OWN.some((folder) => url.startsWith(folder));
+}
+
 /** What an error says, and where in the user's files it happened. @param files Those that were loaded. */
 function reasonOf(error: unknown, files: readonly string[]): string {
   if (!(error instanceof Error)) return String(error);
@@ -80,8 +93,7 @@ function placeIn(stack: string): string | null {
   const url = /(file:\/\/[^\s)]+?):(\d+)(?=[:)\s])/.exec(stack);
   if (first === null && url === null) return null;
   const [, path, line] = (first ?? url)!;
-  const isOwn = OWN.some((folder) => path!.startsWith(folder));
-  return isOwn ? null : `${path!.startsWith('file:') ? fileURLToPath(path!) : path}, line ${line}`;
+  return isOwn(path!) ? null : `${path!.startsWith('file:') ? fileURLToPath(path!) : path}, line ${line}`;
 }
 
 /** V8 tells nobody but the terminal in which line the syntax is wrong: Node is asked to look at the file. */

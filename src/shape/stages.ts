@@ -6,6 +6,7 @@
  */
 import { parsePointer } from '../scan/pointer.ts';
 import type { StageSpec } from './stage.ts';
+import type { EnrichSpec } from './table/name.ts';
 import type { Tables } from './table/table.ts';
 
 export type Edit =
@@ -28,6 +29,8 @@ export interface Stages {
   readonly sample: number | null;
   /** Stages in JavaScript behind all that, in this order. */
   readonly later: readonly StageSpec[];
+  /** Lookup tables that stages within modules want. */
+  readonly lookups?: readonly EnrichSpec[];
   /** Lookup tables, once they are loaded. */
   readonly tables?: Tables;
   /** Versions of their files, by the names that stages give them. */
