@@ -16,7 +16,7 @@ import { checkSources, RECORD_FLAGS, type RecordOptions } from './records.ts';
 const LINES_MAX = 100_000;
 
 /** How much is read at once, and by how many threads, is no matter for some lines. */
-const RECORDS = without(RECORD_FLAGS, ['segmentBytes', 'downloads', 'parsers', 'memoryBytes', 'limitLines']);
+const RECORDS = without(RECORD_FLAGS, ['segmentBytes', 'downloads', 'parsers', 'limitLines']);
 
 export const PREVIEW_FLAGS = {
   limitLines: integer(

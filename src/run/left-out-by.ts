@@ -13,13 +13,13 @@ import type { SourceObject } from '../source/object.ts';
 import { coordinateOf } from './parse-pool.ts';
 
 export interface LeftOut {
-  readonly stage: string | null;
+  readonly stage: string;
   readonly reason: string;
 }
 
 export interface LeftOutBy {
-  /** @param text As the scanner takes it. */
-  ask(text: string, object: SourceObject, offset: number): Promise<LeftOut>;
+  /** @param text As the scanner takes it. @returns Null: no stage leaves it out. */
+  ask(text: string, object: SourceObject, offset: number): Promise<LeftOut | null>;
   close(): Promise<void>;
 }
 
@@ -43,6 +43,7 @@ export async function openLeftOutBy(stages: Stages): Promise<LeftOutBy> {
       if (!shaper.isSampled(Buffer.from(coordinate), offset))
         return { stage: 'sample', reason: 'it is not one of the lines that the sample takes' };
       const place = { bucket, key, modifiedMs: lastModifiedMs || null };
+      if (!isJson(text)) return null;
       const shaped = shaper.shape(text, JSON.parse(text), place, offset);
       if (where !== null && shaped.kind !== 'kept')
         return { stage: 'where', reason: WHY[VERDICTS[shaper.verdictOf(text, place, offset)]!] };
@@ -52,8 +53,17 @@ export async function openLeftOutBy(stages: Stages): Promise<LeftOutBy> {
       };
       await pipeline.run([line]);
       const found = pipeline.takeFigures().find(({ dropped }) => dropped > 0);
-      return { stage: found?.label ?? null, reason: 'it gives nothing for it' };
+      return found === undefined ? null : { stage: found.label, reason: 'it gives nothing for it' };
     },
     close: () => pipeline.close(),
   };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -2,7 +2,7 @@
  * Preview findings: what was found of each of the first lines, put together.
  * Takes  the lines as they lie in their objects; frames, dead letters.
  * Gives  each line with its records, or why it has none.
- * Owns   the lines in memory.
+ * Owns   which of them belong together.
  */
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
@@ -17,14 +17,7 @@ import { FRAME, FRAME_FLAG } from '../record/frame.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { SourceObject } from '../source/object.ts';
 import type { LeftOutBy } from './left-out-by.ts';
-
-const NEWLINE = 0x0a;
-const RETURN = 0x0d;
-/** Bytes of one object, and where each of its lines begins. */
-interface ObjectLines {
-  readonly object: SourceObject;
-  readonly chunks: Uint8Array[];
-}
+import { type KeptLine, PreviewLines, type PreviewLinesOptions } from './preview-lines.ts';
 
 interface Record extends PreviewRecord {
   /** Of the first byte of the line's data. */
@@ -32,16 +25,19 @@ interface Record extends PreviewRecord {
 }
 
 export class PreviewFindings {
-  readonly #objects: ObjectLines[] = [];
+  readonly #lines: PreviewLines;
   readonly #records = new Map<string, Record[]>();
   readonly #letters = new Map<string, DeadLetter>();
   readonly #troubles: PreviewTrouble[] = [];
   #more = false;
 
+  constructor(options: PreviewLinesOptions) {
+    this.#lines = new PreviewLines(options);
+  }
+
+  /** @throws {OptionsError} The lines take too much memory. */
   takeContent(object: SourceObject, bytes: Uint8Array): void {
-    const last = this.#objects.at(-1);
-    if (last?.object === object) last.chunks.push(bytes.slice());
-    else this.#objects.push({ object, chunks: [bytes.slice()] });
+    this.#lines.take(object, bytes);
   }
 
   takeLines({ facts }: FirstLines): void {
@@ -64,29 +60,29 @@ export class PreviewFindings {
   /** @param stages Of the run, or null. */
   async told(stages: Stages | null): Promise<Preview> {
     const asker = stages && (await (await import('./left-out-by.ts')).openLeftOutBy(stages));
-    const lines: PreviewLine[] = [];
-    for (const { object, chunks } of this.#objects) {
+    const told: PreviewLine[] = [];
+    for (const { object, lines } of this.#lines.finish()) {
       const records = (this.#records.get(nameOf(object)) ?? []).toSorted((a, b) => a.offset - b.offset);
       let next = 0;
-      for (const { bytes, offset, end } of linesIn(Buffer.concat(chunks))) {
+      for (const line of lines) {
         const from = next;
-        while (records[next] !== undefined && records[next]!.offset < end) next++;
-        const place = { line: lines.length + 1, bytes, offset, object };
-        lines.push(await this.#line(place, records.slice(from, next), asker));
+        while (records[next] !== undefined && records[next]!.offset < line.end) next++;
+        const place = { ...line, object, line: told.length + 1 };
+        told.push(await this.#line(place, records.slice(from, next), asker));
       }
     }
     await asker?.close();
-    return { lines, troubles: this.#troubles, more: this.#more };
+    return { lines: told, troubles: this.#troubles, more: this.#more };
   }
 
   async #line(
-    { line, bytes, offset, object }: { line: number; bytes: Buffer; offset: number; object: SourceObject },
+    { line, bytes, offset, length, object }: KeptLine & { line: number; object: SourceObject },
     records: readonly Record[],
     asker: LeftOutBy | null,
   ): Promise<PreviewLine> {
     const { bucket, key, etag } = object;
     const told = (outcome: PreviewLine['outcome'], more: Partial<PreviewLine> = {}): PreviewLine => ({
-      ...{ line, bucket, key, etag, offset, length: bytes.length, outcome },
+      ...{ line, bucket, key, etag, offset, length, outcome },
       ...{ stage: null, code: null, reason: null, before: bytesOf(bytes), records: [] },
       ...more,
     });
@@ -96,8 +92,9 @@ export class PreviewFindings {
       return told('sent', { records: records.map(({ offset: _, ...record }) => record) });
     const text = textOf(bytes, offset);
     if (text === '') return told('blank');
-    if (asker === null) return told('unread', { reason: 'its object could not be read a second time' });
-    return told('filtered', await asker.ask(text, object, offset));
+    const leftOut = (await asker?.ask(text, object, offset)) ?? null;
+    if (leftOut !== null) return told('filtered', leftOut);
+    return told('unread', { reason: 'its object could not be read a second time' });
   }
 }
 
@@ -105,17 +102,6 @@ export class PreviewFindings {
 function textOf(bytes: Buffer, offset: number): string {
   const text = bytes.toString('utf8').replace(/^[ \t\r]+|[ \t\r]+$/g, '');
   return offset === 0 && text.startsWith('\ufeff') ? text.slice(1).replace(/^[ \t\r]+/, '') : text;
-}
-
-function* linesIn(content: Buffer): Generator<{ bytes: Buffer; offset: number; end: number }> {
-  for (let at = 0; at < content.length; ) {
-    const newline = content.indexOf(NEWLINE, at);
-    const end = newline < 0 ? content.length : newline + 1;
-    const stop = newline < 0 ? end : newline;
-    const isCrLf = stop > at && newline >= 0 && content[stop - 1] === RETURN;
-    yield { bytes: content.subarray(at, isCrLf ? stop - 1 : stop), offset: at, end };
-    at = end;
-  }
 }
 
 function* recordsIn(frames: Uint8Array): Generator<Record> {

@@ -85,7 +85,7 @@ function rulesOf(options: PreviewOptions): RecordRules {
 
 /** One reading of the first lines, in a thread of its own. */
 class PreviewPass {
-  readonly findings = new PreviewFindings();
+  readonly findings: PreviewFindings;
   readonly #shared = createParseShared();
   readonly #heartbeats = createHeartbeats(1);
   readonly #accounting: Accounting;
@@ -95,6 +95,7 @@ class PreviewPass {
   constructor(options: PreviewOptions, { source, schema, stages, onNotice }: Opened) {
     const tableBytes = bytesOfTables(stages);
     const budget = planBudget({ ...options, publishers: 1, isOrdered: true, tableBytes });
+    this.findings = new PreviewFindings({ lineBytesMax: budget.lineBytesMax, bytesMax: options.memoryBytes });
     this.#accounting = new Accounting({
       ...{ journal: null, parserCount: 1, isDryRun: true },
       onDeadLetter: (letter: DeadLetter) => this.findings.takeLetter(letter),

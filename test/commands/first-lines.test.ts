@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
-import { BUCKET, dataOf, runCommand, World } from './fixture.ts';
+import { BUCKET, dataOf, runCommand, STREAM, World } from './fixture.ts';
 
 let world: World;
 afterEach(() => world?.close());
@@ -181,4 +181,14 @@ it('stopped while the lines are sought it has sent nothing, and the same command
   const { report, ended } = await world.report(['--limit', '2100']);
   expect(ended.exitCode, ended.stderr).toBe(0);
   expect(report).toMatchObject({ resumed: true, records: { delivered: 2100 }, limited: { taken: 2100 } });
+});
+
+it('verify finds the first lines by itself where there is no journal', async () => {
+  world = await World.open({ objects: OBJECTS, shards: 1 });
+  await world.report(['--limit', '2100']);
+  const flags = [`s3://${BUCKET}/`, '--stream', STREAM, '--from', 'trim-horizon', '--strict'];
+  const same = await verify([...flags, '--limit', '2100']);
+  expect(same.report, same.ended.stderr).toMatchObject({ status: 'match', lines: { counted: 2100 } });
+  const more = await verify([...flags, '--limit', '2105']);
+  expect(more.report, more.ended.stderr).toMatchObject({ status: 'differ', missing: 5, foreign: 0 });
 });

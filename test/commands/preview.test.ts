@@ -211,3 +211,22 @@ it('shows what transforms make of a line: several records, none, or a dead lette
     { label: '2 use', in: 3, out: 2, dropped: 1, failed: 0, timeMs: expect.any(Number) },
   ]);
 });
+
+it('of a line that is too long its beginning is shown, and lines that take more than --memory are refused', async () => {
+  const long = Buffer.alloc(5 << 20, 'x');
+  const lines = [
+    ...Array.from({ length: 40 }, () => Buffer.concat([long, Buffer.from('\n')])),
+    Buffer.from('1\n'),
+  ];
+  world = await World.open({ objects: [{ key: 'a', body: Buffer.concat(lines) }] });
+  const ended = await preview(['--limit', '2', '--json']);
+  expect(ended.exitCode, ended.stderr).toBe(1);
+  const [first] = linesIn(ended.stdout);
+  expect(first).toMatchObject({ length: 5 << 20, outcome: 'rejected', code: 'RECORD_TOO_LARGE' });
+  expect(first!.before.text).toHaveLength(2 << 20);
+  const refused = await preview(['--limit', '40', '--memory', '64MiB']);
+  expect([refused.exitCode, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining('Expected --limit to be smaller: the first lines take more than the'),
+  ]);
+}, 60_000);
