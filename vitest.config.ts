@@ -17,7 +17,16 @@ const sharing = SHARING.map((room) => `test/${room}/**/*.test.ts`);
 // Whoever starts a thread or a program compiles the same files as the test before: half of what a start costs.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
 
+const source = (path: string) => join(import.meta.dirname, 'src', path);
+
 export default defineConfig({
+  // As a program finds them that has the package installed: examples/ import them so.
+  resolve: {
+    alias: [
+      { find: /^millrace$/, replacement: source('index.ts') },
+      { find: /^millrace\/stages$/, replacement: source('shape/library.ts') },
+    ],
+  },
   test: {
     projects: IS_HEAVY
       ? [{ extends: true, test: { name: 'heavy', include: HEAVY_FILES } }]

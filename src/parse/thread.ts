@@ -77,11 +77,7 @@ export class ParseThread {
     const running =
       stages === null || stages.later.length === 0
         ? []
-        : await (await import('../shape/open-stage.ts')).openStages(stages.later, stages.laterFrom ?? 1, {
-            hashKey: stages.hashKey,
-            // A run has loaded all that its stages want: none loads a table of its own.
-            tables: stages.tables ?? {},
-          });
+        : await (await import('../shape/open-stage.ts')).openStages(stages);
     return new ParseThread(setup, validator ?? undefined, shaper, running);
   }
 

@@ -32,9 +32,9 @@ const WHY: Readonly<Record<(typeof VERDICTS)[number], string>> = {
 };
 
 export async function openLeftOutBy(stages: Stages): Promise<LeftOutBy> {
-  const { where, tables, hashKey, later, laterFrom = 1, timeoutMs = TRANSFORM_TIMEOUT_MS } = stages;
+  const { where, timeoutMs = TRANSFORM_TIMEOUT_MS } = stages;
   const shaper = createLineShaper(stages);
-  const running = await openStages(later, laterFrom, { hashKey, ...(tables && { tables }) });
+  const running = await openStages(stages);
   const pipeline = new Pipeline(running, { guard: new Guard({ lineCpuMsMax: timeoutMs }), timeoutMs });
   return {
     async ask(text, object, offset) {

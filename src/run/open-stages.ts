@@ -8,26 +8,44 @@ import { resolve } from 'node:path';
 import { OptionsError } from '../base/errors.ts';
 import { editsOf, hasStages, moduleOf, type StageOptions } from '../options/stages.ts';
 import { hashKeyFrom, refuseWithoutKey } from '../shape/hash-key.ts';
+import { assertLast } from '../shape/spec-reader.ts';
 import type { StageSpec } from '../shape/stage.ts';
 import { problemsOf, type Stages } from '../shape/stages.ts';
 import { probeModules } from './probe-modules.ts';
 
-/** @throws {OptionsError} When a condition cannot be read, or there is no key. */
+const NONE: Stages = {
+  ...{ where: null, onWhereError: 'dead-letter', edits: [] },
+  ...{ hashKey: null, sample: null, later: [] },
+};
+
+/** @throws {OptionsError} When a condition or a module cannot be read, or there is no key. */
 export async function openStages(options: StageOptions): Promise<Stages | null> {
   if (!hasStages(options)) return null;
-  const planned = options.stages.length > 0 ? await listed(options.stages) : ofFlags(options);
+  const flags = ofFlags(options);
+  const { specs, modules } = await probeModules(options.stages.length > 0 ? options.stages : flags.later);
   const { transformTimeoutMs: timeoutMs, isVolatile } = options;
-  const { specs: later, lookups } = await probeModules(planned.later);
-  const stages = { ...planned, later, lookups, timeoutMs, isVolatile };
-  // Loaded only here: a start without a condition does not need it.
-  if (stages.where !== null) new (await import('../shape/where.ts')).Where(stages.where);
+  const stages = { ...(await planned(flags, specs)), modules, timeoutMs, isVolatile };
+  await assertConditions(stages);
   const hashes = [...stages.edits, ...stages.later].some(({ kind }) => kind === 'hash');
   return hashes ? { ...stages, hashKey: hashKeyFrom(options.hashKeyFile) ?? refuseWithoutKey() } : stages;
 }
 
-async function listed(specs: readonly StageSpec[]): Promise<Stages> {
+/** What flags say goes before the list. */
+async function planned(flags: Stages, specs: readonly StageSpec[]): Promise<Stages> {
+  assertLast(specs.map(({ kind }) => kind));
+  if (specs.length === 0 || flags.where !== null || flags.sample !== null || flags.edits.length > 0)
+    return { ...flags, later: specs };
   const stages = (await import('../shape/plan.ts')).planStages(specs);
   return { ...stages, laterFrom: specs.length - stages.later.length + 1 };
+}
+
+/** What reads conditions is loaded only where there is one. */
+async function assertConditions({ where, later }: Stages): Promise<void> {
+  const conditions = later.flatMap((spec) => (spec.kind === 'where' ? [spec.expression] : []));
+  if (where === null && conditions.length === 0) return;
+  const { Where } = await import('../shape/where.ts');
+  if (where !== null) new Where(where);
+  for (const condition of conditions) new Where(condition, 'where');
 }
 
 function ofFlags(options: StageOptions): Stages {
@@ -40,11 +58,13 @@ function ofFlags(options: StageOptions): Stages {
   return { where, onWhereError, edits, hashKey: null, sample, later: options.transform.map(useOf) };
 }
 
-/** Tells stages in JavaScript apart by what they are, wherever modules lie; null where there are none. */
+/** Tells stages apart by what they are, wherever modules lie; null where flags say it all. */
 export function laterPrintOf(stages: Stages | null): string | null {
-  if (stages === null || stages.later.length === 0) return null;
-  const specs = stages.later.map((spec) => (spec.kind === 'use' ? { ...spec, module: null } : spec));
-  return createHash('sha256').update(JSON.stringify(specs)).digest('hex').slice(0, 32);
+  const { where, onWhereError, edits, sample, later, modules = [] } = stages ?? NONE;
+  if (later.length === 0 && modules.length === 0) return null;
+  const specs = later.map((spec) => (spec.kind === 'use' ? { ...spec, module: null } : spec));
+  const all = JSON.stringify({ where, onWhereError, edits, sample, specs });
+  return createHash('sha256').update(all).digest('hex').slice(0, 32);
 }
 
 function useOf(transform: string): StageSpec {

@@ -28,7 +28,7 @@ export interface TableAsking {
 /** @returns The stages with their tables. @throws {MillraceError} One of them cannot be read, or is too large. */
 export async function withTables(stages: Stages | null, asking: TableAsking): Promise<Stages | null> {
   const wishes = new Map<string, TableWish>();
-  for (const spec of [...(stages?.later ?? []), ...(stages?.lookups ?? [])])
+  for (const spec of stages?.later ?? [])
     if (spec.kind === 'enrich') wishes.set(tableName(wishOf(spec)), wishOf(spec));
   if (stages === null || wishes.size === 0) return stages;
   const reader = asking.source.openReader();

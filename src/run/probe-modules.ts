@@ -1,6 +1,6 @@
 /**
  * Probe modules: stages of the user's are loaded once before anything begins, so that one that cannot be ends the run at once.
- * Takes  stages as data. Gives  the same with the hash of what is loaded for each, and the lookup tables that stages in modules want.
+ * Takes  stages as data. Gives  the same with the hash of what is loaded for each; in place of a pipe that a module exports, its stages.
  * Owns   the thread in which they are loaded, and how long that may take.
  */
 import { Worker } from 'node:worker_threads';
@@ -9,22 +9,22 @@ import { ENGINE } from '../base/limits.ts';
 import { entryFile } from '../base/package-root.ts';
 import type { ProbeAnswer, ProbeTask } from '../shape/probe.ts';
 import type { StageSpec } from '../shape/stage.ts';
-import type { EnrichSpec } from '../shape/table/name.ts';
 
 type UseSpec = Extract<StageSpec, { kind: 'use' }>;
 
+interface Probed {
+  readonly specs: readonly StageSpec[];
+  /** In the order in which they were loaded. */
+  readonly modules: readonly string[];
+}
+
 /** @throws {OptionsError} When a module cannot be loaded, or has no such export. */
-export async function probeModules(
-  specs: readonly StageSpec[],
-): Promise<{ specs: readonly StageSpec[]; lookups: readonly EnrichSpec[] }> {
+export async function probeModules(specs: readonly StageSpec[]): Promise<Probed> {
   const uses = specs.filter((spec) => spec.kind === 'use');
-  if (uses.length === 0) return { specs, lookups: [] };
-  const answer = await ask({ modules: uses.map(({ module, name }) => ({ module, name })) }, namesOf(uses));
+  if (uses.length === 0) return { specs, modules: [] };
+  const answer = await ask({ specs }, namesOf(uses));
   if ('error' in answer) throw MillraceError.fromWire(answer.error);
-  const { hashes, lookups } = answer;
-  let next = 0;
-  const probed = specs.map((spec) => (spec.kind === 'use' ? { ...spec, hash: hashes[next++]! } : spec));
-  return { specs: probed, lookups };
+  return answer;
 }
 
 async function ask(task: ProbeTask, names: string): Promise<ProbeAnswer> {

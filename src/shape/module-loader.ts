@@ -26,10 +26,17 @@ export class ModuleLoader {
   readonly #files = new Map<string, string>();
   /** What files of this package import from elsewhere. */
   readonly #borrowed = new Set<string>();
+  /** By URL. */
+  readonly #loaded = new Map<
+    string,
+    { readonly names: Readonly<Record<string, unknown>>; readonly hash: string }
+  >();
 
   /** @param module An absolute path, or a file URL. @throws {OptionsError} When it cannot be loaded. */
   async load(module: string, name: string): Promise<LoadedModule> {
     const url = isAbsolute(module) ? pathToFileURL(module).href : module;
+    const known = this.#loaded.get(url);
+    if (known !== undefined) return { exported: known.names[name], hash: known.hash };
     const load: LoadHookSync = (loaded, context, next) => {
       const result = next(loaded, context);
       this.#note(loaded);
@@ -55,7 +62,9 @@ export class ModuleLoader {
     } finally {
       hooks.deregister();
     }
-    return { exported: names[name], hash: this.#hash(dirname(fileURLToPath(url))) };
+    const hash = this.#hash(dirname(fileURLToPath(url)));
+    this.#loaded.set(url, { names, hash });
+    return { exported: names[name], hash };
   }
 
   #note(url: string): void {

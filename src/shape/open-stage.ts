@@ -6,6 +6,7 @@
  */
 import type { ModuleLoader } from './module-loader.ts';
 import type { RunningStage, StageSpec } from './stage.ts';
+import type { Stages } from './stages.ts';
 import type { Tables } from './table/table.ts';
 
 /** What the stages of one thread share. */
@@ -18,20 +19,30 @@ export interface StageRoom {
   readonly modules?: ModuleLoader;
 }
 
-/** Opens all stages of a thread, in their order. @param from The number of the first one. @throws {MillraceError} When one of them cannot be opened. */
-export async function openStages(
-  specs: readonly StageSpec[],
-  from: number,
-  given: StageRoom,
-): Promise<RunningStage[]> {
-  const hasModules = specs.some(({ kind }) => kind === 'use');
-  const room = hasModules
-    ? { ...given, modules: new (await import('./module-loader.ts')).ModuleLoader() }
-    : given;
+/** Opens all stages of a thread, in their order. @throws {MillraceError} When one of them cannot be opened. */
+export async function openStages({
+  later,
+  laterFrom = 1,
+  modules = [],
+  hashKey,
+  tables,
+}: Stages): Promise<RunningStage[]> {
+  const loader = later.some(({ kind }) => kind === 'use')
+    ? new (await import('./module-loader.ts')).ModuleLoader()
+    : null;
+  // What a module's hash covers depends on what was loaded before it.
+  for (const module of modules) await loader?.load(module, 'default');
+  // A run has loaded all tables that its stages want: none loads one of its own.
+  const room = { hashKey, tables: tables ?? {}, ...(loader && { modules: loader }) };
   const stages: RunningStage[] = [];
-  for (const [i, spec] of specs.entries())
-    stages.push(await openStage(spec, `${i + from} ${spec.kind}`, room));
+  for (const [i, spec] of later.entries())
+    stages.push(await openStage(spec, `${i + laterFrom} ${kindOf(spec)}`, room));
   return stages;
+}
+
+/** What a stage is called. */
+function kindOf(spec: StageSpec): string {
+  return spec.kind === 'use' ? (spec.part?.kind ?? spec.kind) : spec.kind;
 }
 
 /** @throws {MillraceError} When the stage cannot be opened. */

@@ -226,7 +226,7 @@ export class Pipeline {
   #failed(stage: number, error: unknown, { figures }: Passage): Failed {
     if (error instanceof Failed) return error;
     figures[stage * FIGURE_CELLS + FIGURE.FAILED]!++;
-    const code = error instanceof StageFailure ? error.code : 'TRANSFORM';
+    const code = StageFailure.is(error) ? error.code : 'TRANSFORM';
     return new Failed({
       code,
       message: printable(`Stage ${this.#stages[stage]!.label} failed: ${reasonOf(error)}`),
@@ -289,7 +289,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 function reasonOf(error: unknown): string {
   if (typeof error === 'string') return error.slice(0, REASON_CHARS_MAX);
   try {
-    if (error instanceof StageFailure) return error.message;
+    if (StageFailure.is(error)) return error.message;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     return text.split('\n', 1)[0]!.slice(0, REASON_CHARS_MAX);
   } catch {

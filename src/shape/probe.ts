@@ -1,53 +1,62 @@
 /**
  * Probe: modules of the user's, loaded once before a run begins, in a thread of their own: what one of them does to its thread, from an
  * endless loop to `process.exit`, is seen from outside.
- * Takes  the modules and names of exports, as the thread's data.
- * Gives  one message: a hash of each and the lookup tables that its stages want, or why one cannot be loaded.
+ * Takes  stages as data, as the thread's data.
+ * Gives  one message: the stages with the hash of each module, in place of a pipe its stages; or why a module cannot be loaded.
  * Never  asks a module about a record.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { MillraceError, type WireError } from '../base/errors.ts';
+import { MillraceError, OptionsError, type WireError } from '../base/errors.ts';
 import { ModuleLoader } from './module-loader.ts';
-import type { Pipe } from './pipe.ts';
-import type { Stage } from './stage-call.ts';
-import type { EnrichSpec } from './table/name.ts';
-import { loadTransform } from './use.ts';
+import type { StageSpec } from './stage.ts';
+import { loadTransform, stagesIn } from './use.ts';
 
 export interface ProbeTask {
-  readonly modules: readonly { readonly module: string; readonly name: string }[];
+  readonly specs: readonly StageSpec[];
 }
 
+/** `modules`: all that were loaded, in their order. */
 export type ProbeAnswer =
-  | { readonly hashes: readonly string[]; readonly lookups: readonly EnrichSpec[] }
+  | { readonly specs: readonly StageSpec[]; readonly modules: readonly string[] }
   | { readonly error: WireError };
 
-async function answer({ modules }: ProbeTask): Promise<ProbeAnswer> {
-  const loader = new ModuleLoader();
-  const hashes: string[] = [];
-  const lookups: EnrichSpec[] = [];
-  try {
-    for (const one of modules) {
-      const { exported, hash } = await loadTransform(one, loader);
-      hashes.push(hash);
-      lookups.push(...(await lookupsIn(exported, loader)));
+/** A pipe may use a module whose pipe uses another one. */
+const DEPTH_MAX = 8;
+
+class Probe {
+  readonly #loader = new ModuleLoader();
+  readonly modules = new Set<string>();
+
+  /** The stages that a stage stands for. */
+  async expand(spec: StageSpec, depth = 0): Promise<StageSpec[]> {
+    if (spec.kind !== 'use') return [spec];
+    if (depth === DEPTH_MAX)
+      throw new OptionsError([
+        `Cannot use ${spec.module}: pipes use each other more than ${DEPTH_MAX} deep.`,
+      ]);
+    const { exported, hash } = await loadTransform(spec, this.#loader);
+    this.modules.add(spec.module);
+    const stages = stagesIn(exported);
+    if (stages === null) return [{ ...spec, hash }];
+    const parts: StageSpec[] = [];
+    for (const [index, stage] of stages.entries()) {
+      if (stage.spec === null) parts.push({ ...spec, hash, part: { index, kind: stage.kind } });
+      else parts.push(...(await this.expand(stage.spec, depth + 1)));
     }
-    return { hashes, lookups };
+    return parts;
+  }
+}
+
+async function answer({ specs }: ProbeTask): Promise<ProbeAnswer> {
+  const probe = new Probe();
+  try {
+    const expanded: StageSpec[] = [];
+    for (const spec of specs) expanded.push(...(await probe.expand(spec)));
+    return { specs: expanded, modules: [...probe.modules] };
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error;
     return { error: error.toWire() };
   }
-}
-
-/** Of a stage or a pipe of `millrace/stages`, and of the modules that stages of it name. */
-async function lookupsIn(exported: unknown, loader: ModuleLoader): Promise<EnrichSpec[]> {
-  const found: EnrichSpec[] = [];
-  const { stages = [exported] } = exported as Partial<Pipe>;
-  for (const { spec = null } of stages as readonly Partial<Stage>[]) {
-    if (spec?.kind === 'enrich') found.push(spec);
-    if (spec?.kind === 'use')
-      found.push(...(await lookupsIn((await loadTransform(spec, loader)).exported, loader)));
-  }
-  return found;
 }
 
 void answer(workerData as ProbeTask).then((found) => parentPort!.postMessage(found));

@@ -36,8 +36,17 @@ export type StageSpec =
       readonly key: string | null;
       readonly onMissing: 'null' | 'drop' | 'dead-letter';
     }
-  /** `module`: an absolute path or file URL. `name`: of its export. `hash`: SHA-256 of what is loaded. */
-  | { readonly kind: 'use'; readonly module: string; readonly name: string; readonly hash: string };
+  /**
+   * `module`: an absolute path or file URL. `name`: of its export. `hash`: SHA-256 of what is loaded. `part`: which stage of a pipe that
+   * it exports; absent: all of the export.
+   */
+  | {
+      readonly kind: 'use';
+      readonly module: string;
+      readonly name: string;
+      readonly hash: string;
+      readonly part?: { readonly index: number; readonly kind: string };
+    };
 
 /**
  * What a stage makes of one record. Undefined or null: nothing, the record is dropped. An array: each of its elements is a record.

@@ -6,7 +6,6 @@
  */
 import { parsePointer } from '../scan/pointer.ts';
 import type { StageSpec } from './stage.ts';
-import type { EnrichSpec } from './table/name.ts';
 import type { Tables } from './table/table.ts';
 
 export type Edit =
@@ -29,14 +28,14 @@ export interface Stages {
   readonly sample: number | null;
   /** Stages in JavaScript behind all that, in this order. */
   readonly later: readonly StageSpec[];
-  /** Lookup tables that stages within modules want. */
-  readonly lookups?: readonly EnrichSpec[];
   /** Lookup tables, once they are loaded. */
   readonly tables?: Tables;
   /** Versions of their files, by the names that stages give them. */
   readonly tableVersions?: Readonly<Record<string, string>>;
   /** What the first of those is numbered, behind the others of a list. Default: 1. */
   readonly laterFrom?: number;
+  /** Modules that stages come from, in the order in which they are loaded; also those of which the scanner does it all. */
+  readonly modules?: readonly string[];
   /** How long a line may take in those. Default: TRANSFORM_TIMEOUT_MS. */
   readonly timeoutMs?: number;
   /** Those may give another outcome for the same line. Default: false, and they are tried twice. */

@@ -10,8 +10,11 @@ import { MillraceError, OptionsError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { type LoadedModule, ModuleLoader } from './module-loader.ts';
 import type { StageRoom } from './open-stage.ts';
+import type { Pipe } from './pipe.ts';
 import type { RunningStage, StagePlace, StageResult, StageSpec } from './stage.ts';
 import { OPEN, type Stage } from './stage-call.ts';
+
+type UseSpec = Extract<StageSpec, { kind: 'use' }>;
 
 /** What `open` is told. */
 export interface TransformContext {
@@ -30,14 +33,11 @@ export interface Transform {
 }
 
 /** @throws {OptionsError} When the module cannot be loaded, has no such export, or is not the one that was looked at before. */
-export async function openModule(
-  spec: Extract<StageSpec, { kind: 'use' }>,
-  label: string,
-  room: StageRoom,
-): Promise<RunningStage> {
+export async function openModule(spec: UseSpec, label: string, room: StageRoom): Promise<RunningStage> {
   const { exported, hash } = await loadTransform(spec, room.modules ?? new ModuleLoader());
   if (spec.hash !== '' && hash !== spec.hash)
     throw new OptionsError([`Cannot use --transform ${spec.module}: it was changed while the run began.`]);
+  if (spec.part !== undefined) return openPart(spec, exported, label, room);
   const open = (exported as Partial<Stage>)[OPEN];
   if (open !== undefined) return open(label, room);
   if (typeof exported === 'function') {
@@ -59,9 +59,29 @@ export async function openModule(
   };
 }
 
+/** One stage of a pipe. */
+function openPart(
+  { module, part }: UseSpec,
+  exported: unknown,
+  label: string,
+  room: StageRoom,
+): RunningStage | Promise<RunningStage> {
+  const stage = stagesIn(exported)?.[part!.index];
+  if (stage?.kind === part!.kind) return stage[OPEN](label, room);
+  throw new OptionsError([
+    `Expected the pipe of ${module} to have the same stages each time that it is loaded, but it has not.`,
+  ]);
+}
+
+/** The stages of an export that is a stage or pipe of `millrace/stages`, or null. */
+export function stagesIn(exported: unknown): readonly Stage[] | null {
+  if ((exported as Partial<Stage>)[OPEN] === undefined) return null;
+  return (exported as Partial<Pipe>).stages ?? [exported as Stage];
+}
+
 /** Loads a module and looks at its export. @throws {OptionsError} */
 export async function loadTransform(
-  { module, name }: Pick<Extract<StageSpec, { kind: 'use' }>, 'module' | 'name'>,
+  { module, name }: Pick<UseSpec, 'module' | 'name'>,
   loader: ModuleLoader,
 ): Promise<LoadedModule> {
   const loaded = await loader.load(module, name);
