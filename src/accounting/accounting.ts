@@ -16,7 +16,8 @@ import type { PartialObject } from '../journal/state.ts';
 import { addTally, tally as newTally, type Tally } from '../journal/tally.ts';
 import type { Delivered, RejectedLine, SliceReceipt } from '../parse/setup.ts';
 import type { LeftRecords, RefusedRecord } from '../publish/setup.ts';
-import { SLICE_MASK, SliceOwner } from '../ring/slices.ts';
+import { sortedPlaces } from '../ring/ranges.ts';
+import { outputOf, SLICE_MASK, SliceOwner } from '../ring/slices.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
 import { type Counts, newCounts } from './counts.ts';
 import { countReject, ObjectAccount } from './object-account.ts';
@@ -272,12 +273,16 @@ export class Accounting {
       if (rest === undefined || missing === records || rest.count !== missing) continue;
       if (start >= end) continue;
       const { count, bytes, sumA, sumB } = rest;
-      addTally(tally, newTally({ lines: count, records: count, bytes, sumA, sumB }), -1);
+      // A line goes with its first output.
+      const lines = rest.outputs.reduce((sum, output) => sum + Number(output === 0), 0);
+      const part = { lines, added: count - lines, records: count, bytes, sumA, sumB };
+      addTally(tally, newTally(part), -1);
       // A line's first byte lies in its range; the first byte of its data may lie behind it.
-      const offsets = rest.offsets
-        .map((offset) => Math.min(offset, end - 1))
-        .sort((one, other) => one - other);
-      this.#options.journal?.append({ kind: 'left', id: this.#pin(account), start, end, offsets, tally });
+      const places = sortedPlaces(
+        rest.offsets.map((offset) => Math.min(offset, end - 1)),
+        rest.outputs,
+      );
+      this.#options.journal?.append({ kind: 'left', id: this.#pin(account), start, end, ...places, tally });
     }
   }
 
@@ -304,12 +309,15 @@ export class Accounting {
 
   #refuse(open: OpenSlice, record: RefusedRecord): void {
     const { objectOffset: offset, key, data, message } = record;
+    const output = outputOf(record.slice);
     const { object } = open.account;
     this.#options.onDeadLetter({
       bucket: object.bucket,
       key: object.key,
       etag: object.etag,
       offset,
+      ...(output > 0 && { output }),
+      ...(record.isRaw && { raw: true }),
       length: data.byteLength,
       code: 'PUT_REFUSED',
       message,

@@ -244,8 +244,7 @@ function partialEntries(object: PartialObject): JournalEntry[] {
     { kind: 'object', id, bucket, key, etag, size, ...(format !== null && { format }) },
   ];
   for (const [start, end] of object.done) entries.push({ kind: 'segment', id, start, end, tally: takeSum() });
-  for (const { start, end, offsets } of object.left)
-    entries.push({ kind: 'left', id, start, end, offsets, tally: takeSum() });
+  for (const left of object.left) entries.push({ kind: 'left', id, ...left, tally: takeSum() });
   if (object.failed !== null) entries.push({ kind: 'object-failed', id, failed: object.failed });
   return entries;
 }

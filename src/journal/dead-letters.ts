@@ -32,6 +32,10 @@ export interface DeadLetter {
   /** Byte offset of the line in the (decompressed) object, and its bytes without line end. Null for an object as a whole. */
   readonly offset: number | null;
   readonly length: number | null;
+  /** Of a record that the stream has refused: which of its line's outputs it is, where it is not the first one. */
+  readonly output?: number;
+  /** Of such a record: bytes that went out as they are, which may be anything. */
+  readonly raw?: boolean;
   readonly code: RejectCode;
   /** One sentence without payload. */
   readonly message: string;
@@ -42,7 +46,7 @@ export interface DeadLetter {
 }
 
 /** What names the work that a dead letter belongs to. */
-export type DeadLetterPlace = Pick<DeadLetter, 'bucket' | 'key' | 'etag' | 'offset'>;
+export type DeadLetterPlace = Pick<DeadLetter, 'bucket' | 'key' | 'etag' | 'offset' | 'output'>;
 
 export interface DeadLettersOptions {
   /** Its folder is made if it is absent. A device or a pipe is written to and otherwise left alone. */
@@ -131,8 +135,9 @@ export class DeadLetters {
    */
   add(deadLetter: DeadLetter): Promise<void> | undefined {
     this.#assertUsable();
-    const { bucket, key, etag, offset, length, code, message, data, damage } = deadLetter;
-    const fields: Record<string, unknown> = { bucket, key, etag, offset, length, code, message };
+    const { bucket, key, etag, offset, output, raw, length, code, message, data, damage } = deadLetter;
+    const place = { bucket, key, etag, offset, ...(output && { output }), length };
+    const fields: Record<string, unknown> = { ...place, code, ...(raw && { raw }), message };
     if (damage !== undefined) fields.damage = damage;
     if (data !== null && this.#payload)
       fields.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');

@@ -107,7 +107,7 @@ export interface SegmentEntry {
   readonly tally: Tally;
 }
 /**
- * The same except for the records of the lines at `offsets`, ascending: an orderly stop has left them to the next process.
+ * The same except for the records of the lines at `offsets`, ascending, of which each is one of `outputs`, where those are not all the first: an orderly stop has left them to the next process.
  * `tally` does not count them. In a line they stand as `gaps`: from `start` to the first, then from each to the next.
  */
 export interface LeftEntry {
@@ -116,6 +116,7 @@ export interface LeftEntry {
   readonly start: number;
   readonly end: number;
   readonly offsets: readonly number[];
+  readonly outputs?: readonly number[];
   readonly tally: Tally;
 }
 /**
@@ -209,10 +210,11 @@ export function encodeEntry(entry: JournalEntry, atMs: number, from: number): st
     fields = { ...rest, tally: tallyToJson(entry.tally) };
   }
   if (entry.kind === 'left') {
-    const { offsets: _, ...rest } = fields;
+    const { offsets: _, outputs, ...rest } = fields;
     fields = {
       ...rest,
       gaps: entry.offsets.map((offset, i) => offset - (entry.offsets[i - 1] ?? entry.start)),
+      ...(entry.outputs && { outputs: entry.outputs }),
     };
   }
   const body = JSON.stringify({ ...fields, at: atMs, from });
@@ -295,7 +297,17 @@ const SHAPES = new Map<string, Record<string, (value: unknown) => boolean>>([
   ['format', { version: isCount }],
   ['object', { id: isCount, ...PINNED, format: optional(isFormat) }],
   ['segment', { id: isCount, start: isCount, end: isCount, tally: isRecord }],
-  ['left', { id: isCount, start: isCount, end: isCount, gaps: isCounts, tally: isRecord }],
+  [
+    'left',
+    {
+      id: isCount,
+      start: isCount,
+      end: isCount,
+      gaps: isCounts,
+      outputs: optional(isCounts),
+      tally: isRecord,
+    },
+  ],
   ['object-failed', { id: isCount, failed: isText }],
   [
     'pulse',

@@ -8,6 +8,7 @@
 
 import { MIB } from '../base/limits.ts';
 import { objectUri } from '../base/object-uri.ts';
+import { OUTPUTS_PER_LINE_MAX } from '../ring/slices.ts';
 
 /** What names a line: its object in one version, and the offset that it has in the (decompressed) object. */
 export interface LinePlace {
@@ -15,6 +16,8 @@ export interface LinePlace {
   readonly key: string;
   readonly etag: string;
   readonly offset: number;
+  /** Of a record that the stream has refused: which of its line's outputs it is. Absent: the first one. */
+  readonly output?: number;
 }
 
 /** A dead letter that can be sent: one line of an object again. */
@@ -24,6 +27,8 @@ export interface RedriveDeadLetter extends LinePlace {
   /** Why it was not delivered then. */
   readonly code: string;
   readonly data: Buffer;
+  /** It is no line of JSON, but bytes that go as they are. */
+  readonly isRaw?: boolean;
   /** 1-based line of the dead-letter file. */
   readonly lineNumber: number;
 }
@@ -121,14 +126,36 @@ function readDeadLetter(line: Buffer, lineNumber: number): RedriveLine {
   if (typeof offset !== 'number' || !Number.isSafeInteger(offset) || offset < 0) {
     return malformed(lineNumber, 'offset must be a number of bytes');
   }
-  const data = dataOf(fields);
+  const isRaw = fields.raw === true;
+  const data = dataOf(fields, isRaw);
   if (typeof data === 'string') return malformed(lineNumber, data);
   const length = typeof fields.length === 'number' ? fields.length : null;
-  return { deadLetter: { bucket, key, etag, offset, length, code, data, lineNumber }, problem: null };
+  const { output = 0 } = fields;
+  if (!isOutput(output)) return malformed(lineNumber, 'output must be the number of a record of its line');
+  const numbered = output > 0 ? { output } : {};
+  return {
+    deadLetter: {
+      bucket,
+      key,
+      etag,
+      offset,
+      ...numbered,
+      length,
+      code,
+      data,
+      ...(isRaw && { isRaw }),
+      lineNumber,
+    },
+    problem: null,
+  };
+}
+
+function isOutput(output: unknown): output is number {
+  return Number.isInteger(output) && (output as number) >= 0 && (output as number) < OUTPUTS_PER_LINE_MAX;
 }
 
 /** The line's bytes, or what is wrong with them. */
-function dataOf(fields: Record<string, unknown>): Buffer | string {
+function dataOf(fields: Record<string, unknown>, isRaw: boolean): Buffer | string {
   const { data, text } = fields;
   if (data !== undefined && text !== undefined)
     return 'it has both data and text: keep the one that is right';
@@ -137,6 +164,7 @@ function dataOf(fields: Record<string, unknown>): Buffer | string {
   const bytes = text === undefined ? Buffer.from(data ?? '', 'base64') : Buffer.from(text);
   // Decoding skips what is not base64, so only what encodes to the same text is.
   if (data !== undefined && bytes.toString('base64') !== data) return 'data must be base64';
+  if (isRaw) return bytes;
   // The line end of an edited text is not part of it; one inside would turn one record into two.
   const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
   if (bytes.subarray(0, end).includes(NEWLINE))

@@ -92,8 +92,8 @@ export async function readTrace(
 async function* placesIn(path: string): AsyncGenerator<LinePlace> {
   for await (const { deadLetter } of readDeadLetters(createReadStream(path))) {
     if (deadLetter === null || !deadLetter.data.some((byte) => byte > 0x20)) continue;
-    const { bucket, key, etag, offset } = deadLetter;
-    yield { bucket, key, etag, offset };
+    const { bucket, key, etag, offset, output } = deadLetter;
+    yield { bucket, key, etag, offset, ...(output && { output }) };
   }
 }
 
@@ -146,6 +146,6 @@ function isPlace(fields: unknown): fields is LinePlace {
 }
 
 /** 96 bits in 16 characters: a file of dead letters may be long. */
-function nameOf({ bucket, key, etag, offset }: LinePlace): string {
-  return hash('sha256', JSON.stringify([bucket, key, etag, offset]), 'base64url').slice(0, 16);
+function nameOf({ bucket, key, etag, offset, output = 0 }: LinePlace): string {
+  return hash('sha256', JSON.stringify([bucket, key, etag, offset, output]), 'base64url').slice(0, 16);
 }

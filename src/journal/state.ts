@@ -11,6 +11,7 @@ import { mergeBirths, type StreamBirth, UNKNOWN_BIRTH } from '../aws/stream-birt
 import {
   addRange,
   type LeftRange,
+  outputsAt,
   type Range,
   subtractLeft,
   type WorkRange,
@@ -179,7 +180,13 @@ export class JournalState {
    * Whether a dead letter belongs to work that is journaled as done, so that nobody will write it again.
    * @param deadLetter `offset` null: it is about the object as a whole.
    */
-  covers(deadLetter: { bucket: string; key: string; etag: string; offset: number | null }): boolean {
+  covers(deadLetter: {
+    bucket: string;
+    key: string;
+    etag: string;
+    offset: number | null;
+    output?: number;
+  }): boolean {
     const begun = this.#partialByKey.get(nameOf(deadLetter));
     if (begun !== undefined && isSameEtag(begun.etag, deadLetter.etag)) {
       // An object that was given up is tried again, and its dead letter written again if that fails.
@@ -187,7 +194,7 @@ export class JournalState {
       if (offset === null) return false;
       if (begun.done.some(([start, end]) => offset >= start && offset < end)) return true;
       const left = begun.left.find(({ start, end }) => offset >= start && offset < end);
-      return left !== undefined && !left.offsets.includes(offset);
+      return left !== undefined && !outputsAt(left, offset).includes(deadLetter.output ?? 0);
     }
     return this.#settled !== null && this.#settled.find({ ...deadLetter, size: ANY_SIZE }) === 'exact';
   }
@@ -305,11 +312,12 @@ export class JournalState {
     addTally(this.#totals.tally, part);
   }
 
-  #left({ id, start, end, offsets, tally: part }: LeftEntry): void {
+  #left({ id, start, end, offsets, outputs, tally: part }: LeftEntry): void {
     const object = this.#known(id);
     if (addRange(object.done, [start, end]) === null)
       throw new Error(`range ${start} to ${end} of object ${id} is done already`);
-    object.left = [...subtractLeft(object.left, start, end), { start, end, offsets }].sort(
+    const left = { start, end, offsets, ...(outputs && { outputs }) };
+    object.left = [...subtractLeft(object.left, start, end), left].sort(
       (one, other) => one.start - other.start,
     );
     addTally(object.tally, part);

@@ -134,12 +134,13 @@ function isCoveredLine(
     deadLetter = {};
     if (line.includes(0) || line.includes(DEAD_LETTER_START)) return false;
   }
-  const { bucket, key, etag, offset } = deadLetter ?? {};
+  const { bucket, key, etag, offset, output } = deadLetter ?? {};
   const isPlaced = offset === null || Number.isSafeInteger(offset);
   if (typeof bucket !== 'string' || typeof key !== 'string' || typeof etag !== 'string' || !isPlaced) {
     refuse(path, lineNumber);
   }
-  return covers({ bucket, key, etag, offset: offset as number | null });
+  const place = { bucket, key, etag, offset: offset as number | null };
+  return covers(typeof output === 'number' ? { ...place, output } : place);
 }
 
 async function rewriteCovered(

@@ -33,6 +33,7 @@
   X(uint8_t, KIND_END, 4) \
   X(uint8_t, FLAG_EXPLICIT_HASH_KEY, 1) \
   X(uint8_t, FLAG_DROPPED, 2) \
+  X(uint8_t, FLAG_RAW, 4) \
   /* What a drain says, and columns of a shard's row: src/publish/codec.ts and codec-native.ts. */ \
   X(uint32_t, DRAIN_EMPTY, 0) \
   X(uint32_t, DRAIN_SHARD_FULL, 1) \

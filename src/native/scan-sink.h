@@ -94,7 +94,7 @@ inline bool addRecord(ScanState& state, ScanCall& call, const uint8_t* line, con
   record.dataBytes = uint32_t(dataBytes);
   record.key = key.key;
   record.keyBytes = uint16_t(key.keyBytes);
-  record.flags = key.hasExplicit ? FLAG_EXPLICIT_HASH_KEY : 0;
+  record.flags = uint8_t((key.hasExplicit ? FLAG_EXPLICIT_HASH_KEY : 0) | call.frameFlags);
   record.blankBefore = call.blankBefore;
   record.filteredBefore = call.filteredBefore;
   call.blankBefore = 0;

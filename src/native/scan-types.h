@@ -57,6 +57,8 @@ struct ScanCall {
   uint32_t rowCount;
   uint32_t keyRow;
   uint32_t frameRow;
+  /** What every frame of this call has. */
+  uint8_t frameFlags;
   double* rejectCells;
   uint32_t rejectsMax;
   /** Where the caller has to go on; set where scanning stops early. */

@@ -342,6 +342,7 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   if (state.shape != nullptr) beginShape(*state.shape, call, env, args[10]);
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].open(state.laneBase[i], state.laneBytes[i]);
   if (call.rows != nullptr && u32Of(env, args[12]) != 0) {
+    call.frameFlags = FLAG_RAW;
     scanRaw(state, call, call.bytes + from);
   } else {
     scanLines(state, call, call.bytes + from);

@@ -5,12 +5,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { RejectCode, WireError } from '../base/errors.ts';
 import type { Damage } from '../inflate/damage.ts';
-import type { LeftRange, Range } from '../ring/ranges.ts';
+import type { LeftRange, Places, Range } from '../ring/ranges.ts';
 import { wake } from '../ring/wait.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
 import type { StageFigures } from '../shape/figures.ts';
 import type { Stages } from '../shape/stages.ts';
+import type { ShapedRecord } from '../source/object.ts';
 import type { LineCount } from './line-count.ts';
 
 /** Told once to every thread of the pool. */
@@ -87,9 +88,9 @@ export interface PlainPiece extends RawPiece {
   readonly rangeStart: number;
   readonly rangeEnd: number;
   /** Only the records at these offsets are wanted (src/ring/ranges.ts), or null: all lines. */
-  readonly only: readonly number[] | null;
-  /** Its lines are the outcome of the stages already. */
-  readonly isShaped?: boolean;
+  readonly only: Places | null;
+  /** It is an outcome of the stages already. */
+  readonly shaped?: ShapedRecord;
 }
 
 /** What earlier processes have done with a compressed object, in bytes of the decompressed one. */

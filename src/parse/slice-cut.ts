@@ -4,8 +4,10 @@
  * Gives  slices of whole lines; the pieces that scanners take.
  * Owns   what becomes one slice: at most so many bytes of lines, one line that is longer, or all that is left of a range. Pure.
  */
-import type { ScanPiece } from '../scan/scanner.ts';
+import type { Places } from '../ring/ranges.ts';
+import type { Outputs, ScanPiece } from '../scan/scanner.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
+import type { ShapedRecord } from '../source/object.ts';
 
 const NEWLINE = 10;
 
@@ -14,8 +16,8 @@ export interface LineSource {
   readonly piece: number;
   readonly coordinate: Uint8Array;
   readonly place?: PiecePlace | undefined;
-  /** Its lines are the outcome of the stages already. */
-  readonly isShaped?: boolean | undefined;
+  /** What it has is an outcome of the stages already. */
+  readonly shaped?: ShapedRecord | undefined;
 }
 
 /** Lines bytes[from, end), which stand for [rangeStart, rangeEnd) of their object. */
@@ -28,7 +30,7 @@ export interface LineRun {
   readonly rangeStart: number;
   readonly rangeEnd: number;
   /** Only the records at these offsets, or null: all lines. */
-  readonly only: readonly number[] | null;
+  readonly only: Places | null;
 }
 
 /** Whole lines that are a slice: indexes of them, and what they stand for in their object. */
@@ -45,7 +47,7 @@ export function* slicesOf(
 ): Generator<SliceRange> {
   const shift = objectOffset - from;
   if (only !== null) {
-    yield { runs: linesAt(bytes, from, end, shift, only), start: rangeStart, end: rangeEnd };
+    yield { runs: linesAt(bytes, from, end, shift, only.offsets), start: rangeStart, end: rangeEnd };
     return;
   }
   let start = rangeStart;
@@ -59,7 +61,7 @@ export function* slicesOf(
 }
 
 export function piecesOf(
-  { coordinate, place }: LineSource,
+  { coordinate, place, shaped }: LineSource,
   run: LineRun,
   { runs }: SliceRange,
   slice: number,
@@ -69,7 +71,17 @@ export function piecesOf(
     ...{ bytes, start, end, objectOffset: start + objectOffset - first, slice, coordinate },
     ...(only === null && { lines: run }),
     ...(place && { place }),
+    ...(shaped && isNumbered(shaped) && { outputs: outputsOf(shaped, start, start + objectOffset - first) }),
   }));
+}
+
+/** Whether it is more than a line of JSON at its place. */
+function isNumbered({ output, isRaw }: ShapedRecord): boolean {
+  return output > 0 || isRaw;
+}
+
+function outputsOf({ output, isRaw }: ShapedRecord, start: number, offset: number): Outputs {
+  return { rows: Float64Array.of(start, offset, output), isRaw };
 }
 
 /** Index behind the last line that ends within `sliceBytes`; behind the first line where that one is longer. */

@@ -10,6 +10,7 @@ import { MillraceError } from '../base/errors.ts';
 import { LaneDigest } from '../digest/lane-digest.ts';
 import type { Heart } from '../ring/heartbeat.ts';
 import { PHASE } from '../ring/phases.ts';
+import { outputsAt } from '../ring/ranges.ts';
 import { SliceLender } from '../ring/slices.ts';
 import { Doorbell, waitForAtMost, waitForSpace, waitForWindow } from '../ring/wait.ts';
 import type { Reject, ScanLanes, Scanner, ScanPiece, ScanResult } from '../scan/scanner.ts';
@@ -93,9 +94,10 @@ export class Slicer {
    * @throws {StoppedError} When the run is being stopped; what was scanned by then has been said.
    */
   scan(source: LineSource, run: LineRun): void | Promise<void> {
-    if (this.#transformer !== null && !source.isShaped)
-      return this.#transform(this.#transformer, source, run);
-    for (const slice of slicesOf(run, () => this.#lender.sliceBytes)) this.#scanSlice(source, run, slice);
+    if (this.#transformer !== null && !source.shaped) return this.#transform(this.#transformer, source, run);
+    // Of one record nothing is cut off, whatever is in it.
+    const sliceBytes = () => (source.shaped ? run.end - run.from : this.#lender.sliceBytes);
+    for (const slice of slicesOf(run, sliceBytes)) this.#scanSlice(source, run, slice);
   }
 
   /** A line that is too long to be kept is a slice of its own. */
@@ -157,7 +159,7 @@ export class Slicer {
 
   #scanSlice(source: LineSource, run: LineRun, slice: SliceRange): void {
     const receipt = this.#openSlice(source, slice);
-    const scanner = source.isShaped ? this.#plainScanner : this.#scanner;
+    const scanner = source.shaped ? this.#plainScanner : this.#scanner;
     try {
       for (const piece of piecesOf(source, run, slice, receipt.slice)) {
         const reached = this.#scanPiece(scanner, piece, receipt, (result) => {
@@ -180,7 +182,8 @@ export class Slicer {
       const pieces = piecesOf(source, run, slice, receipt.slice);
       let outcome: SliceOutcome;
       try {
-        outcome = await transformer.run(pieces, null, (piece, onResult) =>
+        const wanted = run.only && ((offset: number) => outputsAt(run.only!, offset));
+        outcome = await transformer.run(pieces, wanted, (piece, onResult) =>
           this.#scanPiece(this.#plainScanner, piece, receipt, onResult),
         );
       } catch (error) {

@@ -128,13 +128,16 @@ export class ParseThread {
   }
 
   async #scanPlain(piece: PlainPiece): Promise<void> {
-    const { buffer, byteOffset, length: end, piece: number, coordinate, place, isShaped } = piece;
-    const bytes = new Uint8Array(buffer ?? this.setup.memory, byteOffset, end);
+    const { buffer, byteOffset, length, piece: number, coordinate, place, shaped } = piece;
+    const bytes = new Uint8Array(buffer ?? this.setup.memory, byteOffset, length);
+    // The newline that the rules have put behind it comes there again.
+    const end =
+      shaped?.isRaw && this.setup.rules.appendNewline && bytes.at(-1) === 0x0a ? length - 1 : length;
     const counter = this.setup.isCounting ? new LineCounter() : null;
     counter?.add(bytes);
     try {
       await this.#slicer.scan(
-        { piece: number, coordinate: Buffer.from(coordinate), place, isShaped },
+        { piece: number, coordinate: Buffer.from(coordinate), place, shaped },
         { ...piece, bytes, from: 0, end },
       );
       this.#slicer.endPiece(number, null, 'open', counter?.count(true));

@@ -5,7 +5,7 @@
  * Pure. The hot path walks frames in the codec instead.
  */
 
-import { FRAME } from '../record/frame.ts';
+import { FRAME, FRAME_FLAG } from '../record/frame.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import { LANE_CAPACITY_BYTES_MIN, LANE_CELL, LANE_DATA_BYTE, laneBytes } from '../ring/layout.ts';
 import type { Batch } from './batch.ts';
@@ -88,6 +88,7 @@ export function readRefused(batch: Batch, message: string): RefusedRecord[] {
       objectOffset: Number(bytes.readBigUInt64LE(at + FRAME.LINE_OFFSET)),
       key: Uint8Array.from(bytes.subarray(keyStart, dataStart)),
       data: Uint8Array.from(bytes.subarray(dataStart, dataStart + bytes.readUInt32LE(at + FRAME.DATA_BYTES))),
+      isRaw: (bytes.readUInt8(at + FRAME.FLAGS) & FRAME_FLAG.RAW) !== 0,
       message,
     });
   });

@@ -7,7 +7,7 @@
 
 import { FRAME, FRAME_KIND } from '../record/frame.ts';
 import { LaneConsumer } from '../ring/consumer.ts';
-import { SLICE_MASK } from '../ring/slices.ts';
+import { outputOf, SLICE_MASK } from '../ring/slices.ts';
 import type { LeftRecords } from './setup.ts';
 
 /** Sums of the digests of all records of a run of frames. */
@@ -19,6 +19,7 @@ interface Found {
   sumA: bigint;
   sumB: bigint;
   readonly offsets: number[];
+  readonly outputs: number[];
 }
 
 export class LeftCollector {
@@ -36,7 +37,8 @@ export class LeftCollector {
     let runSlice = -1;
     let at = 0;
     for (let index = 0; index < count; index++) {
-      const slice = view.getUint32(at + FRAME.SLICE, true) & SLICE_MASK;
+      const word = view.getUint32(at + FRAME.SLICE, true);
+      const slice = word & SLICE_MASK;
       if (slice !== runSlice) {
         this.#addDigest(runSlice, frames.subarray(runStart, at));
         runStart = at;
@@ -46,6 +48,7 @@ export class LeftCollector {
       found.count++;
       found.bytes += view.getUint32(at + FRAME.DATA_BYTES, true) + view.getUint16(at + FRAME.KEY_BYTES, true);
       found.offsets.push(Number(view.getBigUint64(at + FRAME.LINE_OFFSET, true)));
+      found.outputs.push(outputOf(word));
       at += view.getUint32(at + FRAME.FRAME_BYTES, true);
     }
     this.#addDigest(runSlice, frames.subarray(runStart, at));
@@ -70,7 +73,7 @@ export class LeftCollector {
   #of(slice: number): Found {
     let found = this.#slices.get(slice);
     if (found === undefined) {
-      found = { count: 0, bytes: 0, sumA: 0n, sumB: 0n, offsets: [] };
+      found = { count: 0, bytes: 0, sumA: 0n, sumB: 0n, offsets: [], outputs: [] };
       this.#slices.set(slice, found);
     }
     return found;
@@ -101,6 +104,7 @@ export function joinLeft(lists: readonly (readonly LeftRecords[])[]): Map<number
             sumA: BigInt.asUintN(64, one.sumA + other.sumA),
             sumB: BigInt.asUintN(64, one.sumB + other.sumB),
             offsets: [...other.offsets, ...one.offsets],
+            outputs: [...other.outputs, ...one.outputs],
           },
     );
   }

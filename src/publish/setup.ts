@@ -70,6 +70,8 @@ export interface RefusedRecord {
   readonly objectOffset: number;
   readonly key: Uint8Array;
   readonly data: Uint8Array;
+  /** Bytes of a stage, which may be anything. */
+  readonly isRaw: boolean;
   readonly message: string;
 }
 
@@ -84,6 +86,8 @@ export interface LeftRecords {
   readonly sumB: bigint;
   /** Of each record's first data byte in the (decompressed) object, in any order. */
   readonly offsets: readonly number[];
+  /** For each, which of its line's outputs it is. */
+  readonly outputs: readonly number[];
 }
 
 /** What a publisher posts to the main thread. */

@@ -38,9 +38,9 @@ export const FRAME_KIND = { RECORD: 1, PAD: 2, BEGIN: 3, END: 4 } as const;
 
 /**
  * EXPLICIT_HASH_KEY: the hash key came with the record and must be sent along with it. DROPPED: read from a stream, in an aggregate
- * that its consumers drop, because not all of its hash keys are its shard's.
+ * that its consumers drop, because not all of its hash keys are its shard's. RAW: bytes of a stage, which may be anything.
  */
-export const FRAME_FLAG = { EXPLICIT_HASH_KEY: 1, DROPPED: 2 } as const;
+export const FRAME_FLAG = { EXPLICIT_HASH_KEY: 1, DROPPED: 2, RAW: 4 } as const;
 
 /** Size of a frame with its header and padding. */
 export function frameBytes(keyBytes: number, dataBytes: number): number {

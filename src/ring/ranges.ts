@@ -8,21 +8,50 @@
 /** [start, end) in bytes of the (decompressed) object. */
 export type Range = readonly [start: number, end: number];
 
-/**
- * A range with only some records left: its other lines are delivered, dead letters or blank.
- * `offsets`: of each such record's first data byte, ascending.
- */
-export interface LeftRange {
-  readonly start: number;
-  readonly end: number;
+/** Some records of an object. */
+export interface Places {
+  /** Of each one's line: ascending. */
   readonly offsets: readonly number[];
+  /** For each, which of its line's outputs it is, ascending within a line. Absent: the first one, all of them. */
+  readonly outputs?: readonly number[];
 }
 
-/** A stretch of an object that is to be carried: all of its lines, or only those with a record at these offsets. */
+/** A range with only some records left: its other lines are delivered, dead letters or blank. */
+export interface LeftRange extends Places {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A stretch of an object that is to be carried: all of its lines, or only these records. */
 export interface WorkRange {
   readonly start: number;
   readonly end: number;
-  readonly only: readonly number[] | null;
+  readonly only: Places | null;
+}
+
+/** Those whose line begins in [start, end). */
+export function placesWithin({ offsets, outputs }: Places, start: number, end: number): Places {
+  const isWithin = (at: number) => offsets[at]! >= start && offsets[at]! < end;
+  const within = { offsets: offsets.filter((_, at) => isWithin(at)) };
+  return outputs === undefined ? within : { ...within, outputs: outputs.filter((_, at) => isWithin(at)) };
+}
+
+/** The outputs of the line at `offset` that are among them. */
+export function outputsAt({ offsets, outputs }: Places, offset: number): number[] {
+  const found: number[] = [];
+  for (let at = offsets.indexOf(offset); at >= 0 && offsets[at] === offset; at++)
+    found.push(outputs?.[at] ?? 0);
+  return found;
+}
+
+/** Puts places in order. @param outputs For each offset, or none where all are 0. */
+export function sortedPlaces(offsets: readonly number[], outputs: readonly number[]): Places {
+  if (!outputs.some((output) => output > 0))
+    return { offsets: offsets.toSorted((one, other) => one - other) };
+  const order = offsets
+    .map((_, at) => at)
+    .sort((one, other) => offsets[one]! - offsets[other]! || outputs[one]! - outputs[other]!);
+  return { offsets: order.map((at) => offsets[at]!), outputs: order.map((at) => outputs[at]!) };
 }
 
 /** @returns `ranges` with one more, neighbours merged; null where a part of it is in there already. */
@@ -50,7 +79,7 @@ export function subtractLeft(left: readonly LeftRange[], start: number, end: num
 
 function partOf(range: LeftRange, start: number, end: number): LeftRange | null {
   if (start >= end) return null;
-  return { start, end, offsets: range.offsets.filter((offset) => offset >= start && offset < end) };
+  return { start, end, ...placesWithin(range, start, end) };
 }
 
 /**
@@ -65,7 +94,7 @@ export function workWithin(
 ): WorkRange[] {
   const known = [
     ...done.map(([from, to]) => ({ start: from, end: to, only: null, isDone: true })),
-    ...left.map((range) => ({ start: range.start, end: range.end, only: range.offsets, isDone: false })),
+    ...left.map((range) => ({ start: range.start, end: range.end, only: range, isDone: false })),
   ].sort((one, other) => one.start - other.start);
   const work: WorkRange[] = [];
   let at = start;
@@ -75,8 +104,7 @@ export function workWithin(
     if (from >= to) continue;
     if (from > at) work.push({ start: at, end: from, only: null });
     if (!range.isDone) {
-      const only = range.only!.filter((offset) => offset >= from && offset < to);
-      work.push({ start: from, end: to, only });
+      work.push({ start: from, end: to, only: placesWithin(range.only!, from, to) });
     }
     at = to;
   }

@@ -27,6 +27,14 @@ export const SLICE_BYTES_MAX = 256 * 1024;
 /** A frame's slice is the low half of its SLICE; the high half says which of its line's outputs it is. */
 export const SLICE_MASK = 0xffff;
 
+/** A frame has 16 bits for the number of an output. */
+export const OUTPUTS_PER_LINE_MAX = 65_536;
+
+/** The other half of a frame's slice. */
+export function outputOf(slice: number): number {
+  return slice >>> 16;
+}
+
 const SETTLED_CELL = SLICE_COUNT_MAX;
 const SETTLED_CELLS = SLICE_COUNT_MAX / 32;
 const CONTROL_CELL = SETTLED_CELL + SETTLED_CELLS;

@@ -17,6 +17,7 @@ import { objectUri } from '../base/object-uri.ts';
 import { DamagedError } from '../inflate/damage.ts';
 import { oversizeReject } from '../parse/inflation.ts';
 import type { Found, ParseTask, PieceEnd, PlainPiece, RawPiece, StreamInput } from '../parse/setup.ts';
+import { placesWithin } from '../ring/ranges.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
 import {
   type ParseBatch,
@@ -270,9 +271,9 @@ export class ParsePool implements SourceSink {
     const rangeStart = this.#reached.get(segment)!;
     const rangeEnd = Math.min(segment.end, objectOffset + (end - start));
     this.#reached.set(segment, rangeEnd);
-    const only = segment.only?.filter((offset) => offset >= rangeStart && offset < rangeEnd) ?? null;
-    const isShaped = segment.isShaped ?? false;
-    return { ...this.#raw(piece), rangeStart, rangeEnd, only, ...(isShaped && { isShaped }) };
+    const only = segment.only && placesWithin(segment.only, rangeStart, rangeEnd);
+    const { shaped } = segment;
+    return { ...this.#raw(piece), rangeStart, rangeEnd, only, ...(shaped && { shaped }) };
   }
 
   #raw(piece: Piece): RawPiece {

@@ -247,7 +247,9 @@ export class PortableScanner implements Scanner {
       lineOffset: lineOffset(piece, lineStart),
       hashHigh: hashKey.high,
       hashLow: hashKey.low,
-      flags: record.explicit === undefined ? 0 : FRAME_FLAG.EXPLICIT_HASH_KEY,
+      flags:
+        (record.explicit === undefined ? 0 : FRAME_FLAG.EXPLICIT_HASH_KEY) |
+        (piece.outputs?.isRaw ? FRAME_FLAG.RAW : 0),
     });
   }
 }

@@ -80,8 +80,6 @@ export interface Outputs {
 }
 
 export const OUTPUT_COLUMNS = 3;
-/** A frame has 16 bits for the number of an output. */
-export const OUTPUTS_PER_LINE_MAX = 65_536;
 
 /** The row of the output that starts at, or around, this index. */
 export function outputRow({ rows }: Outputs, index: number): number {

@@ -112,6 +112,8 @@ export class ValidatingScanner implements Scanner {
   }
 
   scan(piece: ScanPiece, from: number): ScanResult {
+    // Bytes have no lines that could be judged.
+    if (piece.outputs?.isRaw) return this.#scanner.scan(piece, from);
     const progress = this.#progressIn(piece, from);
     const { runs } = progress;
     const sum: ScanTally = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };

@@ -8,8 +8,8 @@
  */
 import type { RejectCode } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
+import { OUTPUTS_PER_LINE_MAX } from '../ring/slices.ts';
 import type { Guard } from '../scan/guard.ts';
-import { OUTPUTS_PER_LINE_MAX } from '../scan/scanner.ts';
 import { Carried } from './carried.ts';
 import { FIGURE, FIGURE_CELLS, type StageFigures, takeFigures } from './figures.ts';
 import type { RunningStage, StagePlace } from './stage.ts';

@@ -142,7 +142,7 @@ export class DeadLetterSource implements BlockOwner {
 
   /** An object of one line. */
   #segmentOf(deadLetter: RedriveDeadLetter): Segment {
-    const { offset, data, code } = deadLetter;
+    const { offset, output, isRaw, data, code } = deadLetter;
     const size = Math.max(1, data.byteLength);
     const object = this.#objectOf(deadLetter, size);
     return {
@@ -154,7 +154,7 @@ export class DeadLetterSource implements BlockOwner {
       format: 'plain',
       only: null,
       // What a stream has refused had come as far as that.
-      isShaped: code === 'PUT_REFUSED',
+      ...(code === 'PUT_REFUSED' && { shaped: { output: output ?? 0, isRaw: isRaw ?? false } }),
     };
   }
 

@@ -2,6 +2,7 @@
  * SourceObject: one object as the listing saw it, pinned by its ETag for the whole run.
  * Owns  the nouns of this folder that travel: SourceObject, Format, Segment. Does nothing but name them.
  */
+import type { Places } from '../ring/ranges.ts';
 
 /** One object to carry. */
 export interface SourceObject {
@@ -66,7 +67,15 @@ export interface Segment {
   end: number;
   format: Format;
   /** Only the records at these offsets are wanted, or null: all lines. Never of a compressed object. */
-  readonly only: readonly number[] | null;
-  /** Its lines are the outcome of the run's stages already: a redrive does nothing twice. */
-  readonly isShaped?: boolean;
+  readonly only: Places | null;
+  /** It is an outcome of the run's stages already: a redrive does nothing twice. */
+  readonly shaped?: ShapedRecord;
+}
+
+/** A record that stages have made of a line. */
+export interface ShapedRecord {
+  /** Which of its line's outputs it is. */
+  readonly output: number;
+  /** Bytes that go out as they are. */
+  readonly isRaw: boolean;
 }

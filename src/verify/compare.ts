@@ -14,6 +14,7 @@ import { BUCKET_BITS, type BucketRound, hasBucket, unequalRounds } from '../dige
 import { createDigester, type Digester, sumsEqual } from '../digest/digest.ts';
 import { bucketOf } from '../digest/digest-portable.ts';
 import { FRAME, FRAME_KIND } from '../record/frame.ts';
+import { outputOf } from '../ring/slices.ts';
 import { RECORD_BYTES, RecordTable } from './record-table.ts';
 import type { ComparisonReport, SourcePlace, StreamPlace } from './report.ts';
 import type {
@@ -72,7 +73,7 @@ export type Comparison = Pick<
 /** Unexpected records whose positional keys are kept, to see which missing line they are. A few hundred bytes each. */
 const POSITIONAL_KEYS_MAX = 10_000;
 /** 11 characters of base64url, a colon, the line's offset: the key of a record without a key of its own. */
-const POSITIONAL_KEY = /^[\w-]{11}:\d{1,16}$/;
+const POSITIONAL_KEY = /^[\w-]{11}:\d{1,16}(\.\d{1,5})?$/;
 
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const bucketBits = options.bucketBits ?? BUCKET_BITS;
@@ -200,10 +201,12 @@ class Search {
       // What is left of a record is named at its first places: equal lines cannot be told apart.
       if (table.take(aLow, bLow, bHigh) !== 'due') return;
       const view = viewOf(frames);
+      const output = outputOf(view.getUint32(at + FRAME.SLICE, true));
       const place = {
         bucket: object.bucket,
         key: object.key,
         offset: Number(view.getBigUint64(at + FRAME.LINE_OFFSET, true)),
+        ...(output > 0 && { output }),
         length: view.getUint32(at + FRAME.DATA_BYTES, true),
       };
       const { isExcused } = this.#options;
@@ -280,8 +283,8 @@ function viewOf(frames: Uint8Array): DataView {
 
 function positionalKeyAt(frames: Uint8Array, at: number): string | null {
   const keyBytes = viewOf(frames).getUint16(at + FRAME.KEY_BYTES, true);
-  // 11 characters, a colon and 16 digits at most.
-  if (keyBytes < 13 || keyBytes > 28) return null;
+  // 11 characters, a colon, 16 digits at most, and behind a point the number of an output.
+  if (keyBytes < 13 || keyBytes > 34) return null;
   const start = frames.byteOffset + at + FRAME.HEADER_BYTES;
   const key = Buffer.from(frames.buffer, start, keyBytes).toString('latin1');
   return POSITIONAL_KEY.test(key) ? key : null;

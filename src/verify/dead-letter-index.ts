@@ -63,11 +63,11 @@ export class DeadLetterIndex {
   }
 }
 
-function hashOf({ bucket, key, etag, offset }: LinePlace): [number, number, number] {
+function hashOf({ bucket, key, etag, offset, output = 0 }: LinePlace): [number, number, number] {
   // No newline is in a bucket's name, and a key comes last: no two places give the same text.
   const digest = hash(
     'sha256',
-    `${bucket}\n${bareEtag(etag).replaceAll('\n', ' ')}\n${offset}\n${key}`,
+    `${bucket}\n${bareEtag(etag).replaceAll('\n', ' ')}\n${offset}${output > 0 ? `.${output}` : ''}\n${key}`,
     'buffer',
   );
   return [digest.readUInt32LE(0), digest.readUInt32LE(4), digest.readUInt32LE(8)];

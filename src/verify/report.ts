@@ -10,6 +10,8 @@ export interface SourcePlace {
   readonly key: string;
   /** Of the record's first byte in the (decompressed) object. */
   readonly offset: number;
+  /** Which of its line's outputs it is, where it is not the first one. */
+  readonly output?: number;
   readonly length: number;
 }
 

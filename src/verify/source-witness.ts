@@ -53,8 +53,8 @@ export class SourceWitness implements SourceObserver {
 
   /** A line whose record is not on the stream. */
   isExcused(place: SourcePlace & ObjectPlace): boolean {
-    const { bucket, key, etag = '', offset } = place;
-    const verdict = this.#deadLetters.book.take({ bucket, key, etag, offset });
+    const { bucket, key, etag = '', offset, output = 0 } = place;
+    const verdict = this.#deadLetters.book.take({ bucket, key, etag, offset, output });
     if (verdict === 'absent') return false;
     this.#counts[verdict]++;
     return true;

@@ -125,6 +125,7 @@ describe('a slice', () => {
       objectOffset: 7,
       key: Buffer.from('k'),
       data: Buffer.from('data'),
+      isRaw: false,
       message: 'no',
     };
     accounting.refuse(refused);
@@ -305,8 +306,8 @@ describe('an object', () => {
 });
 
 describe('an orderly stop', () => {
-  const left = (slice: number, count: number, offsets: number[]) =>
-    new Map([[slice, { slice, count, bytes: count * 5, sumA: BigInt(count), sumB: 0n, offsets }]]);
+  const left = (slice: number, count: number, offsets: number[], outputs = offsets.map(() => 0)) =>
+    new Map([[slice, { slice, count, bytes: count * 5, sumA: BigInt(count), sumB: 0n, offsets, outputs }]]);
 
   it('writes which records of a slice are left', () => {
     const accounting = open();
@@ -318,6 +319,21 @@ describe('an orderly stop', () => {
     expect(told()).toEqual(['left 0-40 8']);
     expect(state.partial(0)!.left).toEqual([{ start: 0, end: 40, offsets: [12, 30] }]);
     expect(state.totals.tally).toMatchObject({ lines: 8, records: 8, bytes: 40, sumA: 8n });
+  });
+
+  it('says which outputs of a line are left: the line is counted with its first one', () => {
+    const accounting = open();
+    accounting.beginSegment(segmentOf(0, 100));
+    const one = { ...receipt(0, 40), lines: 4, added: 6 };
+    accounting.addSlice(object, one);
+    acknowledge(accounting, one, 7);
+    accounting.leave(left(one.slice, 3, [30, 12, 12], [0, 2, 1]));
+    expect(state.partial(0)!.left).toEqual([
+      { start: 0, end: 40, offsets: [12, 12, 30], outputs: [1, 2, 0] },
+    ]);
+    expect(state.totals.tally).toMatchObject({ lines: 3, added: 4, records: 7 });
+    const place = { bucket: object.bucket, key: object.key, etag: object.etag, offset: 12 };
+    expect([0, 1, 2].map((output) => state.covers({ ...place, output }))).toEqual([true, false, false]);
   });
 
   it.each([

@@ -95,7 +95,7 @@ describe('records that an orderly stop has left', () => {
   it('are all that is left of their range', () => {
     const state = begin();
     expect(workOf(state.partial(0)!, 100)).toEqual([
-      { start: 20, end: 60, only: [22, 41] },
+      { start: 20, end: 60, only: { offsets: [22, 41] } },
       { start: 60, end: 100, only: null },
     ]);
     expect(state.totals.tally).toMatchObject({ lines: 5, records: 4, rejected: 1 });

@@ -326,7 +326,7 @@ it('gives of ranges that earlier processes have done nothing, and of those with 
   const runs: { text: string; range: number[]; only: readonly number[] | null }[] = [];
   recorder.scan = (_, { bytes, from, end, rangeStart, rangeEnd, only }) => {
     const lines = Buffer.from(bytes.subarray(from, end)).toString();
-    runs.push({ text: lines, range: [rangeStart, rangeEnd], only });
+    runs.push({ text: lines, range: [rangeStart, rangeEnd], only: only?.offsets ?? null });
   };
   const delivered = { done: [[2, 5]], left: [{ start: 9, end: 20, offsets: [14] }] } as const;
   await inflation.runWhole({ kind: 'whole', sequence: 0, format: 'gzip', pieces, delivered: [delivered] });

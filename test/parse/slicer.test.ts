@@ -172,7 +172,7 @@ describe('the slicer', () => {
     const text = '  {"a":1}\n{"b":2}\n\n{"c":3}\r\n{"d":4}';
     // Any byte of a line names it.
     const only = [2, 10 + 8 + 1, 10 + 8 + 1 + 9].map((offset) => 500 + offset);
-    slicer.scan(SOURCE, run(text, { objectOffset: 500, only }));
+    slicer.scan(SOURCE, run(text, { objectOffset: 500, only: { offsets: only } }));
     const { slices } = found();
     expect(slices).toMatchObject([{ start: 500, end: 500 + text.length, lines: 3, records: 3 }]);
     expect(records().map(([, offset]) => offset)).toEqual([500, ...only.slice(1)]);

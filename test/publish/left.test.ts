@@ -10,7 +10,15 @@ const records = Array.from({ length: 9 }, (_, i) =>
 const ofSlice = (slice: number) => records.filter((one) => one.slice === slice);
 const sumsOf = (slice: number) => {
   const { count, bytes, sumA, sumB } = digestOf(framesOf(ofSlice(slice)));
-  return { slice, count, bytes, sumA, sumB, offsets: ofSlice(slice).map(({ lineOffset }) => lineOffset) };
+  return {
+    slice,
+    count,
+    bytes,
+    sumA,
+    sumB,
+    offsets: ofSlice(slice).map(({ lineOffset }) => lineOffset),
+    outputs: ofSlice(slice).map(() => 0),
+  };
 };
 
 it('sums what is left of each slice, whether it lies in a batch or in a lane, and empties the lane', () => {

@@ -35,7 +35,7 @@ function planner(sizes: Record<string, number>, more: Partial<PlannerOptions> = 
 function show(segment: Segment | null): string | null {
   return segment === null
     ? null
-    : `${segment.object.key}#${segment.index} ${segment.start}-${segment.end}${segment.only ? ` only ${segment.only}` : ''}`;
+    : `${segment.object.key}#${segment.index} ${segment.start}-${segment.end}${segment.only ? ` only ${segment.only.offsets}` : ''}`;
 }
 
 /** Whether the promise is still open after everything that could settle it has had its turn. */
@@ -106,7 +106,7 @@ describe('Planner', () => {
   it('leaves out what the journal knows, and says which objects were done', async () => {
     const left = (...ranges: [number, number, number[]?][]) => ({
       format: 'plain' as const,
-      work: () => ranges.map(([start, end, only = null]) => ({ start, end, only })),
+      work: () => ranges.map(([start, end, only]) => ({ start, end, only: only ? { offsets: only } : null })),
     });
     const whole = (size: number) => [{ start: 0, end: size, only: null }];
     const known: Record<string, ObjectResume> = {
