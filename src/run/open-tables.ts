@@ -8,8 +8,6 @@ import { OptionsError } from '../base/errors.ts';
 import { isObjectUri } from '../base/object-uri.ts';
 import { type Identity, identityDifferences } from '../journal/run-name.ts';
 import type { Stages } from '../shape/stages.ts';
-import { loadTable } from '../shape/table/load.ts';
-import { openLocalTable } from '../shape/table/local-file.ts';
 import { type TableWish, tableName, wishOf } from '../shape/table/name.ts';
 import type { TableFile } from '../shape/table/table-file.ts';
 import type { RangeReader, Source } from '../source/source.ts';
@@ -44,6 +42,11 @@ async function load(
   reader: RangeReader,
   { source, bytesMax, onNotice, signal }: TableAsking,
 ): Promise<Pick<Stages, 'tables' | 'tableVersions'>> {
+  // Loaded only here: a start without tables does not need them.
+  const [{ loadTable }, { openLocalTable }] = await Promise.all([
+    import('../shape/table/load.ts'),
+    import('../shape/table/local-file.ts'),
+  ]);
   const files = new Map<string, TableFile>();
   const tables: Record<string, SharedArrayBuffer> = {};
   let leftBytes = bytesMax;

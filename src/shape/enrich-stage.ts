@@ -1,8 +1,9 @@
 /**
  * Enrich stage: a row of a lookup table into each record.
- * Takes  options (enrich.ts). Gives  the stage, which loads its table by itself where there is no run that has done it.
+ * Takes  options (enrich-spec.ts). Gives  the stage, which loads its table by itself where there is no run that has done it.
  */
-import { type EnrichOptions, enrichSpec, openEnrich } from './enrich.ts';
+import { openEnrich } from './enrich.ts';
+import { type EnrichOptions, enrichSpec } from './enrich-spec.ts';
 import { dataStage, type Stage } from './stage-call.ts';
 
 /** Puts a row of a lookup table into each record. */

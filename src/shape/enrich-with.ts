@@ -6,7 +6,8 @@
  */
 import { OptionsError } from '../base/errors.ts';
 import { Carried } from './carried.ts';
-import { isMember, Join, type JoinSpec, ON_MISSING } from './join.ts';
+import { Join } from './join.ts';
+import { isMember, type JoinSpec, ON_MISSING } from './join-spec.ts';
 import { type AskService, createLookup, type Lookup, type LookupKey, type LookupOptions } from './lookup.ts';
 import { functionStage, type Stage } from './stage-call.ts';
 

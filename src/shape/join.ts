@@ -7,24 +7,8 @@
  */
 import { locate, parsePointer } from '../scan/pointer.ts';
 import { Editor } from './edit.ts';
+import type { JoinSpec } from './join-spec.ts';
 import { StageFailure } from './stage-failure.ts';
-
-/** What becomes of a record for which nothing was found. */
-export const ON_MISSING = ['null', 'drop', 'dead-letter'] as const;
-export type OnMissing = (typeof ON_MISSING)[number];
-
-export interface JoinSpec {
-  /** JSON Pointer to the key. */
-  readonly on: string;
-  /** JSON Pointer to where what was found goes. */
-  readonly into: string;
-  readonly onMissing: OnMissing;
-}
-
-/** Whether it is a JSON Pointer to a place within a record. */
-export function isMember(pointer: unknown): boolean {
-  return typeof pointer === 'string' && /^(\/([^~/]|~[01])*)+$/s.test(pointer);
-}
 
 export class Join {
   readonly #spec: JoinSpec;

@@ -6,7 +6,7 @@
 
 export { coerce } from './coerce.ts';
 export { drop, hash, rename, set } from './edit-stages.ts';
-export type { EnrichOptions } from './enrich.ts';
+export type { EnrichOptions } from './enrich-spec.ts';
 export { enrich } from './enrich-stage.ts';
 export { type EnrichWithOptions, enrichWith } from './enrich-with.ts';
 export { format } from './format.ts';

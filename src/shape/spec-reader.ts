@@ -7,7 +7,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { OptionsError } from '../base/errors.ts';
-import { type EnrichOptions, enrichSpec } from './enrich.ts';
+import { type EnrichOptions, enrichSpec } from './enrich-spec.ts';
 import type { StageSpec } from './stage.ts';
 import { readTemplate } from './template.ts';
 

@@ -66,6 +66,9 @@ it.each(scanners)(
     const { report: found, ended } = await report(flags, env);
     expect(ended.exitCode, ended.stderr).toBe(0);
     expect(found.lines).toMatchObject({ read: 2 * COUNT, filtered: 0, rejected: 0 });
+    expect(found.stages).toEqual([
+      { label: '1 enrich', in: 2 * COUNT, out: 2 * COUNT, dropped: 0, failed: 0, timeMs: expect.any(Number) },
+    ]);
     const expected = expectedLines('null');
     expect(dataOf(world.records()).toSorted()).toEqual([...expected, ...expected].toSorted());
     const dry = await told([...flags, '--dry-run']);
@@ -166,4 +169,60 @@ it('a pipe in a module shares its table with all threads, too, and enrichWith as
   expect(found.lines.filtered).toBe(2 * (COUNT - expectedLines(null).length));
   expect(records.every(({ i, name }) => name === `name ${i % (USERS + 100)}`)).toBe(true);
   expect(Math.max(...records.map(({ of }) => of))).toBe(100);
+});
+
+it('what a service does not answer is a dead letter of that line alone, and nobody waits for the others', async () => {
+  world = await World.open({ objects: objects(), shards: 1 });
+  const stages = new URL('../../src/shape/library.ts', import.meta.url).href;
+  writeFileSync(
+    join(world.folder, 'service.mjs'),
+    `import { enrichWith, pipe } from ${JSON.stringify(stages)};
+     let calls = 0;
+     const ask = async (keys) => {
+       calls++;
+       if (calls % 2 === 1) throw new Error('HTTP 503');
+       return keys.map((key) => (key === 7 ? new Error('locked') : { key }));
+     };
+     export default pipe(enrichWith(ask, { on: '/i', into: '/found' }));`,
+  );
+  const { report: found, ended } = await report(['--transform', join(world.folder, 'service.mjs')]);
+  expect(ended.exitCode, ended.stderr + ended.stdout).toBe(1);
+  expect(found.lines).toMatchObject({ rejected: 2, rejectedByCode: { TRANSFORM: 2 } });
+  const [letter] = world.deadLetters();
+  expect(letter!.message).toBe('Stage 1 use failed: LookupError: no answer from the service: locked');
+  const answered = dataOf(world.records()).map((text) => JSON.parse(text) as { i: number; found: unknown });
+  expect(answered).toHaveLength(2 * (COUNT - 1));
+  expect(answered.every(({ i, found: one }) => (one as { key: number }).key === i)).toBe(true);
+});
+
+it('preview shows rows in their records, and says which lines have none', async () => {
+  world = await World.open({ objects: objects(), shards: 1 });
+  const table = `s3://${BUCKET}/ref/users.csv.gz`;
+  const flags = stagesOf({ enrich: { table, on: '/user/id', into: '/user/profile', 'on-missing': 'drop' } });
+  const ended = await runCommand(
+    [
+      'preview',
+      `s3://${BUCKET}/p/plain`,
+      '--json',
+      '--limit',
+      '502',
+      '--s3-endpoint-url',
+      world.s3.endpoint,
+      ...flags,
+    ],
+    { cwd: world.folder },
+  );
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  const shown = ended.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(shown).toHaveLength(502);
+  expect(shown[499].records[0].text).toBe(
+    '{"i":499, "user":{"id":499,"profile":{"id":"499","name":"name 499"}}, "n":1.50e1}',
+  );
+  expect(shown.slice(500).map(({ outcome, stage }) => [outcome, stage])).toEqual([
+    ['filtered', '1 enrich'],
+    ['filtered', '1 enrich'],
+  ]);
 });
