@@ -42,7 +42,7 @@ export async function printShown(text: string, exitCode: number): Promise<void> 
   process.exitCode = exitCode;
   guardStdout();
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
-    process.stdout.write(`${text}\n`, resolve);
+    process.stdout.write(text === '' ? '' : `${text}\n`, resolve);
   });
   if (!error) return;
   console.error(

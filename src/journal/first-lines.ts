@@ -60,7 +60,9 @@ export class FirstLines {
     const { taken, more, cut } = this.facts;
     const where = cut === null ? '' : `, up to byte ${formatCount(cut.offset)} of ${objectUri(cut)}`;
     const rest = more ? '' : '; nothing lies behind them';
-    return `the first ${formatCount(taken)} lines are those of ${formatCount(this.objectCount)} objects${where}${rest}`;
+    const objects = this.objectCount === 1 ? 'one object' : `${formatCount(this.objectCount)} objects`;
+    const lines = taken === 1 ? 'the first line lies' : `the first ${formatCount(taken)} lines lie`;
+    return `${lines} in ${objects}${where}${rest}`;
   }
 
   /** The first one says how many objects follow: a journal that ends before knows that it does. */

@@ -75,9 +75,10 @@ const MARKS = { removed: ['[-', '-]'], added: ['{+', '+}'] } as const;
 const INDENT = '    ';
 const COLOURS = { removed: 31, added: 32, dropped: 33, refused: 31, faint: 2 } as const;
 
-/** One JSON object a line. */
-export function previewJson({ lines }: Preview): string {
-  return lines.map((line) => printable(JSON.stringify(line))).join('\n');
+/** One JSON object a line; objects that could not be read stand behind the lines. */
+export function previewJson({ lines, troubles }: Preview): string {
+  const objects = troubles.map((trouble) => ({ line: null, ...trouble, outcome: 'unreadable' }));
+  return [...lines, ...objects].map((line) => printable(JSON.stringify(line))).join('\n');
 }
 
 /** For people; it may go to a terminal as it is. */
@@ -98,12 +99,16 @@ function summaryOf({ lines, more }: Preview): string {
   const records = lines.reduce((sum, line) => sum + line.records.length, 0);
   const others = [
     [count('filtered'), 'filtered'],
-    [count('rejected'), 'dead letters'],
+    [count('rejected'), count('rejected') === 1 ? 'dead letter' : 'dead letters'],
     [count('blank'), 'blank'],
   ] as const;
   const rest = others.filter(([n]) => n > 0).map(([n, name]) => `, ${formatCount(n)} ${name}`);
   const behind = more ? 'more lies behind them' : 'nothing lies behind them';
-  return `${formatCount(lines.length)} lines, ${formatCount(records)} records${rest.join('')}; ${behind}`;
+  return `${counted(lines.length, 'line')}, ${counted(records, 'record')}${rest.join('')}; ${behind}`;
+}
+
+function counted(count: number, name: string): string {
+  return `${formatCount(count)} ${name}${count === 1 ? '' : 's'}`;
 }
 
 /** A remark of ours. */

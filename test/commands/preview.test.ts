@@ -116,8 +116,13 @@ it('takes objects from stdin, and names one that cannot be read', async () => {
   const args = ['preview', '-', '--s3-endpoint-url', world.s3.endpoint];
   const ended = await runCommand(args, { stdin: 's3://bucket/none\ns3://bucket/a\n' });
   expect(ended.exitCode, ended.stderr).toBe(1);
+  const asJson = await runCommand([...args, '--json'], { stdin: 's3://bucket/none\ns3://bucket/a\n' });
+  expect(linesIn(asJson.stdout)).toMatchObject([
+    { line: 1, key: 'a', outcome: 'sent' },
+    { line: null, bucket: 'bucket', key: 'none', code: 'OBJECT_UNREADABLE', outcome: 'unreadable' },
+  ]);
   expect(ended.stdout).toMatch(
-    /^1 s3:\/\/bucket\/a byte 0\n.*\n.*\n.*unchanged\ns3:\/\/bucket\/none: OBJECT_UNREADABLE: .*\n1 lines, /,
+    /^1 s3:\/\/bucket\/a byte 0\n.*\n.*\n.*unchanged\ns3:\/\/bucket\/none: OBJECT_UNREADABLE: .*\n1 line, /,
   );
 });
 
@@ -230,3 +235,9 @@ it('of a line that is too long its beginning is shown, and lines that take more 
     expect.stringContaining('Expected --limit to be smaller: the first lines take more than the'),
   ]);
 }, 60_000);
+
+it('says nothing on stdout where there is nothing, so that no line of it has to be left out', async () => {
+  world = await World.open({ objects: [] });
+  const ended = await preview(['--allow-empty', '--json']);
+  expect([ended.exitCode, ended.stdout, ended.stderr]).toEqual([0, '', '']);
+});

@@ -21,7 +21,7 @@ it('marks what changed in brackets where there are no colours, below each other 
     '  - {"a":1,[-"b"-]:[-2-]}',
     '  + {"a":1,{+"c"+}:{+3+}}',
     '    key u, hash key 77',
-    '1 lines, 1 records; more lies behind them',
+    '1 line, 1 record; more lies behind them',
   ]);
 });
 
@@ -76,7 +76,7 @@ it('never lets what others wrote steer a terminal, whatever it is written in', (
     previewJson(all)
       .split('\n')
       .map((text) => JSON.parse(text)),
-  ).toEqual(all.lines);
+  ).toEqual([...all.lines, { line: null, ...troubles[0], outcome: 'unreadable' }]);
 });
 
 it('shows bytes that are no text in base64, and of a long line its beginning', () => {
