@@ -4,7 +4,6 @@
  * Gives  whether it was built after the last change of anything that it is made of.
  */
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 
 /** Folders, and files: other packages, other bundles. */
 const MADE_OF = ['src', 'workers', '.ci/packaging', 'package.json', 'package-lock.json'];
@@ -12,12 +11,12 @@ const MADE_OF = ['src', 'workers', '.ci/packaging', 'package.json', 'package-loc
 /** @param {string} built @param {string} root */
 export function isFresh(built, root) {
   const builtMs = statSync(built, { throwIfNoEntry: false })?.mtimeMs;
-  return builtMs !== undefined && MADE_OF.every((name) => isOlder(join(root, name), builtMs));
+  return builtMs !== undefined && MADE_OF.every((name) => isOlder(`${root}/${name}`, builtMs));
 }
 
-/** What is deleted changes its folder, which counts too. */
+/** What is deleted changes its folder, which counts too. Paths are not tidied up: for hundreds of files that took as long as asking for their times. */
 function isOlder(path, builtMs) {
   const found = statSync(path);
   if (found.mtimeMs > builtMs) return false;
-  return !found.isDirectory() || readdirSync(path).every((name) => isOlder(join(path, name), builtMs));
+  return !found.isDirectory() || readdirSync(path).every((name) => isOlder(`${path}/${name}`, builtMs));
 }

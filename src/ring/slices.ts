@@ -99,7 +99,10 @@ export class SliceLender implements SliceGate {
   readonly #openCell: number;
   readonly #ringCell: number;
   readonly #count: number;
-  readonly #free: number[];
+  /** Numbers that were open and are not; all from `#unused` to `#end` never were. A list of all of them would be a tenth of this thread's start. */
+  readonly #free: number[] = [];
+  readonly #end: number;
+  #unused: number;
   #taken = 0;
 
   constructor(slices: SharedArrayBuffer, parserIndex: number, parserCount: number) {
@@ -110,8 +113,8 @@ export class SliceLender implements SliceGate {
     this.waitingCell = base + CELL.WAITING;
     this.#openCell = base + CELL.OPEN_BYTES;
     this.#ringCell = PARSERS_CELL + parserCount * PARSER_STRIDE + parserIndex * this.#count;
-    const first = parserIndex * this.#count;
-    this.#free = Array.from({ length: this.#count }, (_, i) => first + this.#count - 1 - i);
+    this.#unused = parserIndex * this.#count;
+    this.#end = this.#unused + this.#count;
   }
 
   /** How large the next slice should be. */
@@ -124,13 +127,14 @@ export class SliceLender implements SliceGate {
     this.#takeReturned();
     const openBytes = Atomics.load(this.cells, this.#openCell);
     const shareBytes = Atomics.load(this.cells, CONTROL_CELL + CONTROL.SHARE_BYTES);
-    return this.#free.length > 0 && (openBytes === 0 || openBytes + bytes <= shareBytes);
+    const isAnyFree = this.#free.length > 0 || this.#unused < this.#end;
+    return isAnyFree && (openBytes === 0 || openBytes + bytes <= shareBytes);
   }
 
   /** Opens a slice: `mayOpen` has said that it can be. @returns Its number. */
   open(bytes: number): number {
     Atomics.add(this.cells, this.#openCell, bytes);
-    return this.#free.pop()!;
+    return this.#free.pop() ?? this.#unused++;
   }
 
   #takeReturned(): void {
