@@ -85,6 +85,8 @@ const FRONTS: Readonly<Record<Exclude<keyof typeof ENTRIES, 'serve' | 'probe'>, 
  * An import of one of Node's modules reads all that it has to offer, and some of that is made only when it is read (undici, web cryptography):
  * 25 ms of each start. Here each is asked for what is used.
  */
+const LAZY = new Set(['node:http2', 'node:readline', 'node:readline/promises']);
+
 const BUILTINS: Plugin = {
   name: 'builtins',
   resolveId(id, _importer, { kind }) {
@@ -95,6 +97,7 @@ const BUILTINS: Plugin = {
     if (!id.startsWith('\0node:')) return null;
     const builtin = process.getBuiltinModule(id.slice(1)) as object;
     const names = Object.keys(builtin).filter((name) => /^[a-z]\w*$/i.test(name));
+    if (LAZY.has(id.slice(1))) return lazily(id.slice(1), builtin, names);
     const lines = names
       .filter((name) => name !== 'default')
       .map((name) => `export const ${name} = it.${name};`);
@@ -103,6 +106,27 @@ const BUILTINS: Plugin = {
     );
   },
 };
+
+/** Few runs need them, and whoever imports them only calls their functions: each is loaded with the first call. */
+function lazily(id: string, builtin: object, names: readonly string[]): string {
+  const it = `process.getBuiltinModule('${id}')`;
+  const isCalled = (name: string) =>
+    typeof Reflect.get(builtin, name) === 'function' && /^[a-z]/.test(name) && name !== 'default';
+  const calls = names
+    .filter(isCalled)
+    .map((name) => `export const ${name} = (...args) => ${it}.${name}(...args);`);
+  const rest = names.filter((name) => !isCalled(name) && name !== 'default');
+  // Marked, so that what nobody uses is left out.
+  const pure = (what: string) => `/* @__PURE__ */ (() => ${what})()`;
+  const read = (what: string) => pure(`new Proxy({}, { get: (_, name) => ${it}${what}[name] })`);
+  return [
+    ...calls,
+    ...rest.map(
+      (name) => `export const ${name} = ${/^[A-Z]/.test(name) ? pure(`${it}.${name}`) : read(`.${name}`)};`,
+    ),
+    `export default ${read('')};`,
+  ].join('\n');
+}
 
 /** What is imported while it runs, by a name that the bundler does not follow: the loader of CommonJS brings what imports it. */
 const IMPORTS: Plugin = {

@@ -118,5 +118,5 @@ it('is of no use without the bundle, whose name is in the error', () => {
   });
   expect(status).not.toBe(0);
   expect(stderr).toContain('MODULE_NOT_FOUND');
-  expect(stderr).toMatch(/Cannot find file:.*dist\/word\.cjs/);
+  expect(stderr).toMatch(/Cannot find .*dist\/word\.cjs/);
 });
