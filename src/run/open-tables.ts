@@ -9,7 +9,7 @@ import { isObjectUri } from '../base/object-uri.ts';
 import { type Identity, identityDifferences } from '../journal/run-name.ts';
 import type { Stages } from '../shape/stages.ts';
 import { type TableWish, tableName, wishOf } from '../shape/table/name.ts';
-import type { TableFile } from '../shape/table/table-file.ts';
+import type { TableFile } from '../shape/table/rows/table-file.ts';
 import type { RangeReader, Source } from '../source/source.ts';
 import { openTableObject } from '../source/table-object.ts';
 import { objectNameOf } from './sources.ts';

@@ -2,6 +2,7 @@
  * Stage: what a stage in JavaScript is: as data, which travels to threads, and at work in one of them.
  * Owns  the shapes. No code.
  */
+import type { EnrichSpec } from './table/name.ts';
 import type { LinePlace } from './where.ts';
 
 /** Where a record's line lies. */
@@ -28,14 +29,7 @@ export type StageSpec =
       readonly to: 'number' | 'string' | 'boolean' | 'timestamp';
     }
   | { readonly kind: 'format'; readonly template: string }
-  | {
-      readonly kind: 'enrich';
-      readonly table: string;
-      readonly on: string;
-      readonly into: string;
-      readonly key: string | null;
-      readonly onMissing: 'null' | 'drop' | 'dead-letter';
-    }
+  | EnrichSpec
   /**
    * `module`: an absolute path or file URL. `name`: of its export. `hash`: SHA-256 of what is loaded. `part`: which stage of a pipe that
    * it exports; absent: all of the export.

@@ -6,7 +6,7 @@
 import { UNVERSIONED, versionName } from '../aws/etag.ts';
 import { MIB } from '../base/limits.ts';
 import { type ObjectName, objectUri } from '../base/object-uri.ts';
-import { type TableFile, unreadable } from '../shape/table/table-file.ts';
+import { type TableFile, unreadable } from '../shape/table/rows/table-file.ts';
 import { isArchived } from './object.ts';
 import { rangesOf } from './ranges.ts';
 import type { RangeReader, Source } from './source.ts';

@@ -14,7 +14,7 @@ import { TableBuilder, TableFullError } from './build.ts';
 import { formatOfTable } from './format.ts';
 import { keyTextOf } from './key.ts';
 import type { AddRow, KeyColumn } from './rows/rows.ts';
-import { type TableFile, TableRowError, unreadable } from './table-file.ts';
+import { type TableFile, TableRowError, unreadable } from './rows/table-file.ts';
 
 export interface LoadedTable {
   readonly memory: SharedArrayBuffer;

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { type TableFile, unreadable } from './table-file.ts';
+import { type TableFile, unreadable } from './rows/table-file.ts';
 
 export async function openLocalTable(path: string): Promise<TableFile> {
   try {

@@ -3,9 +3,16 @@
  * Takes  a stage `enrich`. Gives  the table's name among those of the run, and the column that rows are found by.
  */
 import { parsePointer } from '../../scan/pointer.ts';
-import type { StageSpec } from '../stage.ts';
 
-export type EnrichSpec = Extract<StageSpec, { kind: 'enrich' }>;
+/** A stage `enrich` as plain data (src/shape/stage.ts). */
+export interface EnrichSpec {
+  readonly kind: 'enrich';
+  readonly table: string;
+  readonly on: string;
+  readonly into: string;
+  readonly key: string | null;
+  readonly onMissing: 'null' | 'drop' | 'dead-letter';
+}
 
 /** What a stage wants of a table. Stages that want the same share one. */
 export interface TableWish {

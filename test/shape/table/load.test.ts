@@ -10,8 +10,8 @@ import { formatOfTable } from '../../../src/shape/table/format.ts';
 import { loadTable } from '../../../src/shape/table/load.ts';
 import { openLocalTable } from '../../../src/shape/table/local-file.ts';
 import { JsonValues } from '../../../src/shape/table/rows/json-values.ts';
+import type { TableFile } from '../../../src/shape/table/rows/table-file.ts';
 import { Table } from '../../../src/shape/table/table.ts';
-import type { TableFile } from '../../../src/shape/table/table-file.ts';
 
 const BYTES_MAX = 64 << 20;
 const BY_ID = { key: null, member: 'id' };

@@ -7,8 +7,8 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type CsvError, parse } from 'csv-parse';
 import { ENGINE } from '../../../base/limits.ts';
-import { TableRowError } from '../table-file.ts';
 import { type AddRow, columnOf, type KeyColumn } from './rows.ts';
+import { TableRowError } from './table-file.ts';
 import { tooLong, wholeLines } from './whole-lines.ts';
 
 export async function readCsv(

@@ -6,7 +6,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { ENGINE } from '../../../base/limits.ts';
-import { TableRowError } from '../table-file.ts';
+import { TableRowError } from './table-file.ts';
 import { tooLong } from './whole-lines.ts';
 
 const CHAR = { QUOTE: 0x22, ESCAPE: 0x5c, COMMA: 0x2c, COLON: 0x3a } as const;

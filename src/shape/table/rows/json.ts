@@ -5,9 +5,9 @@
  * Owns   where the key stands. An integer that a double would round is taken as it is written.
  */
 import { locate } from '../../../scan/pointer.ts';
-import { TableRowError } from '../table-file.ts';
 import { JsonValues } from './json-values.ts';
 import { type AddRow, type KeyColumn, memberOf } from './rows.ts';
+import { TableRowError } from './table-file.ts';
 import { wholeLines } from './whole-lines.ts';
 
 const LINE_END = 0x0a;

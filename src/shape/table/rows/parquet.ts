@@ -7,8 +7,8 @@
 import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { MillraceError } from '../../../base/errors.ts';
 import { PARQUET_COMPRESSORS } from '../../../inflate/parquet-compressors.ts';
-import { type TableFile, TableRowError } from '../table-file.ts';
 import { type AddRow, columnOf, type KeyColumn, memberOf } from './rows.ts';
+import { type TableFile, TableRowError } from './table-file.ts';
 
 /** Node has it, the types do not. */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };

@@ -3,7 +3,7 @@
  * Takes  the names of columns. Gives  the one that holds the key.
  * Owns   the choice where a stage names no column, and the words in which another one is asked for.
  */
-import { TableRowError } from '../table-file.ts';
+import { TableRowError } from './table-file.ts';
 
 /** Takes one row. @param key The value of its key column. @param json The whole row. */
 export type AddRow = (key: unknown, json: string) => void;

@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { ENGINE } from '../../../base/limits.ts';
 import { formatBytes } from '../../../base/quantity.ts';
-import { TableRowError } from '../table-file.ts';
+import { TableRowError } from './table-file.ts';
 
 const LINE_END = 0x0a;
 const MARK = Buffer.from('\ufeff');

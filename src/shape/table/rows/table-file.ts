@@ -2,7 +2,7 @@
  * Table file: what a lookup table is made of, wherever it lies.
  * Owns  the shape, and the failures that concern it. src/shape/table/local-file.ts is one, src/source/table-object.ts the other.
  */
-import { MillraceError } from '../../base/errors.ts';
+import { MillraceError } from '../../../base/errors.ts';
 
 export interface TableFile {
   /** URI or path, as it was given. Its ending says what it holds. */
