@@ -21,7 +21,7 @@ import {
 import { errnoOf, type Files, type OpenedFile, reasonOf, removeDraft, writeAll } from './files.ts';
 import type { Lock } from './lock.ts';
 import { readJournal } from './read.ts';
-import { type Identity, identityDifferences } from './run-name.ts';
+import { conditionOf, type Identity, identityDifferences } from './run-name.ts';
 import { JournalState } from './state.ts';
 
 export interface JournalOptions {
@@ -151,7 +151,7 @@ function assertUsable({ path, identity, commandOf }: JournalOptions, entry: Jour
   const resume =
     commandOf === undefined
       ? 'Give its options to resume it'
-      : `To resume that run, with the other flags as they are: ${commandOf(entry.identity)}`;
+      : `To resume that run, ${conditionOf(differences)}: ${commandOf(entry.identity)}`;
   throw new MillraceError('MILLRACE_JOURNAL', [
     `Cannot use the journal ${path}: it belongs to another run, "${entry.run}": ${differences.join('; ')}`,
     resume,

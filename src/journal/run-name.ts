@@ -41,6 +41,14 @@ export function canonical(value: unknown): string {
 
 const SHOWN_CHARS_MAX = 120;
 
+/** What has to be as it was before a run goes on, besides its command. @param differences As they are named below. */
+export function conditionOf(differences: readonly string[]): string {
+  const isTable = differences.some((difference) => difference.startsWith(TABLE_DIFFERENCE));
+  return `with the other flags as they are${isTable ? ' and its tables as they were' : ''}`;
+}
+
+const TABLE_DIFFERENCE = 'the table ';
+
 /** Names each difference, for example `partitionKey was "/id", is now null`. Empty when it is the same run. */
 export function identityDifferences(before: Identity, now: Identity): string[] {
   return fieldDifferences(todays(before), todays(now), '');
@@ -56,7 +64,7 @@ function fieldDifferences(before: Identity, now: Identity, path: string): string
     if (canonical(old ?? null) === canonical(fresh ?? null)) continue;
     if (path === TABLES && old !== undefined && fresh !== undefined)
       differences.push(
-        `the table ${name} has changed (its version was ${shown(old)}, is now ${shown(fresh)})`,
+        `${TABLE_DIFFERENCE}${name} has changed (its version was ${shown(old)}, is now ${shown(fresh)})`,
       );
     else if (isObject(old) && isObject(fresh))
       differences.push(...fieldDifferences(old, fresh, `${path}${name}.`));

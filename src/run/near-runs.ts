@@ -13,7 +13,7 @@ import { formatCount } from '../base/quantity.ts';
 import type { RunEntry } from '../journal/entries.ts';
 import { errnoOf, realFiles, reasonOf } from '../journal/files.ts';
 import { headerOf, lookInto } from '../journal/look.ts';
-import { type Identity, identityDifferences } from '../journal/run-name.ts';
+import { conditionOf, type Identity, identityDifferences } from '../journal/run-name.ts';
 import { JournalState } from '../journal/state.ts';
 import { isAboutSameObjects } from '../options/identity.ts';
 
@@ -146,7 +146,7 @@ async function warningOf(near: readonly Found[], sought: Sought): Promise<string
     const what = why ?? `${formatCount(state.acknowledged.records)} records of it are on the stream`;
     told.push(
       `${header.run} is about the same objects and the same stream (${what}): ${how}`,
-      `To resume it, with the other flags as they are: ${sought.commandOf(header.identity, isAtDefault(one) ? null : path)}`,
+      `To resume it, ${conditionOf(differences)}: ${sought.commandOf(header.identity, isAtDefault(one) ? null : path)}`,
     );
   }
   return told;

@@ -107,6 +107,9 @@ it('a table that has changed since the run began is refused with one sentence, b
   const resumed = await told(flags);
   expect(resumed.exitCode).toBe(2);
   expect(resumed.stderr).toContain(sentence);
+  expect(resumed.stderr).toContain(
+    'with the other flags as they are and its tables as they were: millrace backfill',
+  );
   const verified = await verify(['--journal', world.journal]);
   expect(verified.ended.exitCode).toBe(2);
   expect(verified.ended.stdout).toContain(

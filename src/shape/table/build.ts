@@ -13,6 +13,18 @@ import { HEADER, isTagOf, PLACE_MAX, placeOf, ROW, SLOT_BYTES, slotCountFor, upp
 /** The table is larger than it may be. */
 export class TableFullError extends Error {}
 
+/** Takes as much address space as there is, where a limit of the system allows less. */
+function reserve(bytesMax: number): SharedArrayBuffer {
+  for (let limit = bytesMax; limit >= HEADER.BYTES; limit = Math.floor(limit / 2)) {
+    try {
+      return new SharedArrayBuffer(HEADER.BYTES, { maxByteLength: limit });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  throw new TableFullError();
+}
+
 const GROWTH_BYTES_MIN = 64 * KIB;
 const GROWTH_SHARE = 1 / 16;
 
@@ -32,9 +44,7 @@ export class TableBuilder {
    * @param from Where the first row lies: a test puts it beyond 4 GiB.
    */
   constructor(bytesMax: number, from: number = HEADER.BYTES) {
-    const limit = Math.min(Math.floor(bytesMax), PLACE_MAX);
-    if (limit < HEADER.BYTES) throw new TableFullError();
-    this.#memory = new SharedArrayBuffer(HEADER.BYTES, { maxByteLength: limit });
+    this.#memory = reserve(Math.min(Math.floor(bytesMax), PLACE_MAX));
     this.#bytes = Buffer.from(this.#memory);
     this.#view = new DataView(this.#memory);
     const secret = randomBytes(8);

@@ -118,6 +118,12 @@ describe('a lookup table', () => {
     expect(() => new TableBuilder(1)).toThrow(TableFullError);
   });
 
+  it('takes what address space there is, where it may take more', () => {
+    const builder = new TableBuilder(2 ** 53);
+    builder.add('a', '1');
+    expect(new Table(builder.finish()).find('a')).toBe(1);
+  });
+
   it('finds rows that lie beyond 4 GiB', () => {
     const builder = new TableBuilder(6 * 2 ** 30, 5 * 2 ** 30);
     builder.add('far', '"away"');
