@@ -24,6 +24,9 @@ function grep(paths: readonly string[], pattern: RegExp): string[] {
 const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/commands/main.ts': 'test/commands',
   'src/options/demo.ts': 'constants only',
+  'src/scan/json-text.ts': 'test/scan/values.test.ts',
+  'src/scan/values-native.ts': 'test/scan/values.test.ts',
+  'src/scan/values-portable.ts': 'test/scan/values.test.ts',
   'src/options/manual.ts': 'test/house/generated.test.ts',
   'src/options/output.ts': 'constants only',
   'src/options/records.ts': 'test/options/backfill.test.ts, verify.test.ts',

@@ -72,6 +72,7 @@ export const REJECT_CODES = [
   'INVALID_JSON',
   'INVALID_UTF8',
   'TOO_DEEP',
+  'FRAMING',
   'MISSING_KEY',
   'SCHEMA',
   'FILTER',

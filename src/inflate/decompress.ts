@@ -21,19 +21,21 @@ export interface Decoders {
 }
 
 /**
- * @param stored What it throws is thrown on.
+ * @param kind `text` comes out as it is. @param stored What it throws is thrown on.
  * @throws {DamagedError} Damaged, truncated, or followed by bytes that are neither another member or frame nor zeros (gzip). What came
  * before stays valid; its `offset` is that behind all content that came.
  */
 export async function* decompress(
-  kind: 'gzip' | 'zstd',
+  kind: 'text' | 'gzip' | 'zstd',
   stored: AsyncIterable<Uint8Array>,
   decoders: Decoders = {},
   room?: WindowRoom,
 ): AsyncGenerator<Uint8Array> {
   const progress: Progress = { stored: 0, content: 0, proven: 0 };
   try {
-    if (kind === 'zstd') {
+    if (kind === 'text') {
+      yield* stored;
+    } else if (kind === 'zstd') {
       yield* unzstd(stored, progress, room);
     } else {
       decoders.inflater ??= await openInflater();
@@ -62,7 +64,8 @@ export const WHOLE_CONTENT_BYTES_MAX = 2 * MIB;
  * @param stored All stored bytes.
  * @returns null when a stream has to deal with it: too large, more than one zstd frame, padded, damaged, or much content.
  */
-export function decompressWhole(kind: 'gzip' | 'zstd', stored: Uint8Array): Uint8Array | null {
+export function decompressWhole(kind: 'text' | 'gzip' | 'zstd', stored: Uint8Array): Uint8Array | null {
+  if (kind === 'text') return stored;
   if (stored.length === 0 || stored.length > WHOLE_BYTES_MAX) return null;
   const options = { info: true, maxOutputLength: 2 * MIB } as const;
   try {

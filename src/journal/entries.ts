@@ -31,7 +31,7 @@ export interface PinnedObject {
 }
 
 /** What the stored bytes of an object are. */
-export type ObjectFormat = 'plain' | 'gzip' | 'zstd';
+export type ObjectFormat = 'plain' | 'text' | 'gzip' | 'zstd';
 
 /** First line. `identity` is compared on resume; `digestKey` (hex) is drawn once per run and needed by `verify`. */
 export interface RunEntry {
@@ -262,7 +262,8 @@ const isRecord = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isTextOrNull = (value: unknown): boolean => value === null || typeof value === 'string';
 const isCountOrNull = (value: unknown): boolean => value === null || isCount(value);
-const isFormat = (value: unknown): boolean => value === 'plain' || value === 'gzip' || value === 'zstd';
+const isFormat = (value: unknown): boolean =>
+  ['plain', 'text', 'gzip', 'zstd'].some((known) => known === value);
 const isCounts = (value: unknown): boolean => Array.isArray(value) && value.every(isCount);
 const optional = (check: (value: unknown) => boolean) => (value: unknown) =>
   value === undefined || check(value);

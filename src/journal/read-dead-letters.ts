@@ -9,6 +9,7 @@
 import { MIB } from '../base/limits.ts';
 import { objectUri } from '../base/object-uri.ts';
 import { OUTPUTS_PER_LINE_MAX } from '../ring/slices.ts';
+import { isJsonText } from '../scan/json-text.ts';
 
 /** What names a line: its object in one version, and the offset that it has in the (decompressed) object. */
 export interface LinePlace {
@@ -156,7 +157,7 @@ function isOutput(output: unknown): output is number {
 
 /** The line's bytes, or what is wrong with them. */
 function dataOf(fields: Record<string, unknown>, isRaw: boolean): Buffer | string {
-  const { data, text } = fields;
+  const { data, text, length } = fields;
   if (data !== undefined && text !== undefined)
     return 'it has both data and text: keep the one that is right';
   if (text !== undefined && typeof text !== 'string') return 'text must be a string';
@@ -165,9 +166,11 @@ function dataOf(fields: Record<string, unknown>, isRaw: boolean): Buffer | strin
   // Decoding skips what is not base64, so only what encodes to the same text is.
   if (data !== undefined && bytes.toString('base64') !== data) return 'data must be base64';
   if (isRaw) return bytes;
-  // The line end of an edited text is not part of it; one inside would turn one record into two.
+  // The line end of an edited text is not part of it; one inside would turn one record into two, unless it is one value of JSON over
+  // several lines. What a framing has lost stays as it is until somebody repairs it.
   const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
-  if (bytes.subarray(0, end).includes(NEWLINE))
+  const isAsLost = text === undefined && typeof length === 'number' && bytes.length <= length;
+  if (!isAsLost && bytes.subarray(0, end).includes(NEWLINE) && !isJsonText(bytes.toString('latin1')))
     return 'its data holds a newline, so it would be more than one record';
   return bytes.subarray(0, end);
 }

@@ -88,6 +88,11 @@
   X(uint32_t, SCAN_DONE, 0) \
   X(uint32_t, SCAN_LANE_FULL, 1) \
   X(uint32_t, SCAN_REJECTS_FULL, 2) \
+  X(uint32_t, SCAN_DAMAGED, 3) \
+  X(uint32_t, ROWS_LINES, 0) \
+  X(uint32_t, ROWS_RAW, 1) \
+  X(uint32_t, ROWS_VALUES, 2) \
+  X(uint32_t, ROWS_VALUE, 3) \
   X(uint32_t, SUM_STATUS, 0) \
   X(uint32_t, SUM_NEXT, 1) \
   X(uint32_t, SUM_LANE, 2) \
@@ -107,6 +112,24 @@
   X(uint32_t, REJECT_FILTER, 5) \
   X(uint32_t, REJECT_COLUMNS, 3) \
   X(uint32_t, OUTPUT_COLUMNS, 3) \
+  /* Framing: src/scan/values-native.ts and src/scan/values.ts. */ \
+  X(uint32_t, CUT_SIDE_BY_SIDE, 0) \
+  X(uint32_t, CUT_BEGUN, 1) \
+  X(uint32_t, CUT_BEHIND_ELEMENT, 2) \
+  X(uint32_t, CUT_BEHIND_COMMA, 3) \
+  X(uint32_t, CUT_MORE, 0) \
+  X(uint32_t, CUT_FULL, 1) \
+  X(uint32_t, CUT_STRAY, 2) \
+  X(uint32_t, CUT_BROKEN, 3) \
+  X(uint32_t, CUT_CLOSED, 4) \
+  X(uint8_t, VALUE_LINE, 0) \
+  X(uint8_t, VALUE_LINES, 1) \
+  X(uint32_t, CUT_SUM_COUNT, 0) \
+  X(uint32_t, CUT_SUM_NEXT, 1) \
+  X(uint32_t, CUT_SUM_STOP, 2) \
+  X(uint32_t, CUT_SUM_STATE, 3) \
+  X(uint32_t, CUT_SUM_USED, 4) \
+  X(uint32_t, CUT_SUM_CELLS, 5) \
   /* A step of a decoder: src/native/inflate.ts. */ \
   X(uint32_t, STEP_CONSUMED, 0) \
   X(uint32_t, STEP_PRODUCED, 1) \

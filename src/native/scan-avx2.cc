@@ -262,6 +262,8 @@ inline bool hasBackslash(const uint8_t* start, const uint8_t* end) {
 
 #include "scan-window.h"
 
+#include "cut-window.h"
+
 typedef uint32_t Words8 __attribute__((vector_size(32)));
 
 inline Words8 gatherWords(const uint32_t (*blocks)[16], uint32_t word) {
@@ -320,7 +322,8 @@ void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount,
 
 namespace millrace {
 const ScanKernels* scanKernelsAvx2() {
-  static constexpr ScanKernels KERNELS = {"avx2", avx2::scanWindow<avx2::KeyWalk>, avx2::scanWindow<avx2::ShapeWalk>, avx2::hashGroup};
+  static constexpr ScanKernels KERNELS = {"avx2", avx2::scanWindow<avx2::KeyWalk>, avx2::scanWindow<avx2::ShapeWalk>, avx2::hashGroup,
+                                          avx2::cutValues};
   const bool isThere = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
                        __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("pclmul");
   return isThere ? &KERNELS : nullptr;

@@ -175,6 +175,8 @@ inline bool hasBackslash(const uint8_t* start, const uint8_t* end) {
 
 #include "scan-window.h"
 
+#include "cut-window.h"
+
 typedef uint32_t Words16 __attribute__((vector_size(64)));
 
 inline Words16 gatherWords(const uint32_t (*blocks)[16], uint32_t word) {
@@ -209,7 +211,8 @@ void hashGroup(const uint32_t (*blocks)[16], uint32_t, uint32_t wordCount, uint3
 
 namespace millrace {
 const ScanKernels* scanKernelsAvx512() {
-  static constexpr ScanKernels KERNELS = {"avx512", avx512::scanWindow<avx512::KeyWalk>, avx512::scanWindow<avx512::ShapeWalk>, avx512::hashGroup};
+  static constexpr ScanKernels KERNELS = {"avx512", avx512::scanWindow<avx512::KeyWalk>, avx512::scanWindow<avx512::ShapeWalk>, avx512::hashGroup,
+                                          avx512::cutValues};
   const bool isThere = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                        __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&

@@ -137,6 +137,8 @@ inline bool hasBackslash(const uint8_t* start, const uint8_t* end) {
 
 #include "scan-window.h"
 
+#include "cut-window.h"
+
 void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
   typedef uint32_t Word __attribute__((vector_size(16)));
   constexpr uint32_t LANES = 4;
@@ -157,7 +159,8 @@ void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount,
 }  // namespace
 
 const ScanKernels* scanKernelsBase() {
-  static constexpr ScanKernels KERNELS = {"base", base::scanWindow<base::KeyWalk>, base::scanWindow<base::ShapeWalk>, base::hashGroup};
+  static constexpr ScanKernels KERNELS = {"base", base::scanWindow<base::KeyWalk>, base::scanWindow<base::ShapeWalk>, base::hashGroup,
+                                          base::cutValues};
   return &KERNELS;
 }
 

@@ -15,17 +15,6 @@ uint32_t mix(uint32_t bits) {
   return bits ^ (bits >> 16);
 }
 
-/** Counts what came before the line, and ends the call in front of it. */
-bool endBefore(ScanState& state, ScanCall& call, const uint8_t* line) {
-  if (!flushRecords(state, call)) return false;
-  countOthers(call, call.blankBefore, call.filteredBefore);
-  call.blankBefore = 0;
-  call.filteredBefore = 0;
-  call.status = SCAN_REJECTS_FULL;
-  call.next = line;
-  return false;
-}
-
 }  // namespace
 
 ShapeState* openShape(const uint8_t* program, size_t length) {
@@ -69,10 +58,10 @@ void beginShape(ShapeState& shape, const ScanCall& call, napi_env env, napi_valu
   shape.arenaUsed = 0;
 }
 
-bool isSampled(const ScanState& state, const ScanCall& call, const uint8_t* line) {
+bool isSampled(const ScanState& state, ScanCall& call, const uint8_t* line) {
   const ShapeState& shape = *state.shape;
   if (!shape.program.hasSample) return true;
-  const uint64_t offset = call.objectOffset + (uint64_t(line - call.bytes) - call.start);
+  const uint64_t offset = originOf(call, line, call.sampleRow).offset;
   return mix(mix(shape.sampleSeed ^ uint32_t(offset)) + uint32_t(offset >> 32) * 0x9e3779b9u) < shape.program.sampleBelow;
 }
 
@@ -103,13 +92,13 @@ Verdict askVerdict(ScanState& state, ScanCall& call, const uint8_t* line, ByteRa
     if (isAsked && verdict < VERDICT_UNKNOWN) return Verdict(verdict);
   }
   // It has thrown, which it never does unless the thread is being ended: what it threw leaves with this call.
-  endBefore(state, call, line);
+  endBefore(state, call, line, SCAN_REJECTS_FULL);
   return VERDICT_UNKNOWN;
 }
 
 bool endWithoutMemory(ScanState& state, ScanCall& call, const uint8_t* line) {
   napi_throw_range_error(state.shape->env, nullptr, "Cannot shape a line: out of memory");
-  return endBefore(state, call, line);
+  return endBefore(state, call, line, SCAN_REJECTS_FULL);
 }
 
 uint8_t* takeArena(ScanState& state, ScanCall& call, const uint8_t* line, uint64_t bytes) {

@@ -38,7 +38,7 @@ uint32_t namesOf(const ShapeState& shape, uint8_t* starts);
 void beginShape(ShapeState& shape, const ScanCall& call, napi_env env, napi_value decide);
 
 /** Whether the line at this place is one of the sample. */
-bool isSampled(const ScanState& state, const ScanCall& call, const uint8_t* line);
+bool isSampled(const ScanState& state, ScanCall& call, const uint8_t* line);
 
 /** Takes one valid line whose places are not known. @returns False when the call has ended. */
 bool shapeLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, const uint8_t* data,

@@ -193,6 +193,25 @@ bool findKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, Reco
   return toKey(state, value.start + 1, value.end - 1, true, key);
 }
 
+bool endBefore(ScanState& state, ScanCall& call, const uint8_t* line, uint32_t status) {
+  if (!flushRecords(state, call)) return false;
+  countOthers(call, call.blankBefore, call.filteredBefore);
+  call.blankBefore = 0;
+  call.filteredBefore = 0;
+  call.status = status;
+  call.next = line;
+  return false;
+}
+
+/** Whether these bytes are JSON, however deep. */
+static bool isJsonOfAnyDepth(const ScanState& state, const uint8_t* data, const uint8_t* dataEnd) {
+  if (!isTooDeep(data, dataEnd, state.depthMax)) return isJson(data, dataEnd, state.depthStack);
+  auto* stack = static_cast<uint64_t*>(std::calloc(size_t(dataEnd - data) / 64 + 2, sizeof(uint64_t)));
+  const bool isValid = stack != nullptr && isJson(data, dataEnd, stack);
+  std::free(stack);
+  return isValid;
+}
+
 bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd) {
   const uint8_t* data = at;
   const uint8_t* dataEnd = lineEnd;
@@ -202,6 +221,8 @@ bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const u
     call.blankBefore++;
     return true;
   }
+  // Where values end is known only as long as all of them are valid, those that nobody wants as well.
+  if (call.endsAtDamage && !isJsonOfAnyDepth(state, data, dataEnd)) return endBefore(state, call, line, SCAN_DAMAGED);
   if (state.shape != nullptr && !isSampled(state, call, line)) {
     call.filteredBefore++;
     return true;

@@ -15,6 +15,9 @@ bool flushRecords(ScanState& state, ScanCall& call);
 /** Notes a line that is not a record. @param code REJECT_. @returns False when the call has ended. */
 bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, uint32_t code);
 
+/** Ends the call in front of this line, once what came before it has been counted. @param status SCAN_. @returns False. */
+bool endBefore(ScanState& state, ScanCall& call, const uint8_t* line, uint32_t status);
+
 /** Validates one line exactly. @param at First byte of the line to look at, after a byte order mark. @returns False when the call has ended. */
 bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* at, const uint8_t* lineEnd);
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "constants.h"
 #include "frame.h"
 #include "json-line.h"
 
@@ -50,7 +51,7 @@ struct ScanCall {
   const uint8_t* coordinate;
   uint32_t coordinateBytes;
   /**
-   * Where the bytes are what stages have made of lines: rows of OUTPUT_COLUMNS, by the start of what they stand for; null elsewhere.
+   * Where the bytes are what stages have made of lines, or values that stood side by side: rows of OUTPUT_COLUMNS, by the start of what they stand for; null elsewhere.
    * The rows of the record whose key is made, and of the one that is written: both only move on.
    */
   const double* rows;
@@ -59,6 +60,9 @@ struct ScanCall {
   uint32_t frameRow;
   /** What every frame of this call has. */
   uint8_t frameFlags;
+  uint32_t sampleRow;
+  /** The lines are values that nobody has judged: the first that is no JSON ends the call. */
+  bool endsAtDamage;
   double* rejectCells;
   uint32_t rejectsMax;
   /** Where the caller has to go on; set where scanning stops early. */
@@ -71,6 +75,31 @@ struct ScanCall {
   /** Blank lines, and those that were filtered out, since the last record or reject. */
   uint32_t blankBefore;
   uint32_t filteredBefore;
+};
+
+/** One call of cutValues: the values of bytes[start, end), each to become a line. */
+struct CutCall {
+  const uint8_t* bytes;
+  uint64_t start;
+  uint64_t end;
+  /** Of bytes[0]. */
+  uint64_t objectOffset;
+  /** The object ends at `end`. */
+  bool isLast;
+  /** FRAME_: where the call begins, and then where it has ended. */
+  uint32_t state;
+  /** The values, each ended by a newline. */
+  uint8_t* lines;
+  uint64_t linesBytes;
+  uint64_t linesUsed;
+  /** A row of OUTPUT_COLUMNS a value, as the scanner takes them; and VALUE_: whether it has line ends of its own. */
+  double* rows;
+  uint8_t* kinds;
+  uint32_t rowsMax;
+  uint32_t count;
+  /** Why the call has ended (CUT_), and what comes next: a value that is not whole, what cannot stand there, or the end. */
+  uint32_t stop;
+  uint64_t next;
 };
 
 struct ScanState;
@@ -106,7 +135,13 @@ struct ScanKernels {
    * @param count How many, at most GROUP_RECORDS; more digests than that may be written.
    */
   void (*hashGroup)(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]);
+  /** Makes lines of values that stand side by side. */
+  void (*cutValues)(CutCall&);
 };
+
+/** The kernels that run on this machine, slowest first. @returns How many. */
+constexpr uint32_t KERNELS_MAX = 3;
+uint32_t listKernels(const ScanKernels** list);
 
 const ScanKernels* scanKernelsBase();
 /** Null where the machine or the compiler lacks the instructions. */

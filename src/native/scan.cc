@@ -16,16 +16,6 @@ namespace {
 constexpr uint32_t WINDOW_BYTES_LEAST = 2 * 1024;
 /** Vectors may be read past the end of a name. */
 constexpr size_t NAME_SLACK = 64;
-constexpr uint32_t KERNELS_MAX = 3;
-
-/** The kernels that run on this machine, slowest first. */
-uint32_t listKernels(const ScanKernels** list) {
-  uint32_t count = 0;
-  list[count++] = scanKernelsBase();
-  if (const ScanKernels* kernels = scanKernelsAvx2()) list[count++] = kernels;
-  if (const ScanKernels* kernels = scanKernelsAvx512()) list[count++] = kernels;
-  return count;
-}
 
 void freeSetup(ScanSetup* setup) {
   if (setup == nullptr) return;
@@ -291,6 +281,15 @@ void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
   call.next = end;
 }
 
+/** Deals with all of the call's bytes as one value, line ends and all. */
+void scanValue(ScanState& state, ScanCall& call, const uint8_t* at) {
+  const uint8_t* end = call.bytes + call.end;
+  if (at < end && !validateLine(state, call, at, at, end)) return;
+  if (!flushRecords(state, call)) return;
+  countOthers(call, call.blankBefore, call.filteredBefore);
+  call.next = end;
+}
+
 /** Whether the rows of outputs are none, lie elsewhere, or go back. A call may end before the last of them. */
 bool faultOfRows(const ScanCall& call, uint64_t from, size_t bytes) {
   double last = double(call.start);
@@ -302,7 +301,7 @@ bool faultOfRows(const ScanCall& call, uint64_t from, size_t bytes) {
   return call.rowCount == 0 && from < call.end;
 }
 
-/** scanRun(state, bytes, start, end, from, objectOffset, slice, coordinate, sums, rejects, decide, rows, isRaw) */
+/** scanRun(state, bytes, start, end, from, objectOffset, slice, coordinate, sums, rejects, decide, rows, mode) */
 napi_value scanRun(napi_env env, napi_callback_info info) {
   const Args<13> args(env, info);
   void* external = nullptr;
@@ -341,9 +340,13 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   state.pendingCount = 0;
   if (state.shape != nullptr) beginShape(*state.shape, call, env, args[10]);
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].open(state.laneBase[i], state.laneBytes[i]);
-  if (call.rows != nullptr && u32Of(env, args[12]) != 0) {
+  const uint32_t mode = call.rows == nullptr ? ROWS_LINES : u32Of(env, args[12]);
+  call.endsAtDamage = mode == ROWS_VALUES || mode == ROWS_VALUE;
+  if (mode == ROWS_RAW) {
     call.frameFlags = FLAG_RAW;
     scanRaw(state, call, call.bytes + from);
+  } else if (mode == ROWS_VALUE) {
+    scanValue(state, call, call.bytes + from);
   } else {
     scanLines(state, call, call.bytes + from);
   }
@@ -379,6 +382,14 @@ napi_value scanInstructions(napi_env env, napi_callback_info) {
 }
 
 }  // namespace
+
+uint32_t listKernels(const ScanKernels** list) {
+  uint32_t count = 0;
+  list[count++] = scanKernelsBase();
+  if (const ScanKernels* kernels = scanKernelsAvx2()) list[count++] = kernels;
+  if (const ScanKernels* kernels = scanKernelsAvx512()) list[count++] = kernels;
+  return count;
+}
 
 void registerScan(napi_env env, napi_value exports) {
   exportFunction(env, exports, "scanCreate", scanCreate);

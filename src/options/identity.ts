@@ -35,7 +35,10 @@ export interface StagePrints {
 export function fieldsOf(table: FlagTable, options: object): Identity {
   const given = options as Readonly<Record<string, unknown>>;
   const fields = identifying(table).map(([option]) => [option, given[option]] as const);
-  return Object.fromEntries(fields.filter(([option, value]) => !table[option]!.isYounger || isGiven(value)));
+  const isSaid = (flag: Flag, value: unknown) => isGiven(value) && value !== flag.fallback();
+  return Object.fromEntries(
+    fields.filter(([option, value]) => !table[option]!.isYounger || isSaid(table[option]!, value)),
+  );
 }
 
 function identifying(table: FlagTable): [string, Flag][] {

@@ -5,6 +5,7 @@ import { shownUrl } from '../aws/endpoint.ts';
 import { availableCores } from '../base/cores.ts';
 import { KIB, KINESIS, MIB } from '../base/limits.ts';
 import type { OptionsOf } from './flag.ts';
+import { framing } from './framing.ts';
 import { choice, globs, integer, pointer, size, text, threads, time, toggle } from './kinds.ts';
 import type { Problems } from './problems.ts';
 import { STAGE_FLAGS } from './stages.ts';
@@ -33,6 +34,8 @@ export const RECORD_FLAGS = {
     meaning:
       'JSON Schema 2020-12, or 2019-09 or draft-07 where its `$schema` says so; a record that does not conform is dead-lettered with the reason',
   }),
+  /** `lines`, `values` or `array:POINTER`. */
+  framing,
   ...STAGE_FLAGS,
   appendNewline: toggle('append-newline', {
     ...{ ...shapes, help: 'end each record’s data with a newline' },
@@ -127,6 +130,15 @@ export const RECORD_FLAGS = {
 } as const;
 
 export interface RecordOptions extends OptionsOf<typeof RECORD_FLAGS> {}
+
+/** Names the problems of options that do not go together. */
+export function checkRecordOptions(
+  options: Pick<RecordOptions, 'framing' | 'limitLines'>,
+  problems: Problems,
+): void {
+  if (options.framing !== 'lines' && options.limitLines !== null)
+    problems.add(`Expected --limit, which counts lines, to come without --framing ${options.framing}.`);
+}
 
 /** Names the problems of the SOURCE arguments. */
 export function checkSources(problems: Problems, sources: readonly string[], hasInventory: boolean): void {

@@ -16,6 +16,7 @@ import { type Decoders, decompress, decompressWhole } from '../inflate/decompres
 import { workWithin } from '../ring/ranges.ts';
 import { textOnly } from '../source/format.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
+import { openFraming } from './framing.ts';
 import { type LineCount, LineCounter } from './line-count.ts';
 import type {
   Delivered,
@@ -26,9 +27,21 @@ import type {
   RejectedLine,
   StreamInput,
 } from './setup.ts';
+import { sideBySideHint } from './side-by-side.ts';
 import type { LineSource } from './slice-cut.ts';
 import { type Slicer, StoppedError } from './slicer.ts';
+import { ValueCounter } from './value-count.ts';
 import { WindowMemory } from './window-memory.ts';
+
+/** What makes lines of an object's content. */
+interface Cutter {
+  /** @returns Bytes taken. */
+  write(bytes: Uint8Array): number | Promise<number>;
+  end(): unknown;
+  endWithin(): void | Promise<void>;
+  /** Offset behind what has come out, where it is known here. */
+  readonly reached?: number;
+}
 
 /** How the reading of an object ended. */
 interface Outcome {
@@ -43,22 +56,24 @@ interface Outcome {
 /** What it needs of a parser's setup. */
 type InflationSetup = Pick<
   ParseSetup,
-  'lineBytesMax' | 'memory' | 'isCounting' | 'shared' | 'windowBytes' | 'isOrdered' | 'lanes'
+  ('lineBytesMax' | 'memory' | 'isCounting' | 'shared' | 'windowBytes' | 'isOrdered' | 'lanes') | 'framing'
+> &
+  Partial<Pick<ParseSetup, 'isPortable'>>;
+type InflationSlicer = Pick<
+  Slicer,
+  'scan' | 'scanValues' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'
 >;
 
 export class Inflation {
   readonly #setup: InflationSetup;
-  readonly #slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>;
+  readonly #slicer: InflationSlicer;
   readonly #block = new Uint8Array(ENGINE.blockBytes);
   readonly #decoders: Decoders = {};
   readonly #room: WindowRoom;
   /** Lines that are on their way through stages: until it is settled the block is theirs, and what comes behind them waits. */
   #pending: Promise<void> | null = null;
 
-  constructor(
-    setup: InflationSetup,
-    slicer: Pick<Slicer, 'scan' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'>,
-  ) {
+  constructor(setup: InflationSetup, slicer: InflationSlicer) {
     this.#setup = setup;
     this.#slicer = slicer;
     const [isStopping, flush] = [() => slicer.isStopping(), () => slicer.flush()];
@@ -132,11 +147,15 @@ export class Inflation {
     current: () => LineSource,
     isWhole: () => boolean = () => true,
   ): Promise<Outcome> {
+    const { framing = null } = this.#setup;
     const [first] = delivered.done;
-    const fromOffset = first !== undefined && first[0] === 0 ? first[1] : 0;
+    // Where values begin hangs on all that comes before.
+    const fromOffset = framing === null && first !== undefined && first[0] === 0 ? first[1] : 0;
     const place = { reached: fromOffset };
-    const counter = this.#setup.isCounting ? new LineCounter() : null;
-    const cutter = this.#cutter(fromOffset, delivered, current, place);
+    const counter = this.#openCounter();
+    const cutter: Cutter = framing
+      ? openFraming({ setup: this.#setup, slicer: this.#slicer, delivered, current })
+      : this.#cutter(fromOffset, delivered, current, place);
     // A segment that starts at `fromOffset` begins with the byte before it, which shows whether a line starts there.
     let skip = Math.max(0, fromOffset - 1);
     try {
@@ -146,25 +165,33 @@ export class Inflation {
           const wanted = chunk.subarray(Math.min(skip, chunk.length));
           skip -= chunk.length - wanted.length;
           for (let at = 0; at < wanted.length; ) {
-            at += cutter.write(at === 0 ? wanted : wanted.subarray(at));
+            const taken = cutter.write(at === 0 ? wanted : wanted.subarray(at));
+            at += typeof taken === 'number' ? taken : await taken;
             if (this.#pending !== null) await this.#settle();
           }
         }
       } catch (error) {
         if (!(error instanceof MillraceError)) throw error;
-        cutter.endWithin();
+        await cutter.endWithin();
         if (this.#pending !== null) await this.#settle();
-        const damage = error instanceof DamagedError ? damageOf(error, place.reached) : null;
+        const reached = cutter.reached ?? place.reached;
+        const damage = error instanceof DamagedError ? damageOf(error, reached) : null;
         return { error: { why: error.message, damage }, isCut: false, count: counter?.count(false) };
       }
-      if (isWhole()) cutter.end();
-      else cutter.endWithin();
+      if (isWhole()) await cutter.end();
+      else await cutter.endWithin();
       if (this.#pending !== null) await this.#settle();
     } catch (error) {
       if (error instanceof StoppedError) return { error: null, isCut: true };
       throw error;
     }
     return { error: null, isCut: false, count: counter?.count(isWhole()) };
+  }
+
+  #openCounter(): LineCounter | ValueCounter | null {
+    const { isCounting, framing = null, lineBytesMax } = this.#setup;
+    if (!isCounting) return null;
+    return framing === null ? new LineCounter() : new ValueCounter(framing.tokens, lineBytesMax);
   }
 
   /** @param place Follows the offset behind the last line that came out. */
@@ -234,7 +261,7 @@ export class Inflation {
 /** The dead letter of a line that is too long to be kept: `data` is only its beginning. */
 export function oversizeReject(line: OversizeLine, piece: number): RejectedLine {
   const { objectOffset, length, head } = line;
-  const message = `The line is ${length} bytes long; data holds its first ${head.byteLength}`;
+  const message = `The line is ${length} bytes long; data holds its first ${head.byteLength}${sideBySideHint(head)}`;
   return { piece, code: 'RECORD_TOO_LARGE', message, objectOffset, length, data: head };
 }
 

@@ -11,7 +11,7 @@ import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
 import type { StageFigures } from '../shape/figures.ts';
 import type { Stages } from '../shape/stages.ts';
-import type { ShapedRecord } from '../source/object.ts';
+import type { Format, ShapedRecord } from '../source/object.ts';
 import type { LineCount } from './line-count.ts';
 
 /** Told once to every thread of the pool. */
@@ -43,6 +43,8 @@ export interface ParseSetup {
   readonly schema: { readonly text: string; readonly name: string } | null;
   /** What is asked of every valid line before it is a record, or null. */
   readonly stages?: Stages | null;
+  /** Null: records are lines. `tokens`: what leads to the array whose elements they are, or null where they lie side by side. */
+  readonly framing?: { readonly tokens: readonly string[] | null } | null;
   readonly isPortable: boolean;
   /** Longest line of a compressed object that is kept. */
   readonly lineBytesMax: number;
@@ -91,6 +93,8 @@ export interface PlainPiece extends RawPiece {
   readonly only: Places | null;
   /** It is an outcome of the stages already. */
   readonly shaped?: ShapedRecord;
+  /** A dead letter's data: a value of JSON with line ends of its own is one line. */
+  readonly isDeadLetter?: boolean;
 }
 
 /** What earlier processes have done with a compressed object, in bytes of the decompressed one. */
@@ -99,6 +103,9 @@ export interface Delivered {
   readonly left: readonly LeftRange[];
 }
 
+/** What is carried in one stream: a compressed object, or one whose records are no lines. */
+export type StreamFormat = Exclude<Format, 'plain'>;
+
 export type ParseTask =
   /** Whole lines of plain objects. */
   | { readonly kind: 'plain'; readonly sequence: number; readonly pieces: readonly PlainPiece[] }
@@ -106,7 +113,7 @@ export type ParseTask =
   | {
       readonly kind: 'whole';
       readonly sequence: number;
-      readonly format: 'gzip' | 'zstd';
+      readonly format: StreamFormat;
       readonly pieces: readonly RawPiece[];
       readonly delivered: readonly Delivered[];
     }
@@ -114,7 +121,7 @@ export type ParseTask =
   | {
       readonly kind: 'stream';
       readonly sequence: number;
-      readonly format: 'gzip' | 'zstd';
+      readonly format: StreamFormat;
       readonly port: MessagePort;
       readonly delivered: Delivered;
       readonly coordinate: string;

@@ -10,10 +10,17 @@ import { MillraceError } from '../base/errors.ts';
 import { LaneDigest } from '../digest/lane-digest.ts';
 import type { Heart } from '../ring/heartbeat.ts';
 import { PHASE } from '../ring/phases.ts';
-import { outputsAt } from '../ring/ranges.ts';
+import { outputsAt, type Places } from '../ring/ranges.ts';
 import { SliceLender } from '../ring/slices.ts';
 import { Doorbell, waitForAtMost, waitForSpace, waitForWindow } from '../ring/wait.ts';
-import type { Reject, ScanLanes, Scanner, ScanPiece, ScanResult } from '../scan/scanner.ts';
+import {
+  lineOffset,
+  type Reject,
+  type ScanLanes,
+  type Scanner,
+  type ScanPiece,
+  type ScanResult,
+} from '../scan/scanner.ts';
 import { addFigures, type StageFigures } from '../shape/figures.ts';
 import type { LineCount } from './line-count.ts';
 import {
@@ -26,8 +33,10 @@ import {
   type RejectedLine,
   type SliceReceipt,
 } from './setup.ts';
+import { sideBySideHint } from './side-by-side.ts';
 import { type LineRun, type LineSource, piecesOf, type SliceRange, slicesOf } from './slice-cut.ts';
 import type { SliceOutcome, Transformer } from './transformer.ts';
+import { type ValueRun, valuePiecesOf, valueSlicesOf } from './value-slices.ts';
 
 /** Messages that the main thread has not taken yet; beyond this a parser waits, so that a file of garbage stays within memory. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
@@ -100,6 +109,55 @@ export class Slicer {
     for (const slice of slicesOf(run, sliceBytes)) this.#scanSlice(source, run, slice);
   }
 
+  /**
+   * Scans values slice by slice.
+   * @returns The first that is no JSON: it and those behind it are not dealt with. `run.end` where there is none. A promise where they go
+   * through stages in JavaScript: then the lines must stay where they are until it is settled.
+   * @throws {StoppedError} When the run is being stopped; what was scanned by then has been said.
+   */
+  scanValues(source: LineSource, run: ValueRun): number | Promise<number> {
+    if (this.#transformer !== null && !source.shaped)
+      return this.#transformValues(this.#transformer, source, run);
+    const scanner = source.shaped ? this.#plainScanner : this.#scanner;
+    for (const slice of valueSlicesOf(run, () => this.#lender.sliceBytes)) {
+      const receipt = this.#open(source.piece, slice.start, slice.end, slice.bytes);
+      try {
+        for (const piece of valuePiecesOf(source, slice, receipt.slice)) {
+          const count = this.#countInto(receipt, piece.bytes);
+          let isDamaged = false;
+          const reached = this.#scanPiece(scanner, piece, receipt, (result) => {
+            count(result);
+            isDamaged = result.status === 'damaged';
+          });
+          if (reached === piece.end) continue;
+          if (!isDamaged) this.#stopAt(receipt, lineOffset(piece, reached));
+          receipt.end = Math.max(receipt.start, lineOffset(piece, reached));
+          return run.lines.at(reached);
+        }
+      } finally {
+        this.#close(receipt);
+      }
+    }
+    return run.end;
+  }
+
+  /** Stages see JSON alone, so the values are judged before them. */
+  async #transformValues(transformer: Transformer, source: LineSource, run: ValueRun): Promise<number> {
+    const end = run.lines.judge(run.first, run.end);
+    const rangeEnd = end < run.end ? run.lines.offsetOf(end) : run.rangeEnd;
+    const judged = { ...run, end, rangeEnd };
+    for (const slice of valueSlicesOf(judged, () => this.#lender.sliceBytes)) {
+      const receipt = this.#open(source.piece, slice.start, slice.end, slice.bytes);
+      await this.#transformPieces(
+        transformer,
+        receipt,
+        valuePiecesOf(source, slice, receipt.slice),
+        run.only,
+      );
+    }
+    return end;
+  }
+
   /** A line that is too long to be kept is a slice of its own. */
   rejectOversize(line: RejectedLine, start: number, end: number): void {
     const receipt = this.#open(line.piece, start, end, line.data.byteLength);
@@ -162,13 +220,7 @@ export class Slicer {
     const scanner = source.shaped ? this.#plainScanner : this.#scanner;
     try {
       for (const piece of piecesOf(source, run, slice, receipt.slice)) {
-        const reached = this.#scanPiece(scanner, piece, receipt, (result) => {
-          receipt.lines += result.lines;
-          receipt.blank += result.blank;
-          receipt.filtered += result.filtered;
-          receipt.rejected += result.rejected;
-          if (result.rejects.length > 0) this.#rejectAll(receipt, result.rejects, run.bytes);
-        });
+        const reached = this.#scanPiece(scanner, piece, receipt, this.#countInto(receipt, run.bytes));
         if (reached < piece.end) this.#stopAt(receipt, piece.objectOffset + (reached - piece.start));
       }
     } finally {
@@ -176,32 +228,55 @@ export class Slicer {
     }
   }
 
+  #countInto(receipt: SliceReceipt, bytes: Uint8Array): (result: ScanResult) => void {
+    return (result) => {
+      receipt.lines += result.lines;
+      receipt.blank += result.blank;
+      receipt.filtered += result.filtered;
+      receipt.rejected += result.rejected;
+      if (result.rejects.length > 0) this.#rejectAll(receipt, result.rejects, bytes);
+    };
+  }
+
   async #transform(transformer: Transformer, source: LineSource, run: LineRun): Promise<void> {
     for (const slice of slicesOf(run, () => this.#lender.sliceBytes)) {
       const receipt = this.#openSlice(source, slice);
-      const pieces = piecesOf(source, run, slice, receipt.slice);
-      let outcome: SliceOutcome;
-      try {
-        const wanted = run.only && ((offset: number) => outputsAt(run.only!, offset));
-        outcome = await transformer.run(pieces, wanted, (piece, onResult) =>
-          this.#scanPiece(this.#plainScanner, piece, receipt, onResult),
-        );
-      } catch (error) {
-        if (!(error instanceof MillraceError)) throw error;
-        this.#post({ kind: 'failed', error: error.toWire() }, []);
-        throw new StoppedError(error.message);
-      }
-      addFigures(this.#figures, transformer.pipeline.takeFigures());
-      const { lines, blank, filtered, added, rejects, reached, isTorn } = outcome;
-      // What is left of a line that was begun is sent again, and all of its slice with it.
-      if (isTorn) throw new StoppedError('The run is being stopped');
-      Object.assign(receipt, { lines, blank, filtered, added, rejected: rejects.length });
-      try {
-        if (rejects.length > 0) this.#rejectAll(receipt, rejects, run.bytes);
-        if (reached !== null) this.#stopAt(receipt, reached);
-      } finally {
-        this.#close(receipt);
-      }
+      await this.#transformPieces(
+        transformer,
+        receipt,
+        piecesOf(source, run, slice, receipt.slice),
+        run.only,
+      );
+    }
+  }
+
+  async #transformPieces(
+    transformer: Transformer,
+    receipt: SliceReceipt,
+    pieces: readonly ScanPiece[],
+    only: Places | null,
+  ): Promise<void> {
+    const wanted = only && ((offset: number) => outputsAt(only, offset));
+    let outcome: SliceOutcome;
+    try {
+      outcome = await transformer.run(pieces, wanted, (piece, onResult) =>
+        this.#scanPiece(this.#plainScanner, piece, receipt, onResult),
+      );
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      this.#post({ kind: 'failed', error: error.toWire() }, []);
+      throw new StoppedError(error.message);
+    }
+    addFigures(this.#figures, transformer.pipeline.takeFigures());
+    const { lines, blank, filtered, added, rejects, reached, isTorn } = outcome;
+    // What is left of a line that was begun is sent again, and all of its slice with it.
+    if (isTorn) throw new StoppedError('The run is being stopped');
+    Object.assign(receipt, { lines, blank, filtered, added, rejected: rejects.length });
+    try {
+      if (rejects.length > 0) this.#rejectAll(receipt, rejects, pieces[0]!.bytes);
+      if (reached !== null) this.#stopAt(receipt, reached);
+    } finally {
+      this.#close(receipt);
     }
   }
 
@@ -231,6 +306,7 @@ export class Slicer {
       else if (result.records > 0) this.ringAll();
       onResult(result);
       if (result.status === 'done') return piece.end;
+      if (result.status === 'damaged') return result.next;
       const mayGoOn =
         result.status === 'lane-full'
           ? this.#hasRoom(result.laneIndex, result.laneNeedBytes)
@@ -309,5 +385,7 @@ export class Slicer {
 function toRejectedLine(reject: Reject, bytes: Uint8Array, piece: number): RejectedLine {
   const { code, message, objectOffset, start, end } = reject;
   // A copy: the block is used again before the message is read.
-  return { piece, code, message, objectOffset, length: end - start, data: bytes.slice(start, end) };
+  const data = bytes.slice(start, end);
+  const hint = code === 'INVALID_JSON' ? sideBySideHint(data) : '';
+  return { piece, code, message: message + hint, objectOffset, length: end - start, data };
 }

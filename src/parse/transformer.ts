@@ -8,7 +8,15 @@
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as passTime } from 'node:timers/promises';
 import { MillraceError } from '../base/errors.ts';
-import { outputRow, type Reject, type Scanner, type ScanPiece, type ScanResult } from '../scan/scanner.ts';
+import {
+  indexOfOffset,
+  lineOffset,
+  outputRow,
+  type Reject,
+  type Scanner,
+  type ScanPiece,
+  type ScanResult,
+} from '../scan/scanner.ts';
 import {
   isFailure,
   type LineFailure,
@@ -187,7 +195,7 @@ export class Transformer {
   ): SliceOutcome {
     const reached = slice.lines.offsets[line]!;
     const before = slice.pieces.flatMap((piece) => {
-      const end = Math.min(piece.end, reached - piece.objectOffset + piece.start);
+      const end = indexOfOffset(piece, reached);
       return end > piece.start ? [{ ...piece, end }] : [];
     });
     return { ...this.#count(slice, line, this.#parts.bench.read(before), only), reached, isTorn };
@@ -272,11 +280,13 @@ const REASONS = {
 
 /** The line of the source, untrimmed and without its line end. */
 function rejectOf(failure: LineFailure, offset: number, pieces: readonly ScanPiece[]): Reject {
-  const piece = pieces.find(
-    ({ objectOffset, start, end }) => offset >= objectOffset && offset < objectOffset + (end - start),
-  )!;
-  const { bytes, objectOffset, start: pieceStart, end: pieceEnd } = piece;
-  const start = offset - objectOffset + pieceStart;
+  const isThere = (index: number, piece: ScanPiece) =>
+    index < piece.end && lineOffset(piece, index) === offset;
+  const piece = pieces.find((one) => isThere(indexOfOffset(one, offset), one))!;
+  const { bytes, values, end: pieceEnd } = piece;
+  const start = indexOfOffset(piece, offset);
+  if (values?.isOne)
+    return { code: failure.code, message: failure.message, start, end: pieceEnd, objectOffset: offset };
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, pieceEnd);
   const newline = view.indexOf(0x0a, start);
   const isCrLf = newline > start && view[newline - 1] === 0x0d;

@@ -58,7 +58,7 @@ export class Workbench {
         found.blank += result.blank;
         found.filtered += result.filtered;
         for (const reject of result.rejects) found.rejects.push(reject);
-        this.#take(found);
+        this.#take(found, piece.values?.isOne ?? false);
         isDone = result.status === 'done';
         at = result.next;
       }
@@ -66,15 +66,16 @@ export class Workbench {
     return found;
   }
 
-  /** Takes all frames out of the lane. */
-  #take({ texts, offsets }: BenchLines): void {
+  /** Takes all frames out of the lane. @param hasLineEnds They are white space between a value's tokens, and no line may have them. */
+  #take({ texts, offsets }: BenchLines, hasLineEnds: boolean): void {
     const data = this.#data;
     const end = Atomics.load(this.#cells, LANE_CELL.HEAD);
     for (let at = 0; at < end; ) {
       const frameBytes = data.readUInt32LE(at + FRAME.FRAME_BYTES);
       if (data[at + FRAME.KIND] === FRAME_KIND.RECORD) {
         const start = at + FRAME.HEADER_BYTES + data.readUInt16LE(at + FRAME.KEY_BYTES);
-        texts.push(data.toString('utf8', start, start + data.readUInt32LE(at + FRAME.DATA_BYTES)));
+        const text = data.toString('utf8', start, start + data.readUInt32LE(at + FRAME.DATA_BYTES));
+        texts.push(hasLineEnds ? text.replaceAll('\n', ' ') : text);
         const low = data.readUInt32LE(at + FRAME.LINE_OFFSET);
         offsets.push(data.readUInt32LE(at + FRAME.LINE_OFFSET + 4) * 2 ** 32 + low);
       }

@@ -20,6 +20,8 @@ export interface BudgetInput {
   readonly isOrdered: boolean;
   /** Lookup tables, which are there already. Default 0. */
   readonly tableBytes?: number;
+  /** What divides records. Default `lines`. */
+  readonly framing?: string;
 }
 
 export interface Budget {
@@ -50,6 +52,8 @@ const BLOCKS_PER_SLOT = { none: 4, key: 8 } as const;
 const BLOCKS_PER_SLOT_MIN = 2;
 /** A parser's block of decompressed bytes, the decoder's own memory, and rejected lines on their way. */
 const PARSER_BYTES = 16 * MIB;
+/** Of the longest value, where records are no lines: as it grows, as a line, and as what is lost. */
+const VALUE_COPIES = 5;
 const PUBLISHER_BYTES_MIN = 8 * MIB;
 /** More than this does not make publishers faster: what waits is bounded by the window of slices (src/accounting/window.ts). */
 const PUBLISHERS_BYTES_MAX = 64 * MIB;
@@ -57,7 +61,8 @@ const PUBLISHERS_BYTES_MAX = 64 * MIB;
 /** Cuts the memory. @throws {OptionsError} When it is too small for these options. */
 export function planBudget(input: BudgetInput): Budget {
   const { parsers, publishers, recordBytesMax, tableBytes = 0 } = input;
-  const { lineBytesMax, laneCapacityBytes, fixedBytes, publisherBytesMin, leastBytes } = partsOf(input);
+  const { lineBytesMax, laneCapacityBytes, parserBytes, fixedBytes, publisherBytesMin, leastBytes } =
+    partsOf(input);
   let { downloads } = input;
   let blocksPerSlot: number = BLOCKS_PER_SLOT[input.isOrdered ? 'key' : 'none'];
   const slotBytes = () => blocksPerSlot * ENGINE.blockBytes + lineBytesMax;
@@ -88,7 +93,7 @@ export function planBudget(input: BudgetInput): Budget {
       name: `long lines: ${downloads} downloads x ${formatBytes(lineBytesMax)}`,
       bytes: downloads * lineBytesMax,
     },
-    { name: `parsers: ${parsers} x ${formatBytes(PARSER_BYTES)}`, bytes: parsers * PARSER_BYTES },
+    { name: `parsers: ${parsers} x ${formatBytes(parserBytes)}`, bytes: parsers * parserBytes },
     {
       name: `lanes: ${parsers} parsers x ${publishers} publishers x ${formatBytes(laneCapacityBytes)}`,
       bytes: parsers * publishers * laneCapacityBytes,
@@ -113,13 +118,14 @@ export function planBudget(input: BudgetInput): Budget {
 }
 
 /** What every run with these options needs at least, and the sizes that follow from the largest record. */
-function partsOf({ parsers, publishers, recordBytesMax, tableBytes = 0 }: BudgetInput) {
+function partsOf({ parsers, publishers, recordBytesMax, tableBytes = 0, framing = 'lines' }: BudgetInput) {
   const lineBytesMax = Math.max(2 * MIB, recordBytesMax + 64 * KIB);
   const laneCapacityBytes = laneCapacity(recordBytesMax);
-  const fixedBytes = tableBytes + parsers * publishers * laneCapacityBytes + parsers * PARSER_BYTES;
+  const parserBytes = PARSER_BYTES + (framing === 'lines' ? 0 : VALUE_COPIES * lineBytesMax);
+  const fixedBytes = tableBytes + parsers * publishers * laneCapacityBytes + parsers * parserBytes;
   const publisherBytesMin = Math.max(PUBLISHER_BYTES_MIN, 4 * recordBytesMax);
   const leastBytes = fixedBytes + publishers * publisherBytesMin;
-  return { lineBytesMax, laneCapacityBytes, fixedBytes, publisherBytesMin, leastBytes };
+  return { lineBytesMax, laneCapacityBytes, parserBytes, fixedBytes, publisherBytesMin, leastBytes };
 }
 
 /** What lookup tables may take, so that the run still works, if with few downloads. */

@@ -17,6 +17,7 @@ import type { FirstLines } from '../journal/first-lines.ts';
 import { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
 import type { BackfillOptions } from '../options/backfill.ts';
+import { framingOf } from '../options/framing.ts';
 import { createParseShared } from '../parse/setup.ts';
 import { joinLeft } from '../publish/left.ts';
 import type { PublishNotice } from '../publish/setup.ts';
@@ -231,6 +232,7 @@ class Run {
         isCollecting: false,
         schema,
         stages,
+        framing: framingOf(this.#options.framing),
         isPortable: scannerReason() !== null,
         lineBytesMax: this.#budget.lineBytesMax,
         windowBytes: this.#budget.windowBytes,

@@ -16,7 +16,15 @@ import type { MillraceError } from '../base/errors.ts';
 import { objectUri } from '../base/object-uri.ts';
 import { DamagedError } from '../inflate/damage.ts';
 import { oversizeReject } from '../parse/inflation.ts';
-import type { Found, ParseTask, PieceEnd, PlainPiece, RawPiece, StreamInput } from '../parse/setup.ts';
+import type {
+  Found,
+  ParseTask,
+  PieceEnd,
+  PlainPiece,
+  RawPiece,
+  StreamFormat,
+  StreamInput,
+} from '../parse/setup.ts';
 import { placesWithin } from '../ring/ranges.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
 import {
@@ -178,13 +186,13 @@ export class ParsePool implements SourceSink {
     this.#run(task, pieces[0]!, []);
   }
 
-  #runWhole(pieces: readonly Piece[], format: 'gzip' | 'zstd'): void {
+  #runWhole(pieces: readonly Piece[], format: StreamFormat): void {
     const delivered = pieces.map(({ segment }) => this.#accounting.deliveredBefore(segment.object));
     const raw = pieces.map((piece) => this.#raw(piece));
     this.#run({ kind: 'whole', sequence: this.#sequence++, format, pieces: raw, delivered }, pieces[0]!, []);
   }
 
-  #feedStream(piece: Piece, format: 'gzip' | 'zstd'): void {
+  #feedStream(piece: Piece, format: StreamFormat): void {
     const { segment, isLast } = piece;
     if (this.#accounting.hasFailed(segment.object) && !this.#streams.has(segment)) {
       // The parser has given the object up; what still arrives of it is of no use.
@@ -195,7 +203,7 @@ export class ParsePool implements SourceSink {
     this.#tell(stream, { kind: 'piece', piece: this.#raw(piece), isLast });
   }
 
-  #openStream(piece: Piece, format: 'gzip' | 'zstd'): Stream {
+  #openStream(piece: Piece, format: StreamFormat): Stream {
     const { segment } = piece;
     const { port1, port2 } = new MessageChannel();
     const stream: Stream = { port: port1, isOver: false };
@@ -273,7 +281,9 @@ export class ParsePool implements SourceSink {
     this.#reached.set(segment, rangeEnd);
     const only = segment.only && placesWithin(segment.only, rangeStart, rangeEnd);
     const { shaped } = segment;
-    return { ...this.#raw(piece), rangeStart, rangeEnd, only, ...(shaped && { shaped }) };
+    const isDeadLetter = segment.object.part !== undefined;
+    const kind = { ...(shaped && { shaped }), ...(isDeadLetter && { isDeadLetter }) };
+    return { ...this.#raw(piece), rangeStart, rangeEnd, only, ...kind };
   }
 
   #raw(piece: Piece): RawPiece {

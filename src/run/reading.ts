@@ -139,6 +139,7 @@ export class Reading {
       segmentBytes: options.segmentBytes,
       blockBytes: Math.min(ENGINE.blockBytes, options.segmentBytes),
       compression: options.compression,
+      isText: options.framing !== 'lines',
       isOrdered: setup.isOrdered,
       resume: (object) => this.#resume(object),
       signal: this.#abort.signal,

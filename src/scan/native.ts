@@ -9,6 +9,7 @@ import type { NativeAddon } from '../native/load.ts';
 import { LANE_DATA_BYTE } from '../ring/layout.ts';
 import { parsePointer } from './pointer.ts';
 import {
+  lineOffset,
   REJECT_MESSAGES,
   REJECTS_PER_CALL_MAX,
   type RecordRules,
@@ -50,7 +51,7 @@ interface ScanExports {
     rejects: Float64Array,
     decide: Decide | null,
     rows: Float64Array | null,
-    isRaw: number,
+    mode: number,
   ): void;
   scanInstructions(): string[];
 }
@@ -73,7 +74,9 @@ export const SUM = {
   FILTERED: 9,
   CELLS: 10,
 } as const;
-export const STATUSES = ['done', 'lane-full', 'rejects-full'] as const;
+export const STATUSES = ['done', 'lane-full', 'rejects-full', 'damaged'] as const;
+/** What rows stand for. */
+export const ROWS = { LINES: 0, RAW: 1, VALUES: 2, VALUE: 3 } as const;
 /** Codes by their number. */
 export const CODES = [
   'INVALID_JSON',
@@ -144,7 +147,7 @@ export class NativeScanner implements Scanner {
 
   scan(piece: ScanPiece, from: number): ScanResult {
     this.#piece = piece;
-    const { start, end, objectOffset, slice, coordinate, outputs } = piece;
+    const { start, end, objectOffset, slice, coordinate } = piece;
     const sums = this.#sums;
     this.#run(
       this.#state,
@@ -158,8 +161,8 @@ export class NativeScanner implements Scanner {
       sums,
       this.#rejects,
       this.#decide,
-      outputs?.rows ?? null,
-      Number(outputs?.isRaw ?? false),
+      (piece.values ?? piece.outputs)?.rows ?? null,
+      modeOf(piece),
     );
     this.#piece = null;
     const rejected = sums[SUM.REJECTED]!;
@@ -179,9 +182,9 @@ export class NativeScanner implements Scanner {
   }
 
   #ask(shaper: LineShaper, line: number, start: number, end: number): number {
-    const { bytes, objectOffset, start: pieceStart, place } = this.#piece!;
+    const { bytes, place } = this.#piece!;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', start, end);
-    return shaper.verdictOf(text, place, objectOffset + (line - pieceStart));
+    return shaper.verdictOf(text, place, lineOffset(this.#piece!, line));
   }
 
   #takeRejects(count: number, piece: ScanPiece): Reject[] {
@@ -190,10 +193,15 @@ export class NativeScanner implements Scanner {
       const at = index * REJECT_COLUMNS;
       const code = CODES[cells[at]!]!;
       const start = cells[at + 1]!;
-      const objectOffset = piece.objectOffset + (start - piece.start);
+      const objectOffset = lineOffset(piece, start);
       return { code, message: REJECT_MESSAGES[code], start, end: cells[at + 2]!, objectOffset };
     });
   }
+}
+
+function modeOf({ outputs, values }: ScanPiece): number {
+  if (values) return values.isOne ? ROWS.VALUE : ROWS.VALUES;
+  return outputs?.isRaw ? ROWS.RAW : ROWS.LINES;
 }
 
 const NO_REJECTS: readonly Reject[] = Object.freeze([]);

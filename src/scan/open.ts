@@ -12,6 +12,9 @@ import { PortableScanner } from './portable.ts';
 import type { RecordRules, ScanLanes, Scanner } from './scanner.ts';
 import type { LineShaper } from './shaper.ts';
 import { type LineValidator, ValidatingScanner } from './validating.ts';
+import type { ValueFinder } from './values.ts';
+import { NativeValues } from './values-native.ts';
+import { PortableValues } from './values-portable.ts';
 
 export interface OpenScannerOptions {
   /** Asks for the portable scanner. Default false. */
@@ -38,6 +41,12 @@ export function openScanner(rules: RecordRules, lanes: ScanLanes, options: OpenS
   return validator
     ? new ValidatingScanner(scanner, validator, rules.depthMax, new Guard({ onTry }), shaper)
     : scanner;
+}
+
+/** What finds values side by side. */
+export function openValueFinder(isPortable: boolean): ValueFinder {
+  const { addon } = loadAddon();
+  return addon === null || isPortable ? new PortableValues() : new NativeValues(addon);
 }
 
 /** Why there is no native scanner here, or null. */

@@ -11,8 +11,10 @@ import { FRAME_FLAG, frameBytes } from '../record/frame.ts';
 import { type HashKey, hashKeyOf, parseHashKey } from '../record/hash-key.ts';
 import { LaneProducer } from '../ring/producer.ts';
 import { isTooDeep } from './depth.ts';
+import { isJsonText } from './json-text.ts';
 import { locate, parsePointer, resolve } from './pointer.ts';
 import {
+  lineOffset,
   OUTPUT_COLUMNS,
   type Outputs,
   outputRow,
@@ -97,6 +99,12 @@ export class PortableScanner implements Scanner {
       const verdict = outputs?.isRaw
         ? this.#lookRaw(buffer, piece, next, end)
         : this.#look(buffer, piece, next, end, encoding, isTrusted);
+      // Where values end is known only as long as all of them are valid, those that nobody wants as well.
+      const isDoubted = verdict.kind === 'rejected' || verdict.kind === 'filtered';
+      if (piece.values && isDoubted && !isJsonText(buffer.toString('latin1', next, end))) {
+        status = 'damaged';
+        break;
+      }
       if (verdict.kind === 'rejected') {
         if (rejects.length === REJECTS_PER_CALL_MAX) {
           status = 'rejects-full';
@@ -137,8 +145,8 @@ export class PortableScanner implements Scanner {
     encoding: 'latin1' | 'utf8',
     isTrusted: boolean,
   ): Verdict {
-    let dataStart =
-      !piece.outputs && lineOffset(piece, start) === 0 ? skipByteOrderMark(buffer, start, end) : start;
+    const isFirst = !piece.outputs && !piece.values && lineOffset(piece, start) === 0;
+    let dataStart = isFirst ? skipByteOrderMark(buffer, start, end) : start;
     let dataEnd = end;
     while (dataStart < dataEnd && isSpace(buffer[dataStart]!)) dataStart++;
     while (dataEnd > dataStart && isSpace(buffer[dataEnd - 1]!)) dataEnd--;
@@ -258,18 +266,13 @@ function rejected(code: keyof typeof REJECT_MESSAGES): Verdict {
   return { kind: 'rejected', code, message: REJECT_MESSAGES[code] };
 }
 
-function lineOffset(piece: ScanPiece, index: number): number {
-  const { outputs, objectOffset, start } = piece;
-  if (outputs) return outputs.rows[outputRow(outputs, index) * OUTPUT_COLUMNS + 1]!;
-  return objectOffset + (index - start);
-}
-
 /** Which of its line's outputs this is. */
 function outputNumber({ outputs }: ScanPiece, index: number): number {
   return outputs ? outputs.rows[outputRow(outputs, index) * OUTPUT_COLUMNS + 2]! : 0;
 }
 
-function endOfLine(buffer: Buffer, { end }: ScanPiece, from: number): number {
+function endOfLine(buffer: Buffer, { end, values }: ScanPiece, from: number): number {
+  if (values?.isOne) return end;
   const newline = buffer.indexOf(NEWLINE, from);
   return newline < 0 || newline >= end ? end : newline;
 }

@@ -57,12 +57,22 @@ export interface ScanPiece {
    * it is not the first output of its line.
    */
   readonly coordinate: Uint8Array;
-  /** Where the piece is a part of more lines: the same object for each consecutive part. `end` is that of the last one. */
-  readonly lines?: { readonly end: number };
+  /** Where the piece is a part of more lines: the same object for each consecutive part. `end` is that of the last one; `rows` of all values. */
+  readonly lines?: { readonly end: number; readonly rows?: Float64Array };
   /** For conditions that ask where a line lies. */
   readonly place?: PiecePlace;
   /** Where the bytes are what stages have made of lines, one line each; `objectOffset` means nothing then. */
   readonly outputs?: Outputs;
+  /** Where the lines are values that stood side by side, each with its place; `objectOffset` means nothing then. */
+  readonly values?: Values;
+}
+
+/** Values as src/scan/values.ts finds them. */
+export interface Values {
+  /** As those of outputs. */
+  readonly rows: Float64Array;
+  /** All of the piece is one value, whatever line ends there are in it. */
+  readonly isOne: boolean;
 }
 
 /** What bytes stand for that no object holds. */
@@ -81,8 +91,25 @@ export interface Outputs {
 
 export const OUTPUT_COLUMNS = 3;
 
+/** Where the line that starts at this index lies in its object. */
+export function lineOffset(piece: ScanPiece, index: number): number {
+  const placed = piece.values ?? piece.outputs;
+  if (placed) return placed.rows[outputRow(placed, index) * OUTPUT_COLUMNS + 1]!;
+  return piece.objectOffset + (index - piece.start);
+}
+
+/** Index of the first line that lies at this offset of its object or behind it; the piece's end where there is none. */
+export function indexOfOffset(piece: ScanPiece, offset: number): number {
+  const { values, start, end, objectOffset } = piece;
+  if (!values) return Math.min(end, Math.max(start, offset - objectOffset + start));
+  const { rows } = values;
+  for (let row = 0; row * OUTPUT_COLUMNS < rows.length; row++)
+    if (rows[row * OUTPUT_COLUMNS + 1]! >= offset) return rows[row * OUTPUT_COLUMNS]!;
+  return end;
+}
+
 /** The row of the output that starts at, or around, this index. */
-export function outputRow({ rows }: Outputs, index: number): number {
+export function outputRow({ rows }: Pick<Outputs, 'rows'>, index: number): number {
   let low = 0;
   let high = rows.length / OUTPUT_COLUMNS;
   while (high - low > 1) {
@@ -123,9 +150,10 @@ export interface ScanResult extends ScanTally {
   /**
    * `done`: everything up to piece.end is dealt with.
    * `lane-full`: the line at `next` needs `laneNeedBytes` free bytes in lane `laneIndex`; wait for them and call again.
+   * `damaged`: the value at `next` is no JSON, so nobody knows whether what follows is any.
    * `rejects-full`: as many lines were rejected as one call hands over, or one took seconds; take them and call again.
    */
-  readonly status: 'done' | 'lane-full' | 'rejects-full';
+  readonly status: 'done' | 'lane-full' | 'rejects-full' | 'damaged';
   /** Where the next call has to start: index into piece.bytes of the first line that is not dealt with. */
   readonly next: number;
   readonly laneIndex: number;

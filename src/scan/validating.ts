@@ -14,6 +14,8 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { isTooDeep } from './depth.ts';
 import type { Guard } from './guard.ts';
 import {
+  OUTPUT_COLUMNS,
+  outputRow,
   REJECTS_PER_CALL_MAX,
   type Reject,
   type Scanner,
@@ -69,8 +71,9 @@ interface Progress {
   readonly buffer: Buffer;
   /** Index behind the last of them. */
   readonly end: number;
-  /** Add it to an index to get the offset in the object. */
+  /** Add it to an index to get the offset in the object, where lines lie side by side; else rows say where each of them lies. */
   readonly shift: number;
+  readonly rows: Float64Array | null;
   /** Of the lines that are validated now. */
   encoding: 'latin1' | 'utf8';
   /** All of those are well-formed UTF-8, so that no line has to be checked on its own. */
@@ -137,6 +140,11 @@ export class ValidatingScanner implements Scanner {
           sum[name] += result[name];
         rejects.push(...result.rejects);
         if (result.status === 'lane-full') return ended('lane-full', result.laneIndex, result.laneNeedBytes);
+        if (result.status === 'damaged') {
+          // What follows comes again, cut elsewhere.
+          this.#progress = null;
+          return ended('damaged');
+        }
       } else {
         if (run.reject !== null) {
           if (rejects.length === REJECTS_PER_CALL_MAX) return ended('rejects-full');
@@ -159,8 +167,9 @@ export class ValidatingScanner implements Scanner {
     const buffer = Buffer.from(piece.bytes.buffer, piece.bytes.byteOffset, piece.bytes.byteLength);
     const place = { piece, lines, buffer, end: piece.lines?.end ?? piece.end };
     const shift = piece.objectOffset - piece.start;
+    const rows = piece.lines?.rows ?? piece.values?.rows ?? null;
     const judged = { runs: [], validatedTo: from, openLines: 0 };
-    this.#progress = { ...place, shift, encoding: 'utf8', isTrusted: false, ...judged };
+    this.#progress = { ...place, shift, rows, encoding: 'utf8', isTrusted: false, ...judged };
     return this.#progress;
   }
 
@@ -222,11 +231,13 @@ export class ValidatingScanner implements Scanner {
   }
 
   /** The validator's objection to the line bytes[start, end), or null. */
-  #ask({ piece, buffer, shift, encoding, isTrusted }: Progress, start: number, end: number): Refusal | null {
+  #ask(progress: Progress, start: number, end: number): Refusal | null {
+    const { piece, buffer, encoding, isTrusted } = progress;
     if (!isTrusted && !isUtf8(buffer.subarray(start, end))) return null;
     if (isTooDeep(buffer, start, end, this.#depthMax)) return null;
     let line = buffer.toString(encoding, start, end);
-    const isFirst = start + shift === 0;
+    const offset = offsetOf(progress, start);
+    const isFirst = offset === 0;
     if (isFirst && line.startsWith(BYTE_ORDER_MARK)) line = line.slice(1);
     let value: unknown;
     try {
@@ -234,7 +245,6 @@ export class ValidatingScanner implements Scanner {
     } catch {
       return null;
     }
-    const offset = start + shift;
     if (this.#shaper?.isSampled(piece.coordinate, offset) === false) return null;
     const shaped = this.#shaper?.shape(line, value, piece.place, offset);
     // Nothing of it goes out: the scanner says why.
@@ -252,8 +262,14 @@ export class ValidatingScanner implements Scanner {
   }
 }
 
+function offsetOf({ shift, rows }: Progress, start: number): number {
+  return rows === null ? start + shift : rows[outputRow({ rows }, start) * OUTPUT_COLUMNS + 1]!;
+}
+
 /** Index of the newline, or of the end of the bytes. */
-function lineEnd({ buffer, end }: Progress, start: number): number {
+function lineEnd({ buffer, end, rows }: Progress, start: number): number {
+  // A value may have line ends of its own.
+  if (rows !== null) return (rows[(outputRow({ rows }, start) + 1) * OUTPUT_COLUMNS] ?? end) - 1;
   const newline = buffer.indexOf(NEWLINE, start);
   return newline < 0 || newline >= end ? end : newline;
 }
@@ -265,5 +281,5 @@ function nextLine(progress: Progress, at: number): number {
 
 function rejectOf(refusal: Refusal, progress: Progress, start: number, end: number): Reject {
   const isCrLf = end > start && progress.buffer[end - 1] === 0x0d && end < progress.end;
-  return { ...refusal, start, end: isCrLf ? end - 1 : end, objectOffset: start + progress.shift };
+  return { ...refusal, start, end: isCrLf ? end - 1 : end, objectOffset: offsetOf(progress, start) };
 }

@@ -36,6 +36,8 @@ export interface DownloadPoolOptions {
   /** `--segment-size`: at least a block. */
   readonly segmentBytes: number;
   readonly compression: 'auto' | 'none' | 'gzip' | 'zstd';
+  /** Plain objects are carried as text: see segments.ts. */
+  readonly isText?: boolean;
   /** Deliver segments strictly in listing order. */
   readonly isOrdered: boolean;
   /** Blocks that one download may fill before the first of them is released. Default 4, at least 2. */
@@ -93,6 +95,7 @@ export class DownloadPool {
       objects: options.objects,
       segmentBytes: options.segmentBytes,
       compression: options.compression,
+      isText: options.isText ?? false,
       isOrdered,
       resume: options.resume ?? (() => null),
       onObjectSkipped: (object) => sink.objectSkipped(object),

@@ -91,6 +91,11 @@ export async function* textOnly(
   kind: Format,
   content: AsyncIterable<Uint8Array> | readonly Uint8Array[],
 ): AsyncGenerator<Uint8Array> {
+  if (kind === 'text') {
+    // Its first bytes were looked at where it was stored, or nobody was to look.
+    yield* content;
+    return;
+  }
   let head: Uint8Array | null = new Uint8Array(0);
   try {
     for await (const chunk of content) {

@@ -48,8 +48,8 @@ export function storedEndOf({ size, cut }: SourceObject): number {
   return Math.min(size, Math.max(FORMAT_HEAD_BYTES, cut?.stored ?? size));
 }
 
-/** What the stored bytes are. */
-export type Format = 'plain' | 'gzip' | 'zstd';
+/** What the stored bytes are. `text`: as plain, but in one stream, because nobody knows where a record begins in the middle of it. */
+export type Format = 'plain' | 'text' | 'gzip' | 'zstd';
 
 /**
  * The unit of work. A plain object is cut at multiples of segmentBytes, and where an earlier process has delivered a part of it;

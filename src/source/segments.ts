@@ -23,6 +23,8 @@ export interface PlannerOptions {
   readonly segmentBytes: number;
   /** `auto`: the first bytes decide. */
   readonly compression: 'auto' | 'none' | 'gzip' | 'zstd';
+  /** Plain objects are carried as text: each in one stream. Default false. */
+  readonly isText?: boolean;
   /** Give segments strictly in listing order: no later object is begun while the format of one is unknown. */
   readonly isOrdered: boolean;
   /** Null: nothing is known of this object. */
@@ -73,6 +75,11 @@ export class Planner {
   /** Whether the segment's format is still to be found out, from the object's first bytes. */
   isFormatUnknown(segment: Segment): boolean {
     return this.#plans.get(segment)!.format === null;
+  }
+
+  /** What an object is carried as whose first bytes are those of this format. */
+  carriedAs(format: Format): Format {
+    return format === 'plain' && this.#options.isText ? 'text' : format;
   }
 
   /** The object's first bytes are there. Settles `format` and `end` of its first segment and releases the others. */
@@ -192,7 +199,7 @@ export class Planner {
     }
     const object = result.value;
     const forced: Format | null =
-      compression === 'auto' ? null : compression === 'none' ? 'plain' : compression;
+      compression === 'auto' ? null : compression === 'none' ? this.carriedAs('plain') : compression;
     const known = resume(object);
     const format = known?.format ?? forced;
     const end = plainEndOf(object);

@@ -179,7 +179,7 @@ class SegmentSink implements ByteSink {
         this.#refusal = new ForeignError(foreign, `Cannot read ${objectUri(this.#segment.object)}`);
         return chunk.length;
       }
-      this.#begin(formatOf(head));
+      this.#begin(this.#options.planner.carriedAs(formatOf(head)));
     }
     return this.#writeHead() ? this.#writer!.write(chunk) : 0;
   }

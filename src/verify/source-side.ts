@@ -14,6 +14,7 @@ import { addBuckets } from '../digest/buckets.ts';
 import { bucketTableBytes, DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
+import { framingOf } from '../options/framing.ts';
 import type { RecordOptions } from '../options/records.ts';
 import { createParseShared, type RejectedLine, releaseWaiting } from '../parse/setup.ts';
 import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
@@ -90,6 +91,7 @@ export function createSourceSide(
     publishers: 1,
     recordBytesMax: rules.recordBytesMax,
     isOrdered: false,
+    framing: options.framing,
     tableBytes: bytesOfTables(given.stages ?? null),
   });
   let last: Scan | null = null;
@@ -210,6 +212,7 @@ class Scan {
         ...(isDigest && { buckets: purpose.tables }),
         schema,
         stages: stages ?? null,
+        framing: framingOf(options.framing),
         isPortable: scannerReason() !== null,
         lineBytesMax: budget.lineBytesMax,
         windowBytes: budget.windowBytes,

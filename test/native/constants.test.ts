@@ -12,8 +12,10 @@ import { VERDICT } from '../../src/publish/sink.ts';
 import { FRAME, FRAME_FLAG, FRAME_KIND } from '../../src/record/frame.ts';
 import { LANE_CAPACITY_BYTES_MAX, LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { SLICE_MASK } from '../../src/ring/slices.ts';
-import { CODES, KEY_CHARS_MAX, REJECT_COLUMNS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
+import { CODES, KEY_CHARS_MAX, REJECT_COLUMNS, ROWS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
 import { OUTPUT_COLUMNS } from '../../src/scan/scanner.ts';
+import { CUT_STATE, CUT_STOPS, VALUE_KIND } from '../../src/scan/values.ts';
+import { CUT_SUM } from '../../src/scan/values-native.ts';
 import { PARTS } from '../../src/stream/answer.ts';
 import { CURSOR, INDEX, OUTLINE } from '../../src/stream/answer-native.ts';
 
@@ -63,6 +65,11 @@ describe.skipIf(!addon)('src/native/constants.h (skipped where there is no addon
       ...listed('REJECT', CODES),
       REJECT_COLUMNS,
       OUTPUT_COLUMNS,
+      ...under('ROWS', ROWS),
+      ...under('CUT', CUT_STATE),
+      ...listed('CUT', CUT_STOPS),
+      ...under('CUT_SUM', CUT_SUM),
+      ...under('VALUE', VALUE_KIND),
       ...under('STEP', STEP),
       ...listed('INFLATE', STATUS),
       ...under('DIGEST', DIGEST_STATE),

@@ -10,6 +10,8 @@ import { SHARD_ROW } from '../../src/publish/codec.ts';
 import { FRAME } from '../../src/record/frame.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
 import { KEY_CHARS_MAX, REJECT_COLUMNS, SUM } from '../../src/scan/native.ts';
+import { OUTPUT_COLUMNS } from '../../src/scan/scanner.ts';
+import { CUT_SUM } from '../../src/scan/values-native.ts';
 import { CURSOR, INDEX, OUTLINE } from '../../src/stream/answer-native.ts';
 import { framesOf, record } from '../publish/frames.ts';
 
@@ -277,6 +279,25 @@ const CASES: readonly Case[] = [
         guarded.of(Float64Array, n.rejects!),
         null,
         Float64Array.of(n.row!, 0, 0),
+      ),
+  },
+  {
+    name: 'cutValues',
+    right: { start: 0, end: 14, rows: 2 * OUTPUT_COLUMNS, kinds: 2, sums: CUT_SUM.CELLS, state: 3 },
+    wrong: { start: 15, end: 15, rows: 2 * OUTPUT_COLUMNS - 1, kinds: 3, sums: CUT_SUM.CELLS - 1, state: 4 },
+    run: (n, guarded) =>
+      call.cutValues!(
+        Buffer.from('{"a":1}{"b":2}'),
+        n.start,
+        n.end,
+        0,
+        true,
+        n.state,
+        guarded.of(Uint8Array, 16),
+        guarded.of(Float64Array, n.rows!),
+        guarded.of(Uint8Array, n.kinds!),
+        guarded.of(Float64Array, n.sums!),
+        -1,
       ),
   },
   {

@@ -28,6 +28,9 @@ class Recorder {
     this.scanned.set(piece, { from: before.from, text });
     this.reached = objectOffset + (end - from);
   }
+  scanValues(): number {
+    throw new Error('these objects have lines');
+  }
   rejectOversize(line: RejectedLine, _start: number, end: number): void {
     this.rejected.push(line);
     this.reached = end;

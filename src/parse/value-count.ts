@@ -1,0 +1,383 @@
+/**
+ * Value count: how many values, and losses between them, a framing makes of an object: what LineCounter is to lines.
+ * Takes  the bytes of an object, in runs. Gives  a count.
+ * Owns   its own reading of JSON: a table of what may follow what, byte by byte, and the rule where damage ends (docs/CLI.md, "Framing").
+ * Never  shares code with finders, cutter, walk and scanner: it is what `verify` holds them to.
+ */
+import type { LineCount } from './line-count.ts';
+
+const NAMES = [
+  ...[
+    'wrong',
+    'value',
+    'element',
+    'member',
+    'name',
+    'colon',
+    'behind',
+    'text',
+    'escape',
+    'hex4',
+    'hex3',
+    'hex2',
+    'hex1',
+  ],
+  ...['minus', 'zero', 'digits', 'dot', 'fraction', 'power', 'sign', 'powered', 'literal'],
+  ...['tr', 'tru', 'true', 'fa', 'fal', 'fals', 'false', 'nu', 'nul', 'null'],
+  // What has to be done, and not only remembered.
+  ...['open', 'close', 'comma', 'quote', 'border'],
+] as const;
+type Name = (typeof NAMES)[number];
+const NUMBER = Object.fromEntries(NAMES.map((name, number) => [name, number])) as Record<Name, number>;
+
+const SPACE = ' \t\r\n';
+const VALUE: readonly (readonly [string, Name])[] = [
+  ...([
+    [SPACE, 'value'],
+    ['"', 'text'],
+    ['-', 'minus'],
+    ['0', 'zero'],
+    ['123456789', 'digits'],
+  ] as const),
+  ...([
+    ['t', 'tr'],
+    ['f', 'fa'],
+    ['n', 'nu'],
+    ['{[', 'open'],
+  ] as const),
+];
+const BORDER = [`${SPACE}{}[]:,"`, 'border'] as const;
+const DIGITS = '0123456789';
+const HEX = `${DIGITS}abcdefABCDEF`;
+
+/** What may follow, by state. Texts are added below: nearly every byte may stand in one. */
+const FOLLOWS: Partial<Record<Name, readonly (readonly [string, Name])[]>> = {
+  value: VALUE,
+  element: [...VALUE, [SPACE, 'element'], [']', 'close']],
+  member: [
+    [SPACE, 'member'],
+    ['"', 'text'],
+    ['}', 'close'],
+  ],
+  name: [
+    [SPACE, 'name'],
+    ['"', 'text'],
+  ],
+  colon: [
+    [SPACE, 'colon'],
+    [':', 'value'],
+  ],
+  behind: [
+    [SPACE, 'behind'],
+    [',', 'comma'],
+    ['}]', 'close'],
+  ],
+  escape: [
+    ['"\\/bfnrt', 'text'],
+    ['u', 'hex4'],
+  ],
+  hex4: [[HEX, 'hex3']],
+  hex3: [[HEX, 'hex2']],
+  hex2: [[HEX, 'hex1']],
+  hex1: [[HEX, 'text']],
+  minus: [
+    ['0', 'zero'],
+    ['123456789', 'digits'],
+  ],
+  zero: [['.', 'dot'], ['eE', 'power'], BORDER],
+  digits: [[DIGITS, 'digits'], ['.', 'dot'], ['eE', 'power'], BORDER],
+  dot: [[DIGITS, 'fraction']],
+  fraction: [[DIGITS, 'fraction'], ['eE', 'power'], BORDER],
+  power: [
+    [DIGITS, 'powered'],
+    ['+-', 'sign'],
+  ],
+  sign: [[DIGITS, 'powered']],
+  powered: [[DIGITS, 'powered'], BORDER],
+  literal: [BORDER],
+  tr: [['r', 'tru']],
+  tru: [['u', 'true']],
+  true: [['e', 'literal']],
+  fa: [['a', 'fal']],
+  fal: [['l', 'fals']],
+  fals: [['s', 'false']],
+  false: [['e', 'literal']],
+  nu: [['u', 'nul']],
+  nul: [['l', 'null']],
+  null: [['l', 'literal']],
+};
+const BETWEEN: ReadonlySet<number> = new Set([NUMBER.value, NUMBER.element, NUMBER.behind]);
+
+const TABLE = new Uint8Array(NAMES.length * 256);
+for (const [state, follows] of Object.entries(FOLLOWS))
+  for (const [bytes, next] of follows)
+    for (const byte of Buffer.from(bytes)) TABLE[NUMBER[state as Name] * 256 + byte] = NUMBER[next];
+TABLE.fill(NUMBER.text, NUMBER.text * 256 + 0x20, NUMBER.text * 256 + 256);
+TABLE[NUMBER.text * 256 + 0x22] = NUMBER.quote;
+TABLE[NUMBER.text * 256 + 0x5c] = NUMBER.escape;
+
+const [NEWLINE, QUOTE, OPEN_OBJECT, OPEN_ARRAY, CLOSE_OBJECT] = [0x0a, 0x22, 0x7b, 0x5b, 0x7d];
+
+/** An open container of what is around an array. */
+interface Level {
+  readonly isObject: boolean;
+  /** Where in it the reading stands: the last name, or the number of the element. */
+  at: string | number;
+}
+
+export class ValueCounter {
+  #count = 0;
+  readonly #tokens: readonly string[] | null;
+  readonly #depthMax: number;
+  #state = NUMBER.value;
+  /** Brackets that are open in the value at hand. */
+  #open: number[] = [];
+  #isName = false;
+  /** Of the value or document at hand. */
+  #first = 0;
+  #indent = 0;
+  /** Spaces since the last line end; -1: something else has come. */
+  #spaces = 0;
+  #isLost = false;
+  #isLineStart = false;
+  /** What is around an array: not within it, the containers that lead on, and whether there was one. */
+  #isAround: boolean;
+  #levels: Level[] = [];
+  #hasArray = false;
+  #text: string | null = null;
+  #marks = 0;
+  #isStart = true;
+
+  /** @param tokens As ParseSetup has them. @param depthMax More brackets than that are damage. */
+  constructor(tokens: readonly string[] | null, depthMax: number) {
+    this.#tokens = tokens;
+    this.#depthMax = depthMax;
+    this.#isAround = tokens !== null;
+  }
+
+  add(bytes: Uint8Array): void {
+    let at = this.#isStart ? this.#skipMark(bytes) : 0;
+    for (; at < bytes.length; at++) {
+      const byte = bytes[at]!;
+      if (this.#isLost) this.#pass(byte);
+      if (!this.#isLost) this.#read(byte);
+    }
+  }
+
+  /** @param isWhole The object has been read to its end. */
+  count(isWhole: boolean): LineCount {
+    const isOpen = this.#isLost || this.#open.length > 0 || this.#levels.length > 0 || this.#isInScalar;
+    return { newlines: this.#count, endsOpen: isWhole && isOpen };
+  }
+
+  get #isInScalar(): boolean {
+    return !BETWEEN.has(this.#state);
+  }
+
+  /** A byte order mark in front of everything. */
+  #skipMark(bytes: Uint8Array): number {
+    let at = 0;
+    for (; at < bytes.length && this.#marks < 3; at++, this.#marks++) {
+      if (bytes[at] === [0xef, 0xbb, 0xbf][this.#marks]) continue;
+      // It was none: its beginning counts.
+      const seen = Uint8Array.of(0xef, 0xbb).subarray(0, this.#marks);
+      this.#isStart = false;
+      this.add(seen);
+      return at;
+    }
+    this.#isStart = this.#marks < 3;
+    return at;
+  }
+
+  #pass(byte: number): void {
+    const isContainer = this.#first === OPEN_OBJECT || this.#first === OPEN_ARRAY;
+    if (this.#isLineStart) {
+      const isBracket = byte === OPEN_OBJECT || byte === OPEN_ARRAY;
+      if (!isContainer || (isBracket && this.#spaces <= this.#indent)) {
+        this.#isLost = false;
+        this.#count++;
+        return;
+      }
+      if (byte === 0x20 || byte === 0x09) {
+        this.#spaces++;
+        return;
+      }
+    }
+    this.#isLineStart = byte === NEWLINE;
+    this.#spaces = 0;
+  }
+
+  #read(byte: number): void {
+    const isBetween = this.#open.length === 0 && this.#levels.length === 0;
+    if (isBetween && BETWEEN.has(this.#state)) this.#look(byte);
+    if (this.#text !== null && this.#state >= NUMBER.text && this.#state <= NUMBER.hex1) this.#keep(byte);
+    const next = TABLE[this.#state * 256 + byte]!;
+    switch (next) {
+      case NUMBER.wrong:
+        this.#lose(byte);
+        break;
+      case NUMBER.open:
+        this.#enter(byte);
+        break;
+      case NUMBER.close:
+        this.#leave(byte);
+        break;
+      case NUMBER.comma:
+        this.#divide(byte);
+        break;
+      case NUMBER.quote:
+        if (this.#isName) this.#endName();
+        else this.#endValue();
+        break;
+      case NUMBER.border:
+        this.#endValue();
+        this.#read(byte);
+        break;
+      default:
+        if (byte === QUOTE && next === NUMBER.text && this.#state !== NUMBER.escape) this.#beginText();
+        this.#state = next;
+    }
+  }
+
+  /** Between values. */
+  #look(byte: number): void {
+    if (byte === NEWLINE) this.#spaces = 0;
+    else if (byte === 0x20 || byte === 0x09) this.#spaces += this.#spaces < 0 ? 0 : 1;
+    else {
+      this.#first = byte;
+      this.#indent = Math.max(0, this.#spaces);
+      this.#spaces = -1;
+    }
+  }
+
+  /** The byte can follow nothing of what came. */
+  #lose(byte: number): void {
+    if (this.#isAround) this.#hasArray = false;
+    this.#isLost = true;
+    this.#open = [];
+    this.#levels = [];
+    // Of an array's element it is not known what follows: anything may.
+    this.#state = this.#tokens !== null && !this.#isAround ? NUMBER.element : NUMBER.value;
+    this.#isName = false;
+    this.#text = null;
+    this.#isLineStart = byte === NEWLINE;
+    this.#spaces = 0;
+  }
+
+  #enter(byte: number): void {
+    const isObject = byte === OPEN_OBJECT;
+    if (this.#isAround) {
+      if (!isObject && this.#isAtPointer) {
+        this.#hasArray = true;
+        this.#isAround = false;
+        this.#levels.push({ isObject, at: 0 });
+        this.#around = this.#levels;
+        this.#levels = [];
+        this.#state = NUMBER.element;
+        this.#spaces = -1;
+        return;
+      }
+      if (this.#levels.length >= this.#depthMax) {
+        this.#lose(byte);
+        return;
+      }
+      this.#levels.push({ isObject, at: isObject ? '' : 0 });
+    } else {
+      if (this.#open.length >= this.#depthMax) {
+        this.#lose(byte);
+        return;
+      }
+      this.#open.push(byte);
+    }
+    this.#state = isObject ? NUMBER.member : NUMBER.element;
+  }
+  /** The containers around the array that is being read, itself the last. */
+  #around: Level[] = [];
+
+  #leave(byte: number): void {
+    const isObject = byte === CLOSE_OBJECT;
+    if (this.#isAround) {
+      if (this.#levels.at(-1)?.isObject !== isObject) {
+        this.#lose(byte);
+        return;
+      }
+      this.#levels.pop();
+    } else if (this.#open.length > 0) {
+      if ((this.#open.at(-1) === OPEN_OBJECT) !== isObject) {
+        this.#lose(byte);
+        return;
+      }
+      this.#open.pop();
+    } else if (this.#tokens !== null && !isObject) {
+      this.#levels = this.#around.slice(0, -1);
+      this.#isAround = true;
+      // Damage behind the array begins with this bracket.
+      this.#first = byte;
+      this.#indent = 0;
+      this.#endValue(true);
+      return;
+    } else {
+      this.#lose(byte);
+      return;
+    }
+    this.#endValue();
+  }
+
+  #divide(byte: number): void {
+    if (this.#isAround) {
+      const level = this.#levels.at(-1);
+      if (level === undefined) {
+        this.#lose(byte);
+        return;
+      }
+      if (typeof level.at === 'number') level.at++;
+      this.#state = level.isObject ? NUMBER.name : NUMBER.value;
+      return;
+    }
+    this.#state = this.#open.at(-1) === OPEN_OBJECT ? NUMBER.name : NUMBER.value;
+  }
+
+  /** @param isArray It was the array, whose elements have been counted. */
+  #endValue(isArray = false): void {
+    const isInside = this.#open.length > 0 || this.#levels.length > 0;
+    this.#state = NUMBER.behind;
+    if (isInside) return;
+    this.#spaces = -1;
+    if (this.#isAround) {
+      // A document ends.
+      if (!this.#hasArray && !isArray) this.#count++;
+      this.#hasArray = false;
+      this.#state = NUMBER.value;
+      return;
+    }
+    this.#count++;
+    if (this.#tokens === null) this.#state = NUMBER.value;
+  }
+
+  #beginText(): void {
+    this.#isName = this.#state === NUMBER.member || this.#state === NUMBER.name;
+    this.#text = this.#isName && this.#isAround && this.#levels.length <= this.#tokens!.length ? '"' : null;
+  }
+
+  #keep(byte: number): void {
+    const bytesMax = 6 * Math.max(...this.#tokens!.map((token) => Buffer.byteLength(token))) + 2;
+    this.#text = this.#text!.length > bytesMax ? null : this.#text + String.fromCharCode(byte);
+  }
+
+  #endName(): void {
+    const level = this.#levels.at(-1);
+    if (level !== undefined)
+      level.at = this.#text === null ? '' : String(JSON.parse(Buffer.from(this.#text, 'latin1').toString()));
+    if (level !== undefined && this.#text === null) level.at = -1;
+    this.#text = null;
+    this.#isName = false;
+    this.#state = NUMBER.colon;
+  }
+
+  get #isAtPointer(): boolean {
+    const tokens = this.#tokens!;
+    return (
+      this.#levels.length === tokens.length && this.#levels.every(({ at }, i) => String(at) === tokens[i])
+    );
+  }
+}
