@@ -192,7 +192,7 @@ it('what a service does not answer is a dead letter of that line alone, and nobo
   expect(ended.exitCode, ended.stderr + ended.stdout).toBe(1);
   expect(found.lines).toMatchObject({ rejected: 2, rejectedByCode: { TRANSFORM: 2 } });
   const [letter] = world.deadLetters();
-  expect(letter!.message).toBe('Stage 1 use failed: LookupError: no answer from the service: locked');
+  expect(letter!.message).toBe('Stage 1 enrichWith failed: LookupError: no answer from the service: locked');
   const answered = dataOf(world.records()).map((text) => JSON.parse(text) as { i: number; found: unknown });
   expect(answered).toHaveLength(2 * (COUNT - 1));
   expect(answered.every(({ i, found: one }) => (one as { key: number }).key === i)).toBe(true);

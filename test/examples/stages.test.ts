@@ -3,13 +3,17 @@
  * by plain calls, and on the way from the embedded S3 to the embedded Kinesis.
  */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { assemble } from '../../examples/stages/assembled.ts';
 import availability from '../../examples/stages/availability.ts';
 import logs from '../../examples/stages/logs.ts';
+import service from '../../examples/stages/service.ts';
 import users from '../../examples/stages/users.ts';
 import { backfillOptions } from '../../src/options/backfill.ts';
 import { readConfigFile } from '../../src/options/config-file.ts';
@@ -42,10 +46,14 @@ const called = (pipeline: (record: unknown) => unknown, records: readonly unknow
   Promise.all(records.map((record) => pipeline(record)));
 
 /** What the real command makes of these records: the data of those that arrive. */
-async function carried(records: readonly unknown[], flags: readonly string[]): Promise<string[]> {
+async function carried(
+  records: readonly unknown[],
+  flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string[]> {
   const body = Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
   world = await World.open({ objects: [{ key: 'a.jsonl', body }], shards: 2 });
-  const { report, ended } = await world.report(flags, { env: { NODE_OPTIONS: `--import ${HOOK}` } });
+  const { report, ended } = await world.report(flags, { env: { ...env, NODE_OPTIONS: `--import ${HOOK}` } });
   expect([ended.exitCode, report.lines.read, report.lines.rejected], ended.stderr).toEqual([
     0,
     records.length,
@@ -140,6 +148,41 @@ it('orders are those that the rules of the table allow at their day and place', 
   for (const item of ['book', 'game', 'film'])
     expect(linesOf(expected).some((line) => line.includes(`"item":"${item}"`))).toBe(true);
   expect(await carried(records, ['--transform', join(FOLDER, 'availability.ts')])).toEqual(linesOf(expected));
+});
+
+it('events have what a service knows about their user, which is asked in few calls, and again where it fails', async () => {
+  const records = TEXTS.map(({ question }, i) => ({ user: { id: i % 300 }, said: question }));
+  const asked: number[] = [];
+  let failures = 0;
+  const server = createServer(({ url }, response) => {
+    const ids = new URL(url!, 'http://localhost').searchParams.get('ids')!.split(',');
+    if (asked.push(ids.length) % 3 === 1) {
+      failures++;
+      response.writeHead(503).end();
+      return;
+    }
+    const known = ids.filter((id) => Number(id) < 200).map((id) => [id, { name: `name ${id}` }]);
+    response.end(JSON.stringify(Object.fromEntries(known)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  vi.stubEnv('PROFILES_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}/profiles`);
+  try {
+    const expected = records.map(({ user: { id }, said }) => ({
+      user: { id, profile: id < 200 ? { name: `name ${id}` } : null },
+      said,
+    }));
+    expect(await called(service, records)).toEqual(expected);
+    expect([failures > 0, asked.length - failures, Math.max(...asked)]).toEqual([true, 6, 50]);
+    const env = { PROFILES_URL: process.env.PROFILES_URL! };
+    expect(await carried(records, ['--transform', join(FOLDER, 'service.ts')], env)).toEqual(
+      linesOf(expected),
+    );
+  } finally {
+    vi.unstubAllEnvs();
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 describe('a pipeline that is put together at run time', () => {
