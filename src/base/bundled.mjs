@@ -8,7 +8,7 @@
  *        NODE_COMPILE_CACHE).
  * Never  fails for want of that file: one that is damaged, of another Node or of other bundles counts as not there.
  */
-const { readFileSync, renameSync, rmSync, writeFileSync } = process.getBuiltinModule('node:fs');
+const { existsSync, readFileSync, renameSync, rmSync, writeFileSync } = process.getBuiltinModule('node:fs');
 const { createRequire, getCompileCacheDir } = process.getBuiltinModule('node:module');
 const { join } = process.getBuiltinModule('node:path');
 const { fileURLToPath } = process.getBuiltinModule('node:url');
@@ -127,7 +127,9 @@ function readCode() {
 function writeCode() {
   let end = 0;
   const parts = [];
-  const files = [...kept].map(([name, code]) => {
+  // Bundles of an earlier build have gone, and their code with them.
+  const there = [...kept].filter(([name]) => existsSync(folderPath + name));
+  const files = there.map(([name, code]) => {
     const from = end;
     const gapBytes = (ALIGN_BYTES - (code.length % ALIGN_BYTES)) % ALIGN_BYTES;
     parts.push(code, Buffer.alloc(gapBytes));

@@ -101,6 +101,17 @@ it('grows by a bundle that no start has loaded before', () => {
   expect(readFileSync(path!, 'latin1')).toContain('more.cjs');
 });
 
+it('of a bundle that has gone is thrown away with the next that comes', () => {
+  start('done');
+  const [path] = keptFiles();
+  bundle('say.cjs', 'exports.say = () => require("./other.cjs").word();');
+  bundle('other.cjs', 'exports.word = () => "new";');
+  rmSync(join(root, 'dist', 'word.cjs'));
+  expect(start('done')).toBe('new');
+  const text = readFileSync(path!, 'latin1');
+  expect([text.includes('"other.cjs"'), text.includes('"word.cjs"')]).toEqual([true, false]);
+});
+
 it('is left to Node where Node keeps none', () => {
   expect(start('done', 'one', { NODE_DISABLE_COMPILE_CACHE: '1' })).toBe('old');
   expect(readdirSync(root)).not.toContain('cache');
