@@ -52,14 +52,16 @@ export function enrichWith(
 
 function stageOf(lookup: Lookup<LookupKey, unknown>, spec: JoinSpec): Stage {
   const join = new Join(spec, 'the service');
-  const enriched = async (value: unknown): Promise<unknown> => {
-    const { text } = Carried.ofValue(value);
+  const enriched = async ({ text }: { readonly text: string }): Promise<string | null> => {
     const key = join.keyIn(text);
     const answer = key === null ? null : await lookup(typeof key === 'bigint' ? integerOf(key) : key);
-    const result = join.outcome(text, answer === null ? undefined : JSON.stringify(answer));
+    return join.outcome(text, answer === null ? undefined : JSON.stringify(answer));
+  };
+  const call = async (value: unknown): Promise<unknown> => {
+    const result = await enriched(Carried.ofValue(value));
     return result === null ? undefined : JSON.parse(result);
   };
-  return functionStage('enrichWith', enriched, (record) => (record === undefined ? [] : [record]));
+  return functionStage('enrichWith', call, (record) => (record === undefined ? [] : [record]), enriched);
 }
 
 function integerOf(key: bigint): number | string {

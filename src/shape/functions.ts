@@ -23,9 +23,14 @@ export function flatMap<Value = unknown>(fn: Work<Value, Iterable<unknown> | nul
 
 /** Shows a copy of each record to a function. */
 export function tap<Value = unknown>(fn: Work<Value, unknown>): Stage {
-  const look: Work<unknown, unknown> = (value, place) => {
-    const result = fn(structuredClone(value) as Value, place);
-    return isPromise(result) ? Promise.resolve(result).then(() => value) : value;
+  const show = <Shown>(shown: Shown, copy: unknown, place: StagePlace): Shown | Promise<Shown> => {
+    const result = fn(copy as Value, place);
+    return isPromise(result) ? Promise.resolve(result).then(() => shown) : shown;
   };
-  return functionStage('tap', look, (value) => [value]);
+  return functionStage(
+    'tap',
+    (value, place) => show(value, structuredClone(value), place),
+    (value) => [value],
+    ({ text }, place) => show(text, JSON.parse(text), place),
+  );
 }

@@ -7,7 +7,7 @@ import { OptionsError } from '../base/errors.ts';
 import { Carried } from './carried.ts';
 import type { StageRoom } from './open-stage.ts';
 import { assertLast } from './spec-reader.ts';
-import type { RunningStage, StagePlace } from './stage.ts';
+import type { RunningStage, StagePlace, TextResult } from './stage.ts';
 import { callOf, isPromise, OPEN, type OpenStage, type Stage } from './stage-call.ts';
 import { StageFailure } from './stage-failure.ts';
 
@@ -67,11 +67,11 @@ function atWork(stages: readonly RunningStage[], label: string): RunningStage {
   if (stages.some(({ runText }) => runText === undefined)) return stage;
   return {
     ...stage,
-    runText(record, place) {
-      const [passed] = pass(stages, 0, [Carried.ofText(record.text)], place) as Passing[];
-      if (passed === undefined) return null;
-      return passed instanceof Carried ? passed.text : passed instanceof MadeText ? passed.bytes : passed;
-    },
+    runText: (record, place) =>
+      then(pass(stages, 0, [Carried.ofText(record.text)], place), ([passed]) => {
+        if (passed === undefined) return null;
+        return passed instanceof Carried ? passed.text : passed instanceof MadeText ? passed.bytes : passed;
+      }),
   };
 }
 
@@ -122,12 +122,20 @@ function step(
       return Promise.resolve(result).then(passingOf, (error: unknown) => Promise.reject(named(error, stage)));
     }
     const result = stage.runText(record, place);
-    if (result === null) return [];
-    if (typeof result !== 'string') return [new MadeText(result)];
-    return [result === record.text ? record : Carried.ofText(result)];
+    if (!isPromise(result)) return madeOf(result, record);
+    return Promise.resolve(result).then(
+      (made) => madeOf(made, record),
+      (error: unknown) => Promise.reject(named(error, stage)),
+    );
   } catch (error) {
     throw named(error, stage);
   }
+}
+
+function madeOf(result: TextResult, record: Carried): readonly Passing[] {
+  if (result === null) return [];
+  if (typeof result !== 'string') return [new MadeText(result)];
+  return [result === record.text ? record : Carried.ofText(result)];
 }
 
 function passingOf(result: unknown): readonly Passing[] {

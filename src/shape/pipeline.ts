@@ -153,7 +153,7 @@ export class Pipeline {
     }
     if (!Array.isArray(result)) {
       figures[at + FIGURE.OUT]!++;
-      return this.#pass(Carried.ofValue(result), stage + 1, passage);
+      return this.#pass(result instanceof Carried ? result : Carried.ofValue(result), stage + 1, passage);
     }
     const elements = result.filter((element) => element !== null && element !== undefined);
     if (elements.length === 0) figures[at + FIGURE.DROPPED]!++;
@@ -205,6 +205,7 @@ export class Pipeline {
     try {
       if (asked.runText === undefined) return asked.run(record.value, place);
       const text = asked.runText(record, place);
+      if (isThenable(text)) return Promise.resolve(text as PromiseLike<unknown>).then(carriedOf);
       if (typeof text !== 'string') return text;
       figures[at + FIGURE.OUT]!++;
       return text === record.text ? record : Carried.ofText(text);
@@ -277,6 +278,11 @@ export function isFailure(outcome: LineOutcome): outcome is LineFailure {
 function failureOf(error: unknown): LineFailure {
   if (error instanceof Failed) return error.failure;
   throw error;
+}
+
+/** Text that a stage has made in its own time is no value. */
+function carriedOf(text: unknown): unknown {
+  return typeof text === 'string' ? Carried.ofText(text) : text;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

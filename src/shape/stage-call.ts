@@ -6,7 +6,7 @@
 import { Carried } from './carried.ts';
 import { hashKeyFrom } from './hash-key.ts';
 import type { StageRoom } from './open-stage.ts';
-import type { RunningStage, StagePlace, StageRecord, StageSpec } from './stage.ts';
+import type { RunningStage, StagePlace, StageRecord, StageSpec, TextResult } from './stage.ts';
 
 /** Known in every copy of this code: a module of the user's may bring its own. */
 export const OPEN = Symbol.for('millrace.stage');
@@ -33,17 +33,21 @@ export function dataStage<Spec extends StageSpec>(
   return Object.assign(callOf(spec.kind, openIt, callPlainly), { kind: spec.kind, spec, [OPEN]: openIt });
 }
 
-/** A stage that holds a function. @param many What the function gives, as a list of records. */
+/**
+ * A stage that holds a function.
+ * @param many What the function gives, as a list of records. @param runText In its place, where bytes are to stay.
+ */
 export function functionStage<Result>(
   kind: string,
   fn: (value: unknown, place: StagePlace) => Result | PromiseLike<Result>,
   many: (result: Result) => readonly unknown[],
+  runText?: NonNullable<RunningStage['runText']>,
 ): Stage {
   const run: RunningStage['run'] = (value, place) => {
     const result = fn(value, place);
     return isPromise(result) ? Promise.resolve(result).then(many) : many(result);
   };
-  const open: OpenStage = (label) => ({ label, run });
+  const open: OpenStage = (label) => ({ label, run, ...(runText && { runText }) });
   const call = (value: unknown, place?: Partial<StagePlace>) => fn(value, wholePlace(place));
   return Object.assign(call, { kind, spec: null, [OPEN]: open });
 }
@@ -82,6 +86,11 @@ function callPlainly(stage: RunningStage, value: unknown, place: StagePlace): un
   if (stage.runText === undefined) return stage.run(value, place);
   const record = Carried.ofValue(value);
   const result = stage.runText(record, place);
+  if (isPromise(result)) return Promise.resolve(result).then((made) => plainOf(made, record, value));
+  return plainOf(result, record, value);
+}
+
+function plainOf(result: TextResult, record: StageRecord, value: unknown): unknown {
   if (result === null) return undefined;
   if (typeof result !== 'string') return new TextDecoder().decode(result);
   return result === record.text ? value : JSON.parse(result);
@@ -90,7 +99,7 @@ function callPlainly(stage: RunningStage, value: unknown, place: StagePlace): un
 /** A stage that works on the text of records. */
 export function textStage(
   label: string,
-  runText: (record: StageRecord, place: StagePlace) => string | Uint8Array | null,
+  runText: (record: StageRecord, place: StagePlace) => TextResult,
 ): RunningStage {
   const run: RunningStage['run'] = (value, place) => {
     const record = Carried.ofValue(value);

@@ -54,6 +54,9 @@ export interface StageRecord {
   readonly value: unknown;
 }
 
+/** What a stage makes of a record's text. */
+export type TextResult = string | Uint8Array | null;
+
 /** A stage at work in one thread. */
 export interface RunningStage {
   /** Its place in the order written, and its kind, like "3 enrich": what reports and dead letters call it. */
@@ -64,6 +67,6 @@ export interface RunningStage {
    * To be asked in place of `run` where a stage has it: it works on the text, so that every byte that it does not name stays. Gives the
    * record's new text, or the same one; bytes that go out as they are; or null: the record is dropped.
    */
-  runText?(record: StageRecord, place: StagePlace): string | Uint8Array | null;
+  runText?(record: StageRecord, place: StagePlace): TextResult | PromiseLike<TextResult>;
   close?(): void | Promise<void>;
 }

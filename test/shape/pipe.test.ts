@@ -130,6 +130,14 @@ describe('a module that exports stages', () => {
     expect(stage.runText!(Carried.ofText('{"id":0}'), PLACE)).toBeNull();
   });
 
+  it('keeps them behind a tap, too, also where it waits', async () => {
+    const line = '{"id": 12345678901234567890, "n":1.0, "x":1}';
+    for (const fn of ['() => {}', 'async (v) => { v.id = 1; }']) {
+      const stage = await open(`export default m.pipe(m.tap(${fn}), m.drop('/x'));`);
+      expect(await stage.runText!(Carried.ofText(line), PLACE)).toBe('{"id": 12345678901234567890, "n":1.0}');
+    }
+  });
+
   it('hashes with the key of the run', async () => {
     const stage = await open("export default m.pipe(m.hash('/id'));");
     const alone = await openStage({ kind: 'hash', pointer: '/id' }, '1 hash', { hashKey });

@@ -35,6 +35,21 @@ describe('the pipeline', () => {
     expect(pipeline.takeFigures()).toMatchObject([{ in: 0 }, { in: 0 }]);
   });
 
+  it('keeps the text that a stage makes in its own time as it is written', async () => {
+    const pipeline = open([
+      { runText: async ({ text }) => (text === '1' ? null : text.replace('x', 'y')) },
+      { runText: ({ text }) => text.replace('y', 'z') },
+    ]);
+    expect(await pipeline.run(lines('{"n":1.0,"x":12345678901234567890}', '1'))).toEqual([
+      '{"n":1.0,"z":12345678901234567890}',
+      null,
+    ]);
+    expect(pipeline.takeFigures()).toMatchObject([
+      { in: 2, out: 1, dropped: 1 },
+      { in: 1, out: 1, dropped: 0 },
+    ]);
+  });
+
   it('leaves bytes as they are, whatever the memory is used for afterwards', async () => {
     const memory = new Uint8Array(1);
     const pipeline = open([
