@@ -83,19 +83,22 @@ export class Transformer {
 
   /**
    * @param pieces Lines of one slice: all of one object. @param wanted Which outputs of the line at an offset, or null: all of every line.
+   * @returns A promise only where a stage gives one, and while lines are tried twice.
    * @throws {MillraceError} Where stages give another outcome for the same line.
    */
-  async run(
+  run(
     pieces: readonly ScanPiece[],
     wanted: ((offset: number) => readonly number[]) | null,
     write: WriteOutputs,
-  ): Promise<SliceOutcome> {
+  ): SliceOutcome | Promise<SliceOutcome> {
     const lines = this.#parts.bench.read(pieces);
-    const outcomes = lines.texts.length === 0 ? [] : await this.#transform(lines, pieces[0]!);
-    const slice = { pieces, lines, outcomes };
     const only = wanted === null ? () => null : (line: number) => wanted(lines.offsets[line]!);
-    const runs = this.#compose(slice, only);
-    return this.#write(slice, runs, only, write);
+    const send = (outcomes: LineOutcome[]) => {
+      const slice = { pieces, lines, outcomes };
+      return this.#write(slice, this.#compose(slice, only), only, write);
+    };
+    const outcomes = lines.texts.length === 0 ? [] : this.#transform(lines, pieces[0]!);
+    return outcomes instanceof Promise ? outcomes.then(send) : send(outcomes);
   }
 
   #transform(lines: BenchLines, { coordinate, place }: ScanPiece): LineOutcome[] | Promise<LineOutcome[]> {

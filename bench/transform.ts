@@ -1,0 +1,117 @@
+/**
+ * Question: what does a module `(value) => value` cost a parser thread, beside bare JSON.parse and JSON.stringify of the same lines?
+ * Workloads: github-684 and clicks-77, seed 42, keyed by pointer, in slices of 256 KiB, into one lane that a reader empties.
+ * Contenders: bare JSON.parse and JSON.stringify of lines that are texts already; the same from bytes to bytes; the way of a slice through
+ * stages (src/parse/transformer.ts) with that module, both scans, the guard and the lane included; with one that gives two records of a line; and the
+ * plain scanner, which is what a run without transforms costs. Shares are of the first contender's time, of the same round.
+ * Run: `node bench/transform.ts [--keep FOLDER] [--smoke]`.
+ */
+import { strictEqual } from 'node:assert/strict';
+import { parseArgs } from 'node:util';
+import { Transformer } from '../src/parse/transformer.ts';
+import { Workbench } from '../src/parse/workbench.ts';
+import { LANE_CELL } from '../src/ring/layout.ts';
+import { Guard } from '../src/scan/guard.ts';
+import { openScanner } from '../src/scan/open.ts';
+import type { RecordRules, ScanPiece, ScanResult } from '../src/scan/scanner.ts';
+import { Pipeline } from '../src/shape/pipeline.ts';
+import type { RunningStage } from '../src/shape/stage.ts';
+import { takeTurns } from './clock.ts';
+import { type Figure, report } from './report.ts';
+import { linesOf, oneLane, rulesFor, scanAll } from './scanning.ts';
+import { WORKLOADS } from './workloads/workloads.ts';
+
+const { values: flags } = parseArgs({
+  options: { keep: { type: 'string' }, smoke: { type: 'boolean', default: false } },
+});
+const WORKLOAD_BYTES = flags.smoke ? 40_000 : 4 << 20;
+const SLICE_BYTES = 256 << 10;
+const NO_LANES = { buffers: [], starts: new BigUint64Array(0) };
+
+function slicesOf(bytes: Buffer): ScanPiece[] {
+  const pieces: ScanPiece[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const limit = start + SLICE_BYTES;
+    const end = limit < bytes.length ? bytes.lastIndexOf(10, limit - 1) + 1 : bytes.length;
+    pieces.push({ bytes, start, end, objectOffset: start, slice: 1, coordinate: Buffer.from('0123456789a') });
+    start = end;
+  }
+  return pieces;
+}
+
+/** Carries all lines through a stage. @returns Records. */
+function carrying(rules: RecordRules, bytes: Buffer, run: RunningStage['run']): () => number {
+  const lanes = oneLane();
+  const cells = new Int32Array(lanes.buffers[0]!);
+  const scanner = openScanner(rules, lanes);
+  const transformer = new Transformer({
+    bench: new Workbench(rules, 2 << 20, { portable: false, shaper: null }),
+    pipeline: new Pipeline([{ label: '1 use', run }], { guard: new Guard(), timeoutMs: 5000 }),
+    checker: openScanner(rules, NO_LANES),
+    ...{ hasSchema: false, isVolatile: true },
+  });
+  const pieces = slicesOf(bytes);
+  let records = 0;
+  const write = (piece: ScanPiece, onResult: (result: ScanResult) => void) => {
+    for (let at = piece.start; at < piece.end; ) {
+      const result = scanner.scan(piece, at);
+      onResult(result);
+      records += result.records;
+      at = result.next;
+      cells[LANE_CELL.TAIL] = cells[LANE_CELL.HEAD]!;
+    }
+    return piece.end;
+  };
+  return () => {
+    records = 0;
+    for (const piece of pieces) void transformer.run([piece], null, write);
+    return records;
+  };
+}
+
+const figures: Figure[] = [];
+for (const workload of WORKLOADS.filter(({ name }) => name === 'github-684' || name === 'clicks-77')) {
+  const { bytes, lineCount } = linesOf(workload, WORKLOAD_BYTES);
+  const rules = rulesFor(workload.key);
+  const texts = bytes.toString().split('\n').slice(0, lineCount);
+  const lanes = oneLane();
+  const plain = openScanner(rules, lanes);
+  const out = Buffer.alloc(bytes.length + 1024);
+  const bare = () => {
+    let length = 0;
+    for (const text of texts) length += JSON.stringify(JSON.parse(text)).length;
+    return length > 0 ? lineCount : 0;
+  };
+  const fromBytes = () => {
+    let at = 0;
+    for (let start = 0; start < bytes.length; ) {
+      const end = bytes.indexOf(10, start);
+      at += out.write(JSON.stringify(JSON.parse(bytes.toString('utf8', start, end))), at % 1024);
+      start = end + 1;
+    }
+    return at > 0 ? lineCount : 0;
+  };
+  const subjects = [
+    { name: 'bare JSON.parse and JSON.stringify', run: bare },
+    { name: 'the same, from bytes to bytes', run: fromBytes },
+    { name: '--transform, (value) => value', run: carrying(rules, bytes, (value) => value) },
+    { name: '--transform, two records of a line', run: carrying(rules, bytes, (value) => [value, value]) },
+    { name: `${plain.kind} scanner, no transform`, run: () => scanAll(plain, lanes, bytes) },
+  ].map((subject) => ({ ...subject, itemsPerCall: bytes.length }));
+  for (const { name, run } of subjects)
+    strictEqual(run(), name.includes('two records') ? 2 * lineCount : lineCount, name); // right, then fast
+  const rounds = await takeTurns(subjects, flags.smoke);
+  const [, bareRounds] = [...rounds][0]!;
+  for (const [contender, own] of rounds) {
+    const row = { case: workload.name, contender };
+    figures.push(
+      { ...row, metric: 'CPU-ms per MB', values: own.map(({ cpuNs }) => cpuNs) },
+      {
+        ...row,
+        metric: '% of bare time',
+        values: own.map(({ cpuNs }, i) => (100 * cpuNs) / bareRounds[i]!.cpuNs),
+      },
+    );
+  }
+}
+report('what does a transform cost?', figures, { keep: flags.keep });
