@@ -256,6 +256,10 @@ it('its library is called with types', () => {
     join(elsewhere, 'use.ts'),
     `import { backfill, type BackfillReport, backfillOptions, MillraceError, OptionsError, readStatus, readStream } from 'millrace';
 import { drop, map, pipe, type Stage } from 'millrace/stages';
+import { defineTransform, type Transform } from 'millrace/transform';
+const transform: Transform = defineTransform({ record: (value, { key, offset }) => [value, key.length + offset] });
+// @ts-expect-error: it has no record
+defineTransform({ open() {} });
 const second: Stage = map<{ b: number }>(({ b }) => ({ b: b + 1 }));
 const piped = pipe(drop('/a'), second)({ a: 1, b: 2 });
 const options = backfillOptions(['s3://bucket/prefix'], { stream: 'events' });
@@ -269,7 +273,7 @@ try {
 } catch (error) {
   if (error instanceof OptionsError && error instanceof MillraceError) problems = error.problems;
 }
-console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types: [typeof readStream, typeof readStatus], piped }));
+console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types: [typeof readStream, typeof readStatus, typeof transform.record], piped }));
 `,
   );
   const flags = [
@@ -289,6 +293,12 @@ console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types:
     elsewhere,
   );
   expect(JSON.parse(call(process.execPath, ['use.js'], elsewhere))).toEqual({
-    ...{ downloads: 16, wrong: 16, problems: 2, types: ['function', 'function'], piped: { b: 3 } },
+    ...{
+      downloads: 16,
+      wrong: 16,
+      problems: 2,
+      types: ['function', 'function', 'function'],
+      piped: { b: 3 },
+    },
   });
 });

@@ -35,6 +35,7 @@ const BUNDLES: readonly Record<string, string>[] = [
 /** Loaded as modules: an embedded server is started once for many runs, and the first file of a thread is small. */
 const MODULES: readonly Record<string, string>[] = [
   { probe: ENTRIES.probe },
+  { transform: ENTRIES.transform },
   { serve: ENTRIES.serve },
   { worker: PISCINA_WORKER },
 ];
@@ -60,7 +61,7 @@ const LIBRARY: Front = (file, exported) => [
   `process.once('exit', () => keepCode(true));`,
 ];
 /** The module in front of each entry. A dry run, and one that is refused, do less than others of their kind: what they compile is not all. */
-const FRONTS: Readonly<Record<Exclude<keyof typeof ENTRIES, 'serve' | 'probe'>, Front>> = {
+const FRONTS: Readonly<Record<Exclude<keyof typeof ENTRIES, 'serve' | 'probe' | 'transform'>, Front>> = {
   main: (file) => [
     LOADER,
     `const commands = ${JSON.stringify(Object.keys(MANUAL))};`,

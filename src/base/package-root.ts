@@ -7,6 +7,7 @@ export const ENTRIES = {
   commands: 'src/commands/index.ts',
   index: 'src/index.ts',
   stages: 'src/shape/library.ts',
+  transform: 'src/shape/transform.ts',
   parse: 'workers/parse.ts',
   publish: 'workers/publish.ts',
   read: 'workers/read.ts',

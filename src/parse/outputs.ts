@@ -18,6 +18,10 @@ export interface OutputRun {
 
 const NEWLINE = 0x0a;
 const SCRATCH_BYTES_MIN = 512 * 1024;
+/** Texts longer than this, in the mean, are written one by one. */
+const LONG_CHARS = 160;
+/** Of a UTF-16 code unit. */
+const UTF8_BYTES_PER_UNIT = 3;
 
 interface OpenRun {
   readonly isRaw: boolean;
@@ -101,8 +105,10 @@ export class Scratch {
     return (row) => parts[row]!.byteLength;
   }
 
-  /** Writes them in one go, each with a newline. @returns What each takes. */
+  /** Each with a newline. @returns What each takes. */
   #writeTexts(parts: readonly string[]): (row: number) => number {
+    const chars = parts.reduce((sum, { length }) => sum + length, 0);
+    if (chars > parts.length * LONG_CHARS) return this.#writeEach(parts, chars);
     const text = parts.join('\n');
     const bytes = Buffer.byteLength(text);
     this.#grow(bytes + 1);
@@ -111,6 +117,19 @@ export class Scratch {
     this.#used += bytes;
     this.bytes[this.#used++] = NEWLINE;
     return isAscii ? (row) => parts[row]!.length + 1 : (row) => Buffer.byteLength(parts[row]!) + 1;
+  }
+
+  /** A call costs less than to put long texts together first. */
+  #writeEach(parts: readonly string[], chars: number): (row: number) => number {
+    this.#grow(chars * UTF8_BYTES_PER_UNIT + parts.length);
+    const sizes: number[] = [];
+    for (const part of parts) {
+      const bytes = this.bytes.write(part, this.#used, 'utf8') + 1;
+      this.#used += bytes;
+      this.bytes[this.#used - 1] = NEWLINE;
+      sizes.push(bytes);
+    }
+    return (row) => sizes[row]!;
   }
 
   #grow(bytes: number): void {

@@ -32,7 +32,10 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const PAGE = join(ROOT, 'docs', 'API.md');
 const FACE = join(ROOT, 'src', 'index.ts');
 /** What else a program may import, each by its name. */
-const OTHER_FACES = { 'millrace/stages': join(ROOT, 'src', 'shape', 'library.ts') } as const;
+const OTHER_FACES = {
+  'millrace/stages': join(ROOT, 'src', 'shape', 'library.ts'),
+  'millrace/transform': join(ROOT, 'src', 'shape', 'transform.ts'),
+} as const;
 
 interface Entry {
   readonly name: string;

@@ -44,7 +44,7 @@ const WAYS: readonly (readonly [RegExp, Way])[] = [
   [/^(npm run bench\b|node bench\/)/, { test: 'test/bench/smoke.test.ts' }],
   [/^node examples\//, { test: 'test/examples/examples.test.ts' }],
   [/^npm run millrace -- bench$|^millrace bench$/, { test: 'test/commands/bench.test.ts' }],
-  [/^millrace\/stages$/, { test: 'test/package.test.ts' }],
+  [/^millrace\/(stages|transform)$/, { test: 'test/package.test.ts' }],
   [/^millrace --version$/, { test: 'test/package.test.ts' }],
   [/^(eval "\$\(|source <\()?millrace completion\b/, { test: 'test/options/completion.test.ts' }],
   [/^millrace preview\b/, { test: 'test/commands/preview.test.ts' }],
