@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
-import { BUCKET, dataOf, runCommand, World } from './fixture.ts';
+import { BUCKET, dataOf, runCommand, STREAM, World } from './fixture.ts';
 
 let world: World;
 afterEach(() => world?.close());
@@ -172,6 +172,40 @@ it('a pipe in a module shares its table with all threads, too, and enrichWith as
   expect(found.lines.filtered).toBe(2 * (COUNT - expectedLines(null).length));
   expect(records.every(({ i, name }) => name === `name ${i % (USERS + 100)}`)).toBe(true);
   expect(Math.max(...records.map(({ of }) => of))).toBe(100);
+});
+
+it('lines without a row are sent by a redrive, once the table has it', async () => {
+  world = await World.open({ objects: objects().slice(0, 1), shards: 1 });
+  const path = join(world.folder, 'users.csv');
+  writeFileSync(path, csv());
+  const enrich = { table: path, on: '/user/id', into: '/user/profile', 'on-missing': 'dead-letter' };
+  const flags = stagesOf({ enrich });
+  const first = await report(flags);
+  expect(first.ended.exitCode, first.ended.stderr).toBe(1);
+  const missing = COUNT - expectedLines(null).length;
+  expect(first.report.lines.rejectedByCode).toEqual({ TRANSFORM: missing });
+  const more = Array.from({ length: 100 }, (_, i) => `${USERS + i},"name ${USERS + i}"\n`).join('');
+  writeFileSync(path, csv() + more);
+  const ended = await runCommand(
+    [
+      'redrive',
+      world.letters,
+      '--stream',
+      STREAM,
+      '--kinesis-endpoint-url',
+      world.kinesis.endpoint,
+      '--json',
+      ...flags,
+    ],
+    { cwd: world.folder },
+  );
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  expect(JSON.parse(ended.stdout).records.delivered).toBe(missing);
+  const rows = dataOf(world.records()).map(
+    (text) => JSON.parse(text) as { i: number; user: { id: number; profile: { name: string } } },
+  );
+  expect(new Set(rows.map(({ i }) => i)).size).toBe(COUNT);
+  expect(rows.every(({ user: { id, profile } }) => profile.name === `name ${id}`)).toBe(true);
 });
 
 it('what a service does not answer is a dead letter of that line alone, and nobody waits for the others', async () => {
