@@ -241,3 +241,47 @@ it('says nothing on stdout where there is nothing, so that no line of it has to 
   const ended = await preview(['--allow-empty', '--json']);
   expect([ended.exitCode, ended.stdout, ended.stderr]).toEqual([0, '', '']);
 });
+
+it('shows what stages of a configuration make of a line, with tables, and calls each by its place', async () => {
+  const hosts = [
+    { host: 'a', region: 'eu' },
+    { host: 'b', region: 'us' },
+  ];
+  const lines = ['error', 'warn', 'info', 'error'].map((level, i) =>
+    JSON.stringify({ level, host: 'aabc'[i], mail: 'x@example.org', message: `m${i}` }),
+  );
+  world = await World.open({ objects: [{ key: 'a', body: Buffer.from(lines.join('\n')) }] });
+  writeFileSync(
+    join(world.folder, 'hosts.csv'),
+    ['host,region', ...hosts.map(({ host, region }) => `${host},${region}`)].join('\n'),
+  );
+  const config = join(world.folder, 'run.yaml');
+  const stages = [
+    'where: record.level in ["warn", "error"]',
+    'enrich: { table: hosts.csv, on: /host, into: /machine, on-missing: drop }',
+    'drop: /mail',
+    'format: "{/level} {/machine/region}: {/message}"',
+  ];
+  writeFileSync(config, `stages:\n${stages.map((stage) => `  - ${stage}\n`).join('')}`);
+  const ended = await preview(['--config', config, '--json']);
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  const told = linesIn(ended.stdout).map(({ outcome, stage, records }) => [
+    outcome,
+    stage,
+    records[0]?.text ?? null,
+  ]);
+  expect(told).toEqual([
+    ['sent', null, 'error eu: m0'],
+    ['sent', null, 'warn eu: m1'],
+    ['filtered', 'where', null],
+    ['filtered', '2 enrich', null],
+  ]);
+  const { report } = await world.report(['--config', config]);
+  const figures = report.stages.map((one) => [one.label, one.in, one.out, one.dropped, one.failed]);
+  expect(figures).toEqual([
+    ['where', 4, 3, 1, 0],
+    ['2 enrich', 3, 2, 1, 0],
+    ['3 drop', 2, 2, 0, 0],
+    ['4 format', 2, 2, 0, 0],
+  ]);
+});
