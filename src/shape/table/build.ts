@@ -25,6 +25,11 @@ function reserve(bytesMax: number): SharedArrayBuffer {
   throw new TableFullError();
 }
 
+function secretKey(): readonly [number, number] {
+  const secret = randomBytes(8);
+  return [secret.readUInt32LE(0), secret.readUInt32LE(4)];
+}
+
 const GROWTH_BYTES_MIN = 64 * KIB;
 const GROWTH_SHARE = 1 / 16;
 
@@ -41,16 +46,18 @@ export class TableBuilder {
 
   /**
    * @param bytesMax So much address space is taken, and memory only for what is written.
-   * @param from Where the first row lies: a test puts it beyond 4 GiB.
+   * @param given Of tests: where the first row lies, beyond 4 GiB for example, and a key of the hash that is known.
    */
-  constructor(bytesMax: number, from: number = HEADER.BYTES) {
+  constructor(
+    bytesMax: number,
+    given: { readonly from?: number; readonly hashKey?: readonly [number, number] } = {},
+  ) {
     this.#memory = reserve(Math.min(Math.floor(bytesMax), PLACE_MAX));
     this.#bytes = Buffer.from(this.#memory);
     this.#view = new DataView(this.#memory);
-    const secret = randomBytes(8);
-    this.#hashKey = [secret.readUInt32LE(0), secret.readUInt32LE(4)];
-    this.#from = from;
-    this.#end = from;
+    this.#hashKey = given.hashKey ?? secretKey();
+    this.#from = given.from ?? HEADER.BYTES;
+    this.#end = this.#from;
   }
 
   /** Rows so far. */

@@ -49,6 +49,27 @@ describe('a lookup table', () => {
     expect(found).toBe(0);
   });
 
+  it('tells keys by their bytes where slots and tags are the same', () => {
+    const hashKey = [1, 2] as const;
+    const bytes = new KeyBytes();
+    const placeIn = (key: string) => {
+      bytes.encode(key);
+      halfSipHash(...hashKey, bytes.bytes, 0, bytes.length);
+      // The first slot of eight, and all that a slot holds of a hash.
+      return `${hashWords[0]! & 7} ${hashWords[1]! >>> 16}`;
+    };
+    const keys = Array.from({ length: 200_000 }, (_, i) => `k${i}`);
+    const groups = [...Map.groupBy(keys, placeIn).values()].filter(({ length }) => length >= 6);
+    expect(groups.length).toBeGreaterThan(0);
+    for (const [missing, ...group] of groups) {
+      const builder = new TableBuilder(BYTES_MAX, { hashKey });
+      for (const key of group.slice(0, 5)) builder.add(key, JSON.stringify(key));
+      const table = new Table(builder.finish());
+      for (const key of group.slice(0, 5)) expect(table.find(key)).toBe(key);
+      expect([table.find(missing), table.rowCount, builder.repeatedCount]).toEqual([undefined, 5, 0]);
+    }
+  });
+
   it('has no row where there is none at all', () => {
     const table = tableOf([]);
     expect([table.rowCount, table.find(''), table.find('a')]).toEqual([0, undefined, undefined]);
@@ -125,7 +146,7 @@ describe('a lookup table', () => {
   });
 
   it('finds rows that lie beyond 4 GiB', () => {
-    const builder = new TableBuilder(6 * 2 ** 30, 5 * 2 ** 30);
+    const builder = new TableBuilder(6 * 2 ** 30, { from: 5 * 2 ** 30 });
     builder.add('far', '"away"');
     builder.add('farther', '"still"');
     const memory = builder.finish();
