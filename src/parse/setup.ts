@@ -43,6 +43,8 @@ export interface ParseSetup {
   readonly schema: { readonly text: string; readonly name: string } | null;
   /** What is asked of every valid line before it is a record, or null. */
   readonly stages?: Stages | null;
+  /** Name of a BroadcastChannel: what comes there tells stages in JavaScript to close what they have opened. */
+  readonly closing?: string;
   /** Null: records are lines. `tokens`: what leads to the array whose elements they are, or null where they lie side by side. */
   readonly framing?: { readonly tokens: readonly string[] | null } | null;
   readonly isPortable: boolean;
@@ -196,6 +198,8 @@ export interface Found {
 export type ParseMessage =
   | { readonly kind: 'rejected'; readonly lines: readonly RejectedLine[] }
   | ({ readonly kind: 'found' } & Found)
+  /** The stages of this parser have closed what they had opened. */
+  | { readonly kind: 'closed' }
   /** The run cannot go on, and nothing more is sent by this parser. */
   | { readonly kind: 'failed'; readonly error: WireError }
   | { readonly kind: 'frames'; readonly piece: number; readonly frames: Uint8Array };

@@ -6,7 +6,7 @@
  * Never  owns a socket: it may stand still before a full lane or window (src/ring/wait.ts), and that is all the backpressure there is.
  */
 import assert from 'node:assert/strict';
-import { parentPort, workerData } from 'node:worker_threads';
+import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import { MillraceError } from '../base/errors.ts';
 import { faultPoint } from '../base/fault-points.ts';
 import { FRAME, FRAME_KIND } from '../record/frame.ts';
@@ -91,9 +91,11 @@ export class ParseThread {
     const { rules, lineBytesMax, isPortable } = this.setup;
     const { timeoutMs = TRANSFORM_TIMEOUT_MS, isVolatile = false } = this.setup.stages!;
     const guard = new Guard({ lineCpuMsMax: timeoutMs, onTry: () => this.#heart.beat() });
+    const pipeline = new Pipeline(stages, { guard, timeoutMs });
+    if (this.setup.closing !== undefined) closeWhenTold(this.setup.closing, pipeline);
     return new Transformer({
       bench: new Workbench(rules, lineBytesMax, { portable: isPortable, shaper }),
-      pipeline: new Pipeline(stages, { guard, timeoutMs }),
+      pipeline,
       checker: openScanner(rules, { buffers: [], starts: new BigUint64Array(0) }, options),
       hasSchema: options.validator !== undefined,
       isVolatile,
@@ -183,6 +185,17 @@ function valueOfLines(bytes: Uint8Array, objectOffset: number): ValueLines | nul
   if (!value.includes('\n')) return null;
   const start = text.indexOf(value);
   return ValueLines.ofOne(bytes.subarray(start, start + value.length), objectOffset + start);
+}
+
+/** Threads are ended from outside: stages have to be told before. */
+function closeWhenTold(name: string, pipeline: Pipeline): void {
+  const channel = new BroadcastChannel(name);
+  channel.onmessage = () => {
+    const tell = () => parentPort?.postMessage({ kind: 'closed' } satisfies ParseMessage);
+    // What fails here has nothing to do with any record.
+    void pipeline.close().then(tell, tell);
+  };
+  channel.unref();
 }
 
 let thread: Promise<ParseThread> | null = null;

@@ -5,8 +5,10 @@
  * Owns   the pool of parser threads and the source stage.
  * Never  knows what becomes of a record.
  */
+import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { BroadcastChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Accounting } from '../accounting/accounting.ts';
 import type { SourceLines } from '../accounting/source-lines.ts';
@@ -18,7 +20,14 @@ import { entryFile } from '../base/package-root.ts';
 import { SettledSet } from '../journal/settled-set.ts';
 import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
 import type { RecordOptions } from '../options/records.ts';
-import type { Found, ParseMessage, ParseSetup, ParseTask, RejectedLine } from '../parse/setup.ts';
+import {
+  type Found,
+  PARSE_SHARED,
+  type ParseMessage,
+  type ParseSetup,
+  type ParseTask,
+  type RejectedLine,
+} from '../parse/setup.ts';
 import { addFigures, type StageFigures } from '../shape/figures.ts';
 import { DeadLetterSource } from '../source/dead-letters.ts';
 import { DownloadPool } from '../source/download-pool.ts';
@@ -69,6 +78,9 @@ export interface ReadingOptions {
   readonly onNotice?: (text: string) => void;
 }
 
+/** Stages may close connections; a thread that hangs answers never. */
+const CLOSE_MS_MAX = 2000;
+
 const UNVERSIONED_NOTICE =
   'the endpoint gives no ETags: that an object has not changed is told by its size and Last-Modified alone';
 
@@ -84,6 +96,9 @@ export class Reading {
   readonly #source: Pick<DownloadPool, 'memory' | 'stats' | 'run' | 'stop'>;
   readonly #reader: RangeReader;
   readonly #abort = new AbortController();
+  #onClosed: () => unknown = () => {};
+  /** Where stages in JavaScript are told to close; null without them. */
+  #closing: string | null = null;
   /** Objects that are no longer what they were when the first lines were found. */
   readonly #others = new WeakSet<SourceObject>();
 
@@ -94,6 +109,7 @@ export class Reading {
     this.#reader = source.openReader({ onUnversioned });
     const { accounting, sourceLines, onFailure } = given;
     const { where = null, later = [] } = setup.stages ?? {};
+    if (later.length > 0) this.#closing = `millrace ${randomUUID()}`;
     const tellsPlaces = (where?.includes('source') ?? false) || later.length > 0;
     const parserCount = setup.lanes.length;
     this.#parsePool = new ParsePool({
@@ -115,7 +131,10 @@ export class Reading {
       filename: fileURLToPath(entryFile('parse')),
       minThreads: setup.lanes.length,
       maxThreads: setup.lanes.length,
-      workerData: { ...setup, memory: this.#source.memory },
+      workerData: {
+        ...{ ...setup, memory: this.#source.memory },
+        ...(this.#closing !== null && { closing: this.#closing }),
+      } satisfies ParseSetup,
       resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
       // A thread that sleeps between two tasks would keep what its stages have begun from going on.
       ...(later.length > 0 && { atomics: 'disabled' as const }),
@@ -182,12 +201,30 @@ export class Reading {
       onFrames?.(message.frames, this.#parsePool.objectOf(message.piece));
     } else if (message.kind === 'failed') {
       this.#given.onFailure(MillraceError.fromWire(message.error));
+    } else if (message.kind === 'closed') {
+      this.#onClosed();
     } else this.#parsePool.takeFound(message);
+  }
+
+  /** Lets stages in JavaScript close what they have opened, if they do that soon. */
+  async #closeStages(): Promise<void> {
+    const count = Atomics.load(new Int32Array(this.#given.setup.shared), PARSE_SHARED.STARTED);
+    if (this.#closing === null || count === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let left = count;
+    this.#onClosed = () => --left === 0 && resolve();
+    const channel = new BroadcastChannel(this.#closing);
+    channel.postMessage(null);
+    const timer = setTimeout(resolve, CLOSE_MS_MAX);
+    await promise;
+    clearTimeout(timer);
+    channel.close();
   }
 
   /** Ends the parser threads, whatever they are doing. */
   async close(): Promise<void> {
     this.#reader.close();
+    await this.#closeStages();
     await this.#pool.destroy();
   }
 

@@ -43,6 +43,9 @@ export interface VerifyHooks {
 
 const PROGRESS_INTERVAL_MS = 250;
 
+const VOLATILE_NOTICE =
+  '--volatile-transform: the transforms may have made other records of the same lines than the run had, so differences prove no fault, and a line that was sent twice may be two records';
+
 /** Clocks of this machine and the service may differ by this much. Unexpected records from before the run do no harm. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
@@ -84,6 +87,7 @@ export async function verifyRun(
     });
     const witness = new SourceWitness(deadLetters, facts, options.examplesMax);
     const notices = new Set<string>();
+    if (stages?.isVolatile) notices.add(VOLATILE_NOTICE);
     const sourceSide = createSourceSide({
       sources: options.sources,
       options,

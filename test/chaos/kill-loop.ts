@@ -6,6 +6,8 @@
  *        random moment is told by requests sent and milliseconds, so that it falls into a run's work on any machine.
  * Never  passes without a kill: a run in which none hit is reported as such.
  */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { FAULT_POINTS, type FaultPoint } from '../../src/base/fault-points.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, duplicatesIn, type FinalReport } from './checker.ts';
@@ -18,7 +20,7 @@ import {
   WEATHER_DELAY_MS_MAX,
   World,
 } from './harness.ts';
-import { type Expected, expectedOf, firstLinesOf } from './oracle.ts';
+import { type Expected, expectedOf, firstLinesOf, transformed } from './oracle.ts';
 
 export interface KillRun {
   readonly seed: number;
@@ -51,6 +53,16 @@ const POINTS_PER_RUN = 5;
 const LIMITED_EVERY = 3;
 const LIMIT_SHARE = 0.85;
 
+/** One run in so many has a transform, which makes one to three records of a line. */
+const TRANSFORMED_EVERY = 5;
+const TRANSFORMED_REST = 3;
+
+/** Its text is the module. */
+function split(value: unknown): readonly unknown[] {
+  const { id, user, t = '' } = value as { id: string; user?: string; t?: string };
+  return ['first', 'second', 'third'].slice(0, 1 + (t.length % 3)).map((name) => ({ id, user, name, t }));
+}
+
 /** What a run may draw. */
 export interface KillMix {
   readonly orders: readonly ('none' | 'key')[];
@@ -79,6 +91,12 @@ export async function killLoop(seed: number, killsMax: number, mix = EVERYTHING)
   // Within an object, as a rule; enough is left to be killed in.
   const limit = seed % LIMITED_EVERY === 0 ? Math.floor(lines * LIMIT_SHARE) - (seed % 11) : null;
   if (limit !== null) flags.push('--limit', String(limit));
+  const isTransformed = seed % TRANSFORMED_EVERY === TRANSFORMED_REST;
+  if (isTransformed) {
+    const module = join(world.folder, 'split.mjs');
+    writeFileSync(module, `export default ${split.toString()};\n`);
+    flags.push('--transform', module);
+  }
   const killsBy: Record<string, number> = {};
   const outputs: string[] = [];
   const problems: string[] = [];
@@ -123,7 +141,8 @@ export async function killLoop(seed: number, killsMax: number, mix = EVERYTHING)
     const final = last === null ? null : reportOf(last, problems);
     if (final !== null) {
       const objects = limit === null ? world.objects : firstLinesOf(world.objects, limit);
-      const expected = expectedOf(objects, { partitionKeyMember: keyMember });
+      const plain = expectedOf(objects, { partitionKeyMember: keyMember });
+      const expected = isTransformed ? transformed(plain, split) : plain;
       const rerun = await runOnce(world, flags);
       const storedByRerun = (await world.stored()).length - stored.length;
       if (rerun.exitCode !== 0 && rerun.exitCode !== 1)

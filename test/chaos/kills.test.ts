@@ -5,7 +5,7 @@ import { countOf } from '../heavy.ts';
 import { killLoop } from './kill-loop.ts';
 
 const KILLS = countOf({ quick: 20, heavy: 50 });
-const FLAGS = ['--aggregate', '--order', '--partition-key', '--limit'];
+const FLAGS = ['--aggregate', '--order', '--partition-key', '--limit', '--transform'];
 const KILLS_PER_RUN = 10;
 /** With the seeds behind it, every kind of run is drawn within five, and every point takes its turn. */
 const FIRST_SEED = 1002;

@@ -87,6 +87,22 @@ export function expectedOf(objects: readonly SourceObject[], rules: OracleRules)
   return result;
 }
 
+/**
+ * What a transform makes of what must become of the lines: each record is all that it gives for it, numbered in their keys where the key
+ * is the place.
+ */
+export function transformed(expected: Expected, transform: (value: unknown) => readonly unknown[]): Expected {
+  const records = expected.records.flatMap((record) => {
+    const isPlace = record.partitionKey === coordinateKey(record.object, record.offset);
+    return transform(JSON.parse(String(record.data))).map((value, n) => ({
+      ...record,
+      partitionKey: isPlace && n > 0 ? `${record.partitionKey}.${n}` : record.partitionKey,
+      data: Buffer.from(JSON.stringify(value)),
+    }));
+  });
+  return { ...expected, records };
+}
+
 function judge(
   object: SourceObject,
   line: Buffer,

@@ -1,5 +1,5 @@
 /** Transforms: modules of the user's in the real command: what arrives, what is counted, and what verify and a resume say of it. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -92,18 +92,21 @@ describe('--transform', () => {
     const flags = moduleOf(
       `import { plus } from './more.ts';
        let base: number | null = null;
+       import { appendFileSync } from 'node:fs';
        export const later = {
+         close() { appendFileSync(new URL('closed', import.meta.url), 'x'); },
          async open(context: { label: string }) { base = context.label.length; },
          async record(record: { i: number }) { await null; return { sum: plus(record.i, base!) }; },
        };`,
       'transform.ts',
       '#later',
     );
-    const { ended } = await world.report(flags);
+    const { ended } = await world.report([...flags, '--parsers', '1']);
     expect(ended.exitCode, ended.stderr).toBe(0);
     const sums = dataOf(world.records()).map((text) => JSON.parse(text).sum);
     expect(sums.toSorted((a, b) => a - b).slice(0, 3)).toEqual([5, 6, 7]);
     expect(sums).toHaveLength(COUNT - 30);
+    expect(readFileSync(join(world.folder, 'closed'), 'utf8')).toBe('x');
   });
 
   it('several are asked in the order of their flags, and bytes go out as they are', async () => {
@@ -167,6 +170,8 @@ describe('--transform', () => {
       const allowed = await world.backfill([...flags, '--volatile-transform', '--restart']);
       expect(allowed.exitCode, allowed.stderr).toBe(0);
       expect(world.records().length).toBeGreaterThan(0);
+      const verified = await verify(['--journal', world.journal]);
+      expect(verified.report.warnings).toContainEqual(expect.stringContaining('--volatile-transform'));
     },
   );
 });
