@@ -1,6 +1,8 @@
-// CRC: the checksums of S3 that Node does not know, CRC32C and CRC64NVME, eight bytes a step. src/native/crc.ts is the only caller.
+// CRC: the checksums of S3 that Node does not know, CRC32C and CRC64NVME, by the processor's instructions, or by tables, eight bytes a step.
+// src/native/crc.ts is the only caller.
 #include "addon.h"
 #include "args.h"
+#include "crc-instructions.h"
 
 #include <array>
 #include <cstring>
@@ -28,7 +30,7 @@ constexpr Tables tablesOf(uint64_t polynomial) {
 }
 
 constexpr Tables CRC32C = tablesOf(0x82f63b78);
-constexpr Tables CRC64NVME = tablesOf(0x9a6c9329ac4bc9b5);
+constexpr Tables CRC64NVME = tablesOf(CRC64NVME_POLYNOMIAL);
 
 uint64_t update(const Tables& tables, uint64_t crc, const uint8_t* bytes, size_t length) {
   for (; length >= 8; bytes += 8, length -= 8) {
@@ -43,23 +45,46 @@ uint64_t update(const Tables& tables, uint64_t crc, const uint8_t* bytes, size_t
   return crc;
 }
 
-/** crc(is64, before, bytes): the sum of everything so far, as a BigInt. */
-napi_value crc(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
+uint64_t updateFast(bool is64, uint64_t crc, const uint8_t* bytes, size_t length) {
+  static const CrcKernel kernel = crcInstructions();
+  size_t done = 0;
+  if (is64 && kernel.foldCrc64 != nullptr) {
+    uint8_t folded[16];
+    done = kernel.foldCrc64(crc, bytes, length, folded);
+    if (done > 0) crc = update(CRC64NVME, 0, folded, sizeof folded);
+  } else if (!is64 && kernel.crc32c != nullptr) {
+    done = kernel.crc32c(crc, bytes, length);
+  }
+  return update(is64 ? CRC64NVME : CRC32C, crc, bytes + done, length - done);
+}
+
+/** The sum of everything so far, as a BigInt. @param isPlain By the tables alone. */
+napi_value crcBy(napi_env env, const Args<3>& args, bool isPlain) {
   const bool is64 = u32Of(env, args[0]) != 0;
   uint64_t before = 0;
   bool isLossless = false;
   napi_get_value_bigint_uint64(env, args[1], &before, &isLossless);
   const View<uint8_t> bytes = viewOf<uint8_t>(env, args[2]);
   const uint64_t ones = is64 ? ~0ull : 0xffffffffull;
-  const uint64_t sum = update(is64 ? CRC64NVME : CRC32C, before ^ ones, bytes.data, bytes.length) ^ ones;
+  const uint64_t begun = before ^ ones;
+  const uint64_t sum = isPlain ? update(is64 ? CRC64NVME : CRC32C, begun, bytes.data, bytes.length)
+                               : updateFast(is64, begun, bytes.data, bytes.length);
   napi_value value = nullptr;
-  napi_create_bigint_uint64(env, sum, &value);
+  napi_create_bigint_uint64(env, sum ^ ones, &value);
   return value;
 }
 
+/** crc(is64, before, bytes) */
+napi_value crc(napi_env env, napi_callback_info info) { return crcBy(env, Args<3>(env, info), false); }
+
+/** crcPlain(is64, before, bytes): the same without instructions for it, for tests and benches. */
+napi_value crcPlain(napi_env env, napi_callback_info info) { return crcBy(env, Args<3>(env, info), true); }
+
 }  // namespace
 
-void registerCrc(napi_env env, napi_value exports) { exportFunction(env, exports, "crc", crc); }
+void registerCrc(napi_env env, napi_value exports) {
+  exportFunction(env, exports, "crc", crc);
+  exportFunction(env, exports, "crcPlain", crcPlain);
+}
 
 }  // namespace millrace

@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 namespace millrace {
 
 /** floor(2^32 * |sin(i + 1)|), RFC 1321 section 3.4. */
@@ -22,31 +26,19 @@ inline constexpr uint32_t MD5_START[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x
 /** Bytes that fit into one block beside the padding. */
 constexpr uint32_t MD5_BLOCK_MESSAGE_MAX = 55;
 
-template <int STEP, typename Word>
-[[gnu::always_inline]] inline void md5Step(Word& a, const Word& b, const Word& c, const Word& d, const Word* words) {
-  constexpr int ROUND = STEP / 16;
-  constexpr int INDEX = ROUND == 0 ? STEP : ROUND == 1 ? (5 * STEP + 1) % 16 : ROUND == 2 ? (3 * STEP + 5) % 16 : (7 * STEP) % 16;
-  constexpr int SHIFT = MD5_SHIFTS[ROUND][STEP % 4];
-  Word mix;
-  if constexpr (ROUND == 0) mix = d ^ (b & (c ^ d));
-  else if constexpr (ROUND == 1) mix = c ^ (d & (b ^ c));
-  else if constexpr (ROUND == 2) mix = b ^ c ^ d;
-  else mix = c ^ (b | ~d);
-  // `mix` comes last: it alone waits for the step before.
-  const Word sum = (a + (words[INDEX] + MD5_SINES[STEP])) + mix;
-  a = b + ((sum << SHIFT) | (sum >> (32 - SHIFT)));
+template <int BITS, typename Word>
+[[gnu::always_inline]] inline void md5Rotate(Word& word) {
+  word = (word << BITS) | (word >> (32 - BITS));
 }
 
-template <int STEP, typename Word>
-[[gnu::always_inline]] inline void md5Steps(Word& a, Word& b, Word& c, Word& d, const Word* words) {
-  if constexpr (STEP < 64) {
-    md5Step<STEP>(a, b, c, d, words);
-    md5Step<STEP + 1>(d, a, b, c, words);
-    md5Step<STEP + 2>(c, d, a, b, words);
-    md5Step<STEP + 3>(b, c, d, a, words);
-    md5Steps<STEP + 4>(a, b, c, d, words);
-  }
+#if defined(__aarch64__)
+typedef uint32_t Md5Words4 __attribute__((vector_size(16)));
+/** Compilers do not see that one instruction shifts and inserts. */
+template <int BITS>
+[[gnu::always_inline]] inline void md5Rotate(Md5Words4& word) {
+  word = Md5Words4(vsriq_n_u32(vshlq_n_u32(uint32x4_t(word), BITS), uint32x4_t(word), 32 - BITS));
 }
+#endif
 
 /** Two words that go through the steps together: one waits for its results while the other one computes. */
 template <typename Half>
@@ -58,16 +50,58 @@ struct Md5Pair {
   [[gnu::always_inline]] Md5Pair operator&(const Md5Pair& other) const { return {first & other.first, second & other.second}; }
   [[gnu::always_inline]] Md5Pair operator|(const Md5Pair& other) const { return {first | other.first, second | other.second}; }
   [[gnu::always_inline]] Md5Pair operator~() const { return {~first, ~second}; }
-  [[gnu::always_inline]] Md5Pair operator<<(int bits) const { return {first << bits, second << bits}; }
-  [[gnu::always_inline]] Md5Pair operator>>(int bits) const { return {first >> bits, second >> bits}; }
   [[gnu::always_inline]] void operator+=(const Md5Pair& other) { *this = *this + other; }
 };
 
-/** Mixes one block of 16 words into the state. Word is uint32_t, or a vector of them: then each lane is a message of its own. */
-template <typename Word>
+template <int BITS, typename Half>
+[[gnu::always_inline]] inline void md5Rotate(Md5Pair<Half>& pair) {
+  md5Rotate<BITS>(pair.first);
+  md5Rotate<BITS>(pair.second);
+}
+
+/** Of a block whose message is shorter than `WORDS` words: beside them only the length, in word 14, is not zero. */
+template <int WORDS>
+constexpr bool isZeroWord(int index) {
+  return index >= WORDS && index != 14;
+}
+
+template <int STEP, int WORDS, typename Word>
+[[gnu::always_inline]] inline void md5Step(Word& a, const Word& b, const Word& c, const Word& d, const Word* words) {
+  constexpr int ROUND = STEP / 16;
+  constexpr int INDEX = ROUND == 0 ? STEP : ROUND == 1 ? (5 * STEP + 1) % 16 : ROUND == 2 ? (3 * STEP + 5) % 16 : (7 * STEP) % 16;
+  constexpr int SHIFT = MD5_SHIFTS[ROUND][STEP % 4];
+  Word mix;
+  if constexpr (ROUND == 0) mix = d ^ (b & (c ^ d));
+  else if constexpr (ROUND == 1) mix = c ^ (d & (b ^ c));
+  else if constexpr (ROUND == 2) mix = b ^ c ^ d;
+  else mix = c ^ (b | ~d);
+  // `mix` comes last: it alone waits for the step before.
+  Word sum;
+  if constexpr (isZeroWord<WORDS>(INDEX)) sum = (a + MD5_SINES[STEP]) + mix;
+  else sum = (a + (words[INDEX] + MD5_SINES[STEP])) + mix;
+  md5Rotate<SHIFT>(sum);
+  a = b + sum;
+}
+
+template <int STEP, int WORDS, typename Word>
+[[gnu::always_inline]] inline void md5Steps(Word& a, Word& b, Word& c, Word& d, const Word* words) {
+  if constexpr (STEP < 64) {
+    md5Step<STEP, WORDS>(a, b, c, d, words);
+    md5Step<STEP + 1, WORDS>(d, a, b, c, words);
+    md5Step<STEP + 2, WORDS>(c, d, a, b, words);
+    md5Step<STEP + 3, WORDS>(b, c, d, a, words);
+    md5Steps<STEP + 4, WORDS>(a, b, c, d, words);
+  }
+}
+
+/**
+ * Mixes one block of 16 words into the state. Word is uint32_t, or a vector of them: then each lane is a message of its own.
+ * With WORDS under 16 only so many words, and word 14, are looked at.
+ */
+template <int WORDS = 16, typename Word>
 [[gnu::always_inline]] inline void md5Block(Word* state, const Word* words) {
   Word a = state[0], b = state[1], c = state[2], d = state[3];
-  md5Steps<0>(a, b, c, d, words);
+  md5Steps<0, WORDS>(a, b, c, d, words);
   state[0] += a;
   state[1] += b;
   state[2] += c;

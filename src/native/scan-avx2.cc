@@ -9,6 +9,7 @@
 #include <simdjson.h>
 
 #include "scan-classes.h"
+#include "scan-places.h"
 
 // Everything up to the pop is compiled for these instructions, and has internal linkage: nothing of it can leak into code that
 // runs elsewhere.
@@ -126,22 +127,6 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
 }
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(loadPair(bytes), char(byte)); }
-
-/** For each mask of eight: the places of its ones, in order. */
-struct alignas(64) PlacesTable {
-  uint64_t of[256];
-};
-constexpr PlacesTable makePlaces() {
-  PlacesTable table = {};
-  for (int mask = 0; mask < 256; mask++) {
-    int count = 0;
-    for (uint64_t place = 0; place < 8; place++) {
-      if ((mask >> place & 1) != 0) table.of[mask] |= place << (8 * count++);
-    }
-  }
-  return table;
-}
-constexpr PlacesTable PLACES = makePlaces();
 
 /** For each number of ones among eight: how the places of the next eight move up behind them. */
 struct alignas(64) JoinTable {
@@ -289,25 +274,39 @@ inline void loadWords(const uint32_t (*blocks)[16], uint32_t word, Words8 (&word
   words[3] = Words8(_mm256_unpackhi_epi64(b, d));
 }
 
-void hashGroup(const uint32_t (*blocks)[16], uint32_t count, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
-  typedef Md5Pair<Words8> Word;
-  constexpr uint32_t HALF = 8;
-  for (uint32_t first = 0; first < count; first += 2 * HALF) {
-    Word words[16];
-    for (uint32_t word = 0; word < 16; word += 4) {
-      Words8 one[4] = {}, other[4] = {};
-      if (word < wordCount) {
-        loadWords(blocks + first, word, one);
-        loadWords(blocks + first + HALF, word, other);
-      }
-      for (uint32_t i = 0; i < 4; i++) words[word + i] = Word{one[i], other[i]};
-    }
-    words[14] = Word{gatherWords(blocks + first, 14), gatherWords(blocks + first + HALF, 14)};
-    Word state[4];
-    for (int i = 0; i < 4; i++) state[i] = Word{Words8{} + MD5_START[i], Words8{} + MD5_START[i]};
-    md5Block(state, words);
-    for (int i = 0; i < 4; i++) std::memcpy(digests[i] + first, &state[i], sizeof(Word));
+/**
+ * All in one go: on some machines each instruction of a step waits two cycles for the one before it, which only other messages can fill.
+ * @param WORDS Of each message: 4, 8 or 16.
+ */
+template <int WORDS>
+void hashWords(const uint32_t (*blocks)[16], uint32_t (*digests)[GROUP_RECORDS]) {
+  typedef Md5Pair<Md5Pair<Words8>> Word;
+  static_assert(sizeof(Word) == GROUP_RECORDS * 4);
+  constexpr uint32_t LANES = 8;
+  Word words[16];
+  for (uint32_t word = 0; word < WORDS; word += 4) {
+    Words8 rows[4][4];
+    for (uint32_t i = 0; i < 4; i++) loadWords(blocks + i * LANES, word, rows[i]);
+    for (uint32_t i = 0; i < 4; i++) words[word + i] = Word{{rows[0][i], rows[1][i]}, {rows[2][i], rows[3][i]}};
   }
+  if (WORDS < 16) {
+    words[14] = Word{{gatherWords(blocks, 14), gatherWords(blocks + LANES, 14)},
+                     {gatherWords(blocks + 2 * LANES, 14), gatherWords(blocks + 3 * LANES, 14)}};
+  }
+  Word state[4];
+  for (int i = 0; i < 4; i++) {
+    const Words8 start = Words8{} + MD5_START[i];
+    state[i] = Word{{start, start}, {start, start}};
+  }
+  md5Block<WORDS>(state, words);
+  for (int i = 0; i < 4; i++) std::memcpy(digests[i], &state[i], sizeof(Word));
+}
+
+/** Keys are short, mostly: words that are zero in all messages are not added. */
+void hashGroup(const uint32_t (*blocks)[16], uint32_t, uint32_t wordCount, uint32_t (*digests)[GROUP_RECORDS]) {
+  if (wordCount <= 4) return hashWords<4>(blocks, digests);
+  if (wordCount <= 8) return hashWords<8>(blocks, digests);
+  hashWords<16>(blocks, digests);
 }
 
 }  // namespace avx2

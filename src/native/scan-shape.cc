@@ -17,7 +17,7 @@ uint32_t mix(uint32_t bits) {
 
 }  // namespace
 
-ShapeState* openShape(const uint8_t* program, size_t length) {
+ShapeState* openShape(const uint8_t* program, size_t length, const Sha256Kernel* hasher) {
   auto* shape = static_cast<ShapeState*>(std::calloc(1, sizeof(ShapeState)));
   if (shape == nullptr) return nullptr;
   if (!readProgram(shape->program, program, length)) {
@@ -27,6 +27,7 @@ ShapeState* openShape(const uint8_t* program, size_t length) {
   // Where no object is open yet: a place without children.
   shape->nodeAt[0] = SHAPE_NODES_MAX;
   shape->containerAt[0] = SHAPE_NONE;
+  shape->hashes.kernel = hasher;
   return shape;
 }
 
@@ -56,6 +57,7 @@ void beginShape(ShapeState& shape, const ScanCall& call, napi_env env, napi_valu
   shape.env = env;
   shape.decide = decide;
   shape.arenaUsed = 0;
+  shape.hashes.count = 0;
 }
 
 bool isSampled(const ScanState& state, ScanCall& call, const uint8_t* line) {
@@ -103,7 +105,11 @@ bool endWithoutMemory(ScanState& state, ScanCall& call, const uint8_t* line) {
 
 uint8_t* takeArena(ScanState& state, ScanCall& call, const uint8_t* line, uint64_t bytes) {
   ShapeState& shape = *state.shape;
-  if (state.pendingCount == 0) shape.arenaUsed = 0;
+  if (state.pendingCount == 0) {
+    shape.arenaUsed = 0;
+    // Of a line that has become no record.
+    shape.hashes.count = 0;
+  }
   if (shape.arenaUsed + bytes > shape.arenaBytes) {
     if (!flushRecords(state, call)) return nullptr;
     shape.arenaUsed = 0;

@@ -19,18 +19,22 @@ struct ShapeState {
   /** While a window is walked: the places whose objects are open, the root's at 1, and their numbers in `finds.opened`. */
   uint32_t nodeAt[SHAPE_NODES_MAX + 2];
   uint32_t containerAt[SHAPE_NODES_MAX + 2];
+  /** Of each place: which of its children is looked for first. Most lines name them in the order of the line before. */
+  uint32_t nextChild[SHAPE_NODES_MAX + 1];
   /** What the edits have made of pending records. */
   uint8_t* arena;
   uint64_t arenaBytes;
   uint64_t arenaUsed;
+  /** Values of those records that are still to be hashed. */
+  HashJobs hashes;
   /** Of the present call. */
   uint32_t sampleSeed;
   napi_env env;
   napi_value decide;
 };
 
-/** @returns Null without memory, or where the bytes are not a program. */
-ShapeState* openShape(const uint8_t* program, size_t length);
+/** @param hasher By which values are hashed. @returns Null without memory, or where the bytes are not a program. */
+ShapeState* openShape(const uint8_t* program, size_t length, const Sha256Kernel* hasher);
 void closeShape(ShapeState* shape);
 /** First bytes of all names, SHAPED_STARTS_MAX at most. @returns How many; 0 where there are more. */
 uint32_t namesOf(const ShapeState& shape, uint8_t* starts);
@@ -69,23 +73,32 @@ inline bool sinkShaped(ScanState& state, ScanCall& call, ByteRange line, ByteRan
     }
   }
   ByteRange out = data;
+  shape.hashes.watchedOut = nullptr;
   if (program.hasEdits) {
     if (!EditedLine<Position>{program, tokens, shape.finds, shape.splices}.plan()) return endWithoutMemory(state, call, line.start);
     if (shape.splices.count > 0) {
       const uint64_t bytesMax = splicedBytesMax(program, shape.splices, uint64_t(data.end - data.start));
       uint8_t* room = takeArena(state, call, line.start, bytesMax);
       if (room == nullptr) return false;
-      const uint32_t bytes = writeSplices(program, shape.splices, data.start, data.end, room);
+      const bool isKeyHashed = program.keyEdit == KEY_EDIT_HASH && shape.finds.has(program.keyNode);
+      shape.hashes.watched = isKeyHashed ? tokens.start(shape.finds.valueAt[program.keyNode]) : nullptr;
+      const uint32_t bytes = writeSplices(program, shape.splices, data, shape.hashes, room);
       shape.arenaUsed += bytes;
       out = {room, room + bytes};
+      // Whoever reads what the edits have made cannot wait.
+      const bool isRead = state.hasHashKey || (state.hasKey && (program.keyNode == SHAPE_NONE || program.keyEdit == KEY_EDIT_ANY));
+      if (isRead) shape.hashes.run(program.hashKey);
     }
   }
   RecordKey key;
   key.key = nullptr;
   if (state.hasKey) {
     bool isUsable = false;
-    if (program.keyNode == SHAPE_NONE || (program.isKeyEdited && out.start != data.start)) {
+    if (program.keyNode == SHAPE_NONE || (program.keyEdit == KEY_EDIT_ANY && out.start != data.start)) {
       isUsable = findKey(state, out.start, out.end, key);
+    } else if (shape.hashes.watchedOut != nullptr) {
+      const uint8_t* text = shape.hashes.watchedOut;
+      isUsable = toKey(state, text + 1, text + HASH_TEXT_BYTES - 1, false, key);
     } else if (shape.finds.has(program.keyNode)) {
       const uint32_t token = shape.finds.valueAt[program.keyNode];
       const uint8_t kind = tokens.bytes[token];

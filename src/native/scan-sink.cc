@@ -108,6 +108,7 @@ bool writeRecord(ScanState& state, ScanCall& call, const PendingRecord& record, 
 bool flushRecords(ScanState& state, ScanCall& call) {
   const uint32_t count = state.pendingCount;
   if (count == 0) return true;
+  if (state.shape != nullptr) state.shape->hashes.run(state.shape->program.hashKey);
   const bool hasLanes = state.laneCount > 0;
   if (hasLanes) hashPending(state);
   state.pendingCount = 0;

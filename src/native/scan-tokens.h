@@ -11,6 +11,8 @@ struct WindowScan {
   uint32_t windowBytes;
   uint32_t tokenCount;
   bool doubtsAll;
+  /** Whether there is any backslash in it. */
+  bool hasBackslashes;
   /** Numbers of this window, and those that were found to be no plain integers. */
   uint32_t numberCount;
   uint32_t otherNumberCount;
@@ -120,6 +122,7 @@ inline uint32_t scanBlock(WindowScan& scan, const uint8_t* block, uint32_t block
   uint64_t wrong = 0;
   uint64_t quote = masks.quote;
   if ((masks.backslash | carry.isEscaped | carry.hexNeeded) != 0) {
+    scan.hasBackslashes = true;
     quote &= ~findEscaped(block, masks.backslash, carry, wrong);
   }
   uint64_t inString = prefixXor(quote) ^ carry.inString;

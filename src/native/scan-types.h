@@ -147,6 +147,7 @@ const ScanKernels* scanKernelsBase();
 /** Null where the machine or the compiler lacks the instructions. */
 const ScanKernels* scanKernelsAvx2();
 const ScanKernels* scanKernelsAvx512();
+const ScanKernels* scanKernelsNeon();
 
 /** What a scanner keeps between calls. */
 struct ScanSetup {

@@ -120,12 +120,30 @@ inline void matchName(WindowScan& scan, ShapeWalk& walk, uint32_t token) {
   const ScanState& state = scan.state;
   ShapeState& shape = *state.shape;
   const ShapeProgram& program = shape.program;
-  const ShapeNode& parent = program.nodes[shape.nodeAt[walk.followed + 1]];
+  const uint32_t parentAt = shape.nodeAt[walk.followed + 1];
+  const ShapeNode& parent = program.nodes[parentAt];
   const uint8_t* name = scan.window + state.tokenAt[token] + 1;
   const uint32_t left = uint32_t(scan.window + scan.windowBytes - name);
-  for (uint32_t i = 0; i < parent.childCount; i++) {
-    const uint32_t child = program.children[parent.firstChild + i];
+  const auto take = [&](uint32_t index) {
+    const uint32_t child = program.children[parent.firstChild + index];
     const ShapeNode& node = program.nodes[child];
+    shape.nextChild[parentAt] = index + 1;
+    shape.finds.find(node, child, token + 2);
+    if (node.isEdited) shape.finds.hit(child, shape.containerAt[walk.followed + 1], token, token + 2);
+    walk.followAt = node.childCount > 0 ? token + 2 : NO_TOKEN;
+    walk.followNode = child;
+  };
+  uint32_t next = shape.nextChild[parentAt];
+  if (next >= parent.childCount) next = 0;
+  if (left >= 8 && parent.childCount > 0) {
+    const ShapeName& expected = program.childNames[parent.firstChild + next];
+    uint64_t word;
+    std::memcpy(&word, name, 8);
+    if (expected.mask != 0 && (word & expected.mask) == expected.word) return take(next);
+  }
+  for (uint32_t i = 0; i < parent.childCount; i++, next++) {
+    if (next >= parent.childCount) next = 0;
+    const ShapeNode& node = program.nodes[program.children[parent.firstChild + next]];
     // Most names end here; one that begins with an escape may stand for any.
     if (node.start != *name && *name != '\\') continue;
     const uint32_t bytes = node.name.length;
@@ -133,11 +151,7 @@ inline void matchName(WindowScan& scan, ShapeWalk& walk, uint32_t token) {
     const uint32_t same = bytes == 1 ? uint32_t(node.start == *name) : commonPrefix(name, node.name.bytes, bytes, left);
     if (name[same] == '\\') walk.needsSearch = true;
     if (same < bytes || name[bytes] != '"') continue;
-    shape.finds.find(node, child, token + 2);
-    if (node.isEdited) shape.finds.hit(child, shape.containerAt[walk.followed + 1], token, token + 2);
-    walk.followAt = node.childCount > 0 ? token + 2 : NO_TOKEN;
-    walk.followNode = child;
-    return;
+    return take(next);
   }
 }
 
@@ -234,7 +248,7 @@ inline bool finishLine(WindowScan& scan, KeyWalk& walk, uint32_t lineAt, uint32_
       if (kind == '"') {
         const uint8_t* inside = value + 1;
         const uint8_t* insideEnd = valueEnd(scan, walk.valueAt) - 1;
-        isUsable = toKey(state, inside, insideEnd, hasBackslash(inside, insideEnd), key);
+        isUsable = toKey(state, inside, insideEnd, scan.hasBackslashes && hasBackslash(inside, insideEnd), key);
       } else if (kind != '{' && kind != '[' && kind != 'n') {
         isUsable = toKey(state, value, valueEnd(scan, walk.valueAt), false, key);
       }
@@ -401,7 +415,7 @@ inline void walkBracket(WindowScan& scan, Walk& walk, uint32_t token) {
 
 template <typename Walk>
 inline bool scanWindow(ScanState& state, ScanCall& call, const uint8_t* window, uint32_t windowBytes) {
-  WindowScan scan = {state, call, window, windowBytes, 0, false, 0, 0};
+  WindowScan scan = {state, call, window, windowBytes, 0, false, false, 0, 0};
   if (state.windowCount++ % MIXED_WINDOWS == 0) state.hasMixedNumbers = false;
   state.doubtCount = 0;
   findTokens(scan);

@@ -165,11 +165,18 @@ napi_value throwNoMemory(napi_env env) {
   return nullptr;
 }
 
+/** With the slowest kernel of the scanner the slowest one of the hashes, with the one before the fastest the one before the fastest. */
+const Sha256Kernel* hasherFor(uint32_t kernel, uint32_t kernelCount) {
+  const Sha256Kernel* list[SHA256_KERNELS_MAX];
+  const uint32_t count = listSha256(list);
+  return kernel == 0 && kernelCount > 1 ? list[0] : list[count - (kernelCount - kernel)];
+}
+
 /** Reads the stages, if there are any. @returns False without memory, or where they cannot be read. */
-bool readShape(napi_env env, ScanSetup& state, napi_value program) {
+bool readShape(napi_env env, ScanSetup& state, napi_value program, const Sha256Kernel* hasher) {
   if (isNull(env, program)) return true;
   const View<uint8_t> bytes = viewOf<uint8_t>(env, program);
-  state.shape = openShape(bytes.data, bytes.length);
+  state.shape = openShape(bytes.data, bytes.length, hasher);
   if (state.shape == nullptr) return false;
   state.nameStartCount = namesOf(*state.shape, state.nameStarts);
   return true;
@@ -186,7 +193,8 @@ napi_value scanCreate(napi_env env, napi_callback_info info) {
   const ScanKernels* kernels[KERNELS_MAX];
   const uint32_t kernelCount = listKernels(kernels);
   const double wanted = doubleOf(env, args[8]);
-  state->kernels = kernels[wanted >= 0 && wanted < kernelCount ? uint32_t(wanted) : kernelCount - 1];
+  const uint32_t kernel = wanted >= 0 && wanted < kernelCount ? uint32_t(wanted) : kernelCount - 1;
+  state->kernels = kernels[kernel];
   state->hasKey = !isNull(env, args[0]);
   state->hasHashKey = !isNull(env, args[1]);
   const uint32_t flags = u32Of(env, args[2]);
@@ -202,7 +210,8 @@ napi_value scanCreate(napi_env env, napi_callback_info info) {
   // Untouched memory costs nothing: of a high limit only the depth that lines have is ever used.
   state->depthStack = static_cast<uint64_t*>(std::calloc(size_t(state->depthMax) / 64 + 2, sizeof(uint64_t)));
   const bool isWhole = openScratch() != nullptr && state->depthStack != nullptr && readPointers(env, *state, args[0], args[1]) &&
-                       readLanes(env, *state, args[6], args[7]) && readShape(env, *state, args[9]);
+                       readLanes(env, *state, args[6], args[7]) &&
+                       readShape(env, *state, args[9], hasherFor(kernel, kernelCount));
   napi_value external;
   if (!isWhole || napi_create_external(env, state, finalizeSetup, nullptr, &external) != napi_ok) {
     freeSetup(state);
@@ -388,6 +397,7 @@ uint32_t listKernels(const ScanKernels** list) {
   list[count++] = scanKernelsBase();
   if (const ScanKernels* kernels = scanKernelsAvx2()) list[count++] = kernels;
   if (const ScanKernels* kernels = scanKernelsAvx512()) list[count++] = kernels;
+  if (const ScanKernels* kernels = scanKernelsNeon()) list[count++] = kernels;
   return count;
 }
 

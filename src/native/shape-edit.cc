@@ -3,22 +3,23 @@
 
 #include <algorithm>
 
-#include "shape-hash.h"
-
 namespace millrace {
 namespace {
 
 /** The characters of a text, lone surrogates as U+FFFD; the bytes of anything else as they are. */
-void writeHash(const HmacKey& key, const uint8_t* value, const uint8_t* end, uint8_t* out) {
-  Hmac hmac(key);
-  if (*value != '"') {
-    hmac.add(value, size_t(end - value));
-  } else if (std::memchr(value, '\\', size_t(end - value)) == nullptr) {
-    hmac.add(value + 1, size_t(end - value) - 2);
+void writeHash(const HmacKey& key, HashJobs& jobs, const uint8_t* value, const uint8_t* end, uint8_t* out) {
+  if (value == jobs.watched) jobs.watchedOut = out;
+  const bool isText = *value == '"';
+  const uint8_t* at = value + isText;
+  end -= isText;
+  const bool isPlain = !isText || std::memchr(at, '\\', size_t(end - at)) == nullptr;
+  if (isPlain && size_t(end - at) <= HASH_JOB_BYTES_MAX) return jobs.add(key, at, uint32_t(end - at), out);
+  Hmac hmac(*jobs.kernel, key);
+  if (isPlain) {
+    hmac.add(at, size_t(end - at));
   } else {
-    const uint8_t* at = value + 1;
-    while (at < end - 1) {
-      uint32_t point = readCharacter(at, end - 1);
+    while (at < end) {
+      uint32_t point = readCharacter(at, end);
       if ((point & LONE_SURROGATE) != 0) point = 0xfffd;
       uint8_t bytes[4];
       hmac.add(bytes, writeCharacter(point, bytes));
@@ -46,9 +47,9 @@ uint64_t splicedBytesMax(const ShapeProgram& program, const SpliceList& splices,
   return bytes;
 }
 
-uint32_t writeSplices(const ShapeProgram& program, const SpliceList& splices, const uint8_t* data, const uint8_t* dataEnd, uint8_t* out) {
+uint32_t writeSplices(const ShapeProgram& program, const SpliceList& splices, ByteRange data, HashJobs& jobs, uint8_t* out) {
   uint8_t* to = out;
-  const uint8_t* at = data;
+  const uint8_t* at = data.start;
   for (uint32_t i = 0; i < splices.count; i++) {
     const Splice& splice = splices.items[i];
     std::memcpy(to, at, size_t(splice.at - at));
@@ -57,7 +58,7 @@ uint32_t writeSplices(const ShapeProgram& program, const SpliceList& splices, co
     if (splice.text == SHAPE_NONE) continue;
     if (splice.needsComma) *to++ = ',';
     if (splice.text == SPLICE_HASH) {
-      writeHash(program.hashKey, splice.at, at, to);
+      writeHash(program.hashKey, jobs, splice.at, at, to);
       to += HASH_TEXT_BYTES;
       continue;
     }
@@ -65,8 +66,8 @@ uint32_t writeSplices(const ShapeProgram& program, const SpliceList& splices, co
     std::memcpy(to, text.bytes, text.length);
     to += text.length;
   }
-  std::memcpy(to, at, size_t(dataEnd - at));
-  return uint32_t(to + (dataEnd - at) - out);
+  std::memcpy(to, at, size_t(data.end - at));
+  return uint32_t(to + (data.end - at) - out);
 }
 
 }  // namespace millrace

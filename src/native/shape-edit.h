@@ -1,6 +1,7 @@
 // Shape edit: makes a line's new bytes by splicing. Every byte that no edit names stays as it was.
 #pragma once
 
+#include "shape-hash.h"
 #include "shape-line.h"
 
 namespace millrace {
@@ -20,8 +21,8 @@ constexpr uint32_t SPLICE_HASH = 0xfffffffe;
 
 using SpliceList = GrowList<Splice>;
 
-/** Writes data[0, dataEnd) with these splices, which are in order. @returns Bytes written. */
-uint32_t writeSplices(const ShapeProgram& program, const SpliceList& splices, const uint8_t* data, const uint8_t* dataEnd, uint8_t* out);
+/** Writes `data` with these splices, which are in order; hashes are there when `jobs` have run. @returns Bytes written. */
+uint32_t writeSplices(const ShapeProgram& program, const SpliceList& splices, ByteRange data, HashJobs& jobs, uint8_t* out);
 
 /** Bytes that writeSplices writes at most. */
 uint64_t splicedBytesMax(const ShapeProgram& program, const SpliceList& splices, uint64_t dataBytes);

@@ -42,6 +42,18 @@ void readIndex(ShapeNode& node) {
   node.index = uint32_t(index);
 }
 
+ShapeName shortName(ShapeText name) {
+  if (name.length > 7) return {};
+  uint8_t bytes[8] = {}, mask[8] = {};
+  if (name.length > 0) std::memcpy(bytes, name.bytes, name.length);
+  bytes[name.length] = '"';
+  std::memset(mask, 0xff, name.length + 1);
+  ShapeName result;
+  std::memcpy(&result.word, bytes, 8);
+  std::memcpy(&result.mask, mask, 8);
+  return result;
+}
+
 /** What follows from the tree: children in one row each, what lies below, what is edited. Parents stand before their children. */
 void linkNodes(ShapeProgram& program) {
   uint32_t filled = 0;
@@ -50,6 +62,7 @@ void linkNodes(ShapeProgram& program) {
     node.firstChild = filled;
     for (uint32_t child = i + 1; child < program.nodeCount; child++) {
       if (program.nodes[child].parent != i) continue;
+      program.childNames[filled] = shortName(program.nodes[child].name);
       program.children[filled++] = child;
       node.childCount++;
       if (program.nodes[child].isIndex) node.hasIndexChild = true;
@@ -88,6 +101,36 @@ void collectStarts(ShapeProgram& program) {
   if (program.startCount > SHAPE_STARTS_MAX) program.startCount = 0;
 }
 
+/** Makes chains of `&&`, and of `||`, lean to the right, where they are walked in a loop. Both are associative (shape-where.h). */
+void leanRight(ShapeProgram& program) {
+  for (uint32_t i = 0; i < program.opCount; i++) {
+    ShapeOp& op = program.ops[i];
+    if (op.kind != OP_AND && op.kind != OP_OR) continue;
+    while (program.ops[op.left].kind == op.kind) {
+      const uint32_t turned = op.left;
+      ShapeOp& left = program.ops[turned];
+      op.left = left.left;
+      left.left = left.right;
+      left.right = op.right;
+      op.right = turned;
+    }
+  }
+}
+
+void writeDigits(ShapeConstant& constant) {
+  if (constant.kind != CONST_INT || constant.integer < 0) return;
+  uint8_t reversed[20];
+  uint32_t count = 0;
+  uint64_t left = uint64_t(constant.integer);
+  do {
+    reversed[count++] = uint8_t('0' + left % 10);
+    left /= 10;
+  } while (left > 0);
+  if (count > CONSTANT_DIGITS_MAX) return;
+  constant.digitCount = count;
+  for (uint32_t i = 0; i < count; i++) constant.digits[i] = reversed[count - 1 - i];
+}
+
 }  // namespace
 
 bool readProgram(ShapeProgram& program, const uint8_t* bytes, size_t length) {
@@ -105,7 +148,7 @@ bool readProgram(ShapeProgram& program, const uint8_t* bytes, size_t length) {
   program.hasSample = cells.next() != 0;
   program.sampleBelow = cells.next();
   program.keyNode = cells.next();
-  program.isKeyEdited = cells.next() != 0;
+  program.keyEdit = KeyEdit(cells.next());
   const uint32_t keyText = cells.next();
   const uint32_t blobAt = cells.next();
   const uint64_t cellCount = HEADER_CELLS + uint64_t(program.nodeCount) * NODE_CELLS + uint64_t(program.opCount) * OP_CELLS +
@@ -150,7 +193,9 @@ bool readProgram(ShapeProgram& program, const uint8_t* bytes, size_t length) {
     cells.next();
     std::memcpy(&constant.integer, &bits, 8);
     std::memcpy(&constant.number, &bits, 8);
+    writeDigits(constant);
   }
+  leanRight(program);
   linkNodes(program);
   collectStarts(program);
   if (keyText != SHAPE_NONE) prepareHmac(program.hashKey, program.texts[keyText].bytes, program.texts[keyText].length);

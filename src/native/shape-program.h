@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sha256.h"
+
 namespace millrace {
 
 /** Places of one program: one bit each in a word. The twin of NODES_MAX in src/shape/program.ts. */
@@ -12,6 +14,8 @@ constexpr uint32_t SHAPE_NODES_MAX = 64;
 /** First bytes of names by which most other names are told apart; with more of them every name is compared. */
 constexpr uint32_t SHAPE_STARTS_MAX = 8;
 constexpr uint32_t SHAPE_NONE = 0xffffffff;
+/** Integers of so many digits are exact as doubles. */
+constexpr uint32_t CONSTANT_DIGITS_MAX = 15;
 
 /** Values of a condition on a line. The twin of VERDICTS in src/shape/where.ts, and one more: only JavaScript can say. */
 enum Verdict : uint32_t { VERDICT_MATCH, VERDICT_NO_MATCH, VERDICT_MISSING, VERDICT_ERROR, VERDICT_UNKNOWN };
@@ -23,6 +27,7 @@ enum ShapeOpKind : uint32_t {
 };
 enum Relation : uint32_t { REL_EQ, REL_NE, REL_LT, REL_LE, REL_GT, REL_GE };
 enum ConstantKind : uint32_t { CONST_NULL, CONST_FALSE, CONST_TRUE, CONST_INT, CONST_DOUBLE, CONST_TEXT };
+enum KeyEdit : uint32_t { KEY_EDIT_NONE, KEY_EDIT_ANY, KEY_EDIT_HASH };
 enum OnError : uint32_t { ERROR_REJECT, ERROR_DROP, ERROR_KEEP };
 
 struct ShapeText {
@@ -56,11 +61,21 @@ struct ShapeNode {
   bool hasAdds;
 };
 
+/** A short name and the quote behind it as one word, for names that are written as they are. */
+struct ShapeName {
+  uint64_t word;
+  /** Of the bytes that count; 0 where the name is too long. */
+  uint64_t mask;
+};
+
 struct ShapeConstant {
   ConstantKind kind;
   ShapeText text;
   int64_t integer;
   double number;
+  /** The integer as it is written, where it is not negative and every double of its length is exact; else digitCount is 0. */
+  uint8_t digits[CONSTANT_DIGITS_MAX];
+  uint32_t digitCount;
 };
 
 struct ShapeOp {
@@ -75,8 +90,8 @@ struct ShapeOp {
 
 /** SHA-256 behind one block: what a keyed hash starts from. */
 struct HmacKey {
-  uint32_t inner[8];
-  uint32_t outer[8];
+  Sha256State inner;
+  Sha256State outer;
 };
 
 struct ShapeProgram {
@@ -84,6 +99,8 @@ struct ShapeProgram {
   /** Behind the last place stands one without children. */
   ShapeNode nodes[SHAPE_NODES_MAX + 1];
   uint32_t children[SHAPE_NODES_MAX];
+  /** Of each child, in the same order. */
+  ShapeName childNames[SHAPE_NODES_MAX];
   uint32_t opCount;
   ShapeOp* ops;
   uint32_t rootOp;
@@ -96,8 +113,8 @@ struct ShapeProgram {
   uint32_t sampleBelow;
   /** Place of the partition key, or SHAPE_NONE. */
   uint32_t keyNode;
-  /** Edits reach the place of the partition key, so it is looked for in what they have made. */
-  bool isKeyEdited;
+  /** KEY_EDIT_ANY: edits reach the place of the partition key, so it is looked for in what they have made; KEY_EDIT_HASH: they hash it. */
+  KeyEdit keyEdit;
   bool hasEdits;
   HmacKey hashKey;
   /** Whether names can be compared as they stand: none needs an escape. */

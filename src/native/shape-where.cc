@@ -71,6 +71,42 @@ int orderOfInteger(double value, int64_t integer) {
   return orderOf(value, double(whole));
 }
 
+/** Whether any of eight bytes is no digit. */
+bool hasOthers(uint64_t bytes) {
+  constexpr uint64_t EACH = 0x0101010101010101;
+  return (((bytes + EACH * (0x7f - '9')) | (bytes - EACH * '0') | bytes) & (EACH * 0x80)) != 0;
+}
+
+/** Whether a token that starts with a digit has nothing but digits. */
+bool isDigits(const uint8_t* at, size_t length) {
+  if (length >= 8) {
+    uint64_t first, last;
+    std::memcpy(&first, at, 8);
+    std::memcpy(&last, at + length - 8, 8);
+    return length <= 16 && !hasOthers(first) && !hasOthers(last);
+  }
+  if (length >= 4) {
+    uint32_t first, last;
+    std::memcpy(&first, at, 4);
+    std::memcpy(&last, at + length - 4, 4);
+    return !hasOthers(first | uint64_t(last) << 32);
+  }
+  for (size_t i = 1; i < length; i++) {
+    if (uint8_t(at[i] - '0') > 9) return false;
+  }
+  return true;
+}
+
+/** A number against an integer: as they are written, where both are whole and exact, for then the longer one is the greater one. */
+int orderOfNumber(ByteRange value, const ShapeConstant& constant) {
+  const size_t length = size_t(value.end - value.start);
+  if (constant.digitCount > 0 && length <= CONSTANT_DIGITS_MAX && *value.start != '-' && isDigits(value.start, length)) {
+    if (length != constant.digitCount) return length < constant.digitCount ? -1 : 1;
+    return std::memcmp(value.start, constant.digits, length);
+  }
+  return orderOfInteger(toDouble(value.start, value.end), constant.integer);
+}
+
 bool hasEscapes(const uint8_t* at, const uint8_t* end) { return std::memchr(at, '\\', size_t(end - at)) != nullptr; }
 
 /** One character of plain UTF-8. */
@@ -209,7 +245,7 @@ Verdict compareValue(ByteRange value, Relation relation, const ShapeConstant& co
       return verdictOf(isRelation(orderOfText(value, constant.text), relation));
     case CONST_INT:
       if (!isNumberStart(first)) return otherKind(relation);
-      return verdictOf(isRelation(orderOfInteger(toDouble(value.start, value.end), constant.integer), relation));
+      return verdictOf(isRelation(orderOfNumber(value, constant), relation));
     case CONST_DOUBLE:
       if (!isNumberStart(first)) return otherKind(relation);
       return verdictOf(isRelation(orderOf(toDouble(value.start, value.end), constant.number), relation));
@@ -224,6 +260,13 @@ Verdict testText(ByteRange value, ShapeOpKind kind, ShapeText text, TextScratch&
   if (*value.start != '"') return VERDICT_ERROR;
   const uint8_t* at = value.start + 1;
   size_t length = size_t(value.end - 1 - at);
+  if (kind == OP_STARTS_WITH) {
+    // Escapes behind what is asked for do not matter.
+    size_t same = 0;
+    while (same < length && same < text.length && at[same] == text.bytes[same] && at[same] != '\\') same++;
+    if (same == text.length) return VERDICT_MATCH;
+    if (same == length || at[same] != '\\') return VERDICT_NO_MATCH;
+  }
   if (hasEscapes(at, at + length)) {
     if (!decode(value, scratch)) return VERDICT_UNKNOWN;
     at = scratch.items;

@@ -49,14 +49,8 @@ struct Condition {
   Verdict evaluate(uint32_t index) const {
     const ShapeOp& op = program.ops[index];
     switch (op.kind) {
-      case OP_AND: {
-        const Verdict left = evaluate(op.left);
-        return left == VERDICT_NO_MATCH ? left : bothOf(left, evaluate(op.right));
-      }
-      case OP_OR: {
-        const Verdict left = evaluate(op.left);
-        return left == VERDICT_MATCH ? left : eitherOf(left, evaluate(op.right));
-      }
+      case OP_AND: return chain<OP_AND, VERDICT_NO_MATCH>(op, bothOf);
+      case OP_OR: return chain<OP_OR, VERDICT_MATCH>(op, eitherOf);
       case OP_NOT: return notOf(evaluate(op.left));
       case OP_CONSTANT: return verdictOf(op.constant != 0);
       case OP_OPAQUE: return VERDICT_UNKNOWN;
@@ -65,6 +59,20 @@ struct Condition {
   }
 
  private:
+  /** @param END Decides, whatever comes behind it. */
+  template <ShapeOpKind KIND, Verdict END, typename Join>
+  Verdict chain(const ShapeOp& first, Join join) const {
+    const ShapeOp* op = &first;
+    Verdict verdict = evaluate(op->left);
+    while (verdict != END) {
+      const ShapeOp* next = &program.ops[op->right];
+      if (next->kind != KIND) return join(verdict, evaluate(op->right));
+      op = next;
+      verdict = join(verdict, evaluate(op->left));
+    }
+    return verdict;
+  }
+
   Verdict look(const ShapeOp& op) const {
     if (op.kind == OP_HAS) return presence(op.node);
     if (!finds.has(op.node)) return VERDICT_MISSING;

@@ -14,6 +14,8 @@ const OPS = [
   ...['and', 'or', 'not', 'constant', 'truth', 'has', 'compare', 'in', 'startsWith', 'endsWith', 'contains'],
   ...['size', 'time', 'opaque'],
 ];
+/** In the order of KeyEdit in src/native/shape-program.h. */
+const KEY_EDITS = ['none', 'any', 'hash'] as const;
 const ON_ERROR = ['dead-letter', 'drop', 'keep'];
 const CONST = { NULL: 0, FALSE: 1, TRUE: 2, INT: 3, DOUBLE: 4, TEXT: 5 } as const;
 const FLAG = { DROP: 1, HASH: 2 } as const;
@@ -164,7 +166,15 @@ export function programOf(
     Number(stages.sample !== null),
     stages.sample === null ? 0 : sampleBelow(stages.sample),
     keyNode ?? NONE,
-    Number(partitionKey !== null && reaches(stages.edits, partitionKey)),
+    KEY_EDITS.indexOf(keyEditOf(stages.edits, partitionKey)),
     hashKey,
   ]);
+}
+
+/** What the edits do to the partition key; a hash of it, and nothing else, is found without looking for it again. */
+function keyEditOf(edits: readonly Edit[], partitionKey: string | null): (typeof KEY_EDITS)[number] {
+  if (partitionKey === null) return 'none';
+  const others = edits.filter(({ kind, pointer }) => kind !== 'hash' || pointer !== partitionKey);
+  if (reaches(others, partitionKey)) return 'any';
+  return others.length < edits.length ? 'hash' : 'none';
 }

@@ -47,6 +47,30 @@ it.skipIf(!pair)(`hashes every length up to three blocks beside every other kind
   }
 });
 
+const kernels = (addon?.sha256Kernels as (() => string[]) | undefined)?.() ?? [];
+const hashBy = addon?.sha256PairBy as ((kernel: number, ...bytes: Uint8Array[]) => void) | undefined;
+
+it.skipIf(addon === null)(
+  `hashes the same by every kernel of this machine: ${kernels.join(', ')}${addon === null ? ` (not run: ${reason})` : ''}`,
+  () => {
+    const out = Buffer.alloc(64);
+    expect(kernels.slice(0, 2)).toEqual(['plain', 'lanes4']);
+    for (const kernel of kernels.keys()) {
+      for (let length = 0; length <= 192; length++) {
+        const first = Uint8Array.from({ length }, (_, i) => i * 7 + length);
+        const second = new Uint8Array((length * 5) % 193).fill(length);
+        hashBy!(kernel, first, second, out);
+        expect([out.toString('hex', 0, 32), out.toString('hex', 32)]).toEqual([
+          hash('sha256', first),
+          hash('sha256', second),
+        ]);
+      }
+    }
+    expect(() => hashBy!(kernels.length, out, out, out)).toThrow(RangeError);
+    expect(() => hashBy!(0, out, out, out.subarray(1))).toThrow(RangeError);
+  },
+);
+
 const LARGE = 100_000;
 
 it('does not wait for ever for a second body', async () => {

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CrcName, combineCrcs, crc, crcPortable, crcToBase64 } from '../../src/native/crc.ts';
+import { loadAddon } from '../../src/native/load.ts';
 
 // "123456789" is what the catalogues of CRC algorithms take.
 describe.each<{ name: CrcName; check: bigint; base64: string }>([
@@ -34,3 +35,25 @@ describe.each<{ name: CrcName; check: bigint; base64: string }>([
     expect(twice).toBe(crc(name, part, sum));
   });
 });
+
+type NativeSum = (is64: number, before: bigint, bytes: Uint8Array) => bigint;
+const { addon, reason } = loadAddon();
+
+it.skipIf(addon === null)(
+  `is the same by the processor's instructions and by tables, whatever the length and the place in memory${addon === null ? ` (not run: no addon, ${reason})` : ''}`,
+  () => {
+    const [fast, plain] = [addon!.crc, addon!.crcPlain] as unknown as NativeSum[];
+    const memory = Uint8Array.from({ length: 1200 }, (_, i) => (i * 167) ^ (i >> 3));
+    for (const is64 of [0, 1]) {
+      const before = is64 === 1 ? 0x0123456789abcdefn : 0x89abcdefn;
+      // Up to four chains and a rest of each length.
+      for (let length = 0; length <= 400; length++) {
+        const bytes = memory.subarray(length % 17, (length % 17) + length);
+        expect(fast!(is64, before, bytes)).toBe(plain!(is64, before, bytes));
+      }
+    }
+    const long = Buffer.alloc((1 << 20) + 7, 'a long object');
+    expect(fast!(1, 0n, long)).toBe(plain!(1, 0n, long));
+    expect(fast!(0, 0n, long)).toBe(plain!(0, 0n, long));
+  },
+);

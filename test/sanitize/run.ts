@@ -8,37 +8,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { NATIVE_TESTS } from '../native-tests.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const ADDON = join(ROOT, 'build', 'sanitize', 'millrace.node');
-/** Whatever runs native code within its own process. */
-const TESTS = [
-  ...[
-    'test/native',
-    'test/scan',
-    'test/shape',
-    'test/ring',
-    'test/aws/body-hash',
-    'test/aws/sha256',
-    'test/inflate',
-  ],
-  ...[
-    'test/publish/codec-native',
-    'test/publish/codec.test',
-    'test/publish/lane-drain',
-    'test/publish/kinesis/put-codec.test',
-    'test/publish/kinesis/put-codec-native',
-    'test/publish/kinesis/put-result',
-    'test/publish/left',
-  ],
-  ...[
-    'test/publish/kinesis/body',
-    'test/publish/settle',
-    'test/stream/answer',
-    'test/digest',
-    'test/source/proofs',
-  ],
-];
 /** A sanitized scanner is some twenty times slower. */
 const FUZZ_CASES = 2_000;
 
@@ -86,17 +59,21 @@ if (!libraries.every((path) => path.startsWith('/') && existsSync(path)))
   fail(`${compiler} has no shared libasan and libubsan`);
 const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 const chosen = process.argv.slice(2);
-const { status } = spawnSync(process.execPath, [vitest, 'run', ...(chosen.length > 0 ? chosen : TESTS)], {
-  cwd: ROOT,
-  stdio: 'inherit',
-  env: {
-    ...process.env,
-    LD_PRELOAD: libraries.join(' '),
-    MILLRACE_ADDON: ADDON,
-    MILLRACE_FUZZ_CASES: String(FUZZ_CASES),
-    // V8 and Node leave what lives to the end of the process.
-    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=99',
-    UBSAN_OPTIONS: 'print_stacktrace=1',
+const { status } = spawnSync(
+  process.execPath,
+  [vitest, 'run', ...(chosen.length > 0 ? chosen : NATIVE_TESTS)],
+  {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      LD_PRELOAD: libraries.join(' '),
+      MILLRACE_ADDON: ADDON,
+      MILLRACE_FUZZ_CASES: String(FUZZ_CASES),
+      // V8 and Node leave what lives to the end of the process.
+      ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=99',
+      UBSAN_OPTIONS: 'print_stacktrace=1',
+    },
   },
-});
+);
 process.exit(status ?? 1);

@@ -7,8 +7,12 @@ import { describe, it } from 'vitest';
 import { loadAddon } from '../../src/native/load.ts';
 import { type ScannerUnderTest, scannersUnderTest } from './harness.ts';
 
-/** Every instruction set that the native scanner has a kernel for. */
-const INSTRUCTION_SETS = ['base', 'avx2', 'avx512'] as const;
+/** Every instruction set that the native scanner has a kernel for, by processor: those of another one are tried there (test/arm64). */
+const SETS_OF: Readonly<Record<string, readonly string[]>> = {
+  x64: ['base', 'avx2', 'avx512'],
+  arm64: ['base', 'neon'],
+};
+const INSTRUCTION_SETS = SETS_OF[process.arch] ?? ['base'];
 
 /** What this machine cannot try, each with the reason. */
 function untriedScanners(): readonly { readonly name: string; readonly why: string }[] {

@@ -139,9 +139,33 @@ describeScanners((under) => {
     );
   });
 
+  it('--hash gives each of many values its own, whatever their lengths, beside lines that become no records', () => {
+    // Around one block, two, and what waits for others; every third one has an escape, which does not wait.
+    const texts = Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? 'é' : 'v').repeat(i % 150) + i);
+    const lines = texts.map((text, i) => {
+      const value = JSON.stringify(text).replaceAll('é', '\\u00e9');
+      return i % 7 === 6 ? `{"id":${value}, "other":1}` : `{"id":${value},"v":${value}}`;
+    });
+    const shaper = createLineShaper(stagesOf([hash('/v'), hash('/id')]));
+    const rules = { ...RULES, partitionKey: '/v' };
+    const run = runScanner(under, rules, Buffer.from(lines.join('\n')), { shaper, capacityBytes: 1 << 20 });
+    const kept = texts.filter((_, i) => i % 7 !== 6);
+    expect(run.rejects.map(({ code }) => code)).toEqual(
+      Array(texts.length - kept.length).fill('MISSING_KEY'),
+    );
+    const records = run.frames.flat().toSorted((one, other) => one.lineOffset - other.lineOffset);
+    expect(records.map(({ key, data }) => [key, data])).toEqual(
+      kept.map((text) => [hmac(text), `{"id":"${hmac(text)}","v":"${hmac(text)}"}`]),
+    );
+  });
+
   it('the partition key is that of the edited record', () => {
     const line = '{"id":"u7","name":"x","old":"o"}';
     expect(edited(under, [hash('/id')], [line], '/id')[0]!.key).toBe(hmac('u7'));
+    for (const value of ['{"x":1}', '[2]', '1.50', 'true'])
+      expect(edited(under, [hash('/id')], [`{"id":"a","id":${value}}`], '/id')[0]!.key).toBe(hmac(value));
+    expect(edited(under, [hash('/id')], ['{"id":null}'], '/id')[0]!.key).toMatch(/:0$/);
+    expect(edited(under, [hash('/id'), rename('/old', 'id')], [line], '/id')[0]!.key).toBe('o');
     expect(edited(under, [drop('/name')], [line], '/id')[0]!.key).toBe('u7');
     expect(edited(under, [rename('/old', 'new')], [line], '/new')[0]!.key).toBe('o');
     expect(edited(under, [set('/p', '"q"')], [line], '/p')[0]!.key).toBe('q');

@@ -144,6 +144,77 @@ describeScanners((under) => {
     expect(judge(text, [line])).toEqual([fate]);
   });
 
+  it('orders numbers against integers as numbers, however long they are and however they are written', () => {
+    const written = [
+      '0',
+      '-0',
+      '7',
+      '9',
+      '10',
+      '99',
+      '100',
+      '1234567',
+      '12345678',
+      '123456789',
+      '999999999999999',
+    ];
+    const longer = ['1000000000000000', '9007199254740993', '123456789012345678901', '-5', '-123456789'];
+    const others = ['9.5', '0.0', '1e2', '1E-400', '12345678.0', '1234567.8', '12345678e1', '9e1', '10.0'];
+    const values = [...written, ...longer, ...others];
+    const constants = [0, 9, 10, 99, 12345678, 999999999999999, 1000000000000000, -5];
+    const lines = values.map((value) => `{"n":${value} }`);
+    for (const constant of constants) {
+      for (const relation of ['==', '!=', '<', '<=', '>', '>=']) {
+        const text = `record.n ${relation} ${constant}`;
+        expect({ [text]: judge(text, lines) }).toEqual({ [text]: expectedFates(new Where(text), lines) });
+      }
+    }
+  });
+
+  it("joins conditions by && and || to the library's verdict, however long the chain, whatever its parts say", () => {
+    // Match, no match, missing, error, and one that JavaScript decides.
+    const parts = [
+      'record.a == 1',
+      'record.a == 2',
+      'record.x == 1',
+      'record.s > 1',
+      'string(record.a) == "1"',
+    ];
+    const lines = ['{"a":1,"s":"t"}', '{"a":2,"s":"t"}'];
+    for (const [one, two, three] of parts.flatMap((a) => parts.flatMap((b) => parts.map((c) => [a, b, c]))))
+      for (const text of [
+        `${one} && ${two} && ${three} && record.a == 1`,
+        `${one} || ${two} || ${three} || record.a == 2`,
+        `(${one} || ${two}) && (${three} || record.a == 1) && record.a == 1`,
+        `${one} && (${two} && ${three}) || record.a == 2 && ${one}`,
+      ])
+        expect({ [text]: judge(text, lines) }).toEqual({ [text]: expectedFates(new Where(text), lines) });
+  });
+
+  it('looks at the start of a text, whatever is escaped in it and behind it', () => {
+    const texts = ['ab', 'abc', 'a', '', '\\u0061bc', 'a\\u0062', 'ab\\n', 'a\\n', '\\\\b', 'xab'];
+    const lines = texts.map((text) => `{"s":"${text}"}`);
+    for (const start of ['"ab"', '""', '"a\\\\"', '"\\\\b"', '"abcd"']) {
+      const text = `record.s.startsWith(${start})`;
+      expect({ [text]: judge(text, lines) }).toEqual({ [text]: expectedFates(new Where(text), lines) });
+    }
+  });
+
+  it('finds names in any order, twice in a line, beside others that begin like them', () => {
+    const text = 'record.ab == 1 && record.abc == 2 && record.averylongname == 3 && record.a == 4';
+    const members = ['"ab":1', '"abc":2', '"averylongname":3', '"a":4', '"abd":9', '"":0'];
+    const lines = members.map((_, i) => `{${[...members.slice(i), ...members.slice(0, i)].join(',')}}`);
+    const more = [
+      ...lines,
+      `{"a":9,${members.join(',')}}`,
+      `{${members.join(',')},"a":9}`,
+      '{"a":4}',
+      lines[0]!,
+    ];
+    expect(judge(text, more)).toEqual(expectedFates(new Where(text), more));
+    expect(judge(text, lines)).toEqual(lines.map(() => 'record'));
+  });
+
   it('asks where a line lies', () => {
     const lines = ['{"a":1}', '{"a":2}'];
     expect(judge('source.offset == 8 && source.bucket == "bucket"', lines)).toEqual(['filtered', 'record']);

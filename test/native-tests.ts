@@ -1,0 +1,22 @@
+/** Native tests: whatever runs native code within its own process, for the runs that try it under other circumstances (sanitize, arm64). */
+export const NATIVE_TESTS: readonly string[] = [
+  'test/native',
+  'test/scan',
+  'test/shape',
+  'test/ring',
+  'test/aws/body-hash',
+  'test/aws/sha256',
+  'test/inflate',
+  'test/publish/codec-native',
+  'test/publish/codec.test',
+  'test/publish/lane-drain',
+  'test/publish/kinesis/put-codec.test',
+  'test/publish/kinesis/put-codec-native',
+  'test/publish/kinesis/put-result',
+  'test/publish/left',
+  'test/publish/kinesis/body',
+  'test/publish/settle',
+  'test/stream/answer',
+  'test/digest',
+  'test/source/proofs',
+];
