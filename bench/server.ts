@@ -28,6 +28,10 @@ export interface SinkSpec {
   readonly shards: number;
   /** Count records and forget them. */
   readonly discard: boolean;
+  /** Default false: on demand, without a pace. */
+  readonly provisioned?: boolean;
+  /** How long each PutRecords request waits for its answer. Default 0. */
+  readonly answerMs?: number;
   /** Default false: HTTP. */
   readonly tls?: boolean;
 }
@@ -108,6 +112,8 @@ async function sink(spec: SinkSpec): Promise<LocalKinesis> {
     discard: spec.discard,
     ...(spec.tls && TLS),
   });
+  if (spec.answerMs) kinesis.setFaults([{ kind: 'delay', delayMs: spec.answerMs }]);
+  if (spec.provisioned) return kinesis;
   // A provisioned stream would be paced at 1 MB/s a shard.
   kinesis.call('UpdateStreamMode', {
     StreamARN: kinesis.streamArn(STREAM),

@@ -4,7 +4,7 @@
  * Takes  the accounting, the journal, what the publishers have counted.
  * Gives  commits: one runs at a time, and what settles meanwhile shares the next.
  * Owns   the times: how long something settled waits for its entry, when the window is set and a pulse is written.
- * Never  decides what is settled (see accounting.ts), and never looks because a clock says so.
+ * Never  decides what is settled (see accounting.ts). It looks for it when it is told to; the clock only says what is due.
  */
 import { faultPoint } from '../base/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -35,8 +35,8 @@ export interface SettlingOptions {
   readonly nowMs: () => number;
 }
 
-/** How often the clock is read for what is due by time. */
-const TICK_MS = 10;
+/** How often the clock is read for what is due by time, and once more when a commit is: every look costs a little, also where nothing moves. */
+const TICK_MS = 50;
 const WINDOW_MS = 100;
 /** With the commit that follows at once, what is seen from outside is at most a second old, even on a slow disk. */
 const PULSE_MS = 500;
@@ -69,15 +69,20 @@ export class Settling {
 
   start(): void {
     this.#isListening = true;
-    this.#timer = setInterval(() => this.#guarded(() => this.#tick()), TICK_MS);
+    this.#arm();
     void this.#listen();
+  }
+
+  /** More is known: what was settled by that needs no bell. */
+  look(): void {
+    if (this.#isListening) this.#guarded(() => this.#commitIfDue(this.#options.nowMs()));
   }
 
   /** Listens no more, and waits for the commit that runs. */
   async stop(): Promise<void> {
     this.#isListening = false;
     this.#options.accounting.slices.bell.ring();
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#committing;
   }
 
@@ -102,6 +107,20 @@ export class Settling {
       });
       await bell.rung(lastSeen);
     }
+  }
+
+  #arm(): void {
+    const dueMs =
+      this.#waitingSinceMs === null || this.#committing !== null
+        ? TICK_MS
+        : this.#waitingSinceMs + this.#window.commitMs - this.#options.nowMs();
+    this.#timer = setTimeout(
+      () => {
+        this.#guarded(() => this.#tick());
+        if (this.#isListening) this.#arm();
+      },
+      Math.max(1, Math.min(TICK_MS, dueMs)),
+    );
   }
 
   #guarded(work: () => void): void {
@@ -148,6 +167,8 @@ export class Settling {
       .catch(onFailure)
       .finally(() => {
         this.#committing = null;
+        // What has settled meanwhile may be due.
+        this.look();
       });
   }
 

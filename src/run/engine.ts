@@ -239,7 +239,10 @@ class Run {
         digestKey,
       },
       onRejected: (lines) => this.#rejectDesk.taken(lines),
-      onFound: () => this.#checkRejects(),
+      onFound: () => {
+        this.#checkRejects();
+        this.#settling.look();
+      },
       onFailure: (error) => this.#end(error),
       limit: this.#limitKeeper(),
       onArchived: (object) => this.#guarded(() => this.#archived.add(object)),
@@ -311,6 +314,7 @@ class Run {
     if (notice.kind === 'refused') {
       for (const record of notice.records) this.#accounting.refuse(record);
       this.#checkRejects();
+      this.#settling.look();
     }
     if (notice.kind === 'reshard') {
       this.#shardCount = notice.shardCount;

@@ -112,6 +112,31 @@ it('writes what is settled when its time has come, in one commit at a time', asy
   });
 });
 
+it('commits what its receipt alone has settled when it is told to look, without a bell or a timer', async () => {
+  settling.start();
+  // A window's quarter of lines without a record.
+  accounting.addSlice(object, { ...receiptOf(1, 0, 1_000), bytes: 8 << 20, end: 8 << 20, records: 0 });
+  await accounting.whenSettled();
+  expect(commits).toHaveLength(0);
+  settling.look();
+  expect(commits).toHaveLength(1);
+});
+
+it('looks at the clock twenty times a second, and when a commit is due', async () => {
+  settling.start();
+  accounting.addSlice(object, receiptOf(1, 0, 400));
+  acknowledge(1);
+  await accounting.whenSettled();
+  const startMs = performance.now();
+  let looks = 0;
+  while (commits.length === 0) {
+    vi.advanceTimersToNextTimer();
+    looks++;
+  }
+  expect(performance.now() - startMs).toBeLessThanOrEqual(55);
+  expect(looks).toBeLessThanOrEqual(2);
+});
+
 it('waits, when it stops, for the commit that runs', async () => {
   settling.start();
   accounting.addSlice(object, receiptOf(1, 0, 1_000));
