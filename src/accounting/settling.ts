@@ -114,13 +114,13 @@ export class Settling {
       this.#waitingSinceMs === null || this.#committing !== null
         ? TICK_MS
         : this.#waitingSinceMs + this.#window.commitMs - this.#options.nowMs();
-    this.#timer = setTimeout(
-      () => {
-        this.#guarded(() => this.#tick());
-        if (this.#isListening) this.#arm();
-      },
-      Math.max(1, Math.min(TICK_MS, dueMs)),
-    );
+    const delayMs = Math.max(1, Math.min(TICK_MS, dueMs));
+    this.#timer = setTimeout(() => this.#tick(), delayMs);
+  }
+
+  #tick(): void {
+    this.#guarded(() => this.#takeTime(this.#options.nowMs()));
+    if (this.#isListening) this.#arm();
   }
 
   #guarded(work: () => void): void {
@@ -131,8 +131,8 @@ export class Settling {
     }
   }
 
-  #tick(): void {
-    const nowMs = this.#options.nowMs();
+  /** Does what is due by time. */
+  #takeTime(nowMs: number): void {
     const { journal } = this.#options;
     if (nowMs - this.#windowAtMs >= WINDOW_MS) this.#window = this.#updateWindow(nowMs);
     if (journal !== null && nowMs - this.#pulseAtMs >= PULSE_MS && this.#committing === null) {
