@@ -169,6 +169,24 @@ describe('its command', () => {
       expect(ended.stdout).toMatch(new RegExp(`^ +${name} `, 'm'));
   });
 
+  it.each([
+    ['is missing', (path: string) => rmSync(path)],
+    ['is cut off', (path: string) => writeFileSync(path, readFileSync(path).subarray(0, 5_000))],
+  ])('says that it is not whole where a bundle %s', async (_how, damage) => {
+    const dist = join(installed, 'dist');
+    const path = join(dist, readdirSync(dist).find((name) => /^main-engine-.*\.cjs$/.test(name))!);
+    const whole = readFileSync(path);
+    damage(path);
+    try {
+      const args = ['backfill', 's3://bucket/', '--stream', 's', '--json'];
+      const { exitCode, stdout, stderr } = await runCommand(args, { bin, cwd: elsewhere });
+      expect([exitCode, JSON.parse(stdout)]).toMatchObject([2, { status: 'failed', exitCode: 2 }]);
+      expect(stderr).toMatch(/^millrace: .*the installation is not whole: install it again.*\n$/);
+    } finally {
+      writeFileSync(path, whole);
+    }
+  });
+
   it('does the whole job, with threads and embedded servers', async () => {
     const ended = await runCommand(['demo', '--json', '--quiet'], {
       bin,

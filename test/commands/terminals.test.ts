@@ -212,7 +212,11 @@ describe('an installation that is not whole', () => {
   }
 
   it.each([
-    { name: 'no packages', damage: (root: string) => rmSync(join(root, 'node_modules')), args: ['status'] },
+    {
+      name: 'no packages',
+      damage: (root: string) => rmSync(join(root, 'node_modules')),
+      args: ['backfill', 's3://bucket/'],
+    },
     {
       name: 'a missing file',
       damage: (root: string) => rmSync(join(root, 'src/run/engine.ts')),
