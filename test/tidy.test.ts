@@ -50,6 +50,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/shape/probe.ts': 'test/commands/transforms.test.ts',
   'src/run/probe-modules.ts': 'test/commands/transforms.test.ts',
   'src/parse/outputs.ts': 'test/parse/transformer.test.ts',
+  'src/parse/unwritten.ts': 'test/parse/slicer.test.ts',
   'src/parse/workbench.ts': 'test/parse/transformer.test.ts',
   'src/base/installation.ts': 'test/commands/terminals.test.ts',
   'src/observe/limit-watch.ts': 'test/commands/held-back.test.ts',

@@ -15,6 +15,7 @@ import type { JournalEntry, ObjectEntry, PinnedObject } from '../journal/entries
 import type { PartialObject } from '../journal/state.ts';
 import { addTally, tally as newTally, type Tally } from '../journal/tally.ts';
 import type { Delivered, RejectedLine, SliceReceipt } from '../parse/setup.ts';
+import { joinLeft } from '../publish/left.ts';
 import type { LeftRecords, RefusedRecord } from '../publish/setup.ts';
 import { sortedPlaces } from '../ring/ranges.ts';
 import { outputOf, SLICE_MASK, SliceOwner } from '../ring/slices.ts';
@@ -267,7 +268,7 @@ export class Accounting {
    */
   leave(left: ReadonlyMap<number, LeftRecords>): void {
     for (const { receipt, account, tally } of this.#open.values()) {
-      const rest = left.get(receipt.slice);
+      const rest = withUnwritten(receipt, left.get(receipt.slice));
       const { start, end, records } = receipt;
       const missing = this.slices.missing(receipt.slice);
       if (rest === undefined || missing === records || rest.count !== missing) continue;
@@ -393,4 +394,13 @@ export class Accounting {
 
 function nameOf({ bucket, key, etag, part }: Pick<SourceObject, 'bucket' | 'key' | 'etag' | 'part'>): string {
   return `${bucket}\n${key}\n${etag}\n${part ?? ''}`;
+}
+
+/** What publishers have left of a slice, and what its parser could not write any more. */
+function withUnwritten(
+  { slice, unwritten }: SliceReceipt,
+  left: LeftRecords | undefined,
+): LeftRecords | undefined {
+  if (unwritten === undefined) return left;
+  return joinLeft([[{ slice, ...unwritten }], left === undefined ? [] : [left]]).get(slice);
 }

@@ -299,9 +299,9 @@ void scanValue(ScanState& state, ScanCall& call, const uint8_t* at) {
   call.next = end;
 }
 
-/** Whether the rows of outputs are none, lie elsewhere, or go back. A call may end before the last of them. */
+/** Whether the rows of outputs are none, lie elsewhere, or go back. A call may begin behind the first of them and end before the last. */
 bool faultOfRows(const ScanCall& call, uint64_t from, size_t bytes) {
-  double last = double(call.start);
+  double last = 0;
   for (uint32_t row = 0; row < call.rowCount; row++) {
     const double start = call.rows[size_t(row) * OUTPUT_COLUMNS];
     if (!(start >= last) || start > double(bytes)) return true;

@@ -141,11 +141,24 @@ export interface SliceReceipt extends ScanTally {
   readonly bytes: number;
   /** Records beyond the first of their line. */
   added: number;
+  /** Records of its last line that the run was stopped before, while others of it are written. They are counted like those. */
+  unwritten?: Unwritten;
   /** Rejected lines by code, or null where there are none. */
   codes: Record<string, number> | null;
   /** Sums of the digest of its records (src/digest/digest.ts). */
   digestA: bigint;
   digestB: bigint;
+}
+
+/** Records that were made and not written. */
+export interface Unwritten {
+  readonly count: number;
+  /** Data plus key bytes. */
+  readonly bytes: number;
+  readonly sumA: bigint;
+  readonly sumB: bigint;
+  readonly offsets: readonly number[];
+  readonly outputs: readonly number[];
 }
 
 export interface PieceError {

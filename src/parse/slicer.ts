@@ -36,6 +36,7 @@ import {
 import { sideBySideHint } from './side-by-side.ts';
 import { type LineRun, type LineSource, piecesOf, type SliceRange, slicesOf } from './slice-cut.ts';
 import type { SliceOutcome, Transformer } from './transformer.ts';
+import { unwrittenOf } from './unwritten.ts';
 import { type ValueRun, valuePiecesOf, valueSlicesOf } from './value-slices.ts';
 
 /** Messages that the main thread has not taken yet; beyond this a parser waits, so that a file of garbage stays within memory. */
@@ -268,9 +269,8 @@ export class Slicer {
       throw new StoppedError(error.message);
     }
     addFigures(this.#figures, transformer.pipeline.takeFigures());
-    const { lines, blank, filtered, added, rejects, reached, isTorn } = outcome;
-    // What is left of a line that was begun is sent again, and all of its slice with it.
-    if (isTorn) throw new StoppedError('The run is being stopped');
+    const { lines, blank, filtered, added, rejects, reached, unwritten } = outcome;
+    if (unwritten.length > 0) this.#leave(receipt, unwritten);
     Object.assign(receipt, { lines, blank, filtered, added, rejected: rejects.length });
     try {
       if (rejects.length > 0) this.#rejectAll(receipt, rejects, pieces[0]!.bytes);
@@ -278,6 +278,16 @@ export class Slicer {
     } finally {
       this.#close(receipt);
     }
+  }
+
+  /** Other records of its last line are out: these are what an orderly stop leaves of it. */
+  #leave(receipt: SliceReceipt, pieces: readonly ScanPiece[]): void {
+    const left = unwrittenOf(pieces, this.#setup, this.#lanes.buffers[0]!.byteLength);
+    receipt.records += left.count;
+    receipt.recordBytes += left.bytes;
+    receipt.digestA = BigInt.asUintN(64, receipt.digestA + left.sumA);
+    receipt.digestB = BigInt.asUintN(64, receipt.digestB + left.sumB);
+    receipt.unwritten = left;
   }
 
   /** What is not scanned yet stays with the source: the slice ends before the line that waited. */

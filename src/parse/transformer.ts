@@ -11,6 +11,7 @@ import { MillraceError } from '../base/errors.ts';
 import {
   indexOfOffset,
   lineOffset,
+  OUTPUT_COLUMNS,
   outputRow,
   type Reject,
   type Scanner,
@@ -36,10 +37,10 @@ export interface SliceOutcome {
   readonly rejects: readonly Reject[];
   /** Records beyond the first of their line. */
   readonly added: number;
-  /** Offset of the line at which the run was stopped, or null: all lines are dealt with. */
+  /** Offset of the line in front of which the run was stopped, or null: all lines are dealt with. Infinity: it was stopped behind them. */
   readonly reached: number | null;
-  /** Some outputs of the line at `reached` are written. */
-  readonly isTorn: boolean;
+  /** Outputs of the last line that are not written, while others of it are. */
+  readonly unwritten: readonly ScanPiece[];
 }
 
 /** Writes outputs to the lanes. @returns Index behind what is written: less than piece.end when the run is being stopped. */
@@ -183,25 +184,39 @@ export class Transformer {
       if (reached === run.end) continue;
       const row = outputRow(run.table, reached);
       const line = run.lines[row]!;
-      const before = row > 0 ? run.lines[row - 1] : runs[runs.indexOf(run) - 1]?.lines.at(-1);
-      return this.#endAt(slice, line, before === line, only);
+      const at = runs.indexOf(run);
+      const before = row > 0 ? run.lines[row - 1] : runs[at - 1]?.lines.at(-1);
+      if (before !== line) return this.#endBefore(slice, line, [], only);
+      // A part of the line is out: the rest of it is what the run leaves.
+      const rest = runs
+        .slice(at)
+        .flatMap((one, i) => this.#restOf(one, i === 0 ? reached : one.start, line, piece));
+      return this.#endBefore(slice, line + 1, rest, only);
     }
-    return { ...this.#count(slice, lines.texts.length, lines, only), reached: null, isTorn: false };
+    return { ...this.#count(slice, lines.texts.length, lines, only), reached: null, unwritten: [] };
+  }
+
+  /** The outputs of this line from `start` on. */
+  #restOf(run: OutputRun, start: number, line: number, { slice, coordinate }: ScanPiece): ScanPiece[] {
+    if (run.lines[outputRow(run.table, start)] !== line) return [];
+    const next = run.lines.lastIndexOf(line) + 1;
+    const end = run.table.rows[next * OUTPUT_COLUMNS] ?? run.end;
+    return [{ ...this.#pieceOf(run, { slice, coordinate }), start, end }];
   }
 
   /** The run is being stopped: only what lies in front of this line is dealt with. */
-  #endAt(
+  #endBefore(
     slice: Slice,
     line: number,
-    isTorn: boolean,
+    unwritten: readonly ScanPiece[],
     only: (line: number) => readonly number[] | null,
   ): SliceOutcome {
-    const reached = slice.lines.offsets[line]!;
+    const reached = slice.lines.offsets[line] ?? Number.POSITIVE_INFINITY;
     const before = slice.pieces.flatMap((piece) => {
-      const end = indexOfOffset(piece, reached);
+      const end = reached === Number.POSITIVE_INFINITY ? piece.end : indexOfOffset(piece, reached);
       return end > piece.start ? [{ ...piece, end }] : [];
     });
-    return { ...this.#count(slice, line, this.#parts.bench.read(before), only), reached, isTorn };
+    return { ...this.#count(slice, line, this.#parts.bench.read(before), only), reached, unwritten };
   }
 
   /** What became of lines [0, end). @param bench What the scanner says of them and of those that it left out. */
@@ -210,7 +225,7 @@ export class Transformer {
     end: number,
     bench: BenchLines,
     only: (line: number) => readonly number[] | null,
-  ): Omit<SliceOutcome, 'reached' | 'isTorn'> {
+  ): Omit<SliceOutcome, 'reached' | 'unwritten'> {
     const { blank } = bench;
     const rejects = [...bench.rejects];
     const sums = { lines: bench.lines - bench.texts.length, filtered: bench.filtered, added: 0 };

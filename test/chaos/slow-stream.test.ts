@@ -7,6 +7,7 @@ it.each<{ kind: SlowKind; end: SlowEnd; seed: number }>([
   { kind: 'hot', end: 'SIGKILL', seed: 12 },
   { kind: 'order', end: 'SIGTERM', seed: 13 },
   { kind: 'aggregate', end: 'SIGTERM', seed: 14 },
+  { kind: 'split', end: 'SIGTERM', seed: 15 },
 ])(
   'keeps its word where the stream is the limit: $kind, $end (seed $seed)',
   async ({ kind, end, seed }) => {

@@ -7,15 +7,17 @@
  *        seconds moves the journal, an orderly stop repeats nothing.
  */
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { readStatus } from '../../src/observe/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
 import { check, duplicatesIn, type FinalReport } from './checker.ts';
 import type { CorpusObject } from './corpus.ts';
 import { type Ended, runOnce, SECRETS, World } from './harness.ts';
-import { expectedOf } from './oracle.ts';
+import { expectedOf, transformed } from './oracle.ts';
 
-export const SLOW_KINDS = ['plain', 'gzip', 'order', 'aggregate', 'letters', 'hot'] as const;
+export const SLOW_KINDS = ['plain', 'gzip', 'order', 'aggregate', 'letters', 'hot', 'split'] as const;
 export type SlowKind = (typeof SLOW_KINDS)[number];
 export type SlowEnd = 'SIGKILL' | 'SIGTERM';
 
@@ -55,7 +57,7 @@ export async function slowRun(seed: number, kind: SlowKind, end: SlowEnd, endsMa
   const random = seeded(seed);
   const objects = sourceOf(random, kind, endsMax * RECORDS_PER_LIFE);
   const world = await World.open({ random, objects, tuning: [], limits: 'real', shards: SHARDS });
-  const flags = flagsOf(kind);
+  const flags = [...flagsOf(kind), ...(kind === 'split' ? transformIn(world.folder) : [])];
   const problems: string[] = [];
   const unjournaled: number[] = [];
   const outputs: string[] = [];
@@ -92,11 +94,12 @@ export async function slowRun(seed: number, kind: SlowKind, end: SlowEnd, endsMa
     const report = last === null ? null : reportOf(last, problems);
     if (last !== null && report !== null) {
       const sum = unjournaled.reduce((total, gap) => total + gap, 0);
+      const plain = expectedOf(objects, {
+        partitionKeyMember: flags.includes('--partition-key') ? 'user' : null,
+      });
       problems.push(
         ...check({
-          expected: expectedOf(objects, {
-            partitionKeyMember: flags.includes('--partition-key') ? 'user' : null,
-          }),
+          expected: kind === 'split' ? transformed(plain, split) : plain,
           stored,
           letters: world.deadLettersText(),
           report,
@@ -145,6 +148,18 @@ function judgeEnd(end: SlowEnd, gap: number, ended: Ended): string[] {
   return problems;
 }
 
+/** Four records of a line. Its text is the module. */
+function split(value: unknown): readonly unknown[] {
+  const { id, user } = value as { id: string; user: string };
+  return [0, 1, 2, 3].map((n) => ({ id, user, n, pad: 'y'.repeat(350) }));
+}
+
+function transformIn(folder: string): string[] {
+  const module = join(folder, 'split.mjs');
+  writeFileSync(module, `export default ${split.toString()};\n`);
+  return ['--transform', module];
+}
+
 function flagsOf(kind: SlowKind): string[] {
   if (kind === 'order') return ['--order', 'key', '--partition-key', '/user'];
   if (kind === 'aggregate') return ['--aggregate', '--partition-key', '/user'];
@@ -153,7 +168,8 @@ function flagsOf(kind: SlowKind): string[] {
 
 /** A few objects with so many lines together; `aggregate` gets more, for its shards take more. */
 function sourceOf(random: () => number, kind: SlowKind, records: number): CorpusObject[] {
-  const count = kind === 'aggregate' ? records * 2 : kind === 'hot' ? Math.ceil(records / 2) : records;
+  const shares: Partial<Record<SlowKind, number>> = { aggregate: 2, hot: 1 / 2, split: 1 / 4 };
+  const count = Math.ceil(records * (shares[kind] ?? 1));
   const objectCount = 5;
   return Array.from({ length: objectCount }, (_, n) => {
     const lines = Array.from({ length: Math.ceil(count / objectCount) }, (_, i) =>

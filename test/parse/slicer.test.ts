@@ -3,13 +3,18 @@ import { describe, expect, it } from 'vitest';
 import type { ParseMessage, PieceEnd, RejectedLine, SliceReceipt } from '../../src/parse/setup.ts';
 import type { LineRun } from '../../src/parse/slice-cut.ts';
 import { Slicer, StoppedError } from '../../src/parse/slicer.ts';
+import { Transformer } from '../../src/parse/transformer.ts';
+import { Workbench } from '../../src/parse/workbench.ts';
 import { LaneConsumer } from '../../src/ring/consumer.ts';
 import { laneBytes } from '../../src/ring/layout.ts';
 import { PHASE } from '../../src/ring/phases.ts';
 import { SliceOwner } from '../../src/ring/slices.ts';
 import { createDoorbells } from '../../src/ring/wait.ts';
+import { Guard } from '../../src/scan/guard.ts';
 import { openScanner } from '../../src/scan/open.ts';
 import type { LineValidator } from '../../src/scan/validating.ts';
+import { Pipeline } from '../../src/shape/pipeline.ts';
+import type { RunningStage } from '../../src/shape/stage.ts';
 
 const RULES = {
   partitionKey: null,
@@ -26,7 +31,12 @@ const SOURCE = { piece: 5, coordinate: Buffer.from('c') };
  * One parser with one lane of this size, and everything that its main thread is told.
  * @param stopsAtBeat The run is stopped when the parser has beaten so often: once a slice, and once before it waits.
  */
-function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY, validator?: LineValidator) {
+function open(
+  capacityBytes = 1 << 20,
+  stopsAtBeat = Number.POSITIVE_INFINITY,
+  validator?: LineValidator,
+  stage?: RunningStage['run'],
+) {
   const owner = new SliceOwner(1);
   const lanes = { buffers: [new SharedArrayBuffer(laneBytes(capacityBytes))], starts: new BigUint64Array(2) };
   const control = new Int32Array(new SharedArrayBuffer(4));
@@ -53,6 +63,7 @@ function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY, v
     index: 0,
     lanes,
     scanner: openScanner(RULES, lanes, { portable: false, validator }),
+    transformer: stage ? transformerOf(stage) : null,
     heart: {
       beat: () => {
         if (++beats === stopsAtBeat) Atomics.store(control, 0, PHASE.STOP);
@@ -82,6 +93,15 @@ function open(capacityBytes = 1 << 20, stopsAtBeat = Number.POSITIVE_INFINITY, v
     return all;
   };
   return { owner, control, messages, slicer, found, records };
+}
+
+function transformerOf(run: RunningStage['run']): Transformer {
+  return new Transformer({
+    bench: new Workbench(RULES, 1 << 21, { portable: false, shaper: null }),
+    pipeline: new Pipeline([{ label: '1 use', run }], { guard: new Guard(), timeoutMs: 1000 }),
+    checker: openScanner(RULES, { buffers: [], starts: new BigUint64Array(0) }),
+    ...{ hasSchema: false, isVolatile: true },
+  });
 }
 
 function run(text: string, more: Partial<LineRun> = {}): LineRun {
@@ -199,6 +219,23 @@ describe('the slicer', () => {
     expect(slices).toMatchObject([{ start: 1000, end: 1040, lines: 4, rejected: 1, records: 3 }]);
     expect(rejected).toMatchObject([{ code: 'POISON', objectOffset: 1030, length: 9 }]);
     expect(records().map(([, offset]) => offset)).toEqual([1000, 1010, 1020]);
+  });
+
+  it('ends a slice behind the line of which a part is out when the run is being stopped, and says what is not', async () => {
+    const each = (value: unknown) => [0, 1, 2].map((n) => ({ value, n, x: 'x'.repeat(15_000) }));
+    const { slicer, found, records } = open(1 << 16, 2, undefined, each);
+    await expect(slicer.scan(SOURCE, run(lines(8), { objectOffset: 1000 }))).rejects.toThrow(StoppedError);
+    const written = records().map(([, offset]) => offset);
+    expect(written).toEqual([1000, 1000, 1000, 1010, 1010, 1010].slice(0, written.length));
+    const rest = 3 - (written.length % 3);
+    expect(rest).toBeLessThan(3);
+    const { slices } = found();
+    const [last] = written.slice(-1) as [number];
+    expect(slices).toMatchObject([{ start: 1000, end: last + 10, records: written.length + rest }]);
+    const [{ unwritten, lines: count, added }] = slices as [SliceReceipt];
+    expect([count, added]).toEqual([(written.length + rest) / 3, ((written.length + rest) / 3) * 2]);
+    expect(unwritten).toMatchObject({ count: rest, offsets: Array(rest).fill(last) });
+    expect(unwritten!.outputs).toEqual([1, 2].slice(2 - rest));
   });
 
   it('begins no slice when the run is being stopped', () => {

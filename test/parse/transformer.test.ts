@@ -128,11 +128,15 @@ describe.each([{ portable: false }, { portable: true }])(
       const stage: RunningStage['run'] = (value) => [value, value];
       const whole = await run(lines, stage, { roomFor: 2 });
       expect(whole.outcome).toEqual({
-        ...{ lines: 3, blank: 1, filtered: 0, added: 1, reached: 1007, isTorn: false },
+        ...{ lines: 3, blank: 1, filtered: 0, added: 1, reached: 1007, unwritten: [] },
         rejects: [expect.objectContaining({ objectOffset: 1003 })],
       });
       const torn = await run(lines, stage, { roomFor: 3 });
-      expect(torn.outcome).toMatchObject({ lines: 3, added: 1, reached: 1007, isTorn: true });
+      // The line of which a part is out is dealt with: the rest of it is left.
+      expect(torn.outcome).toMatchObject({ lines: 5, added: 2, reached: 1014, rejects: [{}, {}] });
+      expect(
+        torn.outcome.unwritten.map(({ bytes, start, end }) => String(bytes.subarray(start, end))),
+      ).toEqual(['2\n']);
       expect(torn.frames.map(([, data]) => data)).toEqual(['1', '1', '2']);
     });
 
