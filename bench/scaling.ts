@@ -1,9 +1,11 @@
 /**
  * Question: what do more cores, threads, shards and downloads bring on this machine?
  * Workload: github-684, seed 42, 32 objects. One setting is changed at a time, the others keep their defaults; `cores` bounds the
- * cores that the process may use, and the engine chooses its threads by them.
- * Topology: world.ts. Bounded in time: every setting is measured once, and again up to `--runs` times while `--minutes` last.
- * Run: `node bench/scaling.ts [--megabytes 128] [--runs 3] [--minutes 8] [--keep FOLDER] [--smoke]`.
+ * cores that the process may use, and the engine chooses its threads by them: over HTTP, over HTTPS, from gzip objects and aggregated.
+ * Topology: world.ts; origin and sink are `--servers` processes each, or a client of many cores would wait for them. Bounded in time: every
+ * setting is measured once, and again up to `--runs` times while `--minutes` last. Where there are two cores, the main thread's seconds a GB say
+ * how far more of them would carry.
+ * Run: `node bench/scaling.ts [--megabytes 128] [--runs 3] [--minutes 8] [--servers 1] [--keep FOLDER] [--smoke]`.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -15,6 +17,7 @@ const { values: flags } = parseArgs({
     megabytes: { type: 'string', default: '128' },
     runs: { type: 'string', default: '3' },
     minutes: { type: 'string', default: '8' },
+    servers: { type: 'string' },
     keep: { type: 'string' },
     smoke: { type: 'boolean', default: false },
   },
@@ -26,14 +29,34 @@ const runCount = flags.smoke ? 1 : Number(flags.runs);
 const deadlineMs = performance.now() + Number(flags.minutes) * 60_000;
 const doublings = (highest: number) =>
   [1, 2, 4, 8, 16, 32, 64].filter((count) => count <= Math.min(64, highest));
+/** By default one for each core that world.ts leaves to the servers. */
+const serverCount = flags.smoke ? 2 : Number(flags.servers ?? Math.max(1, availableParallelism() >> 2));
 const threads = doublings(Math.max(2, availableParallelism()));
+
+/** How lines come and go. */
+const WAYS = {
+  plain: {},
+  https: { tls: true },
+  gzip: { compression: 'gzip' },
+  aggregated: { isAggregated: true },
+} as const satisfies Record<string, Way>;
+interface Way {
+  readonly tls?: boolean;
+  readonly compression?: 'none' | 'gzip';
+  readonly isAggregated?: boolean;
+}
 
 interface Setting {
   readonly name: 'cores' | 'parsers' | 'publishers' | 'shards' | 'downloads';
   readonly values: readonly number[];
+  readonly way?: keyof typeof WAYS;
 }
 const settings: readonly Setting[] = [
-  ...(canPin() ? [{ name: 'cores', values: doublings(contenderCores()) } as const] : []),
+  ...(canPin()
+    ? (Object.keys(WAYS) as (keyof typeof WAYS)[]).map(
+        (way) => ({ name: 'cores', values: doublings(contenderCores()), way }) as const,
+      )
+    : []),
   { name: 'parsers', values: threads },
   { name: 'publishers', values: threads },
   { name: 'shards', values: doublings(64) },
@@ -41,28 +64,38 @@ const settings: readonly Setting[] = [
 ];
 
 /** One run with one setting changed. */
-function run(world: World, name: Setting['name'], value: number): Promise<Cost> {
-  const keyed = ['--partition-key', '/actor/login'];
+function run(world: World, name: Setting['name'], value: number, { isAggregated }: Way): Promise<Cost> {
+  const keyed = ['--partition-key', '/actor/login', ...(isAggregated ? ['--aggregate'] : [])];
   if (name === 'cores') return world.backfill(keyed, { cores: value });
   return world.backfill(name === 'shards' ? keyed : [...keyed, `--${name}`, `${value}`]);
 }
 
-async function measure(name: Setting['name'], value: number): Promise<Figure[]> {
-  const origin = { workload: 'github-684', objectCount: OBJECTS, objectBytes: totalBytes / OBJECTS } as const;
+async function measure({ name, way = 'plain' }: Setting, value: number): Promise<Figure[]> {
+  const { tls = false, compression = 'none' }: Way = WAYS[way];
+  const servers = { tls, processes: serverCount };
   const world = await World.start(
-    { ...origin, compression: 'none' },
-    { shards: name === 'shards' ? value : DEFAULT_SHARDS, discard: true },
+    {
+      ...{ workload: 'github-684', objectCount: OBJECTS, objectBytes: totalBytes / OBJECTS },
+      ...{ compression, ...servers },
+    },
+    { shards: name === 'shards' ? value : DEFAULT_SHARDS, discard: true, ...servers },
   );
   try {
-    const costs = [await run(world, name, value)];
+    const costs = [await run(world, name, value, WAYS[way])];
     while (costs.length < runCount && performance.now() < deadlineMs)
-      costs.push(await run(world, name, value));
-    const row = { case: name, contender: `${value}` };
+      costs.push(await run(world, name, value, WAYS[way]));
+    const row = { case: name === 'cores' ? `${name}, ${way}` : name, contender: `${value}` };
     const megabytes = world.bytes / 1e6;
+    const figure = (metric: string, of: (cost: Cost) => number): Figure => ({
+      ...row,
+      metric,
+      values: costs.map(of),
+    });
     return [
-      { ...row, metric: 'MB/s', values: costs.map(({ wallSeconds }) => megabytes / wallSeconds) },
-      { ...row, metric: 'MB per CPU-s', values: costs.map(({ cpuSeconds }) => megabytes / cpuSeconds) },
-      { ...row, metric: 'peak RSS MB', values: costs.map(({ rssPeakBytes }) => rssPeakBytes / 1e6) },
+      figure('MB/s', ({ wallSeconds }) => megabytes / wallSeconds),
+      figure('MB per CPU-s', ({ cpuSeconds }) => megabytes / cpuSeconds),
+      figure('main thread, CPU-s a GB', (cost) => (cost.threads.main / megabytes) * 1000),
+      figure('peak RSS MB', ({ rssPeakBytes }) => rssPeakBytes / 1e6),
     ];
   } finally {
     await world.close();
@@ -70,8 +103,9 @@ async function measure(name: Setting['name'], value: number): Promise<Figure[]> 
 }
 
 const figures: Figure[] = [];
-for (const { name, values } of flags.smoke ? settings.slice(-2) : settings)
-  for (const value of flags.smoke ? values.slice(-1) : values) figures.push(...(await measure(name, value)));
+for (const setting of flags.smoke ? settings.slice(-2) : settings)
+  for (const value of flags.smoke ? setting.values.slice(-1) : setting.values)
+    figures.push(...(await measure(setting, value)));
 report('what do more cores, threads, shards and downloads bring?', figures, {
   keep: flags.keep,
   notes: performance.now() < deadlineMs ? [] : [`After ${flags.minutes} minutes every setting got one run.`],

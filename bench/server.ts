@@ -4,7 +4,9 @@
  * Gives  `{ endpoint }`; for `digest` the record count and an order-free sum over all records that the sink holds.
  * Owns   the process: it ends when its parent disconnects.
  */
+import cluster from 'node:cluster';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import aggregation from 'aws-kinesis-agg';
 import { type FastS3Object, startFastS3 } from '../src/embedded/fast-s3.ts';
@@ -21,6 +23,8 @@ export interface OriginSpec {
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** Default false: HTTP. */
   readonly tls?: boolean;
+  /** Processes that share the port, for clients that one cannot keep busy. Default 1. */
+  readonly processes?: number;
 }
 
 export interface SinkSpec {
@@ -34,6 +38,10 @@ export interface SinkSpec {
   readonly answerMs?: number;
   /** Default false: HTTP. */
   readonly tls?: boolean;
+  /** Processes that share the port; each counts what it is given, so only a sink that discards may have several. Default 1. */
+  readonly processes?: number;
+  /** When its stream was created, the same in all of its processes. Default: now. */
+  readonly bornMs?: number;
 }
 
 export interface OriginReady {
@@ -107,11 +115,14 @@ function body(spec: OriginSpec, block: Buffer, repeat: number): Pick<FastS3Objec
 }
 
 async function sink(spec: SinkSpec): Promise<LocalKinesis> {
+  let isBorn = false;
   const kinesis = await startLocalKinesis({
+    nowMs: () => (isBorn ? Date.now() : (spec.bornMs ?? Date.now())),
     streams: { [STREAM]: spec.shards },
     discard: spec.discard,
     ...(spec.tls && TLS),
   });
+  isBorn = true;
   if (spec.answerMs) kinesis.setFaults([{ kind: 'delay', delayMs: spec.answerMs }]);
   if (spec.provisioned) return kinesis;
   // A provisioned stream would be paced at 1 MB/s a shard.
@@ -138,10 +149,23 @@ function digestOf(kinesis: LocalKinesis): Digest {
   return sum.value();
 }
 
+/** Lets so many processes serve one port. @returns What the first of them says. */
+async function share(spec: OriginSpec | SinkSpec, processes: number): Promise<unknown> {
+  const bornMs = Date.now();
+  const ready = Array.from({ length: processes }, () => {
+    const worker = cluster.fork();
+    worker.send({ ...spec, processes: 1, bornMs });
+    return once(worker, 'message');
+  });
+  const [[first]] = (await Promise.all(ready)) as [[unknown]];
+  return first;
+}
+
 let kinesis: LocalKinesis | undefined;
 process.once('disconnect', () => process.exit(0));
 process.on('message', async (message: OriginSpec | SinkSpec | 'digest') => {
   if (message === 'digest') process.send!(digestOf(kinesis!));
+  else if ((message.processes ?? 1) > 1) process.send!(await share(message, message.processes!));
   else if (message.kind === 'origin') process.send!(await origin(message));
   else {
     kinesis = await sink(message);
