@@ -2,19 +2,18 @@
  * Question: what does `--framing` cost a parser thread, beside plain scanning of the same records as lines?
  * Workloads: github-684 and clicks-77, seed 42, keyed by pointer, into one lane that a reader empties whenever it is full. The same values
  * lie side by side without line ends, with one each, and as the elements of an array.
- * Contenders: the scanner over lines; value cutter and scanner together, in windows as in a parser, natively and in JavaScript; the count
+ * Contenders: the scanner over lines; value finder and scanner together, in windows as in a parser, natively and in JavaScript; the count
  * that `verify` holds them to. Shares are of the plain scanner's speed, of the same round.
  * Run: `node bench/framing.ts [--keep FOLDER] [--smoke]`.
  */
 import { strictEqual } from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { ValueCounter } from '../src/parse/value-count.ts';
-import { ValueCutter } from '../src/parse/value-cutter.ts';
 import { valueSlicesOf } from '../src/parse/value-slices.ts';
 import { LANE_CELL } from '../src/ring/layout.ts';
 import { openScanner, openValueFinder } from '../src/scan/open.ts';
 import type { ScanLanes, Scanner } from '../src/scan/scanner.ts';
-import type { ValueFinder } from '../src/scan/values.ts';
+import { CUT_STATE, type CutState, type ValueFinder, ValueLines } from '../src/scan/values.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';
 import { linesOf, oneLane, rulesFor, scanAll } from './scanning.ts';
@@ -24,45 +23,45 @@ const { values: flags } = parseArgs({
   options: { keep: { type: 'string' }, smoke: { type: 'boolean', default: false } },
 });
 const WORKLOAD_BYTES = flags.smoke ? 40_000 : 8 << 20;
-const BLOCK_BYTES = 1 << 20;
+const WINDOW_BYTES = 256 << 10;
 const SLICE_BYTES = 256 << 10;
 const VALUE_BYTES_MAX = 2 << 20;
+const HEAD = Buffer.from('{"Records":[');
 const COORDINATE = Buffer.from('0123456789a');
 
 interface Parts {
   readonly finder: ValueFinder;
   readonly scanner: Scanner;
   readonly lanes: ScanLanes;
-  readonly tokens: readonly string[] | null;
+  readonly lines: ValueLines;
+  /** Behind the bracket of the array, or 0. */
+  readonly first: number;
 }
 
-/** As a parser does, block by block. @returns Records. */
-async function frameAll({ finder, scanner, lanes, tokens }: Parts, bytes: Buffer): Promise<number> {
+/** As the value cutter of a parser does while nothing is damaged, window by window. @returns Records. */
+function frameAll({ finder, scanner, lanes, lines, first }: Parts, bytes: Buffer): number {
   const cells = new Int32Array(lanes.buffers[0]!);
   let records = 0;
-  const cutter = new ValueCutter(
-    { finder, valueBytesMax: VALUE_BYTES_MAX, tokens },
-    {
-      values(lines, rangeStart, rangeEnd) {
-        const run = { lines, first: 0, end: lines.count, rangeStart, rangeEnd, only: null };
-        for (const { pieces } of valueSlicesOf(run, () => SLICE_BYTES)) {
-          for (const piece of pieces) {
-            for (let at = piece.start; at < piece.end; ) {
-              const result = scanner.scan({ ...piece, slice: 1, coordinate: COORDINATE }, at);
-              records += result.records;
-              at = result.next;
-              cells[LANE_CELL.TAIL] = cells[LANE_CELL.HEAD]!;
-            }
-          }
+  let state: CutState = first === 0 ? CUT_STATE.SIDE_BY_SIDE : CUT_STATE.BEGUN;
+  for (let at = first; at < bytes.length; ) {
+    const windowEnd = Math.min(bytes.length, at + WINDOW_BYTES);
+    const place = { objectOffset: 0, state, isLast: windowEnd === bytes.length };
+    const found = finder.find(bytes, at, windowEnd, place, lines);
+    const run = { lines, first: 0, end: lines.count, rangeStart: at, rangeEnd: found.next, only: null };
+    for (const { pieces } of valueSlicesOf(run, () => SLICE_BYTES)) {
+      for (const piece of pieces) {
+        for (let from = piece.start; from < piece.end; ) {
+          const result = scanner.scan({ ...piece, slice: 1, coordinate: COORDINATE }, from);
+          records += result.records;
+          from = result.next;
+          cells[LANE_CELL.TAIL] = cells[LANE_CELL.HEAD]!;
         }
-        return lines.count;
-      },
-      loss() {},
-    },
-  );
-  for (let at = 0; at < bytes.length; at += BLOCK_BYTES)
-    await cutter.write(bytes.subarray(at, at + BLOCK_BYTES));
-  await cutter.end();
+      }
+    }
+    state = found.state;
+    if (found.stop === 'closed') break;
+    at = found.next;
+  }
   return records;
 }
 
@@ -90,11 +89,12 @@ for (const name of ['github-684', 'clicks-77']) {
   const text = lines.toString('latin1');
   const beside = shared(Buffer.from(text.replaceAll('\n', ''), 'latin1'));
   const elements = Buffer.from(text.trimEnd().replaceAll('\n', ','), 'latin1');
-  const array = shared(Buffer.from('{"Records":['), elements, Buffer.from(']}'));
+  const array = shared(HEAD, elements, Buffer.from(']}'));
   const lanes = oneLane();
   const rules = rulesFor(workload.key);
   const scanner = openScanner(rules, lanes);
-  const native = { finder: openValueFinder(false), scanner, lanes, tokens: null };
+  const room = new ValueLines(1.5 * WINDOW_BYTES + 64, WINDOW_BYTES / 16);
+  const native = { finder: openValueFinder(false), scanner, lanes, lines: room, first: 0 };
   const portable = {
     ...native,
     finder: openValueFinder(true),
@@ -104,11 +104,11 @@ for (const name of ['github-684', 'clicks-77']) {
     { name: `${scanner.kind} scanner, lines`, run: () => scanAll(scanner, lanes, lines) },
     { name: 'values side by side', run: () => frameAll(native, beside) },
     { name: 'values with a line end each', run: () => frameAll(native, lines) },
-    { name: 'elements of an array', run: () => frameAll({ ...native, tokens: ['Records'] }, array) },
+    { name: 'elements of an array', run: () => frameAll({ ...native, first: HEAD.length }, array) },
     { name: 'values side by side, portable', run: () => frameAll(portable, beside) },
     { name: 'the count of verify', run: () => countAll(beside) },
   ].map((subject) => ({ ...subject, itemsPerCall: lines.length }));
-  for (const { name: title, run } of subjects) strictEqual(await run(), lineCount, title); // right, then fast
+  for (const { name: title, run } of subjects) strictEqual(run(), lineCount, title); // right, then fast
   const rounds = await takeTurns(subjects, flags.smoke);
   const [, plainRounds] = [...rounds][0]!;
   for (const [contender, own] of rounds) {

@@ -1,5 +1,6 @@
 // Cut window: finds the values of JSON that stand side by side, compiled once for each instruction set. Included by the scanner's files
-// behind scan-window.h, inside the namespace of an instruction set; what that gives is listed there.
+// behind scan-window.h, inside the namespace of an instruction set; what that gives is listed there, but for
+//   uint64_t equalsLower(const uint8_t* bytes, uint8_t byte);    the same as equalsByte for the bytes with bit 5 set
 //
 // Only strings and brackets are looked at: where a value is valid, it ends where its brackets are closed. Whether it is valid is
 // the scanner's to judge, and where it finds no JSON, src/parse/json-walk.ts says how far the damage goes. The twin of
@@ -15,17 +16,17 @@ struct CutWalk {
   uint64_t start;
   int64_t depth;
   bool hasNewline;
-  /** Values that are not copied yet, with the single line ends between them: they stand here, and belong there. */
-  uint64_t runFrom;
-  uint64_t runTo;
-  uint64_t runOut;
+  /** Up to here it has been copied to its line. */
+  uint64_t copied;
 };
 
-inline void copyRun(CutWalk& walk) {
+/** Copies the value at hand up to `to`, or a little further, while its bytes are in registers. What has no room now is copied at its end. */
+inline void copyAhead(CutWalk& walk, uint64_t to) {
   CutCall& call = walk.call;
-  if (walk.runTo == walk.runFrom) return;
-  std::memcpy(call.lines + walk.runOut, call.bytes + walk.runFrom, walk.runTo - walk.runFrom);
-  call.lines[walk.runOut + (walk.runTo - walk.runFrom)] = '\n';
+  const uint64_t out = call.linesUsed + (walk.copied - walk.start);
+  if (walk.copied + 64 > call.end || out + 64 > call.linesBytes) return;
+  std::memcpy(call.lines + out, call.bytes + walk.copied, 64);
+  walk.copied = walk.copied + 64 < to ? walk.copied + 64 : to;
 }
 
 /** A value has ended before `end`. @returns False where there is no room for it. */
@@ -36,13 +37,9 @@ inline bool takeValue(CutWalk& walk, uint64_t end) {
     call.stop = CUT_FULL;
     return false;
   }
-  const bool isNext = walk.runTo + 1 == walk.start && walk.runTo > walk.runFrom && call.bytes[walk.runTo] == '\n';
-  if (!isNext) {
-    copyRun(walk);
-    walk.runFrom = walk.start;
-    walk.runOut = call.linesUsed;
-  }
-  walk.runTo = end;
+  uint8_t* line = call.lines + call.linesUsed;
+  if (walk.copied < end) std::memcpy(line + (walk.copied - walk.start), call.bytes + walk.copied, end - walk.copied);
+  line[bytes] = '\n';
   double* row = call.rows + size_t(call.count) * OUTPUT_COLUMNS;
   row[0] = double(call.linesUsed);
   row[1] = double(call.objectOffset + walk.start);
@@ -71,6 +68,7 @@ inline bool beginValue(CutWalk& walk, uint8_t byte, uint64_t at) {
     return false;
   }
   walk.start = at;
+  walk.copied = at;
   walk.hasNewline = false;
   walk.depth = 1;
   walk.place = byte == '{' || byte == '[' ? PLACE_CONTAINER : byte == '"' ? PLACE_STRING : PLACE_SCALAR;
@@ -99,6 +97,8 @@ inline bool walkBlock(CutWalk& walk, const uint8_t* block, uint64_t blockAt, con
   for (uint32_t bit = 0;;) {
     const uint64_t rest = from(bit) & within;
     if (walk.place == PLACE_CONTAINER) {
+      // In steps of a block, each behind the one before.
+      if (walk.copied <= blockAt) copyAhead(walk, blockAt + 64);
       const uint64_t closes = is.closes & rest;
       if (__builtin_popcountll(closes) < walk.depth) {
         walk.depth += __builtin_popcountll(is.opens & rest) - __builtin_popcountll(closes);
@@ -141,9 +141,8 @@ inline bool walkBlock(CutWalk& walk, const uint8_t* block, uint64_t blockAt, con
 
 /** The values of bytes[start, end): see CutCall. */
 inline void cutValues(CutCall& call) {
-  CutWalk walk = {call, PLACE_TOP, call.start, 0, false, call.start, call.start, 0};
+  CutWalk walk = {call, PLACE_TOP, call.start, 0, false, call.start};
   BlockCarry carry = {0, 0, 0, 0};
-  HighSeen high = {};
   call.next = call.start;
   call.stop = CUT_MORE;
   uint8_t last[64];
@@ -155,22 +154,21 @@ inline void cutValues(CutCall& call) {
       std::memcpy(last, block, left);
       block = last;
     }
-    Masks masks;
-    classify(block, masks, high);
     uint64_t wrong = 0;
-    uint64_t quote = masks.quote;
-    if ((masks.backslash | carry.isEscaped) != 0) {
+    uint64_t quote = equalsByte(block, '"');
+    const uint64_t backslash = equalsByte(block, '\\');
+    if ((backslash | carry.isEscaped) != 0) {
       carry.hexNeeded = 0;
-      quote &= ~findEscaped(block, masks.backslash, carry, wrong);
+      quote &= ~findEscaped(block, backslash, carry, wrong);
     }
     const uint64_t inString = prefixXor(quote) ^ carry.inString;
     carry.inString = uint64_t(int64_t(inString) >> 63);
     CutMasks is;
     is.quote = quote;
-    is.opens = (equalsByte(block, '{') | equalsByte(block, '[')) & ~inString;
-    is.closes = (equalsByte(block, '}') | equalsByte(block, ']')) & ~inString;
-    // Of the control characters it alone is structural.
-    is.newline = masks.control & masks.structural;
+    // Bit 5 is all that tells [ from { and ] from }.
+    is.opens = equalsLower(block, '{') & ~inString;
+    is.closes = equalsLower(block, '}') & ~inString;
+    is.newline = equalsByte(block, '\n');
     uint64_t within = left >= 64 ? ~uint64_t(0) : ~from(uint32_t(left));
     const uint64_t broken = is.newline & inString & within;
     if (broken != 0) within &= (broken & (0 - broken)) - 1;
@@ -181,7 +179,6 @@ inline void cutValues(CutCall& call) {
     }
   }
   if (call.stop == CUT_MORE && call.isLast && walk.place == PLACE_SCALAR) takeValue(walk, call.end);
-  copyRun(walk);
   if (call.stop == CUT_MORE && walk.place == PLACE_TOP) call.next = call.end;
   else if (call.stop != CUT_STRAY && call.stop != CUT_CLOSED) call.next = walk.start;
 }

@@ -128,6 +128,12 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(loadPair(bytes), char(byte)); }
 
+inline uint64_t equalsLower(const uint8_t* bytes, uint8_t byte) {
+  const Pair pair = loadPair(bytes);
+  const __m256i bit = _mm256_set1_epi8(0x20);
+  return equals({_mm256_or_si256(pair.low, bit), _mm256_or_si256(pair.high, bit)}, char(byte));
+}
+
 /** For each number of ones among eight: how the places of the next eight move up behind them. */
 struct alignas(64) JoinTable {
   uint8_t of[9][16];

@@ -88,6 +88,10 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(load(bytes), char(byte)); }
 
+inline uint64_t equalsLower(const uint8_t* bytes, uint8_t byte) {
+  return equals(_mm512_or_si512(load(bytes), _mm512_set1_epi8(0x20)), char(byte));
+}
+
 struct CountingTable {
   uint8_t numbers[64];
 };

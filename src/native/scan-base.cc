@@ -98,6 +98,12 @@ inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) {
   return mask;
 }
 
+inline uint64_t equalsLower(const uint8_t* bytes, uint8_t byte) {
+  uint64_t mask = 0;
+  for (int at = 0; at < 64; at++) mask |= uint64_t((bytes[at] | 0x20) == byte) << at;
+  return mask;
+}
+
 inline uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState& state, uint32_t tokenCount) {
   uint32_t count = 0;
   for (uint32_t to = tokenCount; which != 0; which &= which - 1, to++, count++) {

@@ -169,6 +169,11 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(deal(bytes), byte); }
 
+inline uint64_t equalsLower(const uint8_t* bytes, uint8_t byte) {
+  const auto dealt = deal(bytes);
+  return equals(dealt, byte) | equals(dealt, uint8_t(byte & ~0x20));
+}
+
 /**
  * Eight bytes at a time are moved together, however many of them are tokens: how many there are cannot be foreseen, and what is too much is
  * overwritten by what comes next.
