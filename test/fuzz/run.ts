@@ -36,6 +36,10 @@ const NATIVE_TARGETS: Readonly<Record<string, readonly string[]>> = {
     ...['shape-edit.cc', 'shape-hash.cc', 'shape-line.cc', 'shape-program.cc', 'shape-where.cc'],
     ...['sha256.cc', 'sha256-x86.cc', 'sha256-arm.cc'],
   ],
+  'cut-values': [
+    ...['json-line.cc', 'scan-sink.cc', 'scan-shape.cc', 'scan-base.cc', 'scan-avx2.cc', 'scan-avx512.cc'],
+    ...['shape-edit.cc', 'shape-hash.cc', 'shape-line.cc', 'shape-program.cc', 'shape-where.cc'],
+  ],
   cbor: [],
   aggregate: [],
   'put-records': [],

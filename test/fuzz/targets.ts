@@ -7,10 +7,13 @@ import { readWhole } from '../../src/aws/http-body.ts';
 import { Exchange, HttpFailure } from '../../src/aws/http-exchange.ts';
 import { MillraceError } from '../../src/base/errors.ts';
 import { Journal } from '../../src/journal/journal.ts';
+import { ValueCounter } from '../../src/parse/value-count.ts';
+import { openValueFinder } from '../../src/scan/open.ts';
 import { parseCsvLine } from '../../src/source/s3/inventory.ts';
 import { openOrc } from '../../src/source/s3/orc.ts';
 import { MemoryDisk } from '../journal/memory-disk.ts';
 import { JOURNAL, noLock, smallRun, WORK } from '../journal/small-run.ts';
+import { cutParts } from '../parse/cut-parts.ts';
 import type { Target } from './guided.ts';
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
@@ -120,7 +123,43 @@ function readCbor(input: Buffer): void {
   assert.deepEqual(decodeCbor(again), value);
 }
 
+const TOKENS = [null, null, [], ['a'], ['a', '0']] as const;
+const VALUE_SEEDS = [
+  '\0\0\0{"a":1}{"b":[1,{"c":"}{\\""}]}\n 12 true"x"{\n"d":2}',
+  '\x03\x03\0{"b":0,"a":[{"a":1} ,\n[2],"x"],"c":{}}\n{"a":[3]}',
+  '\x05\0\x01{"a":1}{"b":2,}{"c":3}\r\n  {"d"\n{"e":5}tru\n6',
+];
+
+/** [0] size of the chunks, [1] side by side or where an array is, [2] how long values may be. */
+async function cutValues(input: Buffer): Promise<void> {
+  const chunkBytes = 1 + ((input[0] ?? 0) % 64);
+  const tokens = TOKENS[(input[1] ?? 0) % TOKENS.length]!;
+  const bytesMax = (input[2] ?? 0) % 2 === 0 ? 1 << 20 : 10;
+  const bytes = input.subarray(3);
+  const text = bytes.toString('latin1');
+  const settings = { chunkBytes, tokens, bytesMax };
+  const { parts } = await cutParts(openValueFinder(true), text, settings);
+  assert.deepEqual((await cutParts(openValueFinder(false), text, settings)).parts, parts);
+  assert.deepEqual(
+    (await cutParts(openValueFinder(false), text, { ...settings, chunkBytes: 1 << 20 })).parts,
+    parts,
+  );
+  const counter = new ValueCounter(tokens, bytesMax);
+  for (let at = 0; at < bytes.length; at += chunkBytes) counter.add(bytes.subarray(at, at + chunkBytes));
+  const { newlines, endsOpen } = counter.count(true);
+  assert.equal(newlines + Number(endsOpen), parts.length);
+}
+
 export const TARGETS: readonly Target[] = [
+  {
+    name: 'values',
+    files: [
+      ...['src/parse/value-cutter.ts', 'src/parse/lost-bytes.ts', 'src/parse/json-walk.ts'],
+      ...['src/parse/value-count.ts', 'src/scan/values-portable.ts'],
+    ],
+    seeds: () => VALUE_SEEDS.map(latin1),
+    run: cutValues,
+  },
   {
     name: 'http',
     files: ['src/aws/http-exchange.ts', 'src/aws/http-head.ts'],

@@ -2,58 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/native/load.ts';
 import { ValueCounter } from '../../src/parse/value-count.ts';
-import { ValueCutter, type ValueTarget } from '../../src/parse/value-cutter.ts';
 import { nativeInstructions } from '../../src/scan/native.ts';
-import type { ValueFinder, ValueLines } from '../../src/scan/values.ts';
+import type { ValueFinder } from '../../src/scan/values.ts';
 import { NativeValues } from '../../src/scan/values-native.ts';
 import { PortableValues } from '../../src/scan/values-portable.ts';
-import { type Part, partsOf } from './value-oracle.ts';
+import { cutParts } from './cut-parts.ts';
+import { partsOf } from './value-oracle.ts';
 
 const { addon } = loadAddon();
 const FINDERS: readonly (readonly [string, ValueFinder])[] = [
   ['portable', new PortableValues()],
   ...nativeInstructions(addon!).map((name, i) => [name, new NativeValues(addon!, i)] as const),
 ];
-
-/** Cuts a text of latin1 in chunks, with `JSON.parse` as the scanner. */
-async function cut(
-  finder: ValueFinder,
-  text: string,
-  { chunkBytes = 7, bytesMax = 1 << 20, tokens = null as readonly string[] | null } = {},
-): Promise<{ parts: Part[]; ranges: [number, number][] }> {
-  const parts: Part[] = [];
-  const ranges: [number, number][] = [];
-  const target: ValueTarget = {
-    values(lines: ValueLines, start: number, end: number) {
-      for (let i = 0; i < lines.count; i++) {
-        const value = Buffer.from(lines.bytes.subarray(lines.startOf(i), lines.behind(i) - 1)).toString(
-          'latin1',
-        );
-        const offset = lines.offsetOf(i);
-        try {
-          JSON.parse(value);
-        } catch {
-          if (offset > start) ranges.push([start, offset]);
-          return i;
-        }
-        parts.push({ kind: 'value', offset, text: value });
-      }
-      ranges.push([start, end]);
-      return lines.count;
-    },
-    loss({ kind, objectOffset, length, data }, start, end) {
-      parts.push({ kind, offset: objectOffset, text: Buffer.from(data).toString('latin1') });
-      expect(data.length).toBe(Math.min(length, bytesMax));
-      ranges.push([start, end]);
-    },
-  };
-  const cutter = new ValueCutter({ finder, valueBytesMax: bytesMax, tokens }, target);
-  const bytes = Buffer.from(text, 'latin1');
-  for (let at = 0; at < bytes.length; at += chunkBytes)
-    await cutter.write(bytes.subarray(at, at + chunkBytes));
-  await cutter.end();
-  return { parts, ranges };
-}
 
 describe.each(FINDERS)('values found by %s', (_name, finder) => {
   it('takes values side by side, and such that white space or line ends divide', async () => {
@@ -71,7 +31,7 @@ describe.each(FINDERS)('values found by %s', (_name, finder) => {
       '-1e5',
     ];
     for (const chunkBytes of [1, 2, 5, 64, 1000]) {
-      const { parts, ranges } = await cut(finder, text, { chunkBytes });
+      const { parts, ranges } = await cutParts(finder, text, { chunkBytes });
       expect(parts.map((part) => part.text)).toEqual(expected);
       expect(parts.every(({ offset, text: value }) => text.startsWith(value, offset))).toBe(true);
       expect(ranges.every(([start, end], i) => start < end && start === (ranges[i - 1]?.[1] ?? 0))).toBe(
@@ -82,7 +42,7 @@ describe.each(FINDERS)('values found by %s', (_name, finder) => {
 
   it('loses what is damaged up to the end of its line, and goes on behind it', async () => {
     const text = '{"a":1}{"b":2,}{"c":3}\r\n{"d":4}\n{"e"\n{"f":6}\n{"g":7}tru\n8';
-    expect((await cut(finder, text)).parts).toEqual([
+    expect((await cutParts(finder, text)).parts).toEqual([
       { kind: 'value', offset: 0, text: '{"a":1}' },
       { kind: 'damaged', offset: 7, text: '{"b":2,}{"c":3}' },
       { kind: 'value', offset: 24, text: '{"d":4}' },
@@ -95,7 +55,7 @@ describe.each(FINDERS)('values found by %s', (_name, finder) => {
 
   it('takes no rest of a damaged value over several lines for a value', async () => {
     const text = '{\n  "a": x,\n  "b": [\n    {"c": 1}\n  ]\n}\n{\n  "d": 2\n}\n';
-    expect((await cut(finder, text)).parts).toEqual([
+    expect((await cutParts(finder, text)).parts).toEqual([
       { kind: 'damaged', offset: 0, text: text.slice(0, 39) },
       { kind: 'value', offset: 40, text: '{\n  "d": 2\n}' },
     ]);
@@ -120,7 +80,7 @@ it('does with any bytes what the slow oracle does, however they come and whoever
           text: part.text.slice(0, bytesMax),
         }));
         for (const [name, finder] of FINDERS)
-          expect((await cut(finder, text, { chunkBytes, bytesMax })).parts, name).toEqual(wanted);
+          expect((await cutParts(finder, text, { chunkBytes, bytesMax })).parts, name).toEqual(wanted);
       },
     ),
     { numRuns: process.env.MILLRACE_HEAVY ? 2000 : 60 },
@@ -161,7 +121,7 @@ describe('elements of an array', () => {
     const text =
       ' {"Records\\u0021":[0],"a":{"Records":[1]},\n"R\\u0065cords" : [ {"b" : 1} ,\n[2],"three" , -4e1, null,{"c":\n{}}\n] ,"z":[{"d":5}]}\n';
     for (const chunkBytes of [1, 3, 16, 1000]) {
-      const { parts } = await cut(finder, text, { chunkBytes, tokens: NAME_TOKENS });
+      const { parts } = await cutParts(finder, text, { chunkBytes, tokens: NAME_TOKENS });
       expect(parts.map((part) => part.text)).toEqual([
         '{"b" : 1}',
         '[2]',
@@ -181,21 +141,21 @@ describe('elements of an array', () => {
     [['a'], '{"a":[1]}{"a":[2,3]}\n{"a":[]}', ['1', '2', '3']],
   ])('are found at %j', async (tokens, text, expected) => {
     for (const chunkBytes of [1, 1000])
-      expect((await cut(finder, text, { chunkBytes, tokens })).parts.map((part) => part.text)).toEqual(
+      expect((await cutParts(finder, text, { chunkBytes, tokens })).parts.map((part) => part.text)).toEqual(
         expected,
       );
   });
 
   it('are one loss where there is no such array, and where it is something else', async () => {
     for (const text of ['{"a":[1]}', '{"Records":{"a":[]}}', '{"Records":null}', '[{"Records":[1]}]', '12'])
-      expect((await cut(finder, text, { tokens: NAME_TOKENS })).parts).toEqual([
+      expect((await cutParts(finder, text, { tokens: NAME_TOKENS })).parts).toEqual([
         { kind: 'no-array', offset: 0, text },
       ]);
   });
 
   it('go on behind a damaged one, with the next line that begins like it', async () => {
     const text = '{"Records":[\n  {"a":1},\n  {"a":2,},\n  {"a":3}\n]}\n';
-    expect((await cut(finder, text, { tokens: NAME_TOKENS })).parts).toEqual([
+    expect((await cutParts(finder, text, { tokens: NAME_TOKENS })).parts).toEqual([
       { kind: 'value', offset: 15, text: '{"a":1}' },
       { kind: 'damaged', offset: 26, text: '{"a":2,},' },
       { kind: 'value', offset: 38, text: '{"a":3}' },
@@ -221,7 +181,7 @@ it('values are counted by code of its own as they are cut, side by side and in a
       fc.constantFrom(null, [], ['a'], ['x', 'a'], ['0']),
       fc.constantFrom(1 << 20, 20),
       async (text, chunkBytes, tokens, bytesMax) => {
-        const { parts, ranges } = await cut(FINDERS.at(-1)![1], text, { chunkBytes, tokens, bytesMax });
+        const { parts, ranges } = await cutParts(FINDERS.at(-1)![1], text, { chunkBytes, tokens, bytesMax });
         const counter = new ValueCounter(tokens, bytesMax);
         const bytes = Buffer.from(text, 'latin1');
         for (let at = 0; at < bytes.length; at += chunkBytes)
