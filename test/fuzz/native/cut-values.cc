@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check(std::memcmp(call.lines + start, bytes.data + at, end - 1 - start) == 0 && call.lines[end - 1] == '\n');
     check((call.kinds[i] == VALUE_LINES) == (std::memchr(call.lines + start, '\n', end - 1 - start) != nullptr));
   }
-  for (const ScanKernels* kernels : {scanKernelsAvx2(), scanKernelsAvx512()}) {
+  for (const ScanKernels* kernels : {scanKernelsAvx2(), scanKernelsAvx512(), scanKernelsNeon()}) {
     if (kernels == nullptr) continue;
     Outcome other;
     cut(data[0], bytes, kernels, other);
