@@ -1,7 +1,7 @@
 /**
  * Bundle: makes dist/ from src/ and from the packages that it uses, as the published package runs it.
  * Gives  one file for the command, one for each thread and for the process of the embedded servers, with what few runs need (another command,
- *        a schema, an embedded S3) in files that are loaded when they are asked for; source maps; the licences of what is inside.
+ *        a schema, an embedded S3) in files that are loaded when they are asked for; source maps of what is ours; the licences of what is inside.
  *        What starts often is CommonJS (.cjs), which can be loaded with the code that an earlier start compiled (src/base/bundled.mjs), behind a
  *        module that does so.
  * Owns   dist/, which it replaces.
@@ -180,8 +180,23 @@ async function bundle(input: Record<string, string>, format: 'cjs' | 'esm'): Pro
   });
   await build.close();
   const chunks = output.filter((file) => file.type === 'chunk');
-  if (format === 'cjs') for (const chunk of chunks) writeFront(chunk);
+  for (const chunk of chunks) {
+    if (format === 'cjs') writeFront(chunk);
+    if (chunk.moduleIds.every(isForeign)) dropMap(chunk.fileName);
+  }
   return chunks;
+}
+
+/** Of a package, or the bundler's own. */
+function isForeign(moduleId: string): boolean {
+  return packageOf(moduleId) !== null || moduleId.startsWith('\0');
+}
+
+/** A file without a line of ours is not looked into: its map would be a fifth of the package, for nobody. */
+function dropMap(fileName: string): void {
+  const path = join(OUT, fileName);
+  rmSync(`${path}.map`, { force: true });
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n'));
 }
 
 function writeFront({ name, fileName, exports, isEntry, code }: OutputChunk): void {
