@@ -12,7 +12,7 @@ import { NATIVE_TESTS } from '../native-tests.ts';
 import { missingForArm64, ROOT } from './emulator.ts';
 
 /** Some ten times as slow as without emulation. */
-const FUZZ_CASES = 2_000;
+const FUZZ_CASES = 500;
 
 /** JavaScript alone; or about how an addon is found by other processes, which the emulator is not told of. */
 const OTHERS = [

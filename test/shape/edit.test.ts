@@ -221,6 +221,9 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   fc.record({ kind: fc.constant('rename' as const), pointer, name: fc.constantFrom('n', 'k"q', 'é') }),
 );
 
+/** MILLRACE_FUZZ_CASES, where that is less: an emulated or sanitized scanner is slow. */
+const cases = Math.min(4000, Number(process.env.MILLRACE_FUZZ_CASES ?? 4000));
+
 it('makes the same bytes in every scanner, valid JSON, over generated edits and lines', {
   timeout: 120_000,
 }, () => {
@@ -240,9 +243,9 @@ it('makes the same bytes in every scanner, valid JSON, over generated edits and 
         }
       },
     ),
-    { numRuns: 4000 },
+    { numRuns: cases },
   );
-  expect(changed).toBeGreaterThan(3000);
+  expect(changed).toBeGreaterThan((cases * 3) / 4);
 });
 
 tellUntried();

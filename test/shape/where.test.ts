@@ -67,6 +67,9 @@ function readable(text: string): Where | null {
   }
 }
 
+/** MILLRACE_FUZZ_CASES, where that is less: an emulated or sanitized scanner is slow. */
+const cases = Math.min(4000, Number(process.env.MILLRACE_FUZZ_CASES ?? 4000));
+
 it('gives the verdict of the library in every scanner, over generated conditions and lines', {
   timeout: 120_000,
 }, () => {
@@ -97,10 +100,10 @@ it('gives the verdict of the library in every scanner, over generated conditions
           });
       },
     ),
-    { numRuns: 4000 },
+    { numRuns: cases },
   );
   // The test has teeth: every verdict was met, and most conditions were decided without JavaScript.
-  expect(Math.min(counts.record, counts.filtered, counts.FILTER)).toBeGreaterThan(1000);
+  expect(Math.min(counts.record, counts.filtered, counts.FILTER)).toBeGreaterThan(cases / 4);
   expect(counts.opaque).toBeLessThan(counts.conditions / 2);
 });
 
