@@ -280,6 +280,7 @@ const transform: Transform = defineTransform({ record: (value, { key, offset }) 
 defineTransform({ open() {} });
 const second: Stage = map<{ b: number }>(({ b }) => ({ b: b + 1 }));
 const piped = pipe(drop('/a'), second)({ a: 1, b: 2 });
+const { stages } = backfillOptions({ sources: 's3://bucket/prefix', stream: 'events', stages: pipe(drop('/a')) });
 const options = backfillOptions(['s3://bucket/prefix'], { stream: 'events' });
 const downloads: number = options.downloads;
 // @ts-expect-error: it is a number
@@ -291,7 +292,7 @@ try {
 } catch (error) {
   if (error instanceof OptionsError && error instanceof MillraceError) problems = error.problems;
 }
-console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types: [typeof readStream, typeof readStatus, typeof transform.record], piped }));
+console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types: [typeof readStream, typeof readStatus, typeof transform.record], piped, stages }));
 `,
   );
   const flags = [
@@ -317,6 +318,7 @@ console.log(JSON.stringify({ downloads, wrong, problems: problems.length, types:
       problems: 2,
       types: ['function', 'function', 'function'],
       piped: { b: 3 },
+      stages: [{ kind: 'drop', pointer: '/a' }],
     },
   });
 });
