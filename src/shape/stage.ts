@@ -3,10 +3,15 @@
  * Owns  the shapes. No code.
  */
 import type { EnrichSpec } from './table/name.ts';
-import type { LinePlace } from './where.ts';
 
 /** Where a record's line lies. */
-export interface StagePlace extends LinePlace {
+export interface StagePlace {
+  readonly bucket: string;
+  readonly key: string;
+  /** Null where it is not known (a redrive). */
+  readonly modifiedMs: number | null;
+  /** Byte offset of the line in the (decompressed) object. */
+  readonly offset: number;
   /** What stands for the object in keys of records: `sample` goes by it. Where it is not told, bucket and key stand for it. */
   readonly coordinate?: string;
 }

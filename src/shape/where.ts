@@ -9,15 +9,7 @@ import { type ASTNode, Environment, type ParseResult } from '@marcbachmann/cel-j
 import { OptionsError } from '../base/errors.ts';
 import { Guard } from '../scan/guard.ts';
 import { linearPattern, type Pattern } from '../scan/linear-pattern.ts';
-
-/** Where a line lies. `modified` is null where it is not known (a redrive). */
-export interface LinePlace {
-  readonly bucket: string;
-  readonly key: string;
-  readonly modifiedMs: number | null;
-  /** Byte offset of the line in the (decompressed) object. */
-  readonly offset: number;
-}
+import type { StagePlace } from './stage.ts';
 
 /** What an expression comes to: `missing` is a field that is not there, `error` a wrong type or any other failure. */
 export const VERDICTS = ['match', 'no match', 'missing', 'error'] as const;
@@ -72,7 +64,7 @@ export class Where {
   }
 
   /** @param value As `JSON.parse` gives it. @param text The text that it stands for. */
-  judge(value: unknown, text: string, place: LinePlace): Verdict {
+  judge(value: unknown, text: string, place: StagePlace): Verdict {
     if (this.#guard === null) return this.#judge(value, text, place);
     let verdict: Verdict = 'error';
     const isInTime = this.#guard.runLine(() => {
@@ -81,7 +73,7 @@ export class Where {
     return isInTime ? verdict : 'error';
   }
 
-  #judge(value: unknown, text: string, place: LinePlace): Verdict {
+  #judge(value: unknown, text: string, place: StagePlace): Verdict {
     const { bucket, key, offset, modifiedMs } = place;
     try {
       const result: unknown = this.#run({
