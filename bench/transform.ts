@@ -2,8 +2,8 @@
  * Question: what does a module `(value) => value` cost a parser thread, beside bare JSON.parse and JSON.stringify of the same lines?
  * Workloads: github-684 and clicks-77, seed 42, keyed by pointer, in slices of 256 KiB, into one lane that a reader empties.
  * Contenders: bare JSON.parse and JSON.stringify of lines that are texts already; the same from bytes to bytes; the way of a slice through
- * stages (src/parse/transformer.ts) with that module, both scans, the guard and the lane included; with one that gives two records of a line; and the
- * plain scanner, which is what a run without transforms costs. Shares are of the first contender's time, of the same round.
+ * stages (src/parse/transformer.ts) with that module, both scans, the guard and the lane included; with one that gives two records of a line; with a
+ * stage `drop` that stands behind the scanner; and the plain scanner, which is what a run without transforms costs. Shares are of the first contender's time, of the same round.
  * Run: `node bench/transform.ts [--keep FOLDER] [--smoke]`.
  */
 import { strictEqual } from 'node:assert/strict';
@@ -14,6 +14,7 @@ import { LANE_CELL } from '../src/ring/layout.ts';
 import { Guard } from '../src/scan/guard.ts';
 import { openScanner } from '../src/scan/open.ts';
 import type { RecordRules, ScanPiece, ScanResult } from '../src/scan/scanner.ts';
+import { openEdit } from '../src/shape/edit-stages.ts';
 import { Pipeline } from '../src/shape/pipeline.ts';
 import type { RunningStage } from '../src/shape/stage.ts';
 import { type Figure, report } from './report.ts';
@@ -41,13 +42,13 @@ function slicesOf(bytes: Buffer): ScanPiece[] {
 }
 
 /** Carries all lines through a stage. @returns Records. */
-function carrying(rules: RecordRules, bytes: Buffer, run: RunningStage['run']): () => number {
+function carrying(rules: RecordRules, bytes: Buffer, stage: Omit<RunningStage, 'label'>): () => number {
   const lanes = oneLane();
   const cells = new Int32Array(lanes.buffers[0]!);
   const scanner = openScanner(rules, lanes);
   const transformer = new Transformer({
     bench: new Workbench(rules, 2 << 20, { portable: false, shaper: null }),
-    pipeline: new Pipeline([{ label: '1 use', run }], { guard: new Guard(), timeoutMs: 5000 }),
+    pipeline: new Pipeline([{ label: '1 use', ...stage }], { guard: new Guard(), timeoutMs: 5000 }),
     checker: openScanner(rules, NO_LANES),
     ...{ hasSchema: false, isVolatile: true },
   });
@@ -68,6 +69,12 @@ function carrying(rules: RecordRules, bytes: Buffer, run: RunningStage['run']): 
     for (const piece of pieces) void transformer.run([piece], null, write);
     return records;
   };
+}
+
+/** What the scanner does at the beginning of a list, where it stands further behind. */
+function dropping(workload: string): RunningStage {
+  const pointer = workload === 'github-684' ? '/actor/url' : '/p';
+  return openEdit({ kind: 'drop', pointer }, '1 drop', { hashKey: null });
 }
 
 interface Subject {
@@ -120,8 +127,15 @@ for (const workload of WORKLOADS.filter(({ name }) => name === 'github-684' || n
   const subjects = [
     { name: 'bare JSON.parse and JSON.stringify', run: bare },
     { name: 'the same, from bytes to bytes', run: fromBytes },
-    { name: '--transform, (value) => value', run: carrying(rules, bytes, (value) => value) },
-    { name: '--transform, two records of a line', run: carrying(rules, bytes, (value) => [value, value]) },
+    { name: '--transform, (value) => value', run: carrying(rules, bytes, { run: (value) => value }) },
+    {
+      name: '--transform, two records of a line',
+      run: carrying(rules, bytes, { run: (value) => [value, value] }),
+    },
+    {
+      name: 'stage drop behind the scanner, in JavaScript',
+      run: carrying(rules, bytes, dropping(workload.name)),
+    },
     { name: `${plain.kind} scanner, no transform`, run: () => scanAll(plain, lanes, bytes) },
   ].map((subject) => ({ ...subject, itemsPerCall: bytes.length }));
   for (const { name, run } of subjects)

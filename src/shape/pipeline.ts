@@ -91,9 +91,9 @@ export class Pipeline {
       const isDone = this.#guard.runLines(() => {
         for (; at < lines.length; at++) outcomes[at] = this.#begin(lines[at]!);
       });
-      if (isDone) break;
-      // The line at which the guard struck, on its own: it may be to blame, or all of those before it.
-      const suspect = lines[at]!;
+      // The line at which the guard struck, on its own: it may be to blame, or all of those before it. None, where it struck behind the last.
+      const suspect = lines[at];
+      if (isDone || suspect === undefined) break;
       const isInTime = this.#guard.runLine(() => {
         outcomes[at] = this.#begin(suspect);
       }, suspect.text.length);

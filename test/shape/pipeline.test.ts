@@ -35,6 +35,19 @@ describe('the pipeline', () => {
     expect(pipeline.takeFigures()).toMatchObject([{ in: 0 }, { in: 0 }]);
   });
 
+  it('has the outcome of every line also where the guard strikes behind the last one', () => {
+    const strikesLate = {
+      runLines(work: () => void) {
+        work();
+        return false;
+      },
+      runLine: () => expect.unreachable('no line is to blame'),
+    } as unknown as Guard;
+    const stage = { label: '1 use', run: (value: unknown) => value };
+    const pipeline = new Pipeline([stage], { guard: strikesLate, timeoutMs: 300 });
+    expect(pipeline.run(lines('1', '2'))).toEqual(['1', '2']);
+  });
+
   it('keeps the text that a stage makes in its own time as it is written', async () => {
     const pipeline = open([
       { runText: async ({ text }) => (text === '1' ? null : text.replace('x', 'y')) },
