@@ -2,8 +2,11 @@
 import { createHmac } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type DeadLetter, dataOf, differences, runCommand, STREAM, World } from './fixture.ts';
+
+/** Each of them starts a program or more, and the machine may have other work. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let world: World;
 afterEach(() => world?.close());
