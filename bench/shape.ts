@@ -8,7 +8,7 @@
 import { strictEqual } from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { openScanner } from '../src/scan/open.ts';
-import { createLineShaper } from '../src/shape/line-shaper.ts';
+import { createLineShaper } from '../src/shape/prefix/line-shaper.ts';
 import type { Stages } from '../src/shape/stages.ts';
 import { takeTurns } from './clock.ts';
 import { type Figure, report } from './report.ts';

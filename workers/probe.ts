@@ -1,2 +1,2 @@
-/** Thread entry of the probe of modules: all work is in src/shape/probe.ts. */
-import '../src/shape/probe.ts';
+/** Thread entry of the probe of modules: all work is in src/shape/stages/probe.ts. */
+import '../src/shape/stages/probe.ts';

@@ -6,7 +6,7 @@ namespace {
 
 constexpr uint64_t ARENA_BYTES = 256 * 1024;
 
-/** Every bit of the result depends on every bit of the number. The twin of src/shape/sample.ts. */
+/** Every bit of the result depends on every bit of the number. The twin of src/shape/prefix/sample.ts. */
 uint32_t mix(uint32_t bits) {
   bits ^= bits >> 16;
   bits *= 0x7feb352du;

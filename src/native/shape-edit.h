@@ -30,7 +30,7 @@ uint64_t splicedBytesMax(const ShapeProgram& program, const SpliceList& splices,
 /** Puts splices into the order of the line. */
 void sortSplices(SpliceList& splices);
 
-/** What the edits make of one line. The twin of src/shape/edit.ts. */
+/** What the edits make of one line. The twin of src/shape/prefix/edit.ts. */
 template <typename Position>
 struct EditedLine {
   const ShapeProgram& program;

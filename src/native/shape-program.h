@@ -1,4 +1,4 @@
-// Shape program: what `--where`, the edits and `--sample` ask of a line, as src/shape/program.ts has written it down: a tree of the
+// Shape program: what `--where`, the edits and `--sample` ask of a line, as src/shape/prefix/program.ts has written it down: a tree of the
 // places that they name, a tree of conditions, and texts. Read once for each scanner; nothing in it changes afterwards.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-/** Places of one program: one bit each in a word. The twin of NODES_MAX in src/shape/program.ts. */
+/** Places of one program: one bit each in a word. The twin of NODES_MAX in src/shape/prefix/program.ts. */
 constexpr uint32_t SHAPE_NODES_MAX = 64;
 /** First bytes of names by which most other names are told apart; with more of them every name is compared. */
 constexpr uint32_t SHAPE_STARTS_MAX = 8;
@@ -17,10 +17,10 @@ constexpr uint32_t SHAPE_NONE = 0xffffffff;
 /** Integers of so many digits are exact as doubles. */
 constexpr uint32_t CONSTANT_DIGITS_MAX = 15;
 
-/** Values of a condition on a line. The twin of VERDICTS in src/shape/where.ts, and one more: only JavaScript can say. */
+/** Values of a condition on a line. The twin of VERDICTS in src/shape/prefix/where.ts, and one more: only JavaScript can say. */
 enum Verdict : uint32_t { VERDICT_MATCH, VERDICT_NO_MATCH, VERDICT_MISSING, VERDICT_ERROR, VERDICT_UNKNOWN };
 
-/** The twins of these stand in src/shape/program.ts, in the same order. */
+/** The twins of these stand in src/shape/prefix/program.ts, in the same order. */
 enum ShapeOpKind : uint32_t {
   OP_AND, OP_OR, OP_NOT, OP_CONSTANT, OP_TRUTH, OP_HAS, OP_COMPARE, OP_IN, OP_STARTS_WITH, OP_ENDS_WITH, OP_CONTAINS, OP_SIZE, OP_TIME,
   OP_OPAQUE,

@@ -1,5 +1,5 @@
 // Shape where: decides a condition on the tokens of a line. What it cannot decide as JavaScript would, it leaves to JavaScript.
-// What src/shape/where.ts says about the same line is right by definition.
+// What src/shape/prefix/where.ts says about the same line is right by definition.
 #pragma once
 
 #include "shape-line.h"

@@ -2,14 +2,14 @@
  * Stage list: `stages:` of a configuration file and of a program: what becomes of records, in the order written.
  * Takes  a list of items like `drop: /user/mail`; of a program also stages and pipes of `millrace/stages`.
  * Gives  the flag's definition, which has no form on the command line; specs.
- * Owns   the form of an item: one stage, and behind its name what it takes (src/shape/spec-reader.ts).
+ * Owns   the form of an item: one stage, and behind its name what it takes (src/shape/stages/spec-reader.ts).
  */
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Pipe } from '../shape/pipe.ts';
-import { assertLast, inputOf, STAGE_KINDS, type StageKind, specsOf } from '../shape/spec-reader.ts';
 import type { StageSpec } from '../shape/stage.ts';
-import type { Stage } from '../shape/stage-call.ts';
+import type { Pipe } from '../shape/stages/pipe.ts';
+import { assertLast, inputOf, STAGE_KINDS, type StageKind, specsOf } from '../shape/stages/spec-reader.ts';
+import type { Stage } from '../shape/stages/stage-call.ts';
 import type { Flag, JsonSchema, Says } from './flag.ts';
 import { nearestTo } from './nearest.ts';
 import type { Problems } from './problems.ts';

@@ -75,11 +75,11 @@ export class ParseThread {
   static async open(setup: ParseSetup): Promise<ParseThread> {
     const { schema, stages = null } = setup;
     const validator = schema && (await import('../scan/schema.ts')).createValidator(schema.text, schema.name);
-    const shaper = stages && (await import('../shape/line-shaper.ts')).createLineShaper(stages);
+    const shaper = stages && (await import('../shape/prefix/line-shaper.ts')).createLineShaper(stages);
     const running =
       stages === null || stages.later.length === 0
         ? []
-        : await (await import('../shape/open-stage.ts')).openStages(stages);
+        : await (await import('../shape/stages/open-stage.ts')).openStages(stages);
     return new ParseThread(setup, validator ?? undefined, shaper, running);
   }
 

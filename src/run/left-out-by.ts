@@ -4,11 +4,11 @@
  * Owns   stages of its own: they are asked once more, about these lines alone.
  */
 import { Guard } from '../scan/guard.ts';
-import { createLineShaper } from '../shape/line-shaper.ts';
-import { openStages } from '../shape/open-stage.ts';
 import { Pipeline } from '../shape/pipeline.ts';
+import { createLineShaper } from '../shape/prefix/line-shaper.ts';
+import { VERDICTS } from '../shape/prefix/where.ts';
+import { openStages } from '../shape/stages/open-stage.ts';
 import { type Stages, TRANSFORM_TIMEOUT_MS } from '../shape/stages.ts';
-import { VERDICTS } from '../shape/where.ts';
 import type { SourceObject } from '../source/object.ts';
 import { coordinateOf } from './parse-pool.ts';
 

@@ -7,9 +7,9 @@ import { createHash, createHmac } from 'node:crypto';
 import { resolve } from 'node:path';
 import { OptionsError } from '../base/errors.ts';
 import { editsOf, hasStages, moduleOf, type StageOptions } from '../options/stages.ts';
-import { hashKeyFrom, refuseWithoutKey } from '../shape/hash-key.ts';
-import { assertLast } from '../shape/spec-reader.ts';
 import type { StageSpec } from '../shape/stage.ts';
+import { hashKeyFrom, refuseWithoutKey } from '../shape/stages/hash-key.ts';
+import { assertLast } from '../shape/stages/spec-reader.ts';
 import { problemsOf, type Stages } from '../shape/stages.ts';
 import { probeModules } from './probe-modules.ts';
 
@@ -35,7 +35,7 @@ async function planned(flags: Stages, specs: readonly StageSpec[]): Promise<Stag
   assertLast(specs.map(({ kind }) => kind));
   if (specs.length === 0 || flags.where !== null || flags.sample !== null || flags.edits.length > 0)
     return { ...flags, later: specs };
-  const stages = (await import('../shape/plan.ts')).planStages(specs);
+  const stages = (await import('../shape/prefix/plan.ts')).planStages(specs);
   return { ...stages, laterFrom: specs.length - stages.later.length + 1 };
 }
 
@@ -43,7 +43,7 @@ async function planned(flags: Stages, specs: readonly StageSpec[]): Promise<Stag
 async function assertConditions({ where, later }: Stages): Promise<void> {
   const conditions = later.flatMap((spec) => (spec.kind === 'where' ? [spec.expression] : []));
   if (where === null && conditions.length === 0) return;
-  const { Where } = await import('../shape/where.ts');
+  const { Where } = await import('../shape/prefix/where.ts');
   if (where !== null) new Where(where);
   for (const condition of conditions) new Where(condition, 'where');
 }

@@ -7,8 +7,8 @@ import { Worker } from 'node:worker_threads';
 import { MillraceError, OptionsError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
 import { entryFile } from '../base/package-root.ts';
-import type { ProbeAnswer, ProbeTask } from '../shape/probe.ts';
 import type { StageSpec } from '../shape/stage.ts';
+import type { ProbeAnswer, ProbeTask } from '../shape/stages/probe.ts';
 
 type UseSpec = Extract<StageSpec, { kind: 'use' }>;
 

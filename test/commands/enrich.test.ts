@@ -145,7 +145,7 @@ it('tables count in --memory: one that does not fit ends the run before it start
 it('a pipe in a module shares its table with all threads, too, and enrichWith asks a service for many records at once', async () => {
   world = await World.open({ objects: objects(), shards: 1 });
   writeFileSync(join(world.folder, 'users.csv'), csv());
-  const stages = new URL('../../src/shape/library.ts', import.meta.url).href;
+  const stages = new URL('../../src/shape/stages/library.ts', import.meta.url).href;
   writeFileSync(
     join(world.folder, 'pipe.mjs'),
     `import { enrich, enrichWith, map, pipe } from ${JSON.stringify(stages)};
@@ -210,7 +210,7 @@ it('lines without a row are sent by a redrive, once the table has it', async () 
 
 it('what a service does not answer is a dead letter of that line alone, and nobody waits for the others', async () => {
   world = await World.open({ objects: objects(), shards: 1 });
-  const stages = new URL('../../src/shape/library.ts', import.meta.url).href;
+  const stages = new URL('../../src/shape/stages/library.ts', import.meta.url).href;
   writeFileSync(
     join(world.folder, 'service.mjs'),
     `import { enrichWith, pipe } from ${JSON.stringify(stages)};

@@ -137,7 +137,7 @@ it('a module that exports a pipe is found from the folder of the file, and has t
   world = await World.open({ objects: objects(), shards: 2 });
   mkdirSync(join(world.folder, 'conf'));
   writeFileSync(join(world.folder, 'conf', 'users.csv'), 'id,name\nu0,Ada\n');
-  const library = JSON.stringify(new URL('../../src/shape/library.ts', import.meta.url).href);
+  const library = JSON.stringify(new URL('../../src/shape/stages/library.ts', import.meta.url).href);
   writeFileSync(
     join(world.folder, 'conf', 'clean.mjs'),
     `import { drop, enrich, flatMap, hash, pipe, where } from ${library};

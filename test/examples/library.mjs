@@ -3,6 +3,6 @@ import { registerHooks } from 'node:module';
 
 const faces = {
   millrace: new URL('../../src/index.ts', import.meta.url).href,
-  'millrace/stages': new URL('../../src/shape/library.ts', import.meta.url).href,
+  'millrace/stages': new URL('../../src/shape/stages/library.ts', import.meta.url).href,
 };
 registerHooks({ resolve: (name, context, next) => next(faces[name] ?? name, context) });

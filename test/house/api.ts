@@ -33,8 +33,8 @@ const PAGE = join(ROOT, 'docs', 'API.md');
 const FACE = join(ROOT, 'src', 'index.ts');
 /** What else a program may import, each by its name. */
 const OTHER_FACES = {
-  'millrace/stages': join(ROOT, 'src', 'shape', 'library.ts'),
-  'millrace/transform': join(ROOT, 'src', 'shape', 'transform.ts'),
+  'millrace/stages': join(ROOT, 'src', 'shape', 'stages', 'library.ts'),
+  'millrace/transform': join(ROOT, 'src', 'shape', 'stages', 'transform.ts'),
 } as const;
 
 interface Entry {

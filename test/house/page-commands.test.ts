@@ -34,6 +34,7 @@ const WAYS: readonly (readonly [RegExp, Way])[] = [
   [/^npm run build$/, { ci: /^npm run release -- --dry-run$/m }],
   [/^npm run release -- --dry-run$/, { ci: /^npm run release -- --dry-run$/m }],
   [/^npm run sanitize\b/, { ci: /^npm run sanitize$/m }],
+  [/^npm run arm64\b/, { ci: /^npm run arm64$/m }],
   [/^(npm run fuzz\b|apt-get install clang)/, { ci: /^npm run fuzz -- / }],
   [/^npm run chaos:slow\b/, { ci: /^npm run chaos:slow -- /m }],
   [/^npm run chaos\b/, { ci: /^npm run chaos -- /m }],

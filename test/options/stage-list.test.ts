@@ -9,8 +9,8 @@ import { backfillOptions } from '../../src/options/backfill.ts';
 import { readConfigFile } from '../../src/options/config-file.ts';
 import { identityOf } from '../../src/options/identity.ts';
 import { parseVerifyOptions } from '../../src/options/verify.ts';
-import { drop, format, map, pipe, set, use, where } from '../../src/shape/library.ts';
 import type { StageSpec } from '../../src/shape/stage.ts';
+import { drop, format, map, pipe, set, use, where } from '../../src/shape/stages/library.ts';
 import { configSchema } from '../house/flags.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-stages-'));

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Identity, identityDifferences } from '../../src/journal/run-name.ts';
 import { assertSameTables, bytesOfTables, tableIdentity, withTables } from '../../src/run/open-tables.ts';
-import { openEnrich } from '../../src/shape/enrich.ts';
-import { enrichSpec } from '../../src/shape/enrich-spec.ts';
-import { planStages } from '../../src/shape/plan.ts';
+import { planStages } from '../../src/shape/prefix/plan.ts';
 import type { RunningStage } from '../../src/shape/stage.ts';
+import { openEnrich } from '../../src/shape/stages/enrich.ts';
+import { enrichSpec } from '../../src/shape/stages/enrich-spec.ts';
 import { openMemorySource } from '../source/memory-source.ts';
 
 const CSV = 'id,name\n7,Ada\n';
