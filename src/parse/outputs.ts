@@ -18,43 +18,43 @@ export interface OutputRun {
 
 const NEWLINE = 0x0a;
 const SCRATCH_BYTES_MIN = 512 * 1024;
-/** Texts longer than this, in the mean, are written one by one. */
-const LONG_CHARS = 160;
+const SCRATCH_ROWS_MIN = 1024;
 /** Of a UTF-16 code unit. */
 const UTF8_BYTES_PER_UNIT = 3;
-
-interface OpenRun {
-  readonly isRaw: boolean;
-  readonly parts: Output[];
-  /** Offset, output and line of each part. */
-  readonly offsets: number[];
-  readonly outputs: number[];
-  readonly lines: number[];
-}
 
 export class Scratch {
   bytes = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
   #used = 0;
+  #rows = new Float64Array(SCRATCH_ROWS_MIN * OUTPUT_COLUMNS);
+  /** Cells of it that are used. */
+  #cells = 0;
   #runs: OutputRun[] = [];
-  #open: OpenRun | null = null;
+  /** What follows each other from `#start` and the row in cell `#firstCell` on. */
+  #isRaw = false;
+  #start = 0;
+  #firstCell = 0;
+  #lines: number[] = [];
 
   /** @param wanted The numbers of the outputs that are wanted of a line, or null: all. */
   fill(
     outcomes: readonly LineOutcome[],
     offsets: readonly number[],
-    wanted: (line: number) => readonly number[] | null,
+    wanted: ((line: number) => readonly number[] | null) | null,
   ): readonly OutputRun[] {
     this.#used = 0;
+    this.#cells = 0;
     this.#runs = [];
-    this.#open = null;
-    for (const [line, outcome] of outcomes.entries()) {
-      if (outcome === null || isFailure(outcome)) continue;
-      const only = wanted(line);
-      if (!Array.isArray(outcome)) {
-        if (only === null || only.includes(0)) this.#add(outcome as Output, offsets[line]!, 0, line);
+    this.#open(false);
+    for (let line = 0; line < outcomes.length; line++) {
+      const outcome = outcomes[line]!;
+      const only = wanted === null ? null : wanted(line);
+      if (typeof outcome === 'string') {
+        if (only === null || only.includes(0)) this.#add(outcome, offsets[line]!, 0, line);
         continue;
       }
-      for (const [number, output] of (outcome as readonly Output[]).entries())
+      if (outcome === null || isFailure(outcome)) continue;
+      const outputs = Array.isArray(outcome) ? (outcome as readonly Output[]) : [outcome as Output];
+      for (const [number, output] of outputs.entries())
         if (only === null || only.includes(number)) this.#add(output, offsets[line]!, number, line);
     }
     this.#close();
@@ -63,73 +63,47 @@ export class Scratch {
 
   #add(output: Output, offset: number, number: number, line: number): void {
     const isRaw = typeof output !== 'string';
-    if (this.#open?.isRaw !== isRaw) {
+    if (this.#isRaw !== isRaw) {
       this.#close();
-      this.#open = { isRaw, parts: [], offsets: [], outputs: [], lines: [] };
+      this.#open(isRaw);
     }
-    const open = this.#open!;
-    open.parts.push(output);
-    open.offsets.push(offset);
-    open.outputs.push(number);
-    open.lines.push(line);
+    if (this.#cells + OUTPUT_COLUMNS > this.#rows.length) this.#growRows();
+    const rows = this.#rows;
+    rows[this.#cells++] = this.#used;
+    rows[this.#cells++] = offset;
+    rows[this.#cells++] = number;
+    this.#lines.push(line);
+    if (typeof output === 'string') this.#writeText(output);
+    else this.#writeBytes(output);
   }
 
-  /** Writes the open run. */
+  #open(isRaw: boolean): void {
+    this.#isRaw = isRaw;
+    this.#start = this.#used;
+    this.#firstCell = this.#cells;
+    this.#lines = [];
+  }
+
   #close(): void {
-    const run = this.#open;
-    this.#open = null;
-    if (run === null) return;
-    const { isRaw, offsets, outputs, lines } = run;
-    const start = this.#used;
-    const rows = new Float64Array(lines.length * OUTPUT_COLUMNS);
-    const sizes = isRaw
-      ? this.#writeBytes(run.parts as Uint8Array[])
-      : this.#writeTexts(run.parts as string[]);
-    let at = start;
-    for (let row = 0; row < lines.length; row++) {
-      rows[row * OUTPUT_COLUMNS] = at;
-      rows[row * OUTPUT_COLUMNS + 1] = offsets[row]!;
-      rows[row * OUTPUT_COLUMNS + 2] = outputs[row]!;
-      at += sizes(row);
-    }
-    this.#runs.push({ start, end: this.#used, table: { rows, isRaw }, lines });
+    if (this.#lines.length === 0) return;
+    const rows = this.#rows.subarray(this.#firstCell, this.#cells);
+    this.#runs.push({
+      ...{ start: this.#start, end: this.#used, lines: this.#lines },
+      table: { rows, isRaw: this.#isRaw },
+    });
   }
 
-  /** @returns What each takes. */
-  #writeBytes(parts: readonly Uint8Array[]): (row: number) => number {
-    this.#grow(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-    for (const part of parts) {
-      this.bytes.set(part, this.#used);
-      this.#used += part.byteLength;
-    }
-    return (row) => parts[row]!.byteLength;
+  #writeBytes(part: Uint8Array): void {
+    this.#grow(part.byteLength);
+    this.bytes.set(part, this.#used);
+    this.#used += part.byteLength;
   }
 
-  /** Each with a newline. @returns What each takes. */
-  #writeTexts(parts: readonly string[]): (row: number) => number {
-    const chars = parts.reduce((sum, { length }) => sum + length, 0);
-    if (chars > parts.length * LONG_CHARS) return this.#writeEach(parts, chars);
-    const text = parts.join('\n');
-    const bytes = Buffer.byteLength(text);
-    this.#grow(bytes + 1);
-    const isAscii = bytes === text.length;
-    this.bytes.write(text, this.#used, isAscii ? 'latin1' : 'utf8');
-    this.#used += bytes;
+  /** With a newline. A call for each costs less than to put texts together first. */
+  #writeText(text: string): void {
+    this.#grow(text.length * UTF8_BYTES_PER_UNIT + 1);
+    this.#used += this.bytes.write(text, this.#used, 'utf8');
     this.bytes[this.#used++] = NEWLINE;
-    return isAscii ? (row) => parts[row]!.length + 1 : (row) => Buffer.byteLength(parts[row]!) + 1;
-  }
-
-  /** A call costs less than to put long texts together first. */
-  #writeEach(parts: readonly string[], chars: number): (row: number) => number {
-    this.#grow(chars * UTF8_BYTES_PER_UNIT + parts.length);
-    const sizes: number[] = [];
-    for (const part of parts) {
-      const bytes = this.bytes.write(part, this.#used, 'utf8') + 1;
-      this.#used += bytes;
-      this.bytes[this.#used - 1] = NEWLINE;
-      sizes.push(bytes);
-    }
-    return (row) => sizes[row]!;
   }
 
   #grow(bytes: number): void {
@@ -137,5 +111,12 @@ export class Scratch {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.#used + bytes));
     this.bytes.copy(grown, 0, 0, this.#used);
     this.bytes = grown;
+  }
+
+  /** Runs that are closed keep the rows that they have. */
+  #growRows(): void {
+    const grown = new Float64Array(this.#rows.length * 2);
+    grown.set(this.#rows.subarray(0, this.#cells));
+    this.#rows = grown;
   }
 }

@@ -68,6 +68,9 @@ interface Slice {
   readonly outcomes: LineOutcome[];
 }
 
+/** Which outputs of a line are wanted; null: all of every line. */
+type Only = ((line: number) => readonly number[] | null) | null;
+
 export class Transformer {
   readonly #parts: TransformerParts;
   readonly #scratch = new Scratch();
@@ -93,7 +96,7 @@ export class Transformer {
     write: WriteOutputs,
   ): SliceOutcome | Promise<SliceOutcome> {
     const lines = this.#parts.bench.read(pieces);
-    const only = wanted === null ? () => null : (line: number) => wanted(lines.offsets[line]!);
+    const only = wanted && ((line: number) => wanted(lines.offsets[line]!));
     const send = (outcomes: LineOutcome[]) => {
       const slice = { pieces, lines, outcomes };
       return this.#write(slice, this.#compose(slice, only), only, write);
@@ -131,10 +134,7 @@ export class Transformer {
   }
 
   /** Outputs as bytes. Where a line has several, all of them are looked at before the first is written. */
-  #compose(
-    { lines, outcomes }: Slice,
-    only: (line: number) => readonly number[] | null,
-  ): readonly OutputRun[] {
+  #compose({ lines, outcomes }: Slice, only: Only): readonly OutputRun[] {
     if (this.#parts.hasSchema)
       for (const [line, outcome] of outcomes.entries()) outcomes[line] = asJson(outcome);
     const runs = this.#scratch.fill(outcomes, lines.offsets, only);
@@ -169,12 +169,7 @@ export class Transformer {
     return { bytes, start, end, objectOffset: 0, slice, coordinate, outputs: table };
   }
 
-  #write(
-    slice: Slice,
-    runs: readonly OutputRun[],
-    only: (line: number) => readonly number[] | null,
-    write: WriteOutputs,
-  ): SliceOutcome {
+  #write(slice: Slice, runs: readonly OutputRun[], only: Only, write: WriteOutputs): SliceOutcome {
     const { pieces, lines, outcomes } = slice;
     for (const run of runs) {
       const piece = this.#pieceOf(run, pieces[0]!);
@@ -205,12 +200,7 @@ export class Transformer {
   }
 
   /** The run is being stopped: only what lies in front of this line is dealt with. */
-  #endBefore(
-    slice: Slice,
-    line: number,
-    unwritten: readonly ScanPiece[],
-    only: (line: number) => readonly number[] | null,
-  ): SliceOutcome {
+  #endBefore(slice: Slice, line: number, unwritten: readonly ScanPiece[], only: Only): SliceOutcome {
     const reached = slice.lines.offsets[line] ?? Number.POSITIVE_INFINITY;
     const before = slice.pieces.flatMap((piece) => {
       const end = reached === Number.POSITIVE_INFINITY ? piece.end : indexOfOffset(piece, reached);
@@ -224,14 +214,14 @@ export class Transformer {
     { pieces, lines, outcomes }: Slice,
     end: number,
     bench: BenchLines,
-    only: (line: number) => readonly number[] | null,
+    only: Only,
   ): Omit<SliceOutcome, 'reached' | 'unwritten'> {
     const { blank } = bench;
     const rejects = [...bench.rejects];
     const sums = { lines: bench.lines - bench.texts.length, filtered: bench.filtered, added: 0 };
     for (let line = 0; line < end; line++) {
       const outcome = outcomes[line]!;
-      const wanted = only(line);
+      const wanted = only === null ? null : only(line);
       const isCounted = wanted === null || wanted.includes(0);
       sums.lines += Number(isCounted);
       let count = 1;

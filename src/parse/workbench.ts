@@ -29,6 +29,9 @@ export class Workbench {
   readonly #scanner: Scanner;
   readonly #cells: Int32Array;
   readonly #data: Buffer;
+  /** The same: frames begin, and their numbers lie, where these do. Machines are little-endian, as frames are. */
+  readonly #words: Uint32Array;
+  readonly #halves: Uint16Array;
 
   constructor(
     rules: RecordRules,
@@ -47,6 +50,8 @@ export class Workbench {
     this.#scanner = openScanner(asTheyAre, { buffers: [lane], starts: new BigUint64Array(2) }, options);
     this.#cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
     this.#data = Buffer.from(lane, LANE_DATA_BYTE);
+    this.#words = new Uint32Array(lane, LANE_DATA_BYTE);
+    this.#halves = new Uint16Array(lane, LANE_DATA_BYTE);
   }
 
   read(pieces: readonly ScanPiece[]): BenchLines {
@@ -68,18 +73,19 @@ export class Workbench {
 
   /** Takes all frames out of the lane. @param hasLineEnds They are white space between a value's tokens, and no line may have them. */
   #take({ texts, offsets }: BenchLines, hasLineEnds: boolean): void {
-    const data = this.#data;
+    const [data, words, halves] = [this.#data, this.#words, this.#halves];
     const end = Atomics.load(this.#cells, LANE_CELL.HEAD);
     for (let at = 0; at < end; ) {
-      const frameBytes = data.readUInt32LE(at + FRAME.FRAME_BYTES);
+      const word = at / 4;
       if (data[at + FRAME.KIND] === FRAME_KIND.RECORD) {
-        const start = at + FRAME.HEADER_BYTES + data.readUInt16LE(at + FRAME.KEY_BYTES);
-        const text = data.toString('utf8', start, start + data.readUInt32LE(at + FRAME.DATA_BYTES));
+        const start = at + FRAME.HEADER_BYTES + halves[(at + FRAME.KEY_BYTES) / 2]!;
+        const text = data.toString('utf8', start, start + words[word + FRAME.DATA_BYTES / 4]!);
         texts.push(hasLineEnds ? text.replaceAll('\n', ' ') : text);
-        const low = data.readUInt32LE(at + FRAME.LINE_OFFSET);
-        offsets.push(data.readUInt32LE(at + FRAME.LINE_OFFSET + 4) * 2 ** 32 + low);
+        offsets.push(
+          words[word + FRAME.LINE_OFFSET / 4 + 1]! * 2 ** 32 + words[word + FRAME.LINE_OFFSET / 4]!,
+        );
       }
-      at += frameBytes;
+      at += words[word + FRAME.FRAME_BYTES / 4]!;
     }
     // From the start again: what was used lies in the processor's cache.
     Atomics.store(this.#cells, LANE_CELL.TAIL, 0);
