@@ -24,7 +24,7 @@ import {
   type LineOutcome,
   type Output,
   type Pipeline,
-  type PipelineLine,
+  type PipelineLines,
 } from '../shape/pipeline.ts';
 import { type OutputRun, Scratch } from './outputs.ts';
 import type { BenchLines, Workbench } from './workbench.ts';
@@ -109,17 +109,18 @@ export class Transformer {
     const { pipeline } = this.#parts;
     const { bucket, key, modifiedMs } = place ?? { bucket: '', key: '', modifiedMs: null };
     const name = Buffer.from(coordinate).toString('latin1');
-    const passing = lines.texts.map((text, line) => ({
-      text,
-      place: { bucket, key, modifiedMs, offset: lines.offsets[line]!, coordinate: name },
-    }));
+    const passing: PipelineLines = {
+      count: lines.texts.length,
+      textAt: (line) => lines.texts[line]!,
+      placeAt: (line) => ({ bucket, key, modifiedMs, offset: lines.offsets[line]!, coordinate: name }),
+    };
     return this.#hasTried ? pipeline.run(passing) : this.#tryTwice(passing);
   }
 
-  async #tryTwice(lines: readonly PipelineLine[]): Promise<LineOutcome[]> {
+  async #tryTwice(lines: PipelineLines): Promise<LineOutcome[]> {
     const { pipeline } = this.#parts;
     this.#hasTried = true;
-    const first = await pipeline.run(lines.slice(0, TRIAL_LINES));
+    const first = await pipeline.run({ ...lines, count: Math.min(lines.count, TRIAL_LINES) });
     pipeline.takeFigures();
     await passTime(TRIAL_PAUSE_MS);
     const outcomes = await pipeline.run(lines);

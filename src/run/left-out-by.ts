@@ -47,11 +47,11 @@ export async function openLeftOutBy(stages: Stages): Promise<LeftOutBy> {
       const shaped = shaper.shape(text, JSON.parse(text), place, offset);
       if (where !== null && shaped.kind !== 'kept')
         return { stage: 'where', reason: WHY[VERDICTS[shaper.verdictOf(text, place, offset)]!] };
-      const line = {
-        text: shaped.kind === 'kept' ? shaped.text : text,
-        place: { ...place, offset, coordinate },
-      };
-      await pipeline.run([line]);
+      await pipeline.run({
+        count: 1,
+        textAt: () => (shaped.kind === 'kept' ? shaped.text : text),
+        placeAt: () => ({ ...place, offset, coordinate }),
+      });
       const found = pipeline.takeFigures().find(({ dropped }) => dropped > 0);
       return found === undefined ? null : { stage: found.label, reason: 'it gives nothing for it' };
     },

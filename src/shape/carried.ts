@@ -28,7 +28,7 @@ export class Carried implements StageRecord {
 
   /** @throws {StageFailure} For a value that JSON cannot hold. */
   get text(): string {
-    this.#text ??= textOf(this.#value);
+    this.#text ??= jsonOf(this.#value);
     return this.#text;
   }
 
@@ -41,7 +41,8 @@ export class Carried implements StageRecord {
   }
 }
 
-function textOf(value: unknown): string {
+/** @throws {StageFailure} For a value that JSON cannot hold. */
+export function jsonOf(value: unknown): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value) as string | undefined;

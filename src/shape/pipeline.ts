@@ -10,15 +10,17 @@ import type { RejectCode } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
 import { OUTPUTS_PER_LINE_MAX } from '../ring/slices.ts';
 import type { Guard } from '../scan/guard.ts';
-import { Carried } from './carried.ts';
+import { Carried, jsonOf } from './carried.ts';
 import { FIGURE, FIGURE_CELLS, type StageFigures, takeFigures } from './figures.ts';
 import type { RunningStage, StagePlace } from './stage.ts';
 import { StageFailure } from './stage-failure.ts';
 
-/** A line on its way: JSON, as the fast stages have left it. */
-export interface PipelineLine {
-  readonly text: string;
-  readonly place: StagePlace;
+/** Lines on their way. What is said of one is made when it is asked for, so that it need not outlive its line; asked again, it is the same. */
+export interface PipelineLines {
+  readonly count: number;
+  /** JSON, as the fast stages have left it. */
+  textAt(line: number): string;
+  placeAt(line: number): StagePlace;
 }
 
 /** Why a line has no outputs. */
@@ -38,8 +40,8 @@ export interface PipelineOptions {
   readonly timeoutMs: number;
 }
 
-/** One line of so many is timed. */
-const TIMED_LINES = 16;
+/** One line of so many is timed: of the first ones more, which may be all that there are. To look at the clock twice costs as much as a short line. */
+const TIMED = { FIRST_LINES: 4096, OF_FIRST: 16, OF_OTHERS: 256 } as const;
 const REASON_CHARS_MAX = 200;
 
 /** A failure on its way through promises, with the stage that it happened in. */
@@ -54,7 +56,8 @@ class Failed extends Error {
 /** A line while its stages run. */
 interface Passage {
   readonly place: StagePlace;
-  readonly isTimed: boolean;
+  /** For how many lines its time stands; 0: it is not timed. */
+  readonly timedFor: number;
   /** Where its figures are added: a line that is stopped in its first, synchronous part leaves none. */
   figures: Float64Array;
 }
@@ -84,19 +87,19 @@ export class Pipeline {
   }
 
   /** @returns The outcomes, or a promise of them where a stage is asynchronous. */
-  run(lines: readonly PipelineLine[]): LineOutcome[] | Promise<LineOutcome[]> {
-    const outcomes = new Array<LineOutcome | Promise<LineOutcome>>(lines.length).fill(null);
+  run(lines: PipelineLines): LineOutcome[] | Promise<LineOutcome[]> {
+    const { count } = lines;
+    const outcomes = new Array<LineOutcome | Promise<LineOutcome>>(count).fill(null);
     let at = 0;
-    while (at < lines.length) {
+    while (at < count) {
       const isDone = this.#guard.runLines(() => {
-        for (; at < lines.length; at++) outcomes[at] = this.#begin(lines[at]!);
+        for (; at < count; at++) outcomes[at] = this.#begin(lines, at);
       });
       // The line at which the guard struck, on its own: it may be to blame, or all of those before it. None, where it struck behind the last.
-      const suspect = lines[at];
-      if (isDone || suspect === undefined) break;
+      if (isDone || at === count) break;
       const isInTime = this.#guard.runLine(() => {
-        outcomes[at] = this.#begin(suspect);
-      }, suspect.text.length);
+        outcomes[at] = this.#begin(lines, at);
+      }, lines.textAt(at).length);
       if (!isInTime) outcomes[at] = this.#condemn(true);
       at++;
     }
@@ -109,12 +112,16 @@ export class Pipeline {
   }
 
   /** Runs under the guard, which may strike anywhere in it. */
-  #begin({ text, place }: PipelineLine): LineOutcome | Promise<LineOutcome> {
-    const figures = this.#lineFigures.fill(0);
-    const passage: Passage = { place, isTimed: this.#lines % TIMED_LINES === 0, figures };
+  #begin(lines: PipelineLines, line: number): LineOutcome | Promise<LineOutcome> {
+    const figures = this.#lineFigures;
+    // In place of fill(): a call costs more than the few cells.
+    for (let i = 0; i < figures.length; i++) figures[i] = 0;
+    const one = this.#lines < TIMED.FIRST_LINES ? TIMED.OF_FIRST : TIMED.OF_OTHERS;
+    const timedFor = this.#lines % one === 0 ? one : 0;
+    const passage: Passage = { place: lines.placeAt(line), timedFor, figures };
     let outcome: LineOutcome | Promise<LineOutcome>;
     try {
-      outcome = this.#pass(Carried.ofText(text), 0, passage);
+      outcome = this.#pass(Carried.ofText(lines.textAt(line)), 0, passage);
     } catch (error) {
       outcome = failureOf(error);
     }
@@ -153,7 +160,9 @@ export class Pipeline {
     }
     if (!Array.isArray(result)) {
       figures[at + FIGURE.OUT]!++;
-      return this.#pass(result instanceof Carried ? result : Carried.ofValue(result), stage + 1, passage);
+      if (result instanceof Carried) return this.#pass(result, stage + 1, passage);
+      if (stage === this.#stages.length - 1) return this.#textOf(result, passage);
+      return this.#pass(Carried.ofValue(result), stage + 1, passage);
     }
     const elements = result.filter((element) => element !== null && element !== undefined);
     if (elements.length === 0) figures[at + FIGURE.DROPPED]!++;
@@ -176,8 +185,9 @@ export class Pipeline {
     } catch (error) {
       throw this.#failed(stage, error, passage);
     }
-    if (passage.isTimed)
-      passage.figures[stage * FIGURE_CELLS + FIGURE.TIME]! += (performance.now() - startMs) * TIMED_LINES;
+    const { figures, timedFor } = passage;
+    if (timedFor > 0)
+      figures[stage * FIGURE_CELLS + FIGURE.TIME]! += (performance.now() - startMs) * timedFor;
     return this.#passOn(result, stage, passage);
   }
 
@@ -198,10 +208,10 @@ export class Pipeline {
   /** A record where a stage that works on text gives one; all else as it comes. @throws {Failed} */
   #ask(stage: number, record: Carried, passage: Passage): unknown {
     const asked = this.#stages[stage]!;
-    const { figures, isTimed, place } = passage;
+    const { figures, timedFor, place } = passage;
     const at = stage * FIGURE_CELLS;
     figures[at + FIGURE.IN]!++;
-    const startMs = isTimed ? performance.now() : 0;
+    const startMs = timedFor > 0 ? performance.now() : 0;
     try {
       if (asked.runText === undefined) return asked.run(record.value, place);
       const text = asked.runText(record, place);
@@ -212,13 +222,13 @@ export class Pipeline {
     } catch (error) {
       throw this.#failed(stage, error, passage);
     } finally {
-      if (isTimed) figures[at + FIGURE.TIME]! += (performance.now() - startMs) * TIMED_LINES;
+      if (timedFor > 0) figures[at + FIGURE.TIME]! += (performance.now() - startMs) * timedFor;
     }
   }
 
-  #textOf(record: Carried, passage: Passage): string {
+  #textOf(record: unknown, passage: Passage): string {
     try {
-      return record.text;
+      return record instanceof Carried ? record.text : jsonOf(record);
     } catch (error) {
       throw this.#failed(this.#stages.length - 1, error, passage);
     }

@@ -15,7 +15,11 @@ function open(stages: readonly (Run | Partial<RunningStage>)[], timeoutMs = 300)
   return new Pipeline(running, { guard: new Guard({ lineCpuMsMax: timeoutMs }), timeoutMs });
 }
 
-const lines = (...texts: string[]) => texts.map((text) => ({ text, place: PLACE }));
+const lines = (...texts: string[]) => ({
+  count: texts.length,
+  textAt: (line: number) => texts[line]!,
+  placeAt: () => PLACE,
+});
 const messageOf = (outcome: LineOutcome) => (isFailure(outcome) ? outcome.message : outcome);
 
 describe('the pipeline', () => {
