@@ -24,7 +24,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^millrace$/, replacement: source('index.ts') },
-      { find: /^millrace\/stages$/, replacement: source('shape/library.ts') },
+      { find: /^millrace\/stages$/, replacement: source('shape/stages/library.ts') },
     ],
   },
   test: {

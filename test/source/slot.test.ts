@@ -166,9 +166,11 @@ it('survives a body cut at every kilobyte', async () => {
 
 it('gives up a body of one byte a second, and asks again', async () => {
   const server = await serve([{ kind: 'slow', bytesPerSecond: 1, times: 2 }], ['a']);
-  const recorded = await runPool(options(server, { stallTimeoutMs: 50 }));
+  const recorded = await runPool(options(server, { stallTimeoutMs: 250 }));
   expect(joined(recorded).get('a')).toBe(body.toString());
-  expect(recorded.pool.stats.retries).toBe(2);
+  expect(server.stats().faultsFired).toEqual({ slow: 2 });
+  // More of them on a machine that stands still for as long.
+  expect(recorded.pool.stats.retries).toBeGreaterThanOrEqual(2);
 });
 
 describe('an endpoint of its own kind', () => {

@@ -24,6 +24,8 @@ export function framesOf(records: readonly TestRecord[], noise = 0xa5): Uint8Arr
     view.setUint8(FRAME.KIND, FRAME_KIND.RECORD);
     view.setUint16(FRAME.KEY_BYTES, key.length, true);
     view.setUint32(FRAME.DATA_BYTES, data.length, true);
+    // Some slice, and the first output of its line.
+    view.setUint32(FRAME.SLICE, 0xa5a5, true);
     frame.set(key, FRAME.HEADER_BYTES);
     frame.set(data, FRAME.HEADER_BYTES + key.length);
     return frame;
