@@ -47,13 +47,15 @@ const THREAD =
   (file) => [
     LOADER,
     `const { default: work } = bundled('${file}', '${name}');`,
-    'export default async function (task) {',
+    'async function run(task) {',
     '  try {',
     '    return await work(task);',
     '  } finally {',
     '    keepCode(true);',
     '  }',
     '}',
+    // The second name is what `require` gives (test/packaging/thread-files.test.ts says why).
+    `export { run as default, run as 'module.exports' };`,
   ];
 const LIBRARY: Front = (file, exported) => [
   LOADER,
