@@ -2,7 +2,7 @@
 export const NATIVE_TESTS: readonly string[] = [
   'test/native',
   'test/scan',
-  'test/shape',
+  'test/shape/prefix',
   'test/ring',
   'test/aws/body-hash',
   'test/aws/sha256',

@@ -19,8 +19,7 @@ const OTHERS = [
   ...['decimal', 'exact-numbers', 'linear-pattern', 'schema', 'pointer', 'depth', 'guard'].map(
     (name) => `test/scan/${name}.test.ts`,
   ),
-  'test/shape/table/**',
-  ...['enrich', 'lookup', 'pipe', 'plan', 'stage-calls'].map((name) => `test/shape/${name}.test.ts`),
+  'test/shape/prefix/plan.test.ts',
   ...['hardening', 'load'].map((name) => `test/native/${name}.test.ts`),
 ];
 
