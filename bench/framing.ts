@@ -15,7 +15,7 @@ import { openScanner, openValueFinder } from '../src/scan/open.ts';
 import type { ScanLanes, Scanner } from '../src/scan/scanner.ts';
 import { CUT_STATE, type CutState, type ValueFinder, ValueLines } from '../src/scan/values.ts';
 import { takeTurns } from './clock.ts';
-import { type Figure, report } from './report.ts';
+import { besideTheFirst, type Figure, report } from './report.ts';
 import { linesOf, oneLane, rulesFor, scanAll } from './scanning.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
@@ -109,18 +109,6 @@ for (const name of ['github-684', 'clicks-77']) {
     { name: 'the count of verify', run: () => countAll(beside) },
   ].map((subject) => ({ ...subject, itemsPerCall: lines.length }));
   for (const { name: title, run } of subjects) strictEqual(run(), lineCount, title); // right, then fast
-  const rounds = await takeTurns(subjects, flags.smoke);
-  const [, plainRounds] = [...rounds][0]!;
-  for (const [contender, own] of rounds) {
-    const row = { case: name, contender };
-    figures.push(
-      { ...row, metric: 'CPU-ms per MB', values: own.map(({ cpuNs }) => cpuNs) },
-      {
-        ...row,
-        metric: '% of plain speed',
-        values: own.map(({ cpuNs }, i) => (100 * plainRounds[i]!.cpuNs) / cpuNs),
-      },
-    );
-  }
+  figures.push(...besideTheFirst(name, await takeTurns(subjects, flags.smoke)));
 }
 report('what does framing cost?', figures, { keep: flags.keep });

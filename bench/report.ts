@@ -40,6 +40,21 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** CPU time of each contender that took turns, and how fast it is beside the first one, round by round. */
+export function besideTheFirst(
+  name: string,
+  rounds: ReadonlyMap<string, readonly { readonly cpuNs: number }[]>,
+): Figure[] {
+  const [, first] = [...rounds][0]!;
+  return [...rounds].flatMap(([contender, own]) => [
+    { case: name, contender, metric: 'CPU-ms per MB', values: own.map(({ cpuNs }) => cpuNs) },
+    {
+      ...{ case: name, contender, metric: '% of plain speed' },
+      values: own.map(({ cpuNs }, round) => (100 * first[round]!.cpuNs) / cpuNs),
+    },
+  ]);
+}
+
 /** Half of the distance between the highest and the lowest run, as a share of the median. */
 export function spread(values: readonly number[]): number {
   const middle = median(values);

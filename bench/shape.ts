@@ -11,7 +11,7 @@ import { openScanner } from '../src/scan/open.ts';
 import { createLineShaper } from '../src/shape/prefix/line-shaper.ts';
 import type { Stages } from '../src/shape/stages.ts';
 import { takeTurns } from './clock.ts';
-import { type Figure, report } from './report.ts';
+import { besideTheFirst, type Figure, report } from './report.ts';
 import { linesOf, oneLane, rulesFor, scanAll } from './scanning.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
@@ -68,18 +68,6 @@ for (const [name, cases] of Object.entries(CASES)) {
   for (const { name: title, run } of subjects) {
     if (!title.startsWith('--sample')) strictEqual(run(), lineCount, title); // right, then fast
   }
-  const rounds = await takeTurns(subjects, flags.smoke);
-  const [, plainRounds] = [...rounds][0]!;
-  for (const [contender, own] of rounds) {
-    const row = { case: name, contender };
-    figures.push(
-      { ...row, metric: 'CPU-ms per MB', values: own.map(({ cpuNs }) => cpuNs) },
-      {
-        ...row,
-        metric: '% of plain speed',
-        values: own.map(({ cpuNs }, i) => (100 * plainRounds[i]!.cpuNs) / cpuNs),
-      },
-    );
-  }
+  figures.push(...besideTheFirst(name, await takeTurns(subjects, flags.smoke)));
 }
 report('what do the stages cost?', figures, { keep: flags.keep });

@@ -90,7 +90,7 @@ describe('its native addon', () => {
   });
 
   it.skipIf(!hasPrebuilt)(
-    'is byte for byte the one that is built in another folder',
+    `is byte for byte the one that is built in another folder${hasPrebuilt ? '' : ` (not run: none is prebuilt for ${platform})`}`,
     () => {
       // What `npm ci` has built here: which warnings are shown changes no byte.
       call(process.execPath, ['src/native/build.mjs'], ROOT);

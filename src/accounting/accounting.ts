@@ -15,12 +15,11 @@ import type { JournalEntry, ObjectEntry, PinnedObject } from '../journal/entries
 import type { PartialObject } from '../journal/state.ts';
 import { addTally, tally as newTally, type Tally } from '../journal/tally.ts';
 import type { Delivered, RejectedLine, SliceReceipt } from '../parse/setup.ts';
-import { joinLeft } from '../publish/left.ts';
 import type { LeftRecords, RefusedRecord } from '../publish/setup.ts';
-import { sortedPlaces } from '../ring/ranges.ts';
 import { outputOf, SLICE_MASK, SliceOwner } from '../ring/slices.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
 import { type Counts, newCounts } from './counts.ts';
+import { leftPart } from './left-part.ts';
 import { countReject, ObjectAccount } from './object-account.ts';
 
 /** Where the accounts are kept for the next process of the run; a dry run keeps none. */
@@ -268,22 +267,18 @@ export class Accounting {
    */
   leave(left: ReadonlyMap<number, LeftRecords>): void {
     for (const { receipt, account, tally } of this.#open.values()) {
-      const rest = withUnwritten(receipt, left.get(receipt.slice));
-      const { start, end, records } = receipt;
-      const missing = this.slices.missing(receipt.slice);
-      if (rest === undefined || missing === records || rest.count !== missing) continue;
-      if (start >= end) continue;
-      const { count, bytes, sumA, sumB } = rest;
-      // A line goes with its first output.
-      const lines = rest.outputs.reduce((sum, output) => sum + Number(output === 0), 0);
-      const part = { lines, added: count - lines, records: count, bytes, sumA, sumB };
-      addTally(tally, newTally(part), -1);
-      // A line's first byte lies in its range; the first byte of its data may lie behind it.
-      const places = sortedPlaces(
-        rest.offsets.map((offset) => Math.min(offset, end - 1)),
-        rest.outputs,
-      );
-      this.#options.journal?.append({ kind: 'left', id: this.#pin(account), start, end, ...places, tally });
+      const { slice, start, end } = receipt;
+      const part = leftPart(receipt, left.get(slice), this.slices.missing(slice));
+      if (part === null) continue;
+      addTally(tally, newTally(part.tally), -1);
+      this.#options.journal?.append({
+        kind: 'left',
+        id: this.#pin(account),
+        start,
+        end,
+        ...part.places,
+        tally,
+      });
     }
   }
 
@@ -394,13 +389,4 @@ export class Accounting {
 
 function nameOf({ bucket, key, etag, part }: Pick<SourceObject, 'bucket' | 'key' | 'etag' | 'part'>): string {
   return `${bucket}\n${key}\n${etag}\n${part ?? ''}`;
-}
-
-/** What publishers have left of a slice, and what its parser could not write any more. */
-function withUnwritten(
-  { slice, unwritten }: SliceReceipt,
-  left: LeftRecords | undefined,
-): LeftRecords | undefined {
-  if (unwritten === undefined) return left;
-  return joinLeft([[{ slice, ...unwritten }], left === undefined ? [] : [left]]).get(slice);
 }

@@ -65,6 +65,25 @@ inline napi_value numberOf(napi_env env, double number) {
   return value;
 }
 
+inline bool isNull(napi_env env, napi_value value) {
+  napi_valuetype type = napi_null;
+  napi_typeof(env, value, &type);
+  return type == napi_null || type == napi_undefined;
+}
+
+/** Names of kernels, in their order. */
+template <typename Kernel>
+inline napi_value kernelNames(napi_env env, const Kernel* const* kernels, uint32_t count) {
+  napi_value list;
+  napi_create_array_with_length(env, count, &list);
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value name;
+    napi_create_string_utf8(env, kernels[i]->name, NAPI_AUTO_LENGTH, &name);
+    napi_set_element(env, list, i, name);
+  }
+  return list;
+}
+
 /** The arguments of one call. */
 template <size_t COUNT>
 struct Args {

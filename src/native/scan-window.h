@@ -1,4 +1,4 @@
-// Scan window: the fast way through lines, compiled once for each instruction set (scan-base.cc, scan-avx2.cc, scan-avx512.cc).
+// Scan window: the fast way through lines, compiled once for each instruction set (scan-base.cc, scan-avx2.cc, scan-avx512.cc, scan-neon.cc).
 // The including file opens a namespace of its own and gives, before including this:
 //   struct Masks { uint64_t backslash, quote, delimiter, structural, control; };     one bit a byte of a block of 64
 //   struct HighSeen;                                      remembers whether any byte was beyond ASCII: bool any() const

@@ -56,15 +56,7 @@ napi_value sha256PairBy(napi_env env, napi_callback_info info) {
 /** sha256Kernels(): names of the kernels, the preferred one last. */
 napi_value sha256Kernels(napi_env env, napi_callback_info) {
   const Sha256Kernel* kernels[SHA256_KERNELS_MAX];
-  const uint32_t count = listSha256(kernels);
-  napi_value list;
-  napi_create_array_with_length(env, count, &list);
-  for (uint32_t i = 0; i < count; i++) {
-    napi_value name;
-    napi_create_string_utf8(env, kernels[i]->name, NAPI_AUTO_LENGTH, &name);
-    napi_set_element(env, list, i, name);
-  }
-  return list;
+  return kernelNames(env, kernels, listSha256(kernels));
 }
 
 }  // namespace

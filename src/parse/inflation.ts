@@ -16,6 +16,7 @@ import { type Decoders, decompress, decompressWhole } from '../inflate/decompres
 import { workWithin } from '../ring/ranges.ts';
 import { textOnly } from '../source/format.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
+import type { Findings } from './findings.ts';
 import { openFraming } from './framing.ts';
 import { type LineCount, LineCounter } from './line-count.ts';
 import type {
@@ -59,10 +60,9 @@ type InflationSetup = Pick<
   ('lineBytesMax' | 'memory' | 'isCounting' | 'shared' | 'windowBytes' | 'isOrdered' | 'lanes') | 'framing'
 > &
   Partial<Pick<ParseSetup, 'isPortable'>>;
-type InflationSlicer = Pick<
-  Slicer,
-  'scan' | 'scanValues' | 'rejectOversize' | 'endPiece' | 'flush' | 'isStopping'
->;
+type InflationSlicer = Pick<Slicer, 'scan' | 'scanValues' | 'rejectOversize' | 'isStopping'> & {
+  readonly findings: Pick<Findings, 'endPiece' | 'flush'>;
+};
 
 export class Inflation {
   readonly #setup: InflationSetup;
@@ -76,7 +76,7 @@ export class Inflation {
   constructor(setup: InflationSetup, slicer: InflationSlicer) {
     this.#setup = setup;
     this.#slicer = slicer;
-    const [isStopping, flush] = [() => slicer.isStopping(), () => slicer.flush()];
+    const [isStopping, flush] = [() => slicer.isStopping(), () => slicer.findings.flush()];
     this.#room = new WindowMemory({ setup, isStopping, flush });
   }
 
@@ -96,7 +96,7 @@ export class Inflation {
         task.delivered[i]!,
         () => source,
       );
-      this.#slicer.endPiece(piece.piece, error, isCut ? 'cut' : 'whole', count);
+      this.#slicer.findings.endPiece(piece.piece, error, isCut ? 'cut' : 'whole', count);
     }
   }
 
@@ -111,8 +111,8 @@ export class Inflation {
     const pieces = async function* () {
       for await (const piece of input) {
         if (current !== null) {
-          slicer.endPiece(current.piece, null, 'open');
-          slicer.flush();
+          slicer.findings.endPiece(current.piece, null, 'open');
+          slicer.findings.flush();
         }
         current = { piece: piece.piece, coordinate, place };
         yield storedBytes(piece, memory);
@@ -129,13 +129,13 @@ export class Inflation {
     if (current !== null) {
       const isWhole = !isCut && !input.isAborted;
       const { piece } = current as LineSource;
-      slicer.endPiece(piece, isWhole ? error : null, isWhole ? 'whole' : 'cut', count);
-      slicer.flush();
+      slicer.findings.endPiece(piece, isWhole ? error : null, isWhole ? 'whole' : 'cut', count);
+      slicer.findings.flush();
     }
     // What the decoder no longer wanted is let go too, or its blocks would never be used again.
     for await (const piece of input) {
-      slicer.endPiece(piece.piece, null, 'open');
-      slicer.flush();
+      slicer.findings.endPiece(piece.piece, null, 'open');
+      slicer.findings.flush();
     }
     task.port.close();
   }

@@ -1,8 +1,8 @@
 /**
  * Slicer: the room of a parser thread where lines become slices, and slices frames.
  * Takes  whole lines of one object, and the range of the object that they stand for.
- * Gives  frames in the thread's lanes; to the main thread a receipt for each slice, behind its rejected lines, and the ends of pieces.
- * Owns   the cutting of lines into slices, the thread's scanner, and the order of messages to the main thread.
+ * Gives  frames in the thread's lanes; a receipt for each slice, behind its rejected lines (findings.ts).
+ * Owns   the cutting of lines into slices, and the thread's scanner.
  * Never  waits before it has said what it found: what the main thread does not know cannot be journaled, so no room comes back.
  */
 
@@ -12,37 +12,20 @@ import type { Heart } from '../ring/heartbeat.ts';
 import { PHASE } from '../ring/phases.ts';
 import { outputsAt, type Places } from '../ring/ranges.ts';
 import { SliceLender } from '../ring/slices.ts';
-import { Doorbell, waitForAtMost, waitForSpace, waitForWindow } from '../ring/wait.ts';
+import { Doorbell, waitForSpace, waitForWindow } from '../ring/wait.ts';
 import {
   lineOffset,
-  type Reject,
   type ScanLanes,
   type Scanner,
   type ScanPiece,
   type ScanResult,
 } from '../scan/scanner.ts';
-import { addFigures, type StageFigures } from '../shape/figures.ts';
-import type { LineCount } from './line-count.ts';
-import {
-  type Found,
-  PARSE_SHARED,
-  type ParseMessage,
-  type ParseSetup,
-  type PieceEnd,
-  type PieceError,
-  type RejectedLine,
-  type SliceReceipt,
-} from './setup.ts';
-import { sideBySideHint } from './side-by-side.ts';
+import { Findings, type PostMessage } from './findings.ts';
+import type { ParseSetup, RejectedLine, SliceReceipt } from './setup.ts';
 import { type LineRun, type LineSource, piecesOf, type SliceRange, slicesOf } from './slice-cut.ts';
 import type { SliceOutcome, Transformer } from './transformer.ts';
 import { unwrittenOf } from './unwritten.ts';
 import { type ValueRun, valuePiecesOf, valueSlicesOf } from './value-slices.ts';
-
-/** Messages that the main thread has not taken yet; beyond this a parser waits, so that a file of garbage stays within memory. */
-const WAITING_BYTES_MAX = 8 * 1024 * 1024;
-/** Receipts that travel in one message at most. */
-const RECEIPTS_MAX = 256;
 
 /** Why a task ended early: the run is being stopped. */
 export class StoppedError extends Error {
@@ -60,27 +43,22 @@ export interface SlicerParts {
   /** Stages in JavaScript: what they make of lines goes through the plain scanner. */
   readonly transformer?: Transformer | null;
   readonly heart: Pick<Heart, 'beat'>;
-  /** Hands a message to the main thread. */
-  readonly post: (message: ParseMessage, transferList: readonly ArrayBuffer[]) => void;
+  readonly post: PostMessage;
 }
 
 export class Slicer {
+  /** What was found, on its way to the main thread. */
+  readonly findings: Findings;
   readonly #setup: Omit<ParseSetup, 'memory'>;
   readonly #lanes: ScanLanes;
   readonly #scanner: Scanner;
   readonly #plainScanner: Scanner;
   readonly #transformer: Transformer | null;
   readonly #heart: Pick<Heart, 'beat'>;
-  readonly #post: SlicerParts['post'];
   readonly #lender: SliceLender;
   readonly #digest: LaneDigest;
   readonly #bell: Doorbell;
   readonly #control: Int32Array;
-  readonly #shared: Int32Array;
-  #slices: SliceReceipt[] = [];
-  #ends: PieceEnd[] = [];
-  #figures: StageFigures[] = [];
-  #hasPosted = false;
 
   constructor({ setup, index, lanes, scanner, plainScanner = scanner, ...parts }: SlicerParts) {
     const { heart, post, transformer = null } = parts;
@@ -90,12 +68,11 @@ export class Slicer {
     this.#scanner = scanner;
     this.#plainScanner = plainScanner;
     this.#heart = heart;
-    this.#post = post;
     this.#lender = new SliceLender(setup.slices, index, setup.lanes.length);
     this.#digest = new LaneDigest(lanes.buffers, setup.digestKey, setup.buckets?.[index]);
     this.#bell = new Doorbell(setup.doorbells);
     this.#control = new Int32Array(setup.control);
-    this.#shared = new Int32Array(setup.shared);
+    this.findings = new Findings(post, setup.shared, () => this.isStopping());
   }
 
   /**
@@ -136,7 +113,7 @@ export class Slicer {
           return run.lines.at(reached);
         }
       } finally {
-        this.#close(receipt);
+        this.findings.addSlice(receipt);
       }
     }
     return run.end;
@@ -163,42 +140,9 @@ export class Slicer {
   rejectOversize(line: RejectedLine, start: number, end: number): void {
     const receipt = this.#open(line.piece, start, end, line.data.byteLength);
     receipt.lines = 1;
-    this.#reject(receipt, [line]);
+    this.findings.reject(receipt, [line]);
     receipt.rejected = 1;
-    this.#close(receipt);
-  }
-
-  /** Nothing more will be found in this piece. */
-  endPiece(piece: number, error: PieceError | null, state: PieceEnd['state'], count?: LineCount): void {
-    this.#ends.push({ piece, error, state, ...(count && { count }) });
-  }
-
-  /** A task begins: nothing of it has been said. */
-  begin(): void {
-    this.#hasPosted = false;
-  }
-
-  /** @returns What was found and not said, to be the task's answer. Null: it had to be posted, behind what was posted before. */
-  finish(): Found | null {
-    if (!this.#hasPosted) return this.#takeFound();
-    this.flush();
-    return null;
-  }
-
-  /** Tells the main thread what was found. */
-  flush(): void {
-    if (this.#slices.length === 0 && this.#ends.length === 0) return;
-    this.#hasPosted = true;
-    this.#post({ kind: 'found', ...this.#takeFound() }, []);
-  }
-
-  #takeFound(): Found {
-    const figures = this.#figures;
-    const found = { slices: this.#slices, ends: this.#ends, ...(figures.length > 0 && { figures }) };
-    this.#slices = [];
-    this.#ends = [];
-    this.#figures = [];
-    return found;
+    this.findings.addSlice(receipt);
   }
 
   /** Waits until there is room in a lane. @throws {StoppedError} */
@@ -225,7 +169,7 @@ export class Slicer {
         if (reached < piece.end) this.#stopAt(receipt, piece.objectOffset + (reached - piece.start));
       }
     } finally {
-      this.#close(receipt);
+      this.findings.addSlice(receipt);
     }
   }
 
@@ -235,7 +179,7 @@ export class Slicer {
       receipt.blank += result.blank;
       receipt.filtered += result.filtered;
       receipt.rejected += result.rejected;
-      if (result.rejects.length > 0) this.#rejectAll(receipt, result.rejects, bytes);
+      if (result.rejects.length > 0) this.findings.rejectAll(receipt, result.rejects, bytes);
     };
   }
 
@@ -265,18 +209,18 @@ export class Slicer {
       );
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
-      this.#post({ kind: 'failed', error: error.toWire() }, []);
+      this.findings.fail(error);
       throw new StoppedError(error.message);
     }
-    addFigures(this.#figures, transformer.pipeline.takeFigures());
+    this.findings.addFigures(transformer.pipeline.takeFigures());
     const { lines, blank, filtered, added, rejects, reached, unwritten } = outcome;
     if (unwritten.length > 0) this.#leave(receipt, unwritten);
     Object.assign(receipt, { lines, blank, filtered, added, rejected: rejects.length });
     try {
-      if (rejects.length > 0) this.#rejectAll(receipt, rejects, pieces[0]!.bytes);
+      if (rejects.length > 0) this.findings.rejectAll(receipt, rejects, pieces[0]!.bytes);
       if (reached !== null) this.#stopAt(receipt, reached);
     } finally {
-      this.#close(receipt);
+      this.findings.addSlice(receipt);
     }
   }
 
@@ -330,7 +274,7 @@ export class Slicer {
   #hasRoom(laneIndex: number, needBytes: number): boolean {
     let looks = 0;
     return waitForSpace(this.#lanes.buffers[laneIndex]!, needBytes, () => {
-      if (looks++ > 0) this.flush();
+      if (looks++ > 0) this.findings.flush();
       return this.isStopping();
     });
   }
@@ -342,7 +286,7 @@ export class Slicer {
 
   #open(piece: number, start: number, end: number, bytes: number): SliceReceipt {
     if (!this.#lender.mayOpen(bytes)) {
-      this.flush();
+      this.findings.flush();
       if (!waitForWindow(this.#lender, bytes, () => this.isStopping()))
         throw new StoppedError('The run is being stopped');
     }
@@ -352,50 +296,11 @@ export class Slicer {
     return { ...counts, slice, piece, start, end, bytes, codes: null, digestA: 0n, digestB: 0n };
   }
 
-  #close(receipt: SliceReceipt): void {
-    this.#slices.push(receipt);
-    if (this.#slices.length >= RECEIPTS_MAX) this.flush();
-  }
-
-  #reject(receipt: SliceReceipt, lines: readonly RejectedLine[]): void {
-    receipt.codes ??= {};
-    let bytes = 0;
-    for (const { code, data } of lines) {
-      receipt.codes[code] = (receipt.codes[code] ?? 0) + 1;
-      bytes += data.byteLength;
-    }
-    this.#send({ kind: 'rejected', lines }, bytes, []);
-  }
-
-  #rejectAll(receipt: SliceReceipt, rejects: readonly Reject[], bytes: Uint8Array): void {
-    this.#reject(
-      receipt,
-      rejects.map((reject) => toRejectedLine(reject, bytes, receipt.piece)),
-    );
-  }
-
   /** Hands the frames of one scan to the main thread, and makes the lane empty again. */
   #collect(piece: number): void {
     for (const frames of this.#digest.written()) {
-      const copy = frames.slice();
-      this.#send({ kind: 'frames', piece, frames: copy }, copy.byteLength, [copy.buffer]);
+      this.findings.addFrames(piece, frames.slice());
     }
     this.#digest.release();
   }
-
-  /** Posts a message, and waits while too many are pending. */
-  #send(message: ParseMessage, bytes: number, transferList: ArrayBuffer[]): void {
-    this.#hasPosted = true;
-    Atomics.add(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
-    this.#post(message, transferList);
-    waitForAtMost(this.#shared, PARSE_SHARED.WAITING_BYTES, WAITING_BYTES_MAX, () => this.isStopping());
-  }
-}
-
-function toRejectedLine(reject: Reject, bytes: Uint8Array, piece: number): RejectedLine {
-  const { code, message, objectOffset, start, end } = reject;
-  // A copy: the block is used again before the message is read.
-  const data = bytes.slice(start, end);
-  const hint = code === 'INVALID_JSON' ? sideBySideHint(data) : '';
-  return { piece, code, message: message + hint, objectOffset, length: end - start, data };
 }

@@ -110,9 +110,9 @@ export class ParseThread {
     this.#heart.isBusy = true;
     try {
       faultPoint('parser.task');
-      this.#slicer.begin();
+      this.#slicer.findings.begin();
       await this.#run(task);
-      return this.#slicer.finish();
+      return this.#slicer.findings.finish();
     } finally {
       this.#heart.isBusy = false;
     }
@@ -145,10 +145,10 @@ export class ParseThread {
       if (value === null) await this.#slicer.scan(source, { ...piece, bytes, from: 0, end });
       else if ((await this.#slicer.scanValues(source, { ...piece, lines: value, first: 0, end: 1 })) === 0)
         this.#slicer.rejectOversize(lostAgain(piece, bytes), piece.rangeStart, piece.rangeEnd);
-      this.#slicer.endPiece(number, null, 'open', counter?.count(true));
+      this.#slicer.findings.endPiece(number, null, 'open', counter?.count(true));
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
-      this.#slicer.endPiece(number, null, 'cut');
+      this.#slicer.findings.endPiece(number, null, 'cut');
     }
   }
 

@@ -31,7 +31,7 @@ import { ArchivedObjects } from './archived-objects.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { openEnding } from './ending.ts';
 import { asFailure, asInterruption, hangFailure } from './failures.ts';
-import type { LimitKeeper } from './limited-listing.ts';
+import { keepFirstLines, type LimitKeeper } from './limited-listing.ts';
 import { bytesOfTables } from './open-tables.ts';
 import { budgetInputOf, type Prepared, type PrepareHooks, prepare } from './prepare.ts';
 import { Publishing, publisherStarts } from './publishing.ts';
@@ -83,6 +83,7 @@ class Run {
   readonly #accounting: Accounting;
   readonly #settling: Settling;
   readonly #limitWatch: LimitWatch;
+  readonly #limit: LimitKeeper | null;
   readonly #lanes: readonly (readonly SharedArrayBuffer[])[];
   readonly #archived: ArchivedObjects;
   readonly #rejectDesk: RejectDesk;
@@ -96,7 +97,6 @@ class Run {
   /** Why the run ends early, if it does. The first reason counts. */
   #ending: MillraceError | null = null;
   readonly #ended = Promise.withResolvers<void>();
-  #firstLines: FirstLines | null = null;
   #shardCount: number;
   #rssMaxBytes = 0;
   #cpuAtStart = process.cpuUsage();
@@ -131,6 +131,7 @@ class Run {
     this.#lanes = this.#createLanes();
     this.#archived = new ArchivedObjects(prepared.journal?.path ?? null);
     this.#publishing = this.#createPublishing(this.#lanes);
+    this.#limit = this.#createLimit();
     this.#reading = this.#createReading(this.#lanes);
     this.#shutdown = new Shutdown({
       reading: this.#reading,
@@ -244,7 +245,7 @@ class Run {
         this.#settling.look();
       },
       onFailure: (error) => this.#end(error),
-      limit: this.#limitKeeper(),
+      limit: this.#limit,
       onArchived: (object) => this.#guarded(() => this.#archived.add(object)),
       onListed: () => this.#takeListed(),
       onNotice: (text) => this.#hooks.onNotice?.(text),
@@ -252,20 +253,16 @@ class Run {
   }
 
   /** What one process finds, the journal has before the first object is read. */
-  #limitKeeper(): LimitKeeper | null {
-    const { limitLines: lines } = this.#options;
+  #createLimit(): LimitKeeper | null {
+    const { limitLines } = this.#options;
     const { journal } = this.#prepared;
-    if (lines === null) return null;
-    return {
-      lines,
-      known: () => this.#firstLines ?? journal?.state.firstLines ?? null,
-      keep: async (found) => {
-        this.#firstLines = found;
-        this.#tell(found.description);
-        for (const entry of found.entries()) journal?.append(entry);
-        await journal?.commit();
-      },
+    if (limitLines === null) return null;
+    const onFound = async (found: FirstLines) => {
+      this.#tell(found.description);
+      for (const entry of found.entries()) journal?.append(entry);
+      await journal?.commit();
     };
+    return keepFirstLines(limitLines, journal?.state.firstLines ?? null, { onFound });
   }
 
   /** A notice on one line: it may hold names that others chose. */
@@ -440,7 +437,7 @@ class Run {
       doneBytesBefore: this.#accounting.doneBytesBefore,
       shardCount: this.#shardCount,
       reading: this.#reading,
-      firstLines: this.#firstLines ?? this.#prepared.journal?.state.firstLines ?? null,
+      firstLines: this.#limit?.known() ?? null,
       stats: this.#publishing.stats,
       limitWatch: this.#limitWatch,
       receipts: this.#publishing.receipts,

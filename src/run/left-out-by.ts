@@ -43,8 +43,9 @@ export async function openLeftOutBy(stages: Stages): Promise<LeftOutBy> {
       if (!shaper.isSampled(Buffer.from(coordinate), offset))
         return { stage: 'sample', reason: 'it is not one of the lines that the sample takes' };
       const place = { bucket, key, modifiedMs: lastModifiedMs || null };
-      if (!isJson(text)) return null;
-      const shaped = shaper.shape(text, JSON.parse(text), place, offset);
+      const value = parsedOf(text);
+      if (value === undefined) return null;
+      const shaped = shaper.shape(text, value, place, offset);
       if (where !== null && shaped.kind !== 'kept')
         return { stage: 'where', reason: WHY[VERDICTS[shaper.verdictOf(text, place, offset)]!] };
       await pipeline.run({
@@ -59,11 +60,11 @@ export async function openLeftOutBy(stages: Stages): Promise<LeftOutBy> {
   };
 }
 
-function isJson(text: string): boolean {
+/** Undefined where it is not JSON. */
+function parsedOf(text: string): unknown {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return undefined;
   }
 }

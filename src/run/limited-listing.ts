@@ -24,6 +24,27 @@ export interface LimitKeeper {
   readonly onContent?: (object: SourceObject, bytes: Uint8Array) => void;
 }
 
+/** @param known Of an earlier process. @param told What is found is known to the next process when `onFound` ends. */
+export function keepFirstLines(
+  lines: number,
+  known: FirstLines | null,
+  told: {
+    readonly onFound?: (found: FirstLines) => void | Promise<void>;
+    readonly onContent?: LimitKeeper['onContent'];
+  } = {},
+): LimitKeeper {
+  let kept = known;
+  return {
+    lines,
+    known: () => kept,
+    keep: async (found) => {
+      kept = found;
+      await told.onFound?.(found);
+    },
+    ...(told.onContent && { onContent: told.onContent }),
+  };
+}
+
 export interface LimitedListing {
   readonly source: Source;
   readonly reader: RangeReader;

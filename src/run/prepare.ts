@@ -20,7 +20,7 @@ import { assertDistinct, deadLetterFiles, journalFiles, type NamedFile } from '.
 import { commandOf, identityOf } from '../options/identity.ts';
 import type { RecordOptions } from '../options/records.ts';
 import { findTargets } from '../options/targets.ts';
-import type { SinkAddress, SinkFacts, SinkProbe } from '../publish/sink.ts';
+import type { SinkAddress, SinkFacts, SinkProbe, SinkTraits } from '../publish/sink.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import type { RecordRules } from '../scan/scanner.ts';
 import type { StageSpec } from '../shape/stage.ts';
@@ -131,7 +131,7 @@ async function open(
   agreeTo: (warning: readonly string[]) => Promise<void>,
 ): Promise<Prepared> {
   const { stream, schema, stages, notices } = asked;
-  const rules = recordRules(options, stream);
+  const rules = recordRules(options, stream.traits);
   const prints = { hashKeyPrint: printOf(stages), laterPrint: laterPrintOf(stages) };
   const identity = {
     ...identityOf(options, stream.arn, schema?.text ?? null, prints),
@@ -267,17 +267,18 @@ export function budgetInputOf(
   return {
     ...options,
     publishers: options.dryRun ? 1 : Math.max(1, Math.min(options.publishers, shards.length)),
-    recordBytesMax: recordRules(options, stream).recordBytesMax,
+    recordBytesMax: recordRules(options, stream.traits).recordBytesMax,
     isOrdered: options.order === 'key',
   };
 }
 
 /** What makes a line a record: the same for the run that sends it and the one that looks for it. */
-export function recordRules(options: RecordOptions, stream: SinkFacts): RecordRules {
+export function recordRules(
+  options: RecordOptions,
+  { recordBytesMax: streamMax, keyCharsMax }: Pick<SinkTraits, 'recordBytesMax' | 'keyCharsMax'>,
+): RecordRules {
   const { partitionKey, explicitHashKey, onMissingKey, appendNewline, depthMax } = options;
-  const { recordBytesMax: streamMax } = stream.traits;
   const recordBytesMax = Math.min(options.recordBytesMax ?? streamMax, streamMax);
-  const { keyCharsMax } = stream.traits;
   return {
     partitionKey,
     explicitHashKey,

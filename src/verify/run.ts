@@ -79,7 +79,7 @@ export async function verifyRun(
       typeof schemaText === 'string'
         ? { text: schemaText, name: 'of the journal' }
         : await readSchema(options.schema);
-    const rules = recordRules(options, stream);
+    const rules = recordRules(options, stream.traits);
     const stages = await untilEnded(openShaped(options, facts, rules, source, hooks), signal);
     const deadLetters = await readRunDeadLetters({
       ...{ deadLetter: options.deadLetter, redriven: options.redriven, facts, stream: stream.name },

@@ -3,29 +3,21 @@
  * Takes  sources and record options.
  * Gives  the digest of every valid record, taken in the parser threads; or every valid record as frames, each time it is asked.
  *        Beside it, of the first reading: what was rejected, what was left out, and how many lines there are.
- * Owns   one reading at a time. Lines go through the same code as in a backfill, so what a backfill rejects is expected to be
+ * Owns   one pass at a time (src/run/pass.ts). Lines go through the same code as in a backfill, so what a backfill rejects is expected to be
  *        absent here as well.
  */
 
-import { Accounting } from '../accounting/accounting.ts';
 import { SourceLines } from '../accounting/source-lines.ts';
-import type { MillraceError } from '../base/errors.ts';
 import { addBuckets } from '../digest/buckets.ts';
-import { bucketTableBytes, DIGEST_KEY_BYTES } from '../digest/digest.ts';
+import { bucketTableBytes } from '../digest/digest.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
-import { framingOf } from '../options/framing.ts';
 import type { RecordOptions } from '../options/records.ts';
-import { createParseShared, type RejectedLine, releaseWaiting } from '../parse/setup.ts';
-import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
-import { laneBytes } from '../ring/layout.ts';
-import { createDoorbells } from '../ring/wait.ts';
 import { type Budget, planBudget } from '../run/budget.ts';
-import { hangFailure } from '../run/failures.ts';
-import type { LimitKeeper } from '../run/limited-listing.ts';
+import { keepFirstLines, type LimitKeeper } from '../run/limited-listing.ts';
 import { bytesOfTables } from '../run/open-tables.ts';
-import { Reading, stdinLines } from '../run/reading.ts';
-import { scannerReason } from '../scan/open.ts';
+import { Pass } from '../run/pass.ts';
+import { stdinLines } from '../run/reading.ts';
 import type { RecordRules } from '../scan/scanner.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { SourceObject } from '../source/object.ts';
@@ -70,8 +62,6 @@ export interface SourceTally {
   readonly uneven: readonly ObjectPlace[];
 }
 
-const LISTEN_INTERVAL_MS = 250;
-
 /** How far the last reading has come. */
 export interface SourceProgress {
   readonly records: number;
@@ -98,7 +88,11 @@ export function createSourceSide(
   let tally: SourceTally | null = null;
   /** Of the SOURCE `-`: standard input gives them once, and every reading needs them. */
   let lines: readonly string[] | undefined;
-  const limit = limitKeeper(options.limitLines, given.firstLines ?? null);
+  const { limitLines } = options;
+  const { firstLines = null } = given;
+  /** Every reading is of the same lines: those of the run, or those that the first reading finds. */
+  const known = firstLines?.facts.lines === limitLines ? firstLines : null;
+  const limit = limitLines === null ? null : keepFirstLines(limitLines, known);
   const run = async (purpose: Purpose, signal: AbortSignal) => {
     if (given.sources.includes('-')) lines ??= await allOf(stdinLines(signal));
     const scan = new Scan(given, budget, purpose, lines, limit);
@@ -140,110 +134,58 @@ async function* again(lines: readonly string[]): AsyncGenerator<string> {
   yield* lines;
 }
 
-/** Every reading is of the same lines: those of the run, or those that the first reading finds. */
-function limitKeeper(lines: number | null, known: FirstLines | null): LimitKeeper | null {
-  if (lines === null) return null;
-  let kept = known?.facts.lines === lines ? known : null;
-  return {
-    lines,
-    known: () => kept,
-    keep: async (found) => {
-      kept = found;
-    },
-  };
-}
-
 /** One pass over the sources. */
 class Scan {
-  readonly #given: SourceSideOptions;
-  readonly #purpose: Purpose;
-  readonly #accounting: Accounting;
+  readonly #pass: Pass;
   readonly #sourceLines = new SourceLines();
   #objectDeadLetters = 0;
-  readonly #shared = createParseShared();
-  readonly #heartbeats: SharedArrayBuffer;
-  readonly #reading: Reading;
-  readonly #failed = Promise.withResolvers<never>();
 
   constructor(
-    given: SourceSideOptions,
+    { options, rules, schema, stages, source, sources, observer, onNotice }: SourceSideOptions,
     budget: Budget,
     purpose: Purpose,
     lines: readonly string[] | undefined,
     limit: LimitKeeper | null,
   ) {
-    this.#given = given;
-    this.#purpose = purpose;
     const isDigest = purpose.kind === 'digest';
-    const { options, rules, schema, stages, source, sources, observer } = given;
-    this.#accounting = new Accounting({
-      journal: null,
-      parserCount: options.parsers,
-      onDeadLetter: (deadLetter) => this.#takeDeadLetter(deadLetter),
-      digestOf: () => ({ sumA: 0n, sumB: 0n }),
-      // Nobody has to acknowledge a record: it is settled when it is scanned.
-      isDryRun: true,
-    });
-    this.#heartbeats = createHeartbeats(options.parsers);
-    this.#reading = new Reading({
+    this.#pass = new Pass({
       sources,
       ...(lines && { stdin: again(lines) }),
-      options,
-      source,
-      budget,
-      accounting: this.#accounting,
+      ...{ options, source, budget, rules, schema, stages: stages ?? null, limit },
       sourceLines: this.#sourceLines,
-      deadLetters: null,
-      journal: null,
-      setup: {
-        rules,
-        lanes: Array.from({ length: options.parsers }, () => [
-          new SharedArrayBuffer(laneBytes(budget.laneCapacityBytes)),
-        ]),
-        starts: new BigUint64Array(2),
-        doorbells: createDoorbells(1),
-        control: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
-        shared: this.#shared.buffer,
-        heartbeats: this.#heartbeats,
-        slices: this.#accounting.slices.memory,
-        isOrdered: false,
-        isCollecting: !isDigest,
-        isCounting: isDigest,
-        ...(isDigest && { buckets: purpose.tables }),
-        schema,
-        stages: stages ?? null,
-        framing: framingOf(options.framing),
-        isPortable: scannerReason() !== null,
-        lineBytesMax: budget.lineBytesMax,
-        windowBytes: budget.windowBytes,
-        digestKey: isDigest ? purpose.spec.key : new Uint8Array(DIGEST_KEY_BYTES),
+      parserCount: options.parsers,
+      digest: isDigest ? { tables: purpose.tables, key: purpose.spec.key } : null,
+      onDeadLetter: (deadLetter) => {
+        if (deadLetter.offset === null) this.#objectDeadLetters++;
+        if (isDigest) observer.onDeadLetter(deadLetter);
       },
-      onRejected: (lines) => this.#takeRejected(lines),
-      onFrames: (frames, object) => this.#takeFrames(frames, object),
-      onFound: () => this.#accounting.release(this.#accounting.writeEntries()),
-      onFailure: (error: MillraceError) => this.#failed.reject(error),
-      onListed: () => {},
-      limit,
+      onFrames: (frames, object) => {
+        if (!isDigest) purpose.onFrames(frames, object);
+      },
       ...(isDigest && {
         onArchived: (object) => observer.onArchived(object),
         onFiltered: (object) => observer.onFiltered(object),
         onObject: (object) => observer.onObject(object),
       }),
-      ...(given.onNotice && { onNotice: given.onNotice }),
+      ...(onNotice && { onNotice }),
     });
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#pass.run(signal);
   }
 
   /** Of all records that were scanned. */
   get sums(): SideDigest['sums'] {
-    const { records: count, bytes, sumA, sumB } = this.#accounting.counts.tally;
+    const { records: count, bytes, sumA, sumB } = this.#pass.accounting.counts.tally;
     return { count, bytes, sumA, sumB };
   }
 
   get tally(): SourceTally {
-    const { records, blank, filtered, added, rejected } = this.#accounting.counts.tally;
+    const { accounting } = this.#pass;
+    const { records, blank, filtered, added, rejected } = accounting.counts.tally;
     const uneven: ObjectPlace[] = [];
-    for (const object of this.#sourceLines.uneven)
-      if (!this.#accounting.hasFailed(object)) uneven.push(object);
+    for (const object of this.#sourceLines.uneven) if (!accounting.hasFailed(object)) uneven.push(object);
     // Dead letters about whole objects are not lines.
     return {
       counted: this.#sourceLines.lines,
@@ -257,54 +199,8 @@ class Scan {
   }
 
   progress(): SourceProgress {
-    const { listedBytes: listed } = this.#reading.listTally;
-    const { records } = this.#accounting.counts.tally;
-    return { records, bytes: { listed, downloaded: this.#reading.stats.bytes } };
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    const listening = this.#listen();
-    const onAbort = () => this.#failed.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    try {
-      await Promise.race([this.#readAll(), this.#failed.promise]);
-    } finally {
-      clearInterval(listening);
-      signal.removeEventListener('abort', onAbort);
-      this.#reading.abort(new Error('The scan has ended'));
-      await this.#reading.close();
-    }
-  }
-
-  /** Ends the scan when a parser hangs. */
-  #listen(): NodeJS.Timeout {
-    const monitor = new HeartMonitor(this.#heartbeats);
-    return setInterval(() => {
-      const hanging = monitor.findHanging(performance.now(), HANG_MS);
-      if (hanging !== null) this.#failed.reject(hangFailure(hanging, this.#given.options.parsers, HANG_MS));
-    }, LISTEN_INTERVAL_MS);
-  }
-
-  async #readAll(): Promise<void> {
-    await this.#reading.download();
-    await this.#reading.idle();
-  }
-
-  #takeDeadLetter(deadLetter: DeadLetter): void {
-    if (deadLetter.offset === null) this.#objectDeadLetters++;
-    if (this.#purpose.kind === 'digest') this.#given.observer.onDeadLetter(deadLetter);
-  }
-
-  #takeRejected(lines: readonly RejectedLine[]): void {
-    releaseWaiting(
-      this.#shared,
-      lines.reduce((bytes, { data }) => bytes + data.byteLength, 0),
-    );
-  }
-
-  #takeFrames(frames: Uint8Array, object: ObjectPlace): void {
-    if (this.#purpose.kind === 'frames') this.#purpose.onFrames(frames, object);
-    releaseWaiting(this.#shared, frames.byteLength);
+    const { accounting, reading } = this.#pass;
+    const { records } = accounting.counts.tally;
+    return { records, bytes: { listed: reading.listTally.listedBytes, downloaded: reading.stats.bytes } };
   }
 }

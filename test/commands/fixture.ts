@@ -191,6 +191,22 @@ export class World {
     return [...this.kinesis.records(STREAM)];
   }
 
+  /** A copy of the stream with some change, while `use` lasts. */
+  async withCopy<Answer>(
+    change: (copied: { partitionKey: string; data: Buffer }[]) => void,
+    use: (stream: string) => Promise<Answer>,
+  ): Promise<Answer> {
+    const StreamName = 'copy';
+    const copied = this.records().map(({ partitionKey, data }) => ({ partitionKey, data }));
+    change(copied);
+    this.kinesis.call('CreateStream', { StreamName, ShardCount: 1 });
+    for (const { partitionKey, data } of copied)
+      this.kinesis.call('PutRecord', { StreamName, PartitionKey: partitionKey, Data: data });
+    const answer = await use(StreamName);
+    this.kinesis.call('DeleteStream', { StreamName });
+    return answer;
+  }
+
   /** The dead letters. */
   deadLetters(): DeadLetter[] {
     return deadLettersIn(this.letters);

@@ -230,18 +230,11 @@ it('verify finds one value missing, one doubled and one altered', async () => {
   const rows = world.records();
   const one = rows.findIndex(({ data }) => data.toString() === values[20]);
   const place = { key: 'a', offset: values.slice(0, 20).join('').length, length: values[20]!.length };
-  const copyOf = async (change: (copied: { partitionKey: string; data: Buffer }[]) => void) => {
-    const StreamName = 'copy';
-    world.kinesis.call('CreateStream', { StreamName, ShardCount: 1 });
-    const copied = rows.map(({ partitionKey, data }) => ({ partitionKey, data }));
-    change(copied);
-    for (const { partitionKey, data } of copied)
-      world.kinesis.call('PutRecord', { StreamName, PartitionKey: partitionKey, Data: data });
-    const flags = ['--framing', 'values', '--stream', StreamName, '--from', 'trim-horizon'];
-    const { report } = await verify(['s3://bucket/', ...flags]);
-    world.kinesis.call('DeleteStream', { StreamName });
-    return report;
-  };
+  const copyOf = (change: Parameters<World['withCopy']>[0]) =>
+    world.withCopy(change, async (stream) => {
+      const flags = ['--framing', 'values', '--stream', stream, '--from', 'trim-horizon'];
+      return (await verify(['s3://bucket/', ...flags])).report;
+    });
   expect(await copyOf((copied) => copied.splice(one, 1))).toMatchObject({
     ...{ status: 'differ', missing: 1, examples: { missing: [place] } },
   });

@@ -73,17 +73,8 @@ it('verify finds one record dropped, one doubled and one altered', async () => {
   world = await World.open({ objects: objects.slice(0, 1), shards: 1 });
   await world.report(transform(SPLIT));
   const rows = world.records();
-  const copyOf = async (change: (copied: { partitionKey: string; data: Buffer }[]) => void) => {
-    const StreamName = 'copy';
-    world.kinesis.call('CreateStream', { StreamName, ShardCount: 1 });
-    const copied = rows.map(({ partitionKey, data }) => ({ partitionKey, data }));
-    change(copied);
-    for (const { partitionKey, data } of copied)
-      world.kinesis.call('PutRecord', { StreamName, PartitionKey: partitionKey, Data: data });
-    const found = await verify('--stream', StreamName, '--from', 'trim-horizon');
-    world.kinesis.call('DeleteStream', { StreamName });
-    return found;
-  };
+  const copyOf = (change: Parameters<World['withCopy']>[0]) =>
+    world.withCopy(change, (stream) => verify('--stream', stream, '--from', 'trim-horizon'));
   const one = rows.findIndex(({ partitionKey }) => partitionKey.endsWith(`:${OFFSETS[700]}.2`));
   expect(one).toBeGreaterThanOrEqual(0);
   const place = { key: 'a.jsonl', offset: OFFSETS[700], output: 2 };

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BUCKET, linesOf, runCommand, STREAM, World } from './fixture.ts';
-import { hasPython, openTerminal } from './terminal.ts';
+import { hasPython, openTerminal, whyNoTerminal } from './terminal.ts';
 
 const LINES = linesOf(
   Buffer.from(Array.from({ length: 300 }, (_, i) => `{"id":${i},"u":"u${i % 7}"}\n`).join('')),
@@ -164,7 +164,7 @@ it('files of others in the folder of journals are left alone', async () => {
   expect([ended.exitCode, ended.stderr, stored()]).toEqual([0, '', LINES.length]);
 });
 
-describe.skipIf(!hasPython)('on a terminal', () => {
+describe.skipIf(!hasPython)(`on a terminal${whyNoTerminal}`, () => {
   const QUESTION = 'Deliver everything in a new run all the same? [y/N] ';
   async function asked() {
     const run = await first();

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
 import type { PreviewLine } from '../../src/observe/preview.ts';
 import { runCommand, World } from './fixture.ts';
-import { hasPython, openTerminal } from './terminal.ts';
+import { hasPython, openTerminal, whyNoTerminal } from './terminal.ts';
 
 let world: World;
 afterEach(() => world?.close());
@@ -147,21 +147,24 @@ it('ends with the signal’s code while it waits for an object', async () => {
   expect([ended.exitCode, ended.stderr]).toEqual([143, expect.stringContaining('nothing was sent')]);
 });
 
-it.skipIf(!hasPython)('a terminal gets colours of ours and nothing that a line brings', async () => {
-  world = await World.open({
-    objects: [{ key: 'a', body: Buffer.from('\u001b]0;owned\u0007\n{"a":1,"b":"\u202e"}\n') }],
-  });
-  const terminal = openTerminal(
-    ['preview', 's3://bucket/', '--s3-endpoint-url', world.s3.endpoint, '--drop', '/a', '--quiet'],
-    world.folder,
-  );
-  expect(await terminal.ended()).toContain('exit 1');
-  const shown = terminal.shown();
-  expect(shown).toContain('\u001b[31m"a":1,\u001b[0m');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left beside colours and the cursor.
-  const rest = shown.replace(/\u001b\[(\d+m|\?25h|\d*[GK])/g, '').replaceAll('\r\n', '\n');
-  expect(rest).not.toMatch(/[^\n\P{Cc}]|[\u202a-\u202e]/u);
-});
+it.skipIf(!hasPython)(
+  `a terminal gets colours of ours and nothing that a line brings${whyNoTerminal}`,
+  async () => {
+    world = await World.open({
+      objects: [{ key: 'a', body: Buffer.from('\u001b]0;owned\u0007\n{"a":1,"b":"\u202e"}\n') }],
+    });
+    const terminal = openTerminal(
+      ['preview', 's3://bucket/', '--s3-endpoint-url', world.s3.endpoint, '--drop', '/a', '--quiet'],
+      world.folder,
+    );
+    expect(await terminal.ended()).toContain('exit 1');
+    const shown = terminal.shown();
+    expect(shown).toContain('\u001b[31m"a":1,\u001b[0m');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left beside colours and the cursor.
+    const rest = shown.replace(/\u001b\[(\d+m|\?25h|\d*[GK])/g, '').replaceAll('\r\n', '\n');
+    expect(rest).not.toMatch(/[^\n\P{Cc}]|[\u202a-\u202e]/u);
+  },
+);
 
 it('shows what transforms make of a line: several records, none, or a dead letter, and bytes as they are', async () => {
   const body = Buffer.from(['{"i":1}', '{"i":2}', '{"i":3}', '{"i":4}', '{"i":5}', '{"i":9}'].join('\n'));

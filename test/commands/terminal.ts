@@ -1,7 +1,7 @@
 /**
  * Terminal: a command that has one, by Python's pty module.
  * Takes  the arguments of the command. Gives  what it showed, and how it ended.
- * Owns   the process. `hasPython` says whether there is any: tests are skipped by it, in sight.
+ * Owns   the process. `hasPython` says whether there is any: tests are skipped by it, in sight, with `whyNoTerminal` in their names.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { BIN, CLEAN_ENV } from './fixture.ts';
 
 export const hasPython = spawnSync('python3', ['-c', 'import pty']).status === 0;
+export const whyNoTerminal = hasPython ? '' : ' (not run: no python3 with pty)';
 
 export interface Terminal {
   /** What was shown so far. */

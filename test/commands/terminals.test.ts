@@ -25,7 +25,7 @@ import {
   World,
   type WorldOptions,
 } from './fixture.ts';
-import { hasPython, openTerminal } from './terminal.ts';
+import { hasPython, openTerminal, whyNoTerminal } from './terminal.ts';
 
 const LINES = Buffer.from(Array.from({ length: 4_000 }, (_, i) => `{"id":${i}}\n`).join(''));
 const worlds: World[] = [];
@@ -65,7 +65,7 @@ async function runInto(
   return { exitCode, ...said };
 }
 
-describe.skipIf(!hasPython)('a terminal that is closed', () => {
+describe.skipIf(!hasPython)(`a terminal that is closed${whyNoTerminal}`, () => {
   it('stops the run in good order with 129, and the same command resumes it', async () => {
     const bodyOf = (i: number) =>
       Buffer.from(Array.from({ length: 20 }, (_, n) => `{"o":${i},"n":${n}}\n`).join(''));

@@ -148,10 +148,11 @@ it('is held as long as its process lives, whatever its file says of the process'
 });
 
 const canUnshare = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
+const whyNot = canUnshare ? '' : ' (not run: no PID namespaces)';
 it.skipIf(!canUnshare).each([
   { with: 'the addon', env: {} },
   { with: 'the portable lock', env: { MILLRACE_SCANNER: 'portable' } },
-])('is not stolen from a process in another PID namespace, with $with', async ({ env }) => {
+])(`is not stolen from a process in another PID namespace, with $with${whyNot}`, async ({ env }) => {
   const settings = { env: { ...process.env, ...env } };
   const inside = spawn('unshare', ['--pid', '--fork', '--kill-child', process.execPath, ...childArgs, path], {
     ...settings,

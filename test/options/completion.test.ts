@@ -64,6 +64,7 @@ const hasZsh = (() => {
     return false;
   }
 })();
+const whyNoZsh = hasZsh ? '' : ' (not run: no zsh)';
 
 /** What zsh's own _arguments and _describe are asked, for a line that ends in these words. */
 function askedByZsh(words: readonly string[]): string {
@@ -75,19 +76,19 @@ function askedByZsh(words: readonly string[]): string {
 }
 
 describe('zsh', () => {
-  it.skipIf(!hasZsh)('describes every command', () => {
+  it.skipIf(!hasZsh)(`describes every command${whyNoZsh}`, () => {
     const lines = askedByZsh(['millrace', '']).trim().split('\n');
     expect(lines).toEqual(Object.entries(MANUAL).map(([name, { summary }]) => `${name}:${summary}`));
   });
 
-  it.skipIf(!hasZsh).each(COMMANDS as (keyof typeof MANUAL)[])('knows the flags of %s', (name) => {
+  it.skipIf(!hasZsh).each(COMMANDS as (keyof typeof MANUAL)[])(`knows the flags of %s${whyNoZsh}`, (name) => {
     const asked = askedByZsh(['millrace', name, '']);
     expect([...asked.matchAll(/^\*?(--[a-z0-9-]+)[=[]/gm)].map(([, flag]) => flag).toSorted()).toEqual(
       [...flagsOf(name), '--help'].toSorted(),
     );
   });
 
-  it.skipIf(!hasZsh)('knows values, files, and what may be given more than once', () => {
+  it.skipIf(!hasZsh)(`knows values, files, and what may be given more than once${whyNoZsh}`, () => {
     const lines = askedByZsh(['millrace', 'verify', '']).split('\n');
     expect(lines).toContain(
       '--wire=[protocol of reading the stream; falls back to JSON where CBOR is refused]:cbor|json:(cbor json)',

@@ -35,10 +35,12 @@ class Recorder {
     this.rejected.push(line);
     this.reached = end;
   }
-  endPiece(piece: number, error: PieceError | null, state: string): void {
-    this.ends.push({ piece, error, state });
-  }
-  flush(): void {}
+  readonly findings = {
+    endPiece: (piece: number, error: PieceError | null, state: string) => {
+      this.ends.push({ piece, error, state });
+    },
+    flush: () => {},
+  };
   isStopping(): boolean {
     return false;
   }

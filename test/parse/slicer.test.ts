@@ -72,7 +72,7 @@ function open(
     post: (message) => messages.push(message),
   });
   const found = () => {
-    slicer.flush();
+    slicer.findings.flush();
     const slices: SliceReceipt[] = [];
     const ends: PieceEnd[] = [];
     const rejected: RejectedLine[] = [];
@@ -134,19 +134,19 @@ describe('the slicer', () => {
 
   it('answers a task with what it found, and posts it where something of the task was posted before', () => {
     const { slicer, messages } = open();
-    slicer.begin();
+    slicer.findings.begin();
     slicer.scan(SOURCE, run(lines(3)));
-    slicer.endPiece(5, null, 'open');
-    const answer = slicer.finish();
+    slicer.findings.endPiece(5, null, 'open');
+    const answer = slicer.findings.finish();
     expect([answer?.slices.length, answer?.ends.length, messages.length]).toEqual([1, 1, 0]);
-    slicer.begin();
+    slicer.findings.begin();
     slicer.scan(SOURCE, run(`${lines(1)}no JSON\n`));
-    slicer.endPiece(6, null, 'open');
-    expect(slicer.finish()).toBe(null);
+    slicer.findings.endPiece(6, null, 'open');
+    expect(slicer.findings.finish()).toBe(null);
     expect(messages.map(({ kind }) => kind)).toEqual(['rejected', 'found']);
-    slicer.begin();
+    slicer.findings.begin();
     slicer.scan(SOURCE, run(lines(1)));
-    expect(slicer.finish()?.slices.length).toBe(1);
+    expect(slicer.findings.finish()?.slices.length).toBe(1);
   });
 
   it.each([
@@ -157,7 +157,7 @@ describe('the slicer', () => {
     // Seven slices of nine lines are begun, each with a beat, before 64 KiB are full.
     const { owner, slicer, messages } = open(1 << 16, 7 + looks);
     owner.setWindow(1 << 20, 9_500);
-    slicer.begin();
+    slicer.findings.begin();
     expect(() => slicer.scan(SOURCE, run(line.repeat(100)))).toThrow(StoppedError);
     expect(messages.map(({ kind }) => kind)).toEqual(kinds);
   });
@@ -177,7 +177,7 @@ describe('the slicer', () => {
   it('tells of rejected lines before the receipt of their slice, and of the piece behind both', () => {
     const { slicer, messages, found } = open();
     slicer.scan(SOURCE, run('1\n{\n\n2\n'));
-    slicer.endPiece(5, null, 'open');
+    slicer.findings.endPiece(5, null, 'open');
     const { slices, ends, rejected } = found();
     expect(messages.map(({ kind }) => kind)).toEqual(['rejected', 'found']);
     expect(rejected).toMatchObject([{ piece: 5, code: 'INVALID_JSON', objectOffset: 2, length: 1 }]);

@@ -3,6 +3,8 @@
  * It shares nothing with the cutter, the finders and the counter that are held to it.
  */
 
+import { isJson } from '../scan/is-json.ts';
+
 export interface Part {
   readonly kind: 'value' | 'damaged' | 'too-long' | 'no-array';
   readonly offset: number;
@@ -12,16 +14,6 @@ export interface Part {
 const SPACE = /[ \t\r\n]/;
 /** What a number or literal may end in front of. */
 const BORDER = /[ \t\r\n{}[\]:,"]/;
-
-/** Texts in latin1: a byte a character. */
-function isValue(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** What could stand behind a beginning so that a value comes out of it, whatever is open. */
 const ENDINGS = [
@@ -71,7 +63,7 @@ function isPrefix(text: string): boolean {
     else if (c === '}' || c === ']') closers.shift();
   }
   const rest = closers.join('');
-  return ENDINGS.some((ending) => isValue(text + ending + rest) || isValue(`${text}${ending},0${rest}`));
+  return ENDINGS.some((ending) => isJson(text + ending + rest) || isJson(`${text}${ending},0${rest}`));
 }
 
 /** The value that begins at `at`, or the index of its first wrong byte; null where the text ends within it. */
@@ -81,9 +73,9 @@ function valueAt(text: string, at: number): { end: number } | { wrongAt: number 
   for (let end = at + 1; end <= text.length; end++) {
     const part = text.slice(at, end);
     if (isContainer || first === '"') {
-      if (isValue(part)) return { end };
+      if (isJson(part)) return { end };
     } else if ((end === text.length || BORDER.test(text[end]!)) && !BORDER.test(first)) {
-      if (isValue(part)) return { end };
+      if (isJson(part)) return { end };
       if (!isPrefix(part)) return { wrongAt: firstWrong(part, at) };
       return end === text.length ? null : { wrongAt: end };
     }

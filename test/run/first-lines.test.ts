@@ -2,21 +2,16 @@
 import zlib from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, expect, it } from 'vitest';
-import { Accounting } from '../../src/accounting/accounting.ts';
-import type { MillraceError } from '../../src/base/errors.ts';
-import type { DeadLetter } from '../../src/journal/dead-letters.ts';
 import type { FirstLines } from '../../src/journal/first-lines.ts';
 import { JournalState } from '../../src/journal/state.ts';
 import { parseBackfillOptions } from '../../src/options/backfill.ts';
-import { createParseShared } from '../../src/parse/setup.ts';
 import { FRAME } from '../../src/record/frame.ts';
-import { createHeartbeats } from '../../src/ring/heartbeat.ts';
-import { laneBytes } from '../../src/ring/layout.ts';
-import { createDoorbells } from '../../src/ring/wait.ts';
-import { planBudget } from '../../src/run/budget.ts';
-import { Reading } from '../../src/run/reading.ts';
+import { keepFirstLines } from '../../src/run/limited-listing.ts';
+import type { Reading } from '../../src/run/reading.ts';
 import { SourceFailure } from '../../src/source/source-failure.ts';
+import { isJson } from '../scan/is-json.ts';
 import { type MemorySource, openMemorySource } from '../source/memory-source.ts';
+import { openDryReading } from './dry-reading.ts';
 
 let reading: Reading | undefined;
 afterEach(async () => {
@@ -28,57 +23,23 @@ async function readFirst(source: MemorySource, lines: number, known: FirstLines 
   const options = parseBackfillOptions(['s3://memory/'], {
     ...{ stream: 'none', parsers: 1, downloads: 2, 'segment-size': '64KiB' },
   });
-  const budget = planBudget({ ...options, publishers: 1, recordBytesMax: 1 << 20, isOrdered: false });
-  const failures: (MillraceError | DeadLetter)[] = [];
-  let found = known;
+  const limit = keepFirstLines(lines, known);
   const records: string[] = [];
-  const accounting = new Accounting({
-    ...{ journal: null, parserCount: 1, isDryRun: true },
-    onDeadLetter: (letter) => failures.push(letter),
-    digestOf: () => ({ sumA: 0n, sumB: 0n }),
-  });
-  reading = new Reading({
-    ...{ sources: options.sources, options, source, budget, accounting, deadLetters: null, journal: null },
-    limit: {
-      lines,
-      known: () => found,
-      keep: async (kept) => {
-        found = kept;
-      },
-    },
-    setup: {
-      rules: {
-        ...{ partitionKey: null, explicitHashKey: null, onMissingKey: 'dead-letter', appendNewline: false },
-        ...{ depthMax: 1024, recordBytesMax: 1 << 20, keyCharsMax: 256 },
-      },
-      lanes: [[new SharedArrayBuffer(laneBytes(budget.laneCapacityBytes))]],
-      starts: new BigUint64Array(2),
-      doorbells: createDoorbells(1),
-      control: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
-      shared: createParseShared().buffer,
-      heartbeats: createHeartbeats(1),
-      slices: accounting.slices.memory,
-      ...{ isOrdered: false, isCollecting: true, schema: null, isPortable: false },
-      ...{
-        lineBytesMax: budget.lineBytesMax,
-        windowBytes: budget.windowBytes,
-        digestKey: new Uint8Array(16),
-      },
-    },
-    onRejected: () => {},
+  const opened = openDryReading(options, source, {
+    limit,
     onFrames: (frames, { key }) => {
       for (const { offset, data } of recordsOf(frames)) records.push(`${key} ${offset} ${data}`);
     },
-    onFound: () => accounting.release(accounting.writeEntries()),
-    onListed: () => {},
-    onFailure: (error) => failures.push(error),
+    onFound: (accounting) => accounting.release(accounting.writeEntries()),
   });
+  reading = opened.reading;
   await reading.download();
   await reading.idle();
-  const { openObjects, counts } = accounting;
+  const { openObjects, counts } = opened.accounting;
   await reading.close();
   const { listTally, stats } = reading;
-  return { found: found!, failures, openObjects, counts, records, listed: listTally.listed, stats };
+  const failures = [...opened.failures, ...opened.deadLetters];
+  return { found: limit.known()!, failures, openObjects, counts, records, listed: listTally.listed, stats };
 }
 
 function* recordsOf(frames: Uint8Array) {
@@ -136,15 +97,6 @@ function expectedOf(key: string, lines: readonly string[]) {
     offset += line.length + 1;
   }
   return { records, blank };
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 it('takes exactly the first lines of any objects: all of those before, and of the last one what lies in front of its end', async () => {

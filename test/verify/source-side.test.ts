@@ -12,6 +12,7 @@ import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import { parseBackfillOptions } from '../../src/options/backfill.ts';
 import { FRAME, FRAME_KIND } from '../../src/record/frame.ts';
 import { createSourceSide } from '../../src/verify/source-side.ts';
+import { isJson } from '../scan/is-json.ts';
 import { testSource } from '../source/source-run.ts';
 
 let s3: FastS3;
@@ -99,15 +100,6 @@ function recordsIn(name: string, content: Buffer): string[] {
     start = end + 1;
   }
   return records;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 let runs = 0;

@@ -1,0 +1,133 @@
+/**
+ * Findings: what a parser thread tells the main thread.
+ * Takes  receipts of slices, behind the rejected lines in them, and ends of pieces.
+ * Gives  messages in that order, several receipts in each; what was not posted is the answer to the thread's task.
+ * Owns   what is found and not said, and the bound on what is said and not taken.
+ */
+import type { MillraceError } from '../base/errors.ts';
+import { waitForAtMost } from '../ring/wait.ts';
+import type { Reject } from '../scan/scanner.ts';
+import { addFigures, type StageFigures } from '../shape/figures.ts';
+import type { LineCount } from './line-count.ts';
+import {
+  type Found,
+  PARSE_SHARED,
+  type ParseMessage,
+  type PieceEnd,
+  type PieceError,
+  type RejectedLine,
+  type SliceReceipt,
+} from './setup.ts';
+import { sideBySideHint } from './side-by-side.ts';
+
+/** Messages that the main thread has not taken yet; beyond this a parser waits, so that a file of garbage stays within memory. */
+const WAITING_BYTES_MAX = 8 * 1024 * 1024;
+/** Receipts that travel in one message at most. */
+const RECEIPTS_MAX = 256;
+
+/** Hands a message to the main thread. */
+export type PostMessage = (message: ParseMessage, transferList: readonly ArrayBuffer[]) => void;
+
+export class Findings {
+  readonly #post: PostMessage;
+  readonly #shared: Int32Array;
+  readonly #isStopping: () => boolean;
+  #slices: SliceReceipt[] = [];
+  #ends: PieceEnd[] = [];
+  #figures: StageFigures[] = [];
+  #hasPosted = false;
+
+  /** @param shared Of ParseSetup. @param isStopping Asked while it waits. */
+  constructor(post: PostMessage, shared: SharedArrayBuffer, isStopping: () => boolean) {
+    this.#post = post;
+    this.#shared = new Int32Array(shared);
+    this.#isStopping = isStopping;
+  }
+
+  /** A task begins: nothing of it has been said. */
+  begin(): void {
+    this.#hasPosted = false;
+  }
+
+  /** @returns What was found and not said, to be the task's answer. Null: it had to be posted, behind what was posted before. */
+  finish(): Found | null {
+    if (!this.#hasPosted) return this.#takeFound();
+    this.flush();
+    return null;
+  }
+
+  /** Tells the main thread what was found. */
+  flush(): void {
+    if (this.#slices.length === 0 && this.#ends.length === 0) return;
+    this.#hasPosted = true;
+    this.#post({ kind: 'found', ...this.#takeFound() }, []);
+  }
+
+  addSlice(receipt: SliceReceipt): void {
+    this.#slices.push(receipt);
+    if (this.#slices.length >= RECEIPTS_MAX) this.flush();
+  }
+
+  /** Nothing more will be found in this piece. */
+  endPiece(piece: number, error: PieceError | null, state: PieceEnd['state'], count?: LineCount): void {
+    this.#ends.push({ piece, error, state, ...(count && { count }) });
+  }
+
+  addFigures(figures: readonly StageFigures[]): void {
+    addFigures(this.#figures, figures);
+  }
+
+  /** Says which lines of a slice were rejected, before its receipt says how many. */
+  reject(receipt: SliceReceipt, lines: readonly RejectedLine[]): void {
+    receipt.codes ??= {};
+    let bytes = 0;
+    for (const { code, data } of lines) {
+      receipt.codes[code] = (receipt.codes[code] ?? 0) + 1;
+      bytes += data.byteLength;
+    }
+    this.#send({ kind: 'rejected', lines }, bytes, []);
+  }
+
+  /** @param bytes What the scanner was given. */
+  rejectAll(receipt: SliceReceipt, rejects: readonly Reject[], bytes: Uint8Array): void {
+    this.reject(
+      receipt,
+      rejects.map((reject) => toRejectedLine(reject, bytes, receipt.piece)),
+    );
+  }
+
+  /** @param frames Taken over. */
+  addFrames(piece: number, frames: Uint8Array<ArrayBuffer>): void {
+    this.#send({ kind: 'frames', piece, frames }, frames.byteLength, [frames.buffer]);
+  }
+
+  /** The run cannot go on. */
+  fail(error: MillraceError): void {
+    this.#post({ kind: 'failed', error: error.toWire() }, []);
+  }
+
+  #takeFound(): Found {
+    const figures = this.#figures;
+    const found = { slices: this.#slices, ends: this.#ends, ...(figures.length > 0 && { figures }) };
+    this.#slices = [];
+    this.#ends = [];
+    this.#figures = [];
+    return found;
+  }
+
+  /** Posts a message, and waits while too many are pending. */
+  #send(message: ParseMessage, bytes: number, transferList: ArrayBuffer[]): void {
+    this.#hasPosted = true;
+    Atomics.add(this.#shared, PARSE_SHARED.WAITING_BYTES, bytes);
+    this.#post(message, transferList);
+    waitForAtMost(this.#shared, PARSE_SHARED.WAITING_BYTES, WAITING_BYTES_MAX, this.#isStopping);
+  }
+}
+
+function toRejectedLine(reject: Reject, bytes: Uint8Array, piece: number): RejectedLine {
+  const { code, message, objectOffset, start, end } = reject;
+  // A copy: the block is used again before the message is read.
+  const data = bytes.slice(start, end);
+  const hint = code === 'INVALID_JSON' ? sideBySideHint(data) : '';
+  return { piece, code, message: message + hint, objectOffset, length: end - start, data };
+}
