@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { RejectCode, WireError } from '../base/errors.ts';
 import type { Damage } from '../inflate/damage.ts';
-import type { LeftRange, Places, Range } from '../ring/ranges.ts';
+import type { LeftRange, Places, Range, RecordsLeft } from '../ring/ranges.ts';
 import { wake } from '../ring/wait.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
@@ -142,23 +142,12 @@ export interface SliceReceipt extends ScanTally {
   /** Records beyond the first of their line. */
   added: number;
   /** Records of its last line that the run was stopped before, while others of it are written. They are counted like those. */
-  unwritten?: Unwritten;
+  unwritten?: RecordsLeft;
   /** Rejected lines by code, or null where there are none. */
   codes: Record<string, number> | null;
   /** Sums of the digest of its records (src/digest/digest.ts). */
   digestA: bigint;
   digestB: bigint;
-}
-
-/** Records that were made and not written. */
-export interface Unwritten {
-  readonly count: number;
-  /** Data plus key bytes. */
-  readonly bytes: number;
-  readonly sumA: bigint;
-  readonly sumB: bigint;
-  readonly offsets: readonly number[];
-  readonly outputs: readonly number[];
 }
 
 export interface PieceError {

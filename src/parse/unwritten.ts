@@ -4,16 +4,17 @@
  * Owns   the lane that they are written to for that, and that nobody reads.
  */
 import { LaneDigest } from '../digest/lane-digest.ts';
+import type { RecordsLeft } from '../ring/ranges.ts';
 import { openScanner } from '../scan/open.ts';
 import { OUTPUT_COLUMNS, type ScanPiece } from '../scan/scanner.ts';
-import type { ParseSetup, Unwritten } from './setup.ts';
+import type { ParseSetup } from './setup.ts';
 
 /** @param laneBytes As large as the lanes of the run: every record fits. */
 export function unwrittenOf(
   pieces: readonly ScanPiece[],
   { rules, digestKey, isPortable }: Pick<ParseSetup, 'rules' | 'digestKey' | 'isPortable'>,
   laneBytes: number,
-): Unwritten {
+): RecordsLeft {
   const lane = new SharedArrayBuffer(laneBytes);
   const lanes = { buffers: [lane], starts: new BigUint64Array(2) };
   const scanner = openScanner(rules, lanes, { portable: isPortable });

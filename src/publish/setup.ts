@@ -4,6 +4,7 @@
  */
 import type { WireError } from '../base/errors.ts';
 import type { OwnedRange, ShardRange } from '../record/hash-range.ts';
+import type { RecordsLeft } from '../ring/ranges.ts';
 import type { SinkAddress, SinkTraits } from './sink.ts';
 import type { KeyWatch, SkewCounts } from './skew.ts';
 
@@ -76,18 +77,8 @@ export interface RefusedRecord {
 }
 
 /** Records of one slice that an orderly stop leaves to the next process. */
-export interface LeftRecords {
+export interface LeftRecords extends RecordsLeft {
   readonly slice: number;
-  readonly count: number;
-  /** Data plus key bytes. */
-  readonly bytes: number;
-  /** Sums of their digests. */
-  readonly sumA: bigint;
-  readonly sumB: bigint;
-  /** Of each record's first data byte in the (decompressed) object, in any order. */
-  readonly offsets: readonly number[];
-  /** For each, which of its line's outputs it is. */
-  readonly outputs: readonly number[];
 }
 
 /** What a publisher posts to the main thread. */

@@ -22,6 +22,20 @@ export interface LeftRange extends Places {
   readonly end: number;
 }
 
+/** Records that were made and not sent. */
+export interface RecordsLeft {
+  readonly count: number;
+  /** Data plus key bytes. */
+  readonly bytes: number;
+  /** Sums of their digests. */
+  readonly sumA: bigint;
+  readonly sumB: bigint;
+  /** Of each record's first data byte in the (decompressed) object, in any order. */
+  readonly offsets: readonly number[];
+  /** For each, which of its line's outputs it is. */
+  readonly outputs: readonly number[];
+}
+
 /** A stretch of an object that is to be carried: all of its lines, or only these records. */
 export interface WorkRange {
   readonly start: number;
