@@ -7,6 +7,7 @@
 #include "../../src/native/base64.h"
 #include "../../src/native/crc.cc"
 #include "../../src/native/md5-many.h"
+#include "../../src/native/scan-setup.h"
 #include "../../src/native/scan.cc"
 #include "../../src/native/sha256.h"
 

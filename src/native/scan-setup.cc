@@ -11,9 +11,6 @@
 namespace millrace {
 namespace {
 
-/** Vectors may be read past the end of a name. */
-constexpr size_t NAME_SLACK = 64;
-
 void freeSetup(ScanSetup* setup) {
   if (setup == nullptr) return;
   closeShape(setup->shape);
