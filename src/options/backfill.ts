@@ -18,7 +18,7 @@ import {
 import { choice, duration, integer, scalar, size, text, threads, toggle } from './kinds.ts';
 import { COMMON_FLAGS } from './output.ts';
 import { Problems } from './problems.ts';
-import { checkRecordOptions, checkSources, RECORD_FLAGS } from './records.ts';
+import { checkSources, RECORD_FLAGS } from './records.ts';
 import { checkOneOrder } from './stages.ts';
 
 export type MaxRejects = { readonly count: number } | { readonly share: number };
@@ -167,7 +167,6 @@ export function parseBackfillOptions(sources: readonly string[], raw: RawFlags):
   if (stream === null) problems.add(STREAM_MISSING);
   const options = readFlags(BACKFILL_FLAGS, raw, problems);
   checkOneOrder(options, problems);
-  checkRecordOptions(options, problems);
   const aws = readAws(raw, problems);
   problems.finish();
   return Object.freeze({ ...options, sources, stream: stream!, deadLetters: null, aws });
@@ -193,7 +192,6 @@ export function checkBackfillOptions(settings: BackfillSettings | BackfillOption
   if (stream === null) problems.add(STREAM_MISSING);
   const options = acceptOptions(BACKFILL_FLAGS, given, problems);
   checkOneOrder(options, problems);
-  checkRecordOptions(options, problems);
   const aws = acceptAws(settings.aws, problems);
   problems.finish();
   return Object.freeze({ ...options, sources, stream: stream!, deadLetters: null, aws });

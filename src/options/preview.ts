@@ -46,8 +46,6 @@ export function parsePreviewOptions(sources: readonly string[], raw: RawFlags): 
   problems.unknownFlags(Object.keys(raw), KNOWN);
   checkSources(problems, sources, raw.inventory !== undefined);
   const given = readFlags({ ...RECORD_FLAGS, ...PREVIEW_FLAGS }, raw, problems);
-  if (given.framing !== 'lines')
-    problems.add(`Expected preview, which shows lines, to come without --framing ${given.framing}.`);
   const aws = readAws(raw, problems);
   problems.finish();
   return Object.freeze({

@@ -131,15 +131,6 @@ export const RECORD_FLAGS = {
 
 export interface RecordOptions extends OptionsOf<typeof RECORD_FLAGS> {}
 
-/** Names the problems of options that do not go together. */
-export function checkRecordOptions(
-  options: Pick<RecordOptions, 'framing' | 'limitLines'>,
-  problems: Problems,
-): void {
-  if (options.framing !== 'lines' && options.limitLines !== null)
-    problems.add(`Expected --limit, which counts lines, to come without --framing ${options.framing}.`);
-}
-
 /** Names the problems of the SOURCE arguments. */
 export function checkSources(problems: Problems, sources: readonly string[], hasInventory: boolean): void {
   if (sources.length === 0 && !hasInventory)

@@ -10,7 +10,7 @@ import { flagsOf } from './identity.ts';
 import { choice, integer, list, scalar, text, time, toggle } from './kinds.ts';
 import { COMMON_FLAGS } from './output.ts';
 import { Problems } from './problems.ts';
-import { checkRecordOptions, checkSources, RECORD_FLAGS } from './records.ts';
+import { checkSources, RECORD_FLAGS } from './records.ts';
 import { checkOneOrder } from './stages.ts';
 
 type From = 'journal' | 'trim-horizon' | { readonly timeMs: number };
@@ -77,7 +77,6 @@ export function parseVerifyOptions(
   if (stream === null) problems.add('Expected --stream to name the stream, but received nothing.');
   const { journal: _, from: asked, ...options } = readFlags(VERIFY_FLAGS, raw, problems);
   checkOneOrder(options, problems);
-  checkRecordOptions(options, problems);
   const from = asked ?? (identity ? 'journal' : 'trim-horizon');
   if (from === 'journal' && !identity)
     problems.add('Expected --from journal to come with --journal FILE, but received none.');

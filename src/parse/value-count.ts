@@ -1,6 +1,6 @@
 /**
  * Value count: how many values, and losses between them, a framing makes of an object: what LineCounter is to lines.
- * Takes  the bytes of an object, in runs. Gives  a count.
+ * Takes  the bytes of an object, in runs. Gives  a count, and where each begins and ends.
  * Owns   its own reading of JSON: a table of what may follow what, byte by byte, and the rule where damage ends (docs/CLI.md, "Framing").
  * Never  shares code with finders, cutter, walk and scanner: it is what `verify` holds them to.
  */
@@ -135,6 +135,7 @@ export class ValueCounter {
   #isName = false;
   /** Of the value or document at hand. */
   #first = 0;
+  #start = 0;
   #indent = 0;
   /** Spaces since the last line end; -1: something else has come. */
   #spaces = 0;
@@ -147,27 +148,61 @@ export class ValueCounter {
   #text: string | null = null;
   #marks = 0;
   #isStart = true;
+  /** Bytes of the object so far. */
+  #seenBytes = 0;
+  readonly #onEnd: ((start: number, end: number) => void) | undefined;
 
-  /** @param tokens As ParseSetup has them. @param depthMax More brackets than that are damage. */
-  constructor(tokens: readonly string[] | null, depthMax: number) {
+  /**
+   * @param tokens As ParseSetup has them. @param depthMax More brackets than that are damage.
+   * @param onEnd Told of each with its offsets: the end of damage is where values may begin again.
+   */
+  constructor(
+    tokens: readonly string[] | null,
+    depthMax: number,
+    onEnd?: (start: number, end: number) => void,
+  ) {
     this.#tokens = tokens;
     this.#depthMax = depthMax;
     this.#isAround = tokens !== null;
+    this.#onEnd = onEnd;
   }
 
   add(bytes: Uint8Array): void {
-    let at = this.#isStart ? this.#skipMark(bytes) : 0;
-    for (; at < bytes.length; at++) {
-      const byte = bytes[at]!;
-      if (this.#isLost) this.#pass(byte);
-      if (!this.#isLost) this.#read(byte);
-    }
+    const from = this.#isStart ? this.#skipMark(bytes) : 0;
+    this.#take(bytes, from, this.#seenBytes);
+    this.#seenBytes += bytes.length;
   }
 
   /** @param isWhole The object has been read to its end. */
   count(isWhole: boolean): LineCount {
-    const isOpen = this.#isLost || this.#open.length > 0 || this.#levels.length > 0 || this.#isInScalar;
-    return { newlines: this.#count, endsOpen: isWhole && isOpen };
+    return { newlines: this.#count, endsOpen: isWhole && this.#isOpen };
+  }
+
+  /** Offset of what has begun and is not counted, or null. What is around an array is it, too. */
+  get openStart(): number | null {
+    return this.#isOpen ? this.#start : null;
+  }
+
+  /** A value, or damage, has begun that is not counted. What is around an array is none: nobody knows what it holds. */
+  get hasBegun(): boolean {
+    return this.#isLost || (!this.#isAround && this.#isOpen);
+  }
+
+  /** What has begun is damage whose first wrong byte has come. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  get #isOpen(): boolean {
+    return this.#isLost || this.#open.length > 0 || this.#levels.length > 0 || this.#isInScalar;
+  }
+
+  #take(bytes: Uint8Array, from: number, base: number): void {
+    for (let at = from; at < bytes.length; at++) {
+      const byte = bytes[at]!;
+      if (this.#isLost) this.#pass(byte, base + at);
+      if (!this.#isLost) this.#read(byte, base + at);
+    }
   }
 
   get #isInScalar(): boolean {
@@ -182,20 +217,20 @@ export class ValueCounter {
       // It was none: its beginning counts.
       const seen = Uint8Array.of(0xef, 0xbb).subarray(0, this.#marks);
       this.#isStart = false;
-      this.add(seen);
+      this.#take(seen, 0, 0);
       return at;
     }
     this.#isStart = this.#marks < 3;
     return at;
   }
 
-  #pass(byte: number): void {
+  #pass(byte: number, offset: number): void {
     const isContainer = this.#first === OPEN_OBJECT || this.#first === OPEN_ARRAY;
     if (this.#isLineStart) {
       const isBracket = byte === OPEN_OBJECT || byte === OPEN_ARRAY;
       if (!isContainer || (isBracket && this.#spaces <= this.#indent)) {
         this.#isLost = false;
-        this.#count++;
+        this.#tell(offset);
         return;
       }
       if (byte === 0x20 || byte === 0x09) {
@@ -207,9 +242,9 @@ export class ValueCounter {
     this.#spaces = 0;
   }
 
-  #read(byte: number): void {
+  #read(byte: number, offset: number): void {
     const isBetween = this.#open.length === 0 && this.#levels.length === 0;
-    if (isBetween && BETWEEN.has(this.#state)) this.#look(byte);
+    if (isBetween && BETWEEN.has(this.#state)) this.#look(byte, offset);
     if (this.#text !== null && this.#state >= NUMBER.text && this.#state <= NUMBER.hex1) this.#keep(byte);
     const next = TABLE[this.#state * 256 + byte]!;
     switch (next) {
@@ -220,18 +255,18 @@ export class ValueCounter {
         this.#enter(byte);
         break;
       case NUMBER.close:
-        this.#leave(byte);
+        this.#leave(byte, offset);
         break;
       case NUMBER.comma:
         this.#divide(byte);
         break;
       case NUMBER.quote:
         if (this.#isName) this.#endName();
-        else this.#endValue();
+        else this.#endValue(offset + 1);
         break;
       case NUMBER.border:
-        this.#endValue();
-        this.#read(byte);
+        this.#endValue(offset);
+        this.#read(byte, offset);
         break;
       default:
         if (byte === QUOTE && next === NUMBER.text && this.#state !== NUMBER.escape) this.#beginText();
@@ -240,11 +275,12 @@ export class ValueCounter {
   }
 
   /** Between values. */
-  #look(byte: number): void {
+  #look(byte: number, offset: number): void {
     if (byte === NEWLINE) this.#spaces = 0;
     else if (byte === 0x20 || byte === 0x09) this.#spaces += this.#spaces < 0 ? 0 : 1;
     else {
       this.#first = byte;
+      this.#start = offset;
       this.#indent = Math.max(0, this.#spaces);
       this.#spaces = -1;
     }
@@ -294,7 +330,7 @@ export class ValueCounter {
   /** The containers around the array that is being read, itself the last. */
   #around: Level[] = [];
 
-  #leave(byte: number): void {
+  #leave(byte: number, offset: number): void {
     const isObject = byte === CLOSE_OBJECT;
     if (this.#isAround) {
       if (this.#levels.at(-1)?.isObject !== isObject) {
@@ -313,14 +349,15 @@ export class ValueCounter {
       this.#isAround = true;
       // Damage behind the array begins with this bracket.
       this.#first = byte;
+      this.#start = offset;
       this.#indent = 0;
-      this.#endValue(true);
+      this.#endValue(offset + 1, true);
       return;
     } else {
       this.#lose(byte);
       return;
     }
-    this.#endValue();
+    this.#endValue(offset + 1);
   }
 
   #divide(byte: number): void {
@@ -338,20 +375,25 @@ export class ValueCounter {
   }
 
   /** @param isArray It was the array, whose elements have been counted. */
-  #endValue(isArray = false): void {
+  #endValue(end: number, isArray = false): void {
     const isInside = this.#open.length > 0 || this.#levels.length > 0;
     this.#state = NUMBER.behind;
     if (isInside) return;
     this.#spaces = -1;
     if (this.#isAround) {
       // A document ends.
-      if (!this.#hasArray && !isArray) this.#count++;
+      if (!this.#hasArray && !isArray) this.#tell(end);
       this.#hasArray = false;
       this.#state = NUMBER.value;
       return;
     }
-    this.#count++;
+    this.#tell(end);
     if (this.#tokens === null) this.#state = NUMBER.value;
+  }
+
+  #tell(end: number): void {
+    this.#count++;
+    this.#onEnd?.(this.#start, end);
   }
 
   #beginText(): void {

@@ -1,6 +1,6 @@
 /**
  * Finding the first lines: where the first N lines of the sources end, in listing order and by line ends alone.
- * Takes  objects in listing order, and how they are read.
+ * Takes  objects in listing order, and how they are read; what finds the lines of one, where they are values (first-values.ts).
  * Gives  the objects that hold the lines, and the place behind the last one.
  * Owns   what a line is here: what ends with a newline, and what stands behind the last newline of an object that can be read to its end.
  *        The scanner counts the same ones, blank and bad lines included.
@@ -16,15 +16,59 @@ import type { SourceObject } from '../source/object.ts';
 
 const NEWLINE = 10;
 
-/**
- * @param onContent Told of the lines, chunk by chunk; each is valid until it returns.
- * @throws {MillraceError} MILLRACE_SOURCE: an object in front of the last line cannot be read now, so that nobody knows which lines are the first ones.
- */
+/** Finds the wanted lines of one object. */
+export interface LineFinder {
+  /** Takes the next bytes. */
+  take(bytes: Uint8Array): void;
+  /** Offset behind the last wanted line, or null: it has not come yet. */
+  readonly end: number | null;
+  /** Something lies behind it. */
+  readonly hasMore: boolean;
+  /** Lines so far. @param isWhole The object has been read to its end. */
+  count(isWhole: boolean): number;
+}
+
+class FirstNewlines implements LineFinder {
+  readonly #wanted: number;
+  #lines = 0;
+  #offset = 0;
+  #isOpen = false;
+  end: number | null = null;
+
+  constructor(wanted: number) {
+    this.#wanted = wanted;
+  }
+
+  get hasMore(): boolean {
+    return this.end !== null && this.end < this.#offset;
+  }
+
+  take(chunk: Uint8Array): void {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    for (let at = bytes.indexOf(NEWLINE); at !== -1 && this.end === null; at = bytes.indexOf(NEWLINE, at + 1))
+      if (++this.#lines === this.#wanted) this.end = this.#offset + at + 1;
+    this.#offset += bytes.length;
+    this.#isOpen = bytes.at(-1) !== NEWLINE;
+  }
+
+  count(isWhole: boolean): number {
+    return this.#lines + (isWhole && this.#isOpen ? 1 : 0);
+  }
+}
+
+export interface FirstLinesGiven {
+  readonly objects: AsyncIterable<SourceObject>;
+  readonly read: (object: SourceObject) => ObjectContent;
+  /** Told of the lines, chunk by chunk; each is valid until it returns. */
+  readonly onContent?: ((object: SourceObject, bytes: Uint8Array) => void) | undefined;
+  /** Of each object; by default a line ends with a newline. */
+  readonly openFinder?: ((wanted: number) => LineFinder) | undefined;
+}
+
+/** @throws {MillraceError} MILLRACE_SOURCE: an object in front of the last line cannot be read now, so that nobody knows which lines are the first ones. */
 export async function findFirstLines(
   lines: number,
-  objects: AsyncIterable<SourceObject>,
-  read: (object: SourceObject) => ObjectContent,
-  onContent: (object: SourceObject, bytes: Uint8Array) => void = () => {},
+  { objects, read, onContent, openFinder = (wanted) => new FirstNewlines(wanted) }: FirstLinesGiven,
 ): Promise<FirstLines> {
   const found: SourceObject[] = [];
   let taken = 0;
@@ -34,7 +78,9 @@ export async function findFirstLines(
     // All lines were found in the objects before it.
     more = taken === lines;
     if (more) break;
-    const part = await countLines(read(object), lines - taken, (bytes) => onContent(object, bytes)).catch(
+    const wanted = lines - taken;
+    const given = { wanted, finder: openFinder(wanted) };
+    const part = await countLines(read(object), given, (bytes) => onContent?.(object, bytes)).catch(
       (error: unknown) => {
         throw asUncounted(lines, error);
       },
@@ -56,32 +102,29 @@ export async function findFirstLines(
 /** Of one object. @returns Where the wanted lines end, unless that is the object's end. */
 async function countLines(
   content: ObjectContent,
-  wanted: number,
+  { wanted, finder }: { readonly wanted: number; readonly finder: LineFinder },
   onContent: (bytes: Uint8Array) => void,
 ): Promise<{ readonly lines: number; readonly cut: { offset: number; stored: number } | null }> {
-  let lines = 0;
   let offset = 0;
-  let isOpen = false;
   let cut: { offset: number; stored: number } | null = null;
   try {
     for await (const chunk of content.chunks()) {
       if (chunk.length === 0) continue;
-      if (cut !== null) return { lines, cut };
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-      for (let at = bytes.indexOf(NEWLINE); at !== -1 && cut === null; at = bytes.indexOf(NEWLINE, at + 1)) {
-        if (++lines === wanted) cut = { offset: offset + at + 1, stored: content.storedBytes };
+      finder.take(chunk);
+      if (cut === null) {
+        if (finder.end !== null) cut = { offset: finder.end, stored: content.storedBytes };
+        onContent(cut === null ? chunk : chunk.subarray(0, Math.max(0, cut.offset - offset)));
       }
-      onContent(cut === null ? bytes : bytes.subarray(0, cut.offset - offset));
       offset += chunk.length;
-      if (cut !== null && cut.offset < offset) return { lines, cut };
-      isOpen = bytes.at(-1) !== NEWLINE;
+      if (cut !== null && finder.hasMore) return { lines: wanted, cut };
     }
   } catch (error) {
     // No line of it is carried, or only those that end in front of the damage: today and whenever the run goes on.
     if (!(error instanceof ForeignError) && !(error instanceof DamagedError)) throw error;
-    return { lines, cut };
+    return cut === null ? { lines: finder.count(false), cut } : { lines: wanted, cut };
   }
-  return { lines: lines + (isOpen ? 1 : 0), cut: null };
+  const lines = finder.count(true);
+  return lines > wanted ? { lines: wanted, cut } : { lines, cut: null };
 }
 
 function asUncounted(lines: number, error: unknown): unknown {

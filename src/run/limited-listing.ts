@@ -12,6 +12,7 @@ import type { DownloadStats } from '../source/download.ts';
 import type { SourceObject } from '../source/object.ts';
 import type { ListRequest, RangeReader, Source } from '../source/source.ts';
 import { findFirstLines } from './first-lines.ts';
+import { FirstValues, type ValueFraming } from './first-values.ts';
 
 /** Which lines are the first ones, and who remembers them. */
 export interface LimitKeeper {
@@ -51,6 +52,8 @@ export interface LimitedListing {
   /** What is asked of the source; anew with every call. */
   readonly request: () => ListRequest & { readonly signal: AbortSignal };
   readonly compression: 'auto' | 'none' | 'gzip' | 'zstd';
+  /** Null: lines are lines. */
+  readonly framing: ValueFraming | null;
   readonly stats: DownloadStats;
   /** Told of an object that held first lines in another version, before it is given. */
   readonly onOther: (object: SourceObject) => void;
@@ -70,7 +73,7 @@ export async function* listFirst(given: LimitedListing, keeper: LimitKeeper): As
 }
 
 async function find(
-  { source, reader, compression, stats, request }: LimitedListing,
+  { source, reader, compression, framing, stats, request }: LimitedListing,
   { lines, onContent }: LimitKeeper,
   stdin: AsyncIterable<string> | undefined,
 ): Promise<FirstLines> {
@@ -78,7 +81,8 @@ async function find(
   const { tally: _, onArchived: _archived, onFiltered: _filtered, ...rest } = request();
   const asked = { ...inOrder(rest), ...(stdin && { stdin }), onUnreadable: () => {} };
   const read = contentReader({ reader, compression, stats, signal: asked.signal });
-  return await findFirstLines(lines, source.list(asked), read, onContent);
+  const openFinder = framing === null ? undefined : (wanted: number) => new FirstValues(framing, wanted);
+  return await findFirstLines(lines, { objects: source.list(asked), read, onContent, openFinder });
 }
 
 async function* within(

@@ -13,11 +13,13 @@ import type {
   PreviewRecord,
   PreviewTrouble,
 } from '../observe/preview.ts';
+import type { ParseSetup } from '../parse/setup.ts';
 import { FRAME, FRAME_FLAG } from '../record/frame.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { SourceObject } from '../source/object.ts';
 import type { LeftOutBy } from './left-out-by.ts';
-import { type KeptLine, PreviewLines, type PreviewLinesOptions } from './preview-lines.ts';
+import { type KeptLine, type KeptLines, PreviewLines, type PreviewLinesOptions } from './preview-lines.ts';
+import { PreviewValues } from './preview-values.ts';
 
 interface Record extends PreviewRecord {
   /** Of the first byte of the line's data. */
@@ -25,14 +27,15 @@ interface Record extends PreviewRecord {
 }
 
 export class PreviewFindings {
-  readonly #lines: PreviewLines;
+  readonly #lines: KeptLines;
   readonly #records = new Map<string, Record[]>();
   readonly #letters = new Map<string, DeadLetter>();
   readonly #troubles: PreviewTrouble[] = [];
   #more = false;
 
-  constructor(options: PreviewLinesOptions) {
-    this.#lines = new PreviewLines(options);
+  /** @param framing As ParseSetup has it: null, lines are lines. */
+  constructor(options: PreviewLinesOptions, framing: ParseSetup['framing']) {
+    this.#lines = framing ? new PreviewValues({ ...options, ...framing }) : new PreviewLines(options);
   }
 
   /** @throws {OptionsError} The lines take too much memory. */

@@ -36,7 +36,19 @@ interface OpenLine {
   length: number;
 }
 
-export class PreviewLines {
+/** What keeps the lines of objects. */
+export interface KeptLines {
+  take(object: SourceObject, bytes: Uint8Array): void;
+  /** Nothing follows. */
+  finish(): readonly { readonly object: SourceObject; readonly lines: readonly KeptLine[] }[];
+}
+
+export function tooManyLines(bytesMax: number): OptionsError {
+  const why = `the first lines take more than the ${formatBytes(bytesMax)} of --memory`;
+  return new OptionsError([`Expected --limit to be smaller: ${why}.`]);
+}
+
+export class PreviewLines implements KeptLines {
   readonly #options: PreviewLinesOptions;
   readonly #objects: { readonly object: SourceObject; readonly lines: KeptLine[] }[] = [];
   #open: OpenLine | null = null;
@@ -64,8 +76,7 @@ export class PreviewLines {
     }
   }
 
-  /** Nothing follows. */
-  finish(): readonly { readonly object: SourceObject; readonly lines: readonly KeptLine[] }[] {
+  finish(): ReturnType<KeptLines['finish']> {
     this.#close(false);
     return this.#objects;
   }
@@ -79,9 +90,7 @@ export class PreviewLines {
     this.#open.length += part.length;
     this.#offset += part.length;
     this.#keptBytes += kept.length;
-    if (this.#keptBytes <= bytesMax) return;
-    const why = `the first lines take more than the ${formatBytes(bytesMax)} of --memory`;
-    throw new OptionsError([`Expected --limit to be smaller: ${why}.`]);
+    if (this.#keptBytes > bytesMax) throw tooManyLines(bytesMax);
   }
 
   #close(hasEnd: boolean): void {

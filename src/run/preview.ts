@@ -7,6 +7,7 @@
  */
 import { untilNamed } from '../aws/await-name.ts';
 import type { Preview } from '../observe/preview.ts';
+import { framingOf } from '../options/framing.ts';
 import type { PreviewOptions } from '../options/preview.ts';
 import { findTargets } from '../options/targets.ts';
 import { planBudget, tableBytesMax } from './budget.ts';
@@ -42,7 +43,8 @@ export async function preview(options: PreviewOptions, { signal, onNotice }: Pre
     const tableBytes = bytesOfTables(shaped);
     const budget = planBudget({ ...options, publishers: 1, isOrdered: true, tableBytes });
     const { lineBytesMax } = budget;
-    const findings = new PreviewFindings({ lineBytesMax, bytesMax: options.memoryBytes });
+    const bounds = { lineBytesMax, bytesMax: options.memoryBytes };
+    const findings = new PreviewFindings(bounds, framingOf(options.framing));
     const pass = new Pass({
       ...{ sources: options.sources, options, source, budget, schema, stages: shaped, onNotice },
       rules: recordRules(options, options),

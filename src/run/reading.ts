@@ -272,19 +272,21 @@ export class Reading {
   }
 
   async *#list(): AsyncGenerator<SourceObject> {
-    const { source, options, limit = null } = this.#given;
+    const { source, options, setup, limit = null } = this.#given;
     const request = () => this.#request();
     if (limit === null) {
       yield* source.list(request());
       return;
     }
     const { compression } = options;
+    const { framing = null, lineBytesMax } = setup;
     const onOther = (object: SourceObject) => void this.#others.add(object);
     const given = {
       source,
       reader: this.#reader,
       request,
       compression,
+      framing: framing && { tokens: framing.tokens, lineBytesMax },
       stats: this.stats,
       onOther,
     };

@@ -297,7 +297,7 @@ it('dead letters of values are sent again by redrive, those of several lines as 
   expect([left!.code, textOf(left!), others]).toEqual(['INVALID_JSON', lost, []]);
 });
 
-it('the framing is part of the run, lines are the default, and a limit of lines does not go with it', async () => {
+it('the framing is part of the run, and lines are the default', async () => {
   world = await World.open({ objects: [{ key: 'a', body: Buffer.from('{"a":1}\n{"a":2}\n') }], shards: 1 });
   await world.report([]);
   const same = await world.report(['--framing', 'lines']);
@@ -308,11 +308,6 @@ it('the framing is part of the run, lines are the default, and a limit of lines 
   expect([bad.exitCode, bad.stderr]).toEqual([
     2,
     expect.stringContaining('Expected --framing to be lines, values or array:POINTER'),
-  ]);
-  const limited = await world.backfill(['--framing', 'values', '--limit', '5']);
-  expect([limited.exitCode, limited.stderr]).toEqual([
-    2,
-    expect.stringContaining('--limit, which counts lines'),
   ]);
 });
 
