@@ -3,14 +3,9 @@
  * The program's front door. Plain JavaScript, so that a Node that is too old gets one clear line instead of a syntax error.
  * The flags in the first line: the engine has a thread for each core, and the collector's helper threads only take time from them; a young
  * generation that begins with 4 MB is not collected while a start loads its code (docs/PERFORMANCE.md). In the repository it runs the TypeScript sources, or what was built from them as they are; in the published package what was built.
+ * Nothing is imported before it is needed, and Node's own modules are asked for by call: an import of one reads all that it has to offer, and
+ * loads the parts that are made only when they are read.
  */
-import { existsSync, writeSync } from 'node:fs';
-import * as modules from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { standInForAccount } from './base/account.mjs';
-import { isFresh } from './base/built-form.mjs';
-import { compileCacheFolder } from './base/compile-cache.mjs';
-
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
   console.error(
@@ -19,21 +14,29 @@ if (major < 22 || (major === 22 && minor < 18)) {
   );
   process.exit(2);
 }
-standInForAccount();
+const { existsSync, writeSync } = process.getBuiltinModule('node:fs');
+const { fileURLToPath } = process.getBuiltinModule('node:url');
+if (!process.env.SHELL || !process.env.HOME) (await import('./base/account.mjs')).standInForAccount();
 // NODE_COMPILE_CACHE names another folder, and Node has begun to use it; NODE_DISABLE_COMPILE_CACHE=1 turns the cache off.
 if (!process.env.NODE_COMPILE_CACHE && process.env.NODE_DISABLE_COMPILE_CACHE !== '1') {
-  const folder = compileCacheFolder();
+  const folder = (await import('./base/compile-cache.mjs')).compileCacheFolder();
   if (folder !== null) {
-    modules.enableCompileCache(folder);
+    process.getBuiltinModule('node:module').enableCompileCache(folder);
     process.env.NODE_COMPILE_CACHE = folder; // threads and embedded servers look here
   }
 }
 const source = new URL('./commands/main.ts', import.meta.url);
 const built = new URL('../dist/main.js', import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const code = existsSync(source) && !isFresh(fileURLToPath(built), root) ? source : built;
+const code = existsSync(source) && !(await isBuilt()) ? source : built;
 const program = await import(code.href).catch(giveUp);
 await program.main(process.argv.slice(2));
+
+/** Whether what was built is of these sources. */
+async function isBuilt() {
+  const { isFresh } = await import('./base/built-form.mjs');
+  return isFresh(fileURLToPath(built), root);
+}
 
 /** What cannot be loaded is not there, or not whole: no run of the same command mends that. Exit 2, as docs/CLI.md says. */
 function giveUp(error) {

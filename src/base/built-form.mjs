@@ -3,7 +3,7 @@
  * Takes  the file of the built program and the folder of the checkout.
  * Gives  whether it was built after the last change of anything that it is made of.
  */
-import { readdirSync, statSync } from 'node:fs';
+const { readdirSync, statSync } = process.getBuiltinModule('node:fs');
 
 /** Folders, and files: other packages, other bundles. */
 const MADE_OF = ['src', 'workers', '.ci/packaging', 'package.json', 'package-lock.json'];

@@ -12,7 +12,6 @@ const { existsSync, readFileSync, renameSync, rmSync, writeFileSync } = process.
 const { createRequire, getCompileCacheDir } = process.getBuiltinModule('node:module');
 const { join } = process.getBuiltinModule('node:path');
 const { fileURLToPath } = process.getBuiltinModule('node:url');
-const { cachedDataVersionTag } = process.getBuiltinModule('node:v8');
 const { Script } = process.getBuiltinModule('node:vm');
 const { crc32 } = process.getBuiltinModule('node:zlib');
 
@@ -46,7 +45,8 @@ export function bundled(name, kind) {
   if (modules.size === 0) {
     const cache = getCompileCacheDir();
     if (cache !== undefined) {
-      path = join(cache, `${kind}-${cachedDataVersionTag()}-${crc32(folder.href)}.code`);
+      // What else compiled code depends on, version and flags, is in the name of the folder.
+      path = join(cache, `${kind}-${crc32(folder.href)}.code`);
       readCode();
     }
   }

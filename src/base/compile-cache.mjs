@@ -4,9 +4,9 @@
  * Never  takes a folder that somebody else could have made or could change: what lies there runs as this program, with its AWS keys.
  *        Node's own default is a predictable folder below the temporary one, whose owner nobody checks, not even Node.
  */
-import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+const { lstatSync, mkdirSync, realpathSync } = process.getBuiltinModule('node:fs');
+const { homedir } = process.getBuiltinModule('node:os');
+const { dirname, isAbsolute, join } = process.getBuiltinModule('node:path');
 
 const OTHERS_WRITE = 0o022;
 const OTHERS_ANYTHING = 0o077;

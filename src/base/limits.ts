@@ -65,6 +65,11 @@ export const ENGINE = {
   segmentLookaheadBytes: 64 * KIB,
   /** ListObjectsV2 requests at once, of sub-prefixes: a page holds 1,000 keys and takes tens of milliseconds. */
   listRequestsMax: 16,
+  /**
+   * Stored bytes of a run whose records the main thread may send itself: a thread costs 0.05 CPU-seconds before it has sent the first record
+   * (`bench/start.ts`), as much as sending 20 MB. Of what is stored compressed that is a few tens of MB.
+   */
+  sendHereBytesMax: 4 * MIB,
   /** Objects that are listed and not yet begun, some hundred bytes each: a run knows all of its work when its listing is so near to its end. */
   objectsAheadMax: 20_000,
   /**

@@ -30,6 +30,8 @@ export async function runToReport(
       signal,
       onProgress: display.update,
       onNotice: display.notice,
+      // Who says how many threads send gets them.
+      maySendHere: raw.publishers === undefined,
       ...(askNewRun && { askNewRun }),
     });
     display.stop();

@@ -33,6 +33,8 @@ export const BACKFILL_FLAGS = {
   /** Publisher threads, 1 to 64; a stream with fewer shards gets fewer. */
   publishers: threads('publishers', { min: 1, max: 64 }, suggestedPublishers, {
     ...{ group: 'sending', absent: 'from the cores', help: 'publisher threads' },
+    meaning:
+      'publisher threads. A run of 4 MiB or less in all has none unless this is given, and sends from its main thread',
   }),
   /** PutRecords requests in flight per publisher, 1 to 256. */
   inFlight: integer(

@@ -18,12 +18,18 @@ export function createHeartbeats(count: number): SharedArrayBuffer {
 export class Heart {
   readonly #cells: Int32Array;
   readonly #at: number;
+  readonly #beating: NodeJS.Timeout;
 
   constructor(heartbeats: SharedArrayBuffer, index: number) {
     this.#cells = new Int32Array(heartbeats);
     this.#at = index * STRIDE;
     // The event loop beats while it turns; a thread that stands still before a lane beats in `shouldStop`.
-    setInterval(() => this.beat(), INTERVAL_MS).unref();
+    this.#beating = setInterval(() => this.beat(), INTERVAL_MS).unref();
+  }
+
+  /** For a thread that has other work to do afterwards. */
+  close(): void {
+    clearInterval(this.#beating);
   }
 
   beat(): void {

@@ -11,6 +11,7 @@ import { Settling } from '../accounting/settling.ts';
 import { streamCapacity } from '../accounting/window.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
+import { ENGINE } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
 import { createDigester } from '../digest/digest.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
@@ -51,6 +52,8 @@ export interface BackfillHooks {
   readonly onNotice?: (text: string) => void;
   /** Whether a run may begin although another one covers the same objects. Absent: it is refused, unless `newRun` is set. */
   readonly askNewRun?: PrepareHooks['askNewRun'];
+  /** Whether a short run may do without publisher threads, and send from the thread that calls. Default false: that thread has other work. */
+  readonly maySendHere?: boolean;
 }
 
 const PROGRESS_INTERVAL_MS = 250;
@@ -181,6 +184,7 @@ class Run {
   /** Lets the publishers send everything that is in the lanes. */
   async #flush(publishing: Promise<void>): Promise<void> {
     this.#setPhase(PHASE.FLUSH);
+    this.#publishing.begin('here');
     await Promise.race([publishing, this.#ended.promise]);
     // The last refused records come through a channel of their own. If they never come, the accounts do not balance.
     await within(REFUSED_MS, Promise.race([this.#accounting.whenSettled(), this.#ended.promise]));
@@ -199,6 +203,7 @@ class Run {
       prepared: this.#prepared,
       budget: this.#budget,
       publisherCount: this.#publisherCount,
+      maySendHere: this.#hooks.maySendHere ?? false,
       lanes,
       doorbells: this.#doorbells,
       control: this.#control.buffer as SharedArrayBuffer,
@@ -241,11 +246,14 @@ class Run {
       },
       onRejected: (lines) => this.#rejectDesk.taken(lines),
       onFound: () => {
+        // More may be listed for a long time, and these are waiting.
+        this.#publishing.begin('threads');
         this.#checkRejects();
         this.#settling.look();
       },
       onFailure: (error) => this.#end(error),
       limit: this.#limit,
+      onObject: () => this.#beginLong(),
       onArchived: (object) => this.#guarded(() => this.#archived.add(object)),
       onListed: () => this.#takeListed(),
       onNotice: (text) => this.#hooks.onNotice?.(text),
@@ -292,11 +300,17 @@ class Run {
   /** The listing is complete: what it found is journaled, what it found archived is named. */
   #takeListed(): void {
     const { listed: objects, listedBytes: bytes } = this.#reading.listTally;
+    this.#publishing.begin(bytes > ENGINE.sendHereBytesMax ? 'threads' : 'here');
     this.#prepared.journal?.append({ kind: 'listed', objects, bytes, complete: true });
     this.#guarded(() => {
       const notice = this.#archived.finish();
       if (notice !== null) this.#tell(notice);
     });
+  }
+
+  /** A run that is known to be long waits for the rest of its listing no more. */
+  #beginLong(): void {
+    if (this.#reading.listTally.listedBytes > ENGINE.sendHereBytesMax) this.#publishing.begin('threads');
   }
 
   #guarded(work: () => void): void {
@@ -387,6 +401,7 @@ class Run {
   #end(reason: MillraceError): void {
     if (this.#ending) return;
     this.#ending = reason;
+    this.#publishing.begin('here');
     this.#ended.resolve();
   }
 

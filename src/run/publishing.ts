@@ -2,7 +2,8 @@
  * Publishing: the way from lanes to the stream.
  * Takes  lanes, one per parser and publisher; what was found out about the stream.
  * Gives  acknowledged counts in shared memory, notices, and word when all is sent, or what an orderly stop has left.
- * Owns   the pool of publisher threads and their shared memory; the last word on whether the stream is still the one that was put to.
+ * Owns   the pool of publisher threads and their shared memory; whether there are any: a short run does without; the last word on whether the
+ *        stream is still the one that was put to.
  * Never  reads a lane: that is the publishers' (workers/publish.ts).
  */
 import type { EventLoopUtilization } from 'node:perf_hooks';
@@ -22,6 +23,7 @@ import type { Budget } from './budget.ts';
 import { asFailure, workerFailure } from './failures.ts';
 import type { Prepared } from './prepare.ts';
 import { SentAgain } from './sent-again.ts';
+import { publishHere } from './sinks.ts';
 import { confirmStream, type StreamWatchOptions, watchStream } from './stream-watch.ts';
 
 export interface PublishingOptions {
@@ -29,6 +31,8 @@ export interface PublishingOptions {
   readonly prepared: Prepared;
   readonly budget: Budget;
   readonly publisherCount: number;
+  /** Whether it may be said later (`begin`) that the publishers run in this thread. */
+  readonly maySendHere: boolean;
   /** Per parser its lanes, one per publisher. */
   readonly lanes: readonly (readonly SharedArrayBuffer[])[];
   readonly doorbells: SharedArrayBuffer;
@@ -58,12 +62,18 @@ export function publisherStarts(prepared: Prepared, publisherCount: number): Big
   return packStarts(publisherCount === 0 ? [{ start: 0n }] : cutOwnedRanges(prepared.shards, publisherCount));
 }
 
+/** Runs one publisher to its end. */
+type RunPublisher = (task: PublishTask) => Promise<PublishReceipt>;
+
 export class Publishing {
   readonly stats: SharedArrayBuffer;
   /** How the publishers that have ended did so. */
   readonly receipts: PublishReceipt[] = [];
   readonly #given: PublishingOptions;
-  readonly #pool: Piscina<PublishTask, PublishReceipt> | null;
+  #pool: Piscina<PublishTask, PublishReceipt> | null = null;
+  /** How publishers are run, once that is known. */
+  readonly #runPublisher = Promise.withResolvers<RunPublisher>();
+  #isBegun = false;
   readonly #abandoned: readonly PromiseWithResolvers<void>[];
   readonly #closing = new AbortController();
   readonly #asking: AbortSignal;
@@ -73,8 +83,25 @@ export class Publishing {
     this.#given = given;
     this.#asking = AbortSignal.any([this.#closing.signal, ...(given.signal ? [given.signal] : [])]);
     this.stats = createStats(Math.max(1, threads));
-    this.#pool = threads === 0 ? null : this.#createPool(threads);
+    if (!given.maySendHere) this.begin('threads');
     this.#abandoned = Array.from({ length: threads }, () => Promise.withResolvers<void>());
+  }
+
+  /**
+   * Says where the publishers run. What is said first counts.
+   * @param where `here`: little is going to be sent, or nothing.
+   */
+  begin(where: 'here' | 'threads'): void {
+    const { publisherCount } = this.#given;
+    if (this.#isBegun || publisherCount === 0) return;
+    this.#isBegun = true;
+    if (where === 'here') {
+      this.#runPublisher.resolve((task) => publishHere(task, (notice) => this.#take(notice)));
+      return;
+    }
+    const pool = this.#createPool(publisherCount);
+    this.#pool = pool;
+    this.#runPublisher.resolve((task) => pool.run(task));
   }
 
   /**
@@ -82,15 +109,15 @@ export class Publishing {
    * Never rejects: a failure goes to `onFailure`.
    */
   async run(): Promise<void> {
-    if (this.#pool === null) return;
-    const { onFailure, prepared } = this.#given;
+    const { onFailure, prepared, publisherCount } = this.#given;
+    if (publisherCount === 0) return;
     const sentAgain = new SentAgain(this.stats, prepared.journal);
     const timers = [
       watchStream(this.#watch, onFailure),
       setInterval(() => sentAgain.append(), AGAIN_INTERVAL_MS),
     ];
     try {
-      const hasFailed = await this.#publish(this.#pool);
+      const hasFailed = await this.#publish(await this.#runPublisher.promise);
       // An early end does not call anything delivered, and the next process asks before it puts anything.
       if (!hasFailed && !this.#isStopped) await confirmStream(this.#watch);
     } catch (error) {
@@ -102,7 +129,7 @@ export class Publishing {
   }
 
   /** @returns Whether a publisher failed. */
-  async #publish(pool: Piscina<PublishTask, PublishReceipt>): Promise<boolean> {
+  async #publish(runPublisher: RunPublisher): Promise<boolean> {
     const { prepared, publisherCount, onFailure } = this.#given;
     let hasFailed = false;
     const fail = (error: MillraceError) => {
@@ -112,7 +139,7 @@ export class Publishing {
     const ranges = cutOwnedRanges(prepared.shards, publisherCount);
     const runs = ranges.map(async (ownedRange, publisherIndex) => {
       try {
-        this.receipts.push(await pool.run(this.#setup(publisherIndex, ownedRange)));
+        this.receipts.push(await runPublisher(this.#setup(publisherIndex, ownedRange)));
       } catch (error) {
         fail(workerFailure('publisher', error));
       }
@@ -156,16 +183,19 @@ export class Publishing {
       filename: fileURLToPath(entryFile('publish')),
       minThreads: threads,
       maxThreads: threads,
+      recordTiming: false, // nobody asks Piscina for its histograms, which take memory and time to make
       resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
       // A publisher owns sockets: it must never stand still in Atomics.wait between tasks.
       atomics: 'disabled',
     });
-    pool.on('message', (notice: PublishNotice) => {
-      if (notice.kind === 'failed') this.#given.onFailure(MillraceError.fromWire(notice.error));
-      else this.#given.onNotice(notice);
-    });
+    pool.on('message', (notice: PublishNotice) => this.#take(notice));
     pool.on('error', (error: unknown) => this.#given.onFailure(workerFailure('publisher', error)));
     return pool;
+  }
+
+  #take(notice: PublishNotice): void {
+    if (notice.kind === 'failed') this.#given.onFailure(MillraceError.fromWire(notice.error));
+    else this.#given.onNotice(notice);
   }
 
   #setup(publisherIndex: number, ownedRange: PublishTask['ownedRange']): PublishTask {

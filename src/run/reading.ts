@@ -129,8 +129,11 @@ export class Reading {
         : new DeadLetterSource(given.deadLetters, this.#parsePool);
     this.#pool = new Piscina<ParseTask, Found | null>({
       filename: fileURLToPath(entryFile('parse')),
-      minThreads: setup.lanes.length,
-      maxThreads: setup.lanes.length,
+      // Another one is started when a task finds none that is free, and kept: a lane's writer is never replaced.
+      minThreads: 1,
+      maxThreads: parserCount,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      recordTiming: false, // nobody asks Piscina for its histograms, which take memory and time to make
       workerData: {
         ...{ ...setup, memory: this.#source.memory },
         ...(this.#closing !== null && { closing: this.#closing }),

@@ -101,6 +101,7 @@ async function digestStream(
     filename: fileURLToPath(entryFile('read')),
     minThreads: 0,
     maxThreads: threads,
+    recordTiming: false, // nobody asks Piscina for its histograms, which take memory and time to make
   });
   const progress = new SharedArrayBuffer(4);
   const timer = setInterval(

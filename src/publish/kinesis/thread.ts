@@ -1,7 +1,7 @@
 /**
- * Publish thread: builds one publisher out of its parts and lets it run.
+ * Publish thread: builds one publisher out of its parts and lets it run: in a thread of its own, or in the main thread of a short run.
  * Takes  a PublishTask. Gives  a PublishReceipt when the run is flushed or stopped.
- * Owns   this thread's way to Kinesis. Everything else is src/publish/.
+ * Owns   this publisher's way to Kinesis. Everything else is src/publish/.
  */
 import { parentPort } from 'node:worker_threads';
 import { credentialChain } from '../../aws/credentials.ts';
@@ -13,12 +13,18 @@ import { BufferPool } from '../buffer-pool.ts';
 import { openCodec } from '../open-codec.ts';
 import { orderOf } from '../order.ts';
 import { Publisher } from '../publisher.ts';
-import type { PublishReceipt, PublishTask } from '../setup.ts';
+import type { PublishNotice, PublishReceipt, PublishTask } from '../setup.ts';
 import { openPutCodec } from './open-put-codec.ts';
 import { type KinesisAddress, KinesisSink } from './sink.ts';
 
-/** Runs one publisher to its end. */
-export async function publish(setup: PublishTask<KinesisAddress>): Promise<PublishReceipt> {
+/**
+ * Runs one publisher to its end.
+ * @param post Default: to the thread that has started this one.
+ */
+export async function publish(
+  setup: PublishTask<KinesisAddress>,
+  post: (notice: PublishNotice) => void = (notice) => parentPort?.postMessage(notice),
+): Promise<PublishReceipt> {
   const { address, rules, traits } = setup;
   const { service, target, wire } = address;
   const caller = openKinesisCaller({
@@ -42,7 +48,7 @@ export async function publish(setup: PublishTask<KinesisAddress>): Promise<Publi
     codec: openCodec({ portable }),
     pool,
     sink,
-    post: (notice) => parentPort?.postMessage(notice),
+    post,
     nowMs: () => performance.now(),
     random: createRandom(setup.seed),
     digest: (frames) => {
@@ -56,6 +62,7 @@ export async function publish(setup: PublishTask<KinesisAddress>): Promise<Publi
     return await publisher.run();
   } finally {
     heart.isBusy = false;
+    heart.close();
     sink.close();
   }
 }
