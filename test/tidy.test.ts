@@ -43,6 +43,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/run/prepare.ts': 'test/commands',
   'src/index.ts': 'types only',
   'src/shape/stage.ts': 'types only',
+  'src/parse/letters.ts': 'test/commands/redrive-framing.test.ts and test/commands/redrive.test.ts',
   'src/run/preview-values.ts': 'test/run/first-values.test.ts and test/commands/first-values.test.ts',
   'src/run/pass.ts': 'test/verify/source-side.test.ts and test/commands/preview.test.ts',
   'src/accounting/left-part.ts': 'test/accounting/accounting.test.ts and test/commands/many-records.test.ts',

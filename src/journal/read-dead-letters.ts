@@ -30,6 +30,8 @@ export interface RedriveDeadLetter extends LinePlace {
   readonly data: Buffer;
   /** It is no line of JSON, but bytes that go as they are. */
   readonly isRaw?: boolean;
+  /** Somebody has put something else in place of what it had, as far as that can be told. */
+  readonly isEdited: boolean;
   /** 1-based line of the dead-letter file. */
   readonly lineNumber: number;
 }
@@ -61,16 +63,18 @@ const NEWLINE = 0x0a;
 /**
  * Reads a dead-letter file, line by line; blank lines are skipped, the last line needs no newline.
  * @param chunks E.g. `createReadStream(path)`.
+ * @param isFramed Data may be more than one record: a framing says where each ends.
  * @throws What the chunks throw, as it is.
  */
 export async function* readDeadLetters(
   chunks: AsyncIterable<Uint8Array>,
+  isFramed = false,
 ): AsyncGenerator<RedriveLine, void, undefined> {
   let lineNumber = 0;
   for await (const line of linesOf(chunks)) {
     lineNumber += 1;
     if (line === null) yield malformed(lineNumber, `it is longer than ${DEAD_LETTER_BYTES_MAX} bytes`);
-    else if (line.some((byte) => byte > 0x20)) yield readDeadLetter(line, lineNumber);
+    else if (line.some((byte) => byte > 0x20)) yield readDeadLetter(line, lineNumber, isFramed);
   }
 }
 
@@ -103,7 +107,7 @@ function malformed(lineNumber: number, why: string): RedriveLine {
   return { deadLetter: null, problem: { lineNumber, kind: 'malformed', message } };
 }
 
-function readDeadLetter(line: Buffer, lineNumber: number): RedriveLine {
+function readDeadLetter(line: Buffer, lineNumber: number, isFramed: boolean): RedriveLine {
   let value: unknown;
   try {
     value = JSON.parse(line.toString('utf8'));
@@ -128,7 +132,7 @@ function readDeadLetter(line: Buffer, lineNumber: number): RedriveLine {
     return malformed(lineNumber, 'offset must be a number of bytes');
   }
   const isRaw = fields.raw === true;
-  const data = dataOf(fields, isRaw);
+  const data = dataOf(fields, isRaw, isFramed);
   if (typeof data === 'string') return malformed(lineNumber, data);
   const length = typeof fields.length === 'number' ? fields.length : null;
   const { output = 0 } = fields;
@@ -145,6 +149,7 @@ function readDeadLetter(line: Buffer, lineNumber: number): RedriveLine {
       code,
       data,
       ...(isRaw && { isRaw }),
+      isEdited: Object.hasOwn(fields, 'text') || (length !== null && data.length !== length),
       lineNumber,
     },
     problem: null,
@@ -156,7 +161,7 @@ function isOutput(output: unknown): output is number {
 }
 
 /** The line's bytes, or what is wrong with them. */
-function dataOf(fields: Record<string, unknown>, isRaw: boolean): Buffer | string {
+function dataOf(fields: Record<string, unknown>, isRaw: boolean, isFramed: boolean): Buffer | string {
   const { data, text, length } = fields;
   if (data !== undefined && text !== undefined)
     return 'it has both data and text: keep the one that is right';
@@ -169,7 +174,7 @@ function dataOf(fields: Record<string, unknown>, isRaw: boolean): Buffer | strin
   // The line end of an edited text is not part of it; one inside would turn one record into two, unless it is one value of JSON over
   // several lines. What a framing has lost stays as it is until somebody repairs it.
   const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
-  const isAsLost = text === undefined && typeof length === 'number' && bytes.length <= length;
+  const isAsLost = isFramed || (text === undefined && typeof length === 'number' && bytes.length <= length);
   if (!isAsLost && bytes.subarray(0, end).includes(NEWLINE) && !isJsonText(bytes.toString('latin1')))
     return 'its data holds a newline, so it would be more than one record';
   return bytes.subarray(0, end);

@@ -35,22 +35,31 @@ export interface TraceOptions {
   /** Name of the stream. */
   readonly stream: string;
   readonly nowMs: number;
+  /** A letter may have been sent as several records, each at an offset of its own: it is delivered when none of them has failed. */
+  readonly isFramed?: boolean;
 }
 
 /** Writes the trace of a redrive that has ended. @throws {MillraceError} MILLRACE_DEAD_LETTER, exit 3. */
-export async function writeTrace({ deadLetters, again, stream, nowMs }: TraceOptions): Promise<void> {
+export async function writeTrace({
+  deadLetters,
+  again,
+  stream,
+  nowMs,
+  isFramed = false,
+}: TraceOptions): Promise<void> {
   const path = tracePath(deadLetters);
   let file: OpenedFile | null = null;
   try {
     if (!(await stat(again)).isFile())
       throw new Error(`${again} keeps no letters, so nobody knows which failed again`);
-    const failed = new Set<string>();
-    for await (const place of placesIn(again)) failed.add(nameOf(place));
+    const failed = new FailedPlaces();
+    for await (const { place } of placesIn(again)) failed.add(place);
     file = await realFiles.open(path, 'append');
     if (!(await isTrace(file))) throw new Error('there is a file of that name that is no trace of a redrive');
     const writer = new LineWriter(file);
     await writer.add({ kind: 'redriven', stream, at: nowMs });
-    for await (const place of placesIn(deadLetters)) if (!failed.has(nameOf(place))) await writer.add(place);
+    for await (const { place, bytes } of placesIn(deadLetters))
+      if (!failed.has(place, isFramed ? bytes : 1)) await writer.add(place);
     await writer.flush();
     await file.datasync();
   } catch (error) {
@@ -88,12 +97,15 @@ export async function readTrace(
   return others;
 }
 
-/** Dead letters with something to send. */
-async function* placesIn(path: string): AsyncGenerator<LinePlace> {
-  for await (const { deadLetter } of readDeadLetters(createReadStream(path))) {
+/** Dead letters with something to send, and how many bytes of their object they may stand for. */
+async function* placesIn(path: string): AsyncGenerator<{ place: LinePlace; bytes: number }> {
+  for await (const { deadLetter } of readDeadLetters(createReadStream(path), true)) {
     if (deadLetter === null || !deadLetter.data.some((byte) => byte > 0x20)) continue;
-    const { bucket, key, etag, offset, output } = deadLetter;
-    yield { bucket, key, etag, offset, ...(output && { output }) };
+    const { bucket, key, etag, offset, output, code, data } = deadLetter;
+    yield {
+      place: { bucket, key, etag, offset, ...(output && { output }) },
+      bytes: code === 'PUT_REFUSED' ? 1 : data.length,
+    };
   }
 }
 
@@ -143,6 +155,39 @@ function isPlace(fields: unknown): fields is LinePlace {
   if (fields === null || typeof fields !== 'object') return false;
   const { bucket, key, etag, offset } = fields as Record<string, unknown>;
   return [bucket, key, etag].every((text) => typeof text === 'string') && Number.isSafeInteger(offset);
+}
+
+/** Places of letters that failed again. */
+class FailedPlaces {
+  readonly #names = new Set<string>();
+  /** Of each object. */
+  readonly #offsets = new Map<string, number[]>();
+  #isSorted = true;
+
+  add(place: LinePlace): void {
+    this.#names.add(nameOf(place));
+    this.#isSorted = false;
+    const object = nameOf({ ...place, offset: -1, output: 0 });
+    const offsets = this.#offsets.get(object);
+    if (offsets === undefined) this.#offsets.set(object, [place.offset]);
+    else offsets.push(place.offset);
+  }
+
+  /** @param bytes That many from the place on are its own. */
+  has(place: LinePlace, bytes: number): boolean {
+    if (this.#names.has(nameOf(place))) return true;
+    if (bytes <= 1) return false;
+    if (!this.#isSorted) for (const offsets of this.#offsets.values()) offsets.sort((a, b) => a - b);
+    this.#isSorted = true;
+    const offsets = this.#offsets.get(nameOf({ ...place, offset: -1, output: 0 })) ?? [];
+    let [from, end] = [0, offsets.length];
+    while (from < end) {
+      const middle = (from + end) >>> 1;
+      if (offsets[middle]! <= place.offset) from = middle + 1;
+      else end = middle;
+    }
+    return from < offsets.length && offsets[from]! < place.offset + bytes;
+  }
 }
 
 /** 96 bits in 16 characters: a file of dead letters may be long. */

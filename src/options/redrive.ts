@@ -10,15 +10,7 @@ import { Problems } from './problems.ts';
 /** Dead letters choose no objects, and keep no progress. */
 export const REDRIVE_FLAGS = without(BACKFILL_FLAGS, [
   ...(['include', 'exclude', 'startAfter', 'modifiedAfterMs', 'modifiedBeforeMs', 'inventory'] as const),
-  ...([
-    'requestPayer',
-    'allowEmpty',
-    'limitLines',
-    'framing',
-    'compression',
-    'segmentBytes',
-    'downloads',
-  ] as const),
+  ...(['requestPayer', 'allowEmpty', 'limitLines', 'compression', 'segmentBytes', 'downloads'] as const),
   ...(['journal', 'restart', 'newRun', 'dryRun', 'samplePercent'] as const),
 ]);
 

@@ -11,7 +11,7 @@ import type { ValueLines } from '../scan/values.ts';
 import type { Delivered, ParseSetup, RejectedLine } from './setup.ts';
 import type { LineSource } from './slice-cut.ts';
 import type { Slicer } from './slicer.ts';
-import { type Loss, ValueCutter } from './value-cutter.ts';
+import { type Loss, ValueCutter, type ValueCutterOptions } from './value-cutter.ts';
 
 export interface FramingParts {
   readonly setup: Pick<ParseSetup, 'framing' | 'lineBytesMax'> & Partial<Pick<ParseSetup, 'isPortable'>>;
@@ -19,17 +19,20 @@ export interface FramingParts {
   readonly delivered: Delivered;
   /** The piece that is reported for what comes out now. */
   readonly current: () => LineSource;
+  /** Of the object only these bytes are there. */
+  readonly part?: Pick<ValueCutterOptions, 'offset' | 'isInArray'>;
 }
 
 /** @returns What cuts one object. */
 export function openFraming(parts: FramingParts): ValueCutter {
-  const { setup, slicer, delivered, current } = parts;
+  const { setup, slicer, delivered, current, part } = parts;
   const { done, left } = delivered;
   return new ValueCutter(
     {
       finder: openValueFinder(setup.isPortable ?? false),
       valueBytesMax: setup.lineBytesMax,
       tokens: setup.framing!.tokens,
+      ...part,
     },
     {
       async values(lines, start, end) {

@@ -81,6 +81,19 @@ export class JsonWalk {
     this.#name = null;
   }
 
+  /** As if the array at the pointer had just been found. */
+  beginInArray(): void {
+    const tokens = this.#tokens!;
+    this.begin();
+    if (this.#stack.length < tokens.length) this.#stack = new Uint8Array(tokens.length);
+    // A token that is a number may be a name, too: then what follows the array is taken for damage, and said.
+    for (const [i, token] of tokens.entries()) this.#stack[i] = /^\d+$/.test(token) ? 0 : 1;
+    this.#depth = tokens.length;
+    this.#onWay = tokens.length;
+    this.#elements = Number(tokens.at(-1) ?? 0);
+    this.#due = DUE.BEHIND;
+  }
+
   get #isWhole(): boolean {
     return this.#depth === 0 && this.#due === DUE.BEHIND;
   }

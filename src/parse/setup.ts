@@ -11,7 +11,7 @@ import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
 import type { StageFigures } from '../shape/figures.ts';
 import type { Stages } from '../shape/stages.ts';
-import type { Format, ShapedRecord } from '../source/object.ts';
+import type { Format, LetterFacts, ShapedRecord } from '../source/object.ts';
 import type { LineCount } from './line-count.ts';
 
 /** Told once to every thread of the pool. */
@@ -95,8 +95,8 @@ export interface PlainPiece extends RawPiece {
   readonly only: Places | null;
   /** It is an outcome of the stages already. */
   readonly shaped?: ShapedRecord;
-  /** A dead letter's data: a value of JSON with line ends of its own is one line. */
-  readonly isDeadLetter?: boolean;
+  /** A dead letter's data: letters.ts says what becomes of it. */
+  readonly letter?: LetterFacts;
 }
 
 /** What earlier processes have done with a compressed object, in bytes of the decompressed one. */

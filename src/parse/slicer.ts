@@ -145,6 +145,11 @@ export class Slicer {
     this.findings.addSlice(receipt);
   }
 
+  /** Bytes of an object that are no lines. */
+  passOver(piece: number, start: number, end: number): void {
+    this.findings.addSlice(this.#open(piece, start, end, end - start));
+  }
+
   /** Waits until there is room in a lane. @throws {StoppedError} */
   waitForLane(laneIndex: number, needBytes: number): void {
     if (!this.#hasRoom(laneIndex, needBytes)) throw new StoppedError('The run is being stopped');

@@ -14,14 +14,14 @@ import { Heart } from '../ring/heartbeat.ts';
 import { LaneProducer } from '../ring/producer.ts';
 import { Guard } from '../scan/guard.ts';
 import { type OpenScannerOptions, openScanner } from '../scan/open.ts';
-import { REJECT_MESSAGES, type ScanLanes } from '../scan/scanner.ts';
+import type { ScanLanes } from '../scan/scanner.ts';
 import type { LineShaper } from '../scan/shaper.ts';
 import type { LineValidator } from '../scan/validating.ts';
-import { ValueLines } from '../scan/values.ts';
 import { Pipeline } from '../shape/pipeline.ts';
 import type { RunningStage } from '../shape/stage.ts';
 import { TRANSFORM_TIMEOUT_MS } from '../shape/stages.ts';
 import { Inflation } from './inflation.ts';
+import { sendLetter } from './letters.ts';
 import { LineCounter } from './line-count.ts';
 import {
   type Found,
@@ -30,7 +30,6 @@ import {
   type ParseSetup,
   type ParseTask,
   type PlainPiece,
-  type RejectedLine,
 } from './setup.ts';
 import { Slicer, StoppedError } from './slicer.ts';
 import { Transformer } from './transformer.ts';
@@ -141,10 +140,9 @@ export class ParseThread {
     counter?.add(bytes);
     try {
       const source = { piece: number, coordinate: Buffer.from(coordinate), place, shaped };
-      const value = piece.isDeadLetter && !shaped?.isRaw ? valueOfLines(bytes, piece.objectOffset) : null;
-      if (value === null) await this.#slicer.scan(source, { ...piece, bytes, from: 0, end });
-      else if ((await this.#slicer.scanValues(source, { ...piece, lines: value, first: 0, end: 1 })) === 0)
-        this.#slicer.rejectOversize(lostAgain(piece, bytes), piece.rangeStart, piece.rangeEnd);
+      const lines = { ...piece, bytes, from: 0, end };
+      if (!piece.letter || shaped?.isRaw) await this.#slicer.scan(source, lines);
+      else await sendLetter({ setup: this.setup, slicer: this.#slicer }, source, lines);
       this.#slicer.findings.endPiece(number, null, 'open', counter?.count(true));
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
@@ -170,21 +168,6 @@ export class ParseThread {
     }
     this.#slicer.ringAll();
   }
-}
-
-/** A dead letter's data that is no JSON, as before. */
-function lostAgain({ piece, objectOffset }: PlainPiece, bytes: Uint8Array): RejectedLine {
-  const [code, message] = ['INVALID_JSON', REJECT_MESSAGES.INVALID_JSON] as const;
-  return { piece, code, message, objectOffset, length: bytes.length, data: bytes.slice() };
-}
-
-/** What stands on several lines and is to be one value, or null. */
-function valueOfLines(bytes: Uint8Array, objectOffset: number): ValueLines | null {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-  const value = text.trim();
-  if (!value.includes('\n')) return null;
-  const start = text.indexOf(value);
-  return ValueLines.ofOne(bytes.subarray(start, start + value.length), objectOffset + start);
 }
 
 /** Threads are ended from outside: stages have to be told before. */

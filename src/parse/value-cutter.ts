@@ -37,6 +37,10 @@ export interface ValueCutterOptions {
   readonly valueBytesMax: number;
   /** Names and indexes that lead to an array whose elements are the values, or null: they lie side by side. */
   readonly tokens: readonly string[] | null;
+  /** The bytes are a part of an object, from this offset on. */
+  readonly offset?: number;
+  /** They begin with elements of the array, what stands in front of it is not there. */
+  readonly isInArray?: boolean;
 }
 
 /** Bytes at hand: those of the object from `base` on; what comes before `from` is dealt with. */
@@ -83,13 +87,19 @@ export class ValueCutter {
   #indent = 0;
 
   constructor(options: ValueCutterOptions, target: ValueTarget) {
-    const { tokens, valueBytesMax: depthMax } = options;
+    const { tokens, valueBytesMax: depthMax, offset = 0, isInArray = false } = options;
     this.#options = options;
     this.#target = target;
     this.#lost = new LostBytes(depthMax);
     this.#around = new JsonWalk({ depthMax, tokens });
     this.#inside = new JsonWalk({ depthMax });
-    this.#phase = tokens === null ? 'find' : 'around';
+    this.#phase = tokens === null || isInArray ? 'find' : 'around';
+    this.#offset = offset;
+    this.#reached = offset;
+    if (!isInArray) return;
+    this.#hasArray = true;
+    this.#state = CUT_STATE.BEGUN;
+    this.#around.beginInArray();
   }
 
   /** Offset behind the last value, or loss, that was given. */

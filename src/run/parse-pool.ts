@@ -280,9 +280,8 @@ export class ParsePool implements SourceSink {
     const rangeEnd = Math.min(segment.end, objectOffset + (end - start));
     this.#reached.set(segment, rangeEnd);
     const only = segment.only && placesWithin(segment.only, rangeStart, rangeEnd);
-    const { shaped } = segment;
-    const isDeadLetter = segment.object.part !== undefined;
-    const kind = { ...(shaped && { shaped }), ...(isDeadLetter && { isDeadLetter }) };
+    const { shaped, letter } = segment;
+    const kind = { ...(shaped && { shaped }), ...(letter && { letter }) };
     return { ...this.#raw(piece), rangeStart, rangeEnd, only, ...kind };
   }
 

@@ -112,7 +112,7 @@ async function ask(
   const stream = await untilNamed(() => sink.probe(signal), onWait, signal);
   checkTraits(options, stream);
   const shards = await sink.partitions(signal);
-  if (options.deadLetters !== null) await checkDeadLetters(options.deadLetters);
+  if (options.deadLetters !== null) await checkDeadLetters(options.deadLetters, options.framing !== 'lines');
   const listing = { sources: listedSources(options), allowEmpty: options.allowEmpty, signal };
   await untilNamed(() => source.probe(listing), onWait, signal);
   const address = await sink.address(stream, { wire: options.wire, isAsked: !options.dryRun }, notices);

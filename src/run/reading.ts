@@ -126,7 +126,7 @@ export class Reading {
     this.#source =
       given.deadLetters === null
         ? this.#createDownloads()
-        : new DeadLetterSource(given.deadLetters, this.#parsePool);
+        : new DeadLetterSource(given.deadLetters, this.#parsePool, given.options.framing !== 'lines');
     this.#pool = new Piscina<ParseTask, Found | null>({
       filename: fileURLToPath(entryFile('parse')),
       // Another one is started when a task finds none that is free, and kept: a lane's writer is never replaced.

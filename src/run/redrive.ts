@@ -20,7 +20,10 @@ export async function redrive(options: BackfillOptions, hooks: BackfillHooks = {
   try {
     if (before === null || (await fileMark(deadLetters)) !== before)
       throw new MillraceError('MILLRACE_DEAD_LETTER', `Cannot write ${tracePath(deadLetters)}: ${CHANGED}`);
-    await writeTrace({ deadLetters, again: options.deadLetter!, stream: report.stream, nowMs: Date.now() });
+    await writeTrace({
+      ...{ deadLetters, again: options.deadLetter!, stream: report.stream, nowMs: Date.now() },
+      isFramed: options.framing !== 'lines',
+    });
   } catch (error) {
     hooks.onNotice?.(error instanceof Error ? error.message : String(error));
   }

@@ -29,10 +29,10 @@ const PARSE_BATCHES_MAX = 8;
 const PROBLEMS_MAX = 10;
 
 /** Reads the file once, before anything is sent. @throws {OptionsError} When one of its lines is not a dead letter, or it cannot be read. */
-export async function checkDeadLetters(path: string): Promise<void> {
+export async function checkDeadLetters(path: string, isFramed = false): Promise<void> {
   const problems: string[] = [];
   try {
-    for await (const { deadLetter, problem } of readDeadLetters(createReadStream(path))) {
+    for await (const { deadLetter, problem } of readDeadLetters(createReadStream(path), isFramed)) {
       const message = deadLetter === null ? malformation(problem) : truncation(deadLetter);
       if (message !== null && problems.push(`${path}: ${message}.`) === PROBLEMS_MAX) break;
     }
@@ -64,14 +64,17 @@ export class DeadLetterSource implements BlockOwner {
   readonly memory = new SharedArrayBuffer(READ_PADDING_BYTES);
   readonly stats = { requests: 0, bytes: 0, retries: 0, throttles: 0 };
   readonly #path: string;
+  readonly #isFramed: boolean;
   readonly #sink: SourceSink;
   #onTheirWay = 0;
   #wake: (() => void) | null = null;
   #isStopped = false;
   #count = 0;
 
-  constructor(path: string, sink: SourceSink) {
+  /** @param isFramed See readDeadLetters. */
+  constructor(path: string, sink: SourceSink, isFramed = false) {
     this.#path = path;
+    this.#isFramed = isFramed;
     this.#sink = sink;
   }
 
@@ -85,7 +88,10 @@ export class DeadLetterSource implements BlockOwner {
   async run(): Promise<void> {
     let waiting: RedriveDeadLetter[] = [];
     let bytes = 0;
-    for await (const { deadLetter, problem } of readDeadLetters(createReadStream(this.#path))) {
+    for await (const { deadLetter, problem } of readDeadLetters(
+      createReadStream(this.#path),
+      this.#isFramed,
+    )) {
       if (this.#isStopped) return;
       if (deadLetter === null) {
         if (problem.kind === 'object') this.#giveOn(problem.object);
@@ -142,7 +148,7 @@ export class DeadLetterSource implements BlockOwner {
 
   /** An object of one line. */
   #segmentOf(deadLetter: RedriveDeadLetter): Segment {
-    const { offset, output, isRaw, data, code } = deadLetter;
+    const { offset, output, isRaw, data, code, length, isEdited } = deadLetter;
     const size = Math.max(1, data.byteLength);
     const object = this.#objectOf(deadLetter, size);
     return {
@@ -153,6 +159,7 @@ export class DeadLetterSource implements BlockOwner {
       end: offset + size,
       format: 'plain',
       only: null,
+      letter: { code, length, isEdited },
       // What a stream has refused had come as far as that.
       ...(code === 'PUT_REFUSED' && { shaped: { output: output ?? 0, isRaw: isRaw ?? false } }),
     };

@@ -70,6 +70,16 @@ export interface Segment {
   readonly only: Places | null;
   /** It is an outcome of the run's stages already: a redrive does nothing twice. */
   readonly shaped?: ShapedRecord;
+  /** Its bytes are the data of a dead letter. */
+  readonly letter?: LetterFacts;
+}
+
+/** What a dead letter says of its data. */
+export interface LetterFacts {
+  readonly code: string;
+  /** Bytes that it was about: more than there are where only its beginning was kept. */
+  readonly length: number | null;
+  readonly isEdited: boolean;
 }
 
 /** A record that stages have made of a line. */

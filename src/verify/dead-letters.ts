@@ -131,7 +131,7 @@ async function addDeadLetters(book: DeadLetterIndex, path: string, countMax: num
 
 async function* linesOf(path: string): ReturnType<typeof readDeadLetters> {
   try {
-    yield* readDeadLetters(createReadStream(path));
+    yield* readDeadLetters(createReadStream(path), true);
   } catch (error) {
     throw new OptionsError([`Cannot read the dead letters in ${path}: ${reasonOf(error)}.`]);
   }

@@ -33,11 +33,17 @@ it('gives repaired letters with their coordinates, by data or by text', async ()
   const place = { bucket: 'b', key: 'k', etag: '"e"', code: 'INVALID_JSON' };
   expect(lines).toEqual([
     {
-      deadLetter: { ...place, offset: 17, length: 3, data: Buffer.from('{"a":1}'), lineNumber: 1 },
+      deadLetter: {
+        ...{ ...place, offset: 17, length: 3, data: Buffer.from('{"a":1}') },
+        ...{ isEdited: true, lineNumber: 1 },
+      },
       problem: null,
     },
     {
-      deadLetter: { ...place, offset: 0, length: 3, data: Buffer.from('{"ü":2}'), lineNumber: 3 },
+      deadLetter: {
+        ...{ ...place, offset: 0, length: 3, data: Buffer.from('{"ü":2}') },
+        ...{ isEdited: true, lineNumber: 3 },
+      },
       problem: null,
     },
   ]);
