@@ -128,6 +128,18 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(loadPair(bytes), char(byte)); }
 
+inline uint64_t differ(const uint8_t* bytes, const uint8_t* others) {
+  const Pair one = loadPair(bytes);
+  const Pair other = loadPair(others);
+  return ~toMask(_mm256_cmpeq_epi8(one.low, other.low), _mm256_cmpeq_epi8(one.high, other.high));
+}
+
+inline uint64_t bracketsOf(const uint8_t* tokens) {
+  const Pair pair = loadPair(tokens);
+  const __m256i bits = _mm256_set1_epi8(char(BRACKET_BITS));
+  return equals({_mm256_and_si256(pair.low, bits), _mm256_and_si256(pair.high, bits)}, BRACKET);
+}
+
 inline uint64_t equalsLower(const uint8_t* bytes, uint8_t byte) {
   const Pair pair = loadPair(bytes);
   const __m256i bit = _mm256_set1_epi8(0x20);

@@ -88,6 +88,12 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(load(bytes), char(byte)); }
 
+inline uint64_t differ(const uint8_t* bytes, const uint8_t* others) { return _mm512_cmpneq_epi8_mask(load(bytes), load(others)); }
+
+inline uint64_t bracketsOf(const uint8_t* tokens) {
+  return equals(_mm512_and_si512(load(tokens), _mm512_set1_epi8(char(BRACKET_BITS))), BRACKET);
+}
+
 inline uint64_t equalsLower(const uint8_t* bytes, uint8_t byte) {
   return equals(_mm512_or_si512(load(bytes), _mm512_set1_epi8(0x20)), char(byte));
 }

@@ -98,6 +98,25 @@ inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) {
   return mask;
 }
 
+/** Gathers the bytes of eight that are not zero. */
+inline uint64_t gatherOthers(uint64_t bytes) {
+  constexpr uint64_t LOW_BITS = 0x7f7f7f7f7f7f7f7fu;
+  return gatherBit(((bytes & LOW_BITS) + LOW_BITS) | bytes, 0x80);
+}
+
+inline uint64_t differ(const uint8_t* bytes, const uint8_t* others) {
+  uint64_t mask = 0;
+  for (int at = 0; at < 64; at += 8) mask |= gatherOthers(wordAt(bytes + at) ^ wordAt(others + at)) << at;
+  return mask;
+}
+
+inline uint64_t bracketsOf(const uint8_t* tokens) {
+  constexpr uint64_t EACH = 0x0101010101010101u;
+  uint64_t others = 0;
+  for (int at = 0; at < 64; at += 8) others |= gatherOthers((wordAt(tokens + at) & (EACH * BRACKET_BITS)) ^ (EACH * BRACKET)) << at;
+  return ~others;
+}
+
 inline uint64_t equalsLower(const uint8_t* bytes, uint8_t byte) {
   uint64_t mask = 0;
   for (int at = 0; at < 64; at++) mask |= uint64_t((bytes[at] | 0x20) == byte) << at;

@@ -18,6 +18,10 @@ constexpr uint8_t ESCAPE_ALLOWED = 1;   // " \ / b f n r t u
 constexpr uint8_t ESCAPE_HEX = 2;
 constexpr uint8_t ESCAPE_U = 4;
 
+/** Of first bytes of valid tokens only the four brackets have this value in these bits. */
+constexpr uint8_t BRACKET_BITS = 0xd9;
+constexpr uint8_t BRACKET = '{' & BRACKET_BITS;
+
 struct ClassTable {
   uint8_t of[256];
 };

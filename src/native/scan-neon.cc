@@ -169,6 +169,20 @@ inline void classifyTokens(const uint8_t* tokens, TokenMasks& masks) {
 
 inline uint64_t equalsByte(const uint8_t* bytes, uint8_t byte) { return equals(deal(bytes), byte); }
 
+inline uint64_t differ(const uint8_t* bytes, const uint8_t* others) {
+  const uint8x16x4_t one = deal(bytes);
+  const uint8x16x4_t other = deal(others);
+  return ~highestBits({vceqq_u8(one.val[0], other.val[0]), vceqq_u8(one.val[1], other.val[1]), vceqq_u8(one.val[2], other.val[2]),
+                       vceqq_u8(one.val[3], other.val[3])});
+}
+
+inline uint64_t bracketsOf(const uint8_t* tokens) {
+  const uint8x16x4_t dealt = deal(tokens);
+  const uint8x16_t bits = vdupq_n_u8(BRACKET_BITS);
+  return equals({vandq_u8(dealt.val[0], bits), vandq_u8(dealt.val[1], bits), vandq_u8(dealt.val[2], bits), vandq_u8(dealt.val[3], bits)},
+                BRACKET);
+}
+
 inline uint64_t equalsLower(const uint8_t* bytes, uint8_t byte) {
   const auto dealt = deal(bytes);
   return equals(dealt, byte) | equals(dealt, uint8_t(byte & ~0x20));

@@ -36,6 +36,8 @@ void closeShape(ShapeState* shape) {
   freeProgram(shape->program);
   shape->finds.hits.release();
   shape->finds.opened.release();
+  shape->pattern.finds.hits.release();
+  shape->pattern.finds.opened.release();
   shape->splices.release();
   shape->scratch.release();
   shape->tokens.bytes.release();
@@ -71,10 +73,10 @@ bool shapeLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint
                const uint8_t* dataEnd) {
   ShapeState& shape = *state.shape;
   if (!tokenize(shape.tokens, data, dataEnd)) return endWithoutMemory(state, call, line);
-  const LineTokens<uint32_t> tokens = {shape.tokens.bytes.items, shape.tokens.at.items, data, 0, shape.tokens.bytes.count - 1};
+  const LineTokens<uint32_t> tokens = {shape.tokens.bytes.items, shape.tokens.at.items, data, 0, shape.tokens.bytes.count - 1, dataEnd, true};
   findPlaces(shape.program, tokens, shape.finds);
   if (shape.finds.lacksMemory) return endWithoutMemory(state, call, line);
-  return sinkShaped(state, call, {line, lineEnd}, {data, dataEnd}, tokens);
+  return sinkShaped(state, call, {line, lineEnd}, {data, dataEnd}, tokens, shape.finds);
 }
 
 Verdict askVerdict(ScanState& state, ScanCall& call, const uint8_t* line, ByteRange data) {

@@ -6,6 +6,7 @@
 
 #include "scan-sink.h"
 #include "shape-edit.h"
+#include "shape-pattern.h"
 #include "shape-where.h"
 
 namespace millrace {
@@ -21,6 +22,9 @@ struct ShapeState {
   uint32_t containerAt[SHAPE_NODES_MAX + 2];
   /** Of each place: which of its children is looked for first. Most lines name them in the order of the line before. */
   uint32_t nextChild[SHAPE_NODES_MAX + 1];
+  /** Names that were compared in the line that is walked, and how lines before it were made. */
+  SeenNames seen;
+  LinePattern pattern;
   /** What the edits have made of pending records. */
   uint8_t* arena;
   uint64_t arenaBytes;
@@ -57,11 +61,12 @@ uint8_t* takeArena(ScanState& state, ScanCall& call, const uint8_t* line, uint64
 
 /** Takes one valid line whose places are in `finds`. @returns False when the call has ended. */
 template <typename Position>
-inline bool sinkShaped(ScanState& state, ScanCall& call, ByteRange line, ByteRange data, const LineTokens<Position>& tokens) {
+inline bool sinkShaped(ScanState& state, ScanCall& call, ByteRange line, ByteRange data, const LineTokens<Position>& tokens,
+                       ShapeFinds& finds) {
   ShapeState& shape = *state.shape;
   const ShapeProgram& program = shape.program;
   if (program.rootOp != SHAPE_NONE) {
-    Verdict verdict = Condition<Position>{program, tokens, shape.finds, shape.scratch}.evaluate(program.rootOp);
+    Verdict verdict = Condition<Position>{program, tokens, finds, shape.scratch}.evaluate(program.rootOp);
     if (verdict == VERDICT_UNKNOWN) {
       verdict = askVerdict(state, call, line.start, data);
       if (verdict == VERDICT_UNKNOWN) return false;
@@ -75,13 +80,13 @@ inline bool sinkShaped(ScanState& state, ScanCall& call, ByteRange line, ByteRan
   ByteRange out = data;
   shape.hashes.watchedOut = nullptr;
   if (program.hasEdits) {
-    if (!EditedLine<Position>{program, tokens, shape.finds, shape.splices}.plan()) return endWithoutMemory(state, call, line.start);
+    if (!EditedLine<Position>{program, tokens, finds, shape.splices}.plan()) return endWithoutMemory(state, call, line.start);
     if (shape.splices.count > 0) {
       const uint64_t bytesMax = splicedBytesMax(program, shape.splices, uint64_t(data.end - data.start));
       uint8_t* room = takeArena(state, call, line.start, bytesMax);
       if (room == nullptr) return false;
-      const bool isKeyHashed = program.keyEdit == KEY_EDIT_HASH && shape.finds.has(program.keyNode);
-      shape.hashes.watched = isKeyHashed ? tokens.start(shape.finds.valueAt[program.keyNode]) : nullptr;
+      const bool isKeyHashed = program.keyEdit == KEY_EDIT_HASH && finds.has(program.keyNode);
+      shape.hashes.watched = isKeyHashed ? tokens.start(finds.valueAt[program.keyNode]) : nullptr;
       const uint32_t bytes = writeSplices(program, shape.splices, data, shape.hashes, room);
       shape.arenaUsed += bytes;
       out = {room, room + bytes};
@@ -99,12 +104,12 @@ inline bool sinkShaped(ScanState& state, ScanCall& call, ByteRange line, ByteRan
     } else if (shape.hashes.watchedOut != nullptr) {
       const uint8_t* text = shape.hashes.watchedOut;
       isUsable = toKey(state, text + 1, text + HASH_TEXT_BYTES - 1, false, key);
-    } else if (shape.finds.has(program.keyNode)) {
-      const uint32_t token = shape.finds.valueAt[program.keyNode];
+    } else if (finds.has(program.keyNode)) {
+      const uint32_t token = finds.valueAt[program.keyNode];
       const uint8_t kind = tokens.bytes[token];
       if (kind == '"') {
         const ByteRange value = tokens.value(token);
-        const bool hasEscapes = std::memchr(value.start, '\\', size_t(value.end - value.start)) != nullptr;
+        const bool hasEscapes = tokens.mayEscape && std::memchr(value.start, '\\', size_t(value.end - value.start)) != nullptr;
         isUsable = toKey(state, value.start + 1, value.end - 1, hasEscapes, key);
       } else if (kind != '{' && kind != '[' && kind != 'n') {
         const ByteRange value = tokens.value(token);

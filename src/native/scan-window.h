@@ -10,6 +10,8 @@
 //     letter: bit 6 of the byte
 //   void classifyTokens(const uint8_t* tokens, TokenMasks&);
 //   uint64_t equalsByte(const uint8_t* bytes, uint8_t byte);
+//   uint64_t differ(const uint8_t* bytes, const uint8_t* others);
+//   uint64_t bracketsOf(const uint8_t* tokens);           those with BRACKET in BRACKET_BITS
 //   uint32_t takeTokens(const uint8_t* block, uint64_t which, uint32_t blockAt, ScanState&, uint32_t tokenCount);
 //     reads 65 bytes of the block; fills tokenBytes, tokenNext and tokenAt from tokenCount on
 //   uint64_t prefixXor(uint64_t);
@@ -47,12 +49,6 @@ struct LineWalk {
 struct KeyWalk : LineWalk {
   /** Token of the key's value, or NO_TOKEN. */
   uint32_t valueAt;
-};
-
-/** A walk that looks for all places of a program, of which the partition key is one. */
-struct ShapeWalk : LineWalk {
-  /** The place whose object has to follow. */
-  uint32_t followNode;
 };
 
 constexpr uint32_t NO_TOKEN = 0xffffffff;
@@ -115,74 +111,15 @@ inline void matchName(WindowScan& scan, KeyWalk& walk, uint32_t token) {
   }
 }
 
-/** The same for the places of a program. */
-inline void matchName(WindowScan& scan, ShapeWalk& walk, uint32_t token) {
-  const ScanState& state = scan.state;
-  ShapeState& shape = *state.shape;
-  const ShapeProgram& program = shape.program;
-  const uint32_t parentAt = shape.nodeAt[walk.followed + 1];
-  const ShapeNode& parent = program.nodes[parentAt];
-  const uint8_t* name = scan.window + state.tokenAt[token] + 1;
-  const uint32_t left = uint32_t(scan.window + scan.windowBytes - name);
-  const auto take = [&](uint32_t index) {
-    const uint32_t child = program.children[parent.firstChild + index];
-    const ShapeNode& node = program.nodes[child];
-    shape.nextChild[parentAt] = index + 1;
-    shape.finds.find(node, child, token + 2);
-    if (node.isEdited) shape.finds.hit(child, shape.containerAt[walk.followed + 1], token, token + 2);
-    walk.followAt = node.childCount > 0 ? token + 2 : NO_TOKEN;
-    walk.followNode = child;
-  };
-  uint32_t next = shape.nextChild[parentAt];
-  if (next >= parent.childCount) next = 0;
-  if (left >= 8 && parent.childCount > 0) {
-    const ShapeName& expected = program.childNames[parent.firstChild + next];
-    uint64_t word;
-    std::memcpy(&word, name, 8);
-    if (expected.mask != 0 && (word & expected.mask) == expected.word) return take(next);
-  }
-  for (uint32_t i = 0; i < parent.childCount; i++, next++) {
-    if (next >= parent.childCount) next = 0;
-    const ShapeNode& node = program.nodes[program.children[parent.firstChild + next]];
-    // Most names end here; one that begins with an escape may stand for any.
-    if (node.start != *name && *name != '\\') continue;
-    const uint32_t bytes = node.name.length;
-    if (left <= bytes) continue;
-    const uint32_t same = bytes == 1 ? uint32_t(node.start == *name) : commonPrefix(name, node.name.bytes, bytes, left);
-    if (name[same] == '\\') walk.needsSearch = true;
-    if (same < bytes || name[bytes] != '"') continue;
-    return take(next);
-  }
-}
-
 /** The value of a name that was followed opens. */
 inline void openFollowed(WindowScan&, KeyWalk& walk, uint32_t, bool isObject) {
   if (isObject) walk.followed++;
   else walk.needsSearch = true;
 }
 
-inline void openFollowed(WindowScan& scan, ShapeWalk& walk, uint32_t token, bool isObject) {
-  ShapeState& shape = *scan.state.shape;
-  const ShapeNode& node = shape.program.nodes[walk.followNode];
-  if (!isObject) {
-    if (node.hasIndexChild) walk.needsSearch = true;
-    return;
-  }
-  walk.followed++;
-  shape.nodeAt[walk.followed + 1] = walk.followNode;
-  shape.containerAt[walk.followed + 1] = node.isEditParent ? shape.finds.openContainer(walk.followNode, token) : SHAPE_NONE;
-}
-
 /** An object that was followed has ended. */
 inline void closeFollowed(WindowScan&, KeyWalk& walk, uint32_t) {
   if (walk.followed > 0) walk.followed--;
-}
-
-inline void closeFollowed(WindowScan& scan, ShapeWalk& walk, uint32_t token) {
-  if (walk.followed < 0) return;
-  ShapeState& shape = *scan.state.shape;
-  shape.finds.closeContainer(shape.containerAt[walk.followed + 1], token);
-  walk.followed--;
 }
 
 /** Before the line whose first token this is. */
@@ -194,19 +131,8 @@ inline void beginLine(WindowScan& scan, KeyWalk& walk, uint32_t) {
   if (!state.hasKey || !state.isKeyPlain || state.key.tokenCount == 0) walk.followed = FOLLOWS_NOTHING;
 }
 
-inline void beginLine(WindowScan& scan, ShapeWalk& walk, uint32_t firstToken) {
-  constexpr ShapeWalk FRESH = {{0, 0, 0, 0, -1, NO_TOKEN, false}, 0};
-  walk = FRESH;
-  ShapeState& shape = *scan.state.shape;
-  shape.finds.begin();
-  shape.finds.find(shape.program.nodes[0], 0, firstToken);
-  walk.followAt = firstToken;
-  if (!shape.program.isPlain) {
-    walk.followed = FOLLOWS_NOTHING;
-    walk.followAt = NO_TOKEN;
-    walk.needsSearch = true;
-  }
-}
+/** Newline of a line that need not be walked. */
+inline uint32_t foreseenEnd(const KeyWalk&) { return NO_TOKEN; }
 
 /** Whether the fast way cannot accept a line. */
 inline bool isLineDoubted(WindowScan& scan, const LineWalk& walk, uint32_t newlineToken, uint32_t& doubtIndex) {
@@ -258,26 +184,7 @@ inline bool finishLine(WindowScan& scan, KeyWalk& walk, uint32_t lineAt, uint32_
   return addRecord(state, scan.call, line, lineEnd, data, dataEnd, key);
 }
 
-inline bool finishLine(WindowScan& scan, ShapeWalk& walk, uint32_t lineAt, uint32_t firstToken, uint32_t newlineToken,
-                       uint32_t& doubtIndex) {
-  ScanState& state = scan.state;
-  const uint8_t* line = scan.window + lineAt;
-  const uint8_t* lineEnd = scan.window + state.tokenAt[newlineToken];
-  if (isLineDoubted(scan, walk, newlineToken, doubtIndex)) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
-  if (firstToken == newlineToken) {
-    scan.call.blankBefore++;
-    return true;
-  }
-  if (walk.needsSearch || state.shape->finds.lacksMemory) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
-  if (state.shape->program.hasSample && !isSampled(state, scan.call, line)) {
-    scan.call.filteredBefore++;
-    return true;
-  }
-  const uint8_t* dataEnd = lineEnd;
-  while (isJsonSpace(dataEnd[-1])) dataEnd--;
-  const LineTokens<uint16_t> tokens = {state.tokenBytes, state.tokenAt, scan.window, firstToken, newlineToken};
-  return sinkShaped(state, scan.call, {line, lineEnd}, {tokens.start(firstToken), dataEnd}, tokens);
-}
+#include "scan-shape-walk.h"
 
 /** Which tokens are wrong in an object, in an array and outside of all, whatever brackets surround them. */
 struct WordChecks {
@@ -431,14 +338,27 @@ inline bool scanWindow(ScanState& state, ScanCall& call, const uint8_t* window, 
     WordChecks checks;
     checkWord(scan, base, scan.tokenCount - base, carry, checks);
     uint64_t done = 0;
-    for (uint64_t left = checks.stops; left != 0; left &= left - 1) {
-      const uint64_t upTo = left ^ (left - 1);
-      const uint32_t token = base + uint32_t(__builtin_ctzll(left));
-      walkRun(scan, walk, checks, upTo & ~done, base);
-      done = upTo | done;
-      if ((checks.newlines & left & (0 - left)) == 0) {
-        walkBracket(scan, walk, token);
-        continue;
+    for (uint64_t left = checks.stops;;) {
+      uint32_t token = foreseenEnd(walk);
+      if (token != NO_TOKEN) {
+        const uint64_t upTo = token - base < 64 ? ~uint64_t(0) >> (63 - (token - base)) : ~uint64_t(0);
+        // Where its containers are the same, so is what is wrong in each of them alone.
+        walk.wrong |= checks.wrong[0] & checks.wrong[1] & upTo & ~done;
+        done = upTo;
+        left &= ~upTo;
+        if (token - base >= 64) break;
+      } else {
+        if (left == 0) break;
+        const uint64_t stop = left & (0 - left);
+        const uint64_t upTo = stop | (stop - 1);
+        token = base + uint32_t(__builtin_ctzll(left));
+        walkRun(scan, walk, checks, upTo & ~done, base);
+        done = upTo;
+        left ^= stop;
+        if ((checks.newlines & stop) == 0) {
+          walkBracket(scan, walk, token);
+          continue;
+        }
       }
       if (!finishLine(scan, walk, lineAt, firstToken, token, doubtIndex)) return false;
       lineAt = uint32_t(state.tokenAt[token]) + 1;

@@ -44,6 +44,8 @@ struct EditedLine {
     for (uint32_t i = 0; i < finds.opened.count; i++) {
       ShapeOpened& opened = finds.opened.items[i];
       opened.isAllGone = opened.close == opened.open + 1;
+      opened.nextGone = opened.open + 1;
+      opened.seen = 0;
     }
     for (uint32_t i = 0; i < finds.hits.count; i++) {
       const ShapeHit& hit = finds.hits.items[i];

@@ -46,6 +46,10 @@ struct LineTokens {
   uint32_t first;
   /** The token behind the line's last. */
   uint32_t end;
+  /** Up to here bytes may be read, whatever they are. */
+  const uint8_t* readableEnd;
+  /** Whether there may be a backslash in it. */
+  bool mayEscape;
 
   const uint8_t* start(uint32_t token) const { return base + at[token]; }
   /** Behind the last byte of the value or name that is this one token. */

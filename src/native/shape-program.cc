@@ -128,7 +128,40 @@ void writeDigits(ShapeConstant& constant) {
   } while (left > 0);
   if (count > CONSTANT_DIGITS_MAX) return;
   constant.digitCount = count;
-  for (uint32_t i = 0; i < count; i++) constant.digits[i] = reversed[count - 1 - i];
+  for (uint32_t i = 0; i < count; i++) {
+    constant.digits[i] = reversed[count - 1 - i];
+    constant.digitsHigh = constant.digitsHigh << 8 | constant.digitsLow >> 56;
+    constant.digitsLow = constant.digitsLow << 8 | constant.digits[i];
+  }
+}
+
+void writeStart(ShapeConstant& constant) {
+  ShapeStart& start = constant.start;
+  const ShapeText& text = constant.text;
+  start.isPlain = isPlainName(text);
+  start.isWhole = text.length < QUICK_BYTES;
+  start.hasWholeText = text.length <= QUICK_BYTES;
+  uint8_t bytes[QUICK_BYTES] = {}, mask[QUICK_BYTES] = {}, textMask[QUICK_BYTES] = {};
+  const uint32_t textBytes = start.hasWholeText ? text.length : QUICK_BYTES;
+  if (textBytes > 0) std::memcpy(bytes, text.bytes, textBytes);
+  std::memset(textMask, 0xff, textBytes);
+  std::memset(mask, 0xff, textBytes + start.isWhole);
+  if (start.isWhole) bytes[textBytes] = '"';
+  std::memcpy(start.word, bytes, QUICK_BYTES);
+  std::memcpy(start.mask, mask, QUICK_BYTES);
+  std::memcpy(start.textMask, textMask, QUICK_BYTES);
+}
+
+uint32_t ordersOf(Relation relation) {
+  constexpr uint32_t LESS = 1, EQUAL = 2, GREATER = 4;
+  switch (relation) {
+    case REL_EQ: return EQUAL;
+    case REL_NE: return LESS | GREATER;
+    case REL_LT: return LESS;
+    case REL_LE: return LESS | EQUAL;
+    case REL_GT: return GREATER;
+    default: return GREATER | EQUAL;
+  }
 }
 
 }  // namespace
@@ -179,6 +212,7 @@ bool readProgram(ShapeProgram& program, const uint8_t* bytes, size_t length) {
     op.kind = ShapeOpKind(cells.next());
     op.node = cells.next();
     op.relation = Relation(cells.next());
+    op.orders = ordersOf(op.relation);
     op.constant = cells.next();
     op.constantCount = cells.next();
     op.left = cells.next();
@@ -194,6 +228,7 @@ bool readProgram(ShapeProgram& program, const uint8_t* bytes, size_t length) {
     std::memcpy(&constant.integer, &bits, 8);
     std::memcpy(&constant.number, &bits, 8);
     writeDigits(constant);
+    writeStart(constant);
   }
   leanRight(program);
   linkNodes(program);

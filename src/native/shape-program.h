@@ -68,20 +68,42 @@ struct ShapeName {
   uint64_t mask;
 };
 
+/** Bytes behind the first one of a value by which most values are told from a constant, in two words. */
+constexpr uint32_t QUICK_BYTES = 16;
+
+/** The first bytes of a text and, where they reach so far, the quote behind it. */
+struct ShapeStart {
+  uint64_t word[2];
+  /** Of the bytes that count, and of those that belong to the text. */
+  uint64_t mask[2];
+  uint64_t textMask[2];
+  /** Whether no character of the text needs an escape: then a value that differs in these bytes, and not by a backslash, is another one. */
+  bool isPlain;
+  /** Whether these bytes are all of the text, with and without the quote. */
+  bool isWhole;
+  bool hasWholeText;
+};
+
 struct ShapeConstant {
   ConstantKind kind;
   ShapeText text;
+  ShapeStart start;
   int64_t integer;
   double number;
   /** The integer as it is written, where it is not negative and every double of its length is exact; else digitCount is 0. */
   uint8_t digits[CONSTANT_DIGITS_MAX];
   uint32_t digitCount;
+  /** Its digits as one number of two words, a byte each: of two such numbers the greater one is greater. */
+  uint64_t digitsHigh;
+  uint64_t digitsLow;
 };
 
 struct ShapeOp {
   ShapeOpKind kind;
   uint32_t node;
   Relation relation;
+  /** The same as bits: of less, equal, greater. */
+  uint32_t orders;
   uint32_t constant;
   uint32_t constantCount;
   uint32_t left;

@@ -71,25 +71,19 @@ int orderOfInteger(double value, int64_t integer) {
   return orderOf(value, double(whole));
 }
 
-/** Whether any of eight bytes is no digit. */
-bool hasOthers(uint64_t bytes) {
-  constexpr uint64_t EACH = 0x0101010101010101;
-  return (((bytes + EACH * (0x7f - '9')) | (bytes - EACH * '0') | bytes) & (EACH * 0x80)) != 0;
-}
-
 /** Whether a token that starts with a digit has nothing but digits. */
 bool isDigits(const uint8_t* at, size_t length) {
   if (length >= 8) {
     uint64_t first, last;
     std::memcpy(&first, at, 8);
     std::memcpy(&last, at + length - 8, 8);
-    return length <= 16 && !hasOthers(first) && !hasOthers(last);
+    return length <= 16 && othersOf(first) == 0 && othersOf(last) == 0;
   }
   if (length >= 4) {
     uint32_t first, last;
     std::memcpy(&first, at, 4);
     std::memcpy(&last, at + length - 4, 4);
-    return !hasOthers(first | uint64_t(last) << 32);
+    return othersOf(first | uint64_t(last) << 32) == 0;
   }
   for (size_t i = 1; i < length; i++) {
     if (uint8_t(at[i] - '0') > 9) return false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "shape-line.h"
+#include "shape-quick.h"
 
 namespace millrace {
 
@@ -36,8 +37,6 @@ inline Verdict notOf(Verdict verdict) {
   return verdict == VERDICT_NO_MATCH ? VERDICT_MATCH : verdict;
 }
 
-inline Verdict verdictOf(bool isMatch) { return isMatch ? VERDICT_MATCH : VERDICT_NO_MATCH; }
-
 /** One condition on one line. */
 template <typename Position>
 struct Condition {
@@ -49,8 +48,8 @@ struct Condition {
   Verdict evaluate(uint32_t index) const {
     const ShapeOp& op = program.ops[index];
     switch (op.kind) {
-      case OP_AND: return chain<OP_AND, VERDICT_NO_MATCH>(op, bothOf);
-      case OP_OR: return chain<OP_OR, VERDICT_MATCH>(op, eitherOf);
+      case OP_AND: return chain<OP_AND, VERDICT_MATCH, VERDICT_NO_MATCH>(op, bothOf);
+      case OP_OR: return chain<OP_OR, VERDICT_NO_MATCH, VERDICT_MATCH>(op, eitherOf);
       case OP_NOT: return notOf(evaluate(op.left));
       case OP_CONSTANT: return verdictOf(op.constant != 0);
       case OP_OPAQUE: return VERDICT_UNKNOWN;
@@ -59,16 +58,24 @@ struct Condition {
   }
 
  private:
-  /** @param END Decides, whatever comes behind it. */
-  template <ShapeOpKind KIND, Verdict END, typename Join>
+  /** A part of a chain: nearly all of them are looks at one value. */
+  Verdict part(uint32_t index) const {
+    const ShapeOp& op = program.ops[index];
+    return op.kind >= OP_TRUTH && op.kind < OP_OPAQUE ? look(op) : evaluate(index);
+  }
+
+  /** @param NEUTRAL Leaves it to the rest of the chain. @param END Decides, whatever comes behind it. */
+  template <ShapeOpKind KIND, Verdict NEUTRAL, Verdict END, typename Join>
   Verdict chain(const ShapeOp& first, Join join) const {
     const ShapeOp* op = &first;
-    Verdict verdict = evaluate(op->left);
+    Verdict verdict = part(op->left);
     while (verdict != END) {
       const ShapeOp* next = &program.ops[op->right];
-      if (next->kind != KIND) return join(verdict, evaluate(op->right));
+      const bool isLast = next->kind != KIND;
+      const Verdict another = part(isLast ? op->right : next->left);
+      verdict = verdict == NEUTRAL ? another : join(verdict, another);
+      if (isLast) break;
       op = next;
-      verdict = join(verdict, evaluate(op->left));
     }
     return verdict;
   }
@@ -77,6 +84,15 @@ struct Condition {
     if (op.kind == OP_HAS) return presence(op.node);
     if (!finds.has(op.node)) return VERDICT_MISSING;
     const uint32_t token = finds.valueAt[op.node];
+    const uint8_t* at = line.start(token);
+    if (line.readableEnd - at > ptrdiff_t(QUICK_BYTES)) [[likely]] {
+      const Verdict verdict = lookQuickly(at, op, program.constants);
+      if (verdict != VERDICT_OPEN) return verdict;
+    }
+    return lookClosely(op, token);
+  }
+
+  Verdict lookClosely(const ShapeOp& op, uint32_t token) const {
     const bool isContainer = line.opens(token);
     if (op.kind == OP_SIZE) return size(op, token);
     // Only the kind of a container is looked at here.

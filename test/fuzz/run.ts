@@ -31,7 +31,14 @@ const FLAGS = [
 const SCANNER = [
   ...['json-line.cc', 'scan-sink.cc', 'scan-shape.cc'],
   ...['scan-base.cc', 'scan-avx2.cc', 'scan-avx512.cc', 'scan-neon.cc'],
-  ...['shape-edit.cc', 'shape-hash.cc', 'shape-line.cc', 'shape-program.cc', 'shape-where.cc'],
+  ...[
+    'shape-edit.cc',
+    'shape-hash.cc',
+    'shape-line.cc',
+    'shape-pattern.cc',
+    'shape-program.cc',
+    'shape-where.cc',
+  ],
   ...['sha256.cc', 'sha256-x86.cc', 'sha256-arm.cc'],
 ];
 /** C++ targets, each with the files that it needs besides its own. */

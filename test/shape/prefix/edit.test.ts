@@ -6,7 +6,7 @@ import { createLineShaper } from '../../../src/shape/prefix/line-shaper.ts';
 import { type Edit, problemsOf, type Stages } from '../../../src/shape/stages.ts';
 import { RULES, runScanner, type ScannerUnderTest, scannersUnderTest } from '../../scan/harness.ts';
 import { describeScanners, tellUntried } from '../../scan/instruction-sets.ts';
-import { lineText } from './generators.ts';
+import { edit, lineText } from './generators.ts';
 
 const KEY = Buffer.from('a key of thirty-two bytes, really');
 
@@ -205,21 +205,6 @@ it('refuses edits of one place, of places within each other, and of nothing', ()
   expect(problems({ kind: 'rename', pointer, name }, { kind: 'drop', pointer: '/a/b' })).toBe(0);
   expect(problems({ kind: 'drop', pointer }, { kind: 'drop', pointer: '/ab' })).toBe(0);
 });
-
-const token = fc.constantFrom('a', 'b', 'ab', 'id', 'é', 'k"q', '0', '1', '', '__proto__', 'constructor');
-const pointer = fc
-  .array(token, { minLength: 1, maxLength: 3 })
-  .map((tokens) => tokens.map((part) => `/${part}`).join(''));
-const edit: fc.Arbitrary<Edit> = fc.oneof(
-  fc.record({ kind: fc.constant('drop' as const), pointer }),
-  fc.record({ kind: fc.constant('hash' as const), pointer }),
-  fc.record({
-    kind: fc.constant('set' as const),
-    pointer,
-    json: fc.constantFrom('1', '"é"', '{"a":[1.0]}', 'null', '[]'),
-  }),
-  fc.record({ kind: fc.constant('rename' as const), pointer, name: fc.constantFrom('n', 'k"q', 'é') }),
-);
 
 /** MILLRACE_FUZZ_CASES, where that is less: an emulated or sanitized scanner is slow. */
 const cases = Math.min(4000, Number(process.env.MILLRACE_FUZZ_CASES ?? 4000));

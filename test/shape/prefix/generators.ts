@@ -4,6 +4,7 @@
  * Gives  fast-check arbitraries.
  */
 import fc from 'fast-check';
+import type { Edit } from '../../../src/shape/stages.ts';
 
 const NAMES = ['a', 'b', 'ab', 'id', 'é', 'k"q', '__proto__', 'constructor', '0', '1', ''];
 const TEXTS = [
@@ -75,7 +76,7 @@ const NUMBERS = [
   ...['179769313486231580793728971405301', '0.000000000000000000000000000000000001', '1e22', '8.5e-23'],
 ];
 
-const space = fc.constantFrom('', '', '', ' ', '\t', '  ');
+export const space = fc.constantFrom('', '', '', ' ', '\t', '  ');
 
 /** Now and then a character as an escape. */
 function written(text: string, dice: number): string {
@@ -88,8 +89,8 @@ function written(text: string, dice: number): string {
 }
 
 const dice = fc.nat({ max: 9 });
-const nameText = fc.tuple(fc.constantFrom(...NAMES), dice).map(([name, roll]) => written(name, roll));
-const textText = fc.oneof(
+export const nameText = fc.tuple(fc.constantFrom(...NAMES), dice).map(([name, roll]) => written(name, roll));
+export const textText = fc.oneof(
   {
     arbitrary: fc.tuple(fc.constantFrom(...TEXTS), dice).map(([text, roll]) => written(text, roll)),
     weight: 8,
@@ -97,13 +98,13 @@ const textText = fc.oneof(
   fc.constantFrom('"\\ud800"', '"\\udc00x"', '"x\\ud83d\\ude00"', '"\\ud83dx"', '"\\/"', '"\\ud800\\ud800"'),
   fc.string({ unit: 'binary', maxLength: 6 }).map((text) => JSON.stringify(text)),
 );
-const numberText = fc.oneof(
+export const numberText = fc.oneof(
   { arbitrary: fc.constantFrom(...NUMBERS), weight: 4 },
   fc.integer({ min: -5, max: 5 }).map(String),
   fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
 );
 
-const { value } = fc.letrec<{ value: string; array: string; object: string }>((tie) => ({
+export const { value } = fc.letrec<{ value: string; array: string; object: string }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
     { arbitrary: textText, weight: 4 },
@@ -225,3 +226,18 @@ const { condition } = fc.letrec<{ condition: string }>((tie) => ({
 }));
 
 export { condition };
+
+const token = fc.constantFrom('a', 'b', 'ab', 'id', 'é', 'k"q', '0', '1', '', '__proto__', 'constructor');
+const pointer = fc
+  .array(token, { minLength: 1, maxLength: 3 })
+  .map((tokens) => tokens.map((part) => `/${part}`).join(''));
+export const edit: fc.Arbitrary<Edit> = fc.oneof(
+  fc.record({ kind: fc.constant('drop' as const), pointer }),
+  fc.record({ kind: fc.constant('hash' as const), pointer }),
+  fc.record({
+    kind: fc.constant('set' as const),
+    pointer,
+    json: fc.constantFrom('1', '"é"', '{"a":[1.0]}', 'null', '[]'),
+  }),
+  fc.record({ kind: fc.constant('rename' as const), pointer, name: fc.constantFrom('n', 'k"q', 'é') }),
+);

@@ -1,0 +1,123 @@
+/** Alike: lines that are made like those before come to the same, in every scanner, as if each stood alone. */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createLineShaper } from '../../../src/shape/prefix/line-shaper.ts';
+import { Where } from '../../../src/shape/prefix/where.ts';
+import { type Edit, problemsOf } from '../../../src/shape/stages.ts';
+import { RULES, runScanner, type ScannerUnderTest, scannersUnderTest } from '../../scan/harness.ts';
+import { describeScanners, tellUntried } from '../../scan/instruction-sets.ts';
+import { alikeLines } from './alike-lines.ts';
+import { condition, edit } from './generators.ts';
+
+interface Shaping {
+  readonly where: string | null;
+  readonly edits: readonly Edit[];
+  readonly partitionKey: string | null;
+}
+
+/** Of each line: its record, or the code of its reject, or nothing. */
+function outcome(under: ScannerUnderTest, shaping: Shaping, lines: readonly string[], depthMax = 1024) {
+  const { where, edits, partitionKey } = shaping;
+  const stages = {
+    where,
+    edits,
+    onWhereError: 'dead-letter' as const,
+    hashKey: Buffer.from('key'),
+    sample: null,
+  };
+  const rules = { ...RULES, depthMax, partitionKey, onMissingKey: 'coordinates' as const };
+  const run = runScanner(under, rules, Buffer.from(lines.join('\n')), {
+    shaper: createLineShaper({ ...stages, later: [] }),
+    capacityBytes: 1 << 20,
+  });
+  const seen = new Map<number, string>();
+  for (const { lineOffset, key, data } of run.frames.flat()) seen.set(lineOffset, `${key} ${data}`);
+  for (const { objectOffset, code } of run.rejects) seen.set(objectOffset, code);
+  let offset = 0;
+  return lines.map((line) => {
+    const fate = seen.get(offset) ?? 'filtered';
+    offset += Buffer.byteLength(line) + 1;
+    return fate;
+  });
+}
+
+function isReadable(text: string): boolean {
+  try {
+    return new Where(text) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** MILLRACE_FUZZ_CASES, where that is less: an emulated or sanitized scanner is slow. */
+const cases = Math.min(3000, Number(process.env.MILLRACE_FUZZ_CASES ?? 3000));
+
+it('comes to the same in every scanner, over generated lines that are made alike, but for a few', {
+  timeout: 120_000,
+}, () => {
+  const under = scannersUnderTest();
+  const counts = { record: 0, filtered: 0, INVALID_JSON: 0 };
+  fc.assert(
+    fc.property(
+      fc.record({
+        where: fc.option(condition.filter(isReadable), { freq: 4 }),
+        edits: fc.oneof(
+          fc.constant([]),
+          fc.array(edit, { maxLength: 3 }).filter((edits) => problemsOf(edits).length === 0),
+        ),
+        partitionKey: fc.constantFrom(null, '/a', '/b/a', '/constructor', ''),
+      }),
+      alikeLines,
+      (shaping, lines) => {
+        const [first, ...others] = under.map((scanner) => outcome(scanner, shaping, lines));
+        for (const fate of first!) counts[fate in counts ? (fate as 'filtered') : 'record']++;
+        for (const other of others) expect(other).toEqual(first);
+      },
+    ),
+    { numRuns: cases },
+  );
+  expect(Math.min(counts.record, counts.filtered, counts.INVALID_JSON)).toBeGreaterThan(cases / 4);
+});
+
+tellUntried();
+
+describeScanners((under) => {
+  const judge = (where: string, lines: readonly string[], depthMax?: number) =>
+    outcome(under, { where, edits: [], partitionKey: null }, lines, depthMax).map((fate) =>
+      fate.includes('{') ? 'record' : fate,
+    );
+  const known = Array.from({ length: 8 }, (_, i) => `{"a":${i},"long name":"x","o":{"b":[1]}}`);
+
+  it.each<[line: string, fate: string]>([
+    ['{"a":3,"long name":"x","o":{"b":[1]}}', 'record'],
+    ['{"a":"3","long name":"x","o":{"b":[1]}}', 'filtered'],
+    ['{"b":3,"long name":"x","o":{"b":[1]}}', 'filtered'],
+    ['{"ab":3,"long name":"x","o":{"b":[1]}}', 'filtered'],
+    ['{"a":3,"long name":"x","o":{"b":[[]}}', 'INVALID_JSON'],
+    ['{"a":3,"long nama":"x","o":{"b":[1]}}', 'filtered'],
+    ['{"a":3,"long name":"x","o":{"c":[1]}}', 'filtered'],
+    ['{"a":3,"long name":"x","a":{"b":[1]}}', 'filtered'],
+    ['{"\\u0061":3,"long\\u0020name":"x","o":{"b":[1]}}', 'record'],
+    ['{"a":[,"long name":"x","o":{"b":]]}}', 'INVALID_JSON'],
+    ['{"a":},"long name":"x","o":{"b":[1]}}', 'INVALID_JSON'],
+    ['{"a":3,"long name":,,"o":{"b":[1]}}', 'INVALID_JSON'],
+    ['{"a":03,"long name":"x","o":{"b":[1]}}', 'INVALID_JSON'],
+    ['{"a":3,"long name":"\u0002","o":{"b":[1]}}', 'INVALID_JSON'],
+  ])('behind eight others, %s is: %s', (line, fate) => {
+    const text = 'record.a == 3 && record["long name"] == "x" && has(record.o.b)';
+    expect(judge(text, [...known, line, known[3]!, line])).toEqual([
+      ...known.map((_, i) => (i === 3 ? 'record' : 'filtered')),
+      ...[fate, 'record', fate],
+    ]);
+  });
+
+  it('looks no further than the last line, wherever it ends', () => {
+    const lines = Array.from({ length: 9 }, (_, i) => `{"a":${i}}`);
+    for (const end of ['}', '} ', ' }', '"}', '']) {
+      const text = [...lines.slice(0, 8), `{"a":8${end}`];
+      const [portable] = scannersUnderTest();
+      const shaping = { where: 'record.a >= 3', edits: [], partitionKey: '/a' };
+      expect(outcome(under, shaping, text)).toEqual(outcome(portable!, shaping, text));
+    }
+  });
+});
