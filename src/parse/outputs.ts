@@ -2,7 +2,7 @@
  * Outputs: what stages have made of the lines of one slice, put together for the scanner.
  * Takes  the outcome of each line; which outputs are wanted.
  * Gives  their bytes, in order, with the table that says where each comes from (src/scan/scanner.ts).
- * Owns   the memory that they lie in until the next call.
+ * Owns   the memory that they lie in until the next call. A text with line ends of its own, which only a value can be, is a run alone.
  */
 import { OUTPUT_COLUMNS, type Outputs as OutputTable } from '../scan/scanner.ts';
 import { isFailure, type LineOutcome, type Output } from '../shape/pipeline.ts';
@@ -11,6 +11,8 @@ import { isFailure, type LineOutcome, type Output } from '../shape/pipeline.ts';
 export interface OutputRun {
   readonly start: number;
   readonly end: number;
+  /** It is one text, whatever line ends there are in it. */
+  readonly isOne: boolean;
   readonly table: OutputTable;
   /** For each row, the number of its line in the slice. */
   readonly lines: readonly number[];
@@ -31,16 +33,23 @@ export class Scratch {
   #runs: OutputRun[] = [];
   /** What follows each other from `#start` and the row in cell `#firstCell` on. */
   #isRaw = false;
+  #isOne = false;
+  #mayHaveLineEnds = false;
   #start = 0;
   #firstCell = 0;
   #lines: number[] = [];
 
-  /** @param wanted The numbers of the outputs that are wanted of a line, or null: all. */
+  /**
+   * @param wanted The numbers of the outputs that are wanted of a line, or null: all.
+   * @param mayHaveLineEnds Texts may have line ends: they come of values, and not of lines.
+   */
   fill(
     outcomes: readonly LineOutcome[],
     offsets: readonly number[],
     wanted: ((line: number) => readonly number[] | null) | null,
+    mayHaveLineEnds = false,
   ): readonly OutputRun[] {
+    this.#mayHaveLineEnds = mayHaveLineEnds;
     this.#used = 0;
     this.#cells = 0;
     this.#runs = [];
@@ -63,9 +72,10 @@ export class Scratch {
 
   #add(output: Output, offset: number, number: number, line: number): void {
     const isRaw = typeof output !== 'string';
-    if (this.#isRaw !== isRaw) {
+    const isOne = this.#mayHaveLineEnds && !isRaw && output.includes('\n');
+    if (this.#isRaw !== isRaw || this.#isOne || isOne) {
       this.#close();
-      this.#open(isRaw);
+      this.#open(isRaw, isOne);
     }
     if (this.#cells + OUTPUT_COLUMNS > this.#rows.length) this.#growRows();
     const rows = this.#rows;
@@ -77,8 +87,9 @@ export class Scratch {
     else this.#writeBytes(output);
   }
 
-  #open(isRaw: boolean): void {
+  #open(isRaw: boolean, isOne = false): void {
     this.#isRaw = isRaw;
+    this.#isOne = isOne;
     this.#start = this.#used;
     this.#firstCell = this.#cells;
     this.#lines = [];
@@ -88,7 +99,9 @@ export class Scratch {
     if (this.#lines.length === 0) return;
     const rows = this.#rows.subarray(this.#firstCell, this.#cells);
     this.#runs.push({
-      ...{ start: this.#start, end: this.#used, lines: this.#lines },
+      // The newline behind one text is none of it.
+      ...{ start: this.#start, end: this.#used - (this.#isOne ? 1 : 0), lines: this.#lines },
+      isOne: this.#isOne,
       table: { rows, isRaw: this.#isRaw },
     });
   }

@@ -135,10 +135,11 @@ export class Transformer {
   }
 
   /** Outputs as bytes. Where a line has several, all of them are looked at before the first is written. */
-  #compose({ lines, outcomes }: Slice, only: Only): readonly OutputRun[] {
+  #compose({ pieces, lines, outcomes }: Slice, only: Only): readonly OutputRun[] {
+    const mayHaveLineEnds = pieces.some(({ values }) => values?.isOne);
     if (this.#parts.hasSchema)
       for (const [line, outcome] of outcomes.entries()) outcomes[line] = asJson(outcome);
-    const runs = this.#scratch.fill(outcomes, lines.offsets, only);
+    const runs = this.#scratch.fill(outcomes, lines.offsets, only, mayHaveLineEnds);
     if (!outcomes.some((outcome) => Array.isArray(outcome))) return runs;
     let isWhole = true;
     for (const run of runs) {
@@ -149,7 +150,7 @@ export class Transformer {
         }
       });
     }
-    return isWhole ? runs : this.#scratch.fill(outcomes, lines.offsets, only);
+    return isWhole ? runs : this.#scratch.fill(outcomes, lines.offsets, only, mayHaveLineEnds);
   }
 
   #scanAll(run: OutputRun, take: (result: ScanResult) => void): void {
@@ -163,11 +164,12 @@ export class Transformer {
   }
 
   #pieceOf(
-    { start, end, table }: OutputRun,
+    { start, end, isOne, table }: OutputRun,
     { slice, coordinate }: Pick<ScanPiece, 'slice' | 'coordinate'>,
   ): ScanPiece {
     const { bytes } = this.#scratch;
-    return { bytes, start, end, objectOffset: 0, slice, coordinate, outputs: table };
+    const placed = isOne ? { values: { rows: table.rows, isOne } } : { outputs: table };
+    return { bytes, start, end, objectOffset: 0, slice, coordinate, ...placed };
   }
 
   #write(slice: Slice, runs: readonly OutputRun[], only: Only, write: WriteOutputs): SliceOutcome {

@@ -35,7 +35,7 @@ export function unwrittenOf(
       isDone = result.status === 'done';
       at = result.next;
     }
-    const { rows } = piece.outputs!;
+    const { rows } = (piece.outputs ?? piece.values)!;
     for (let at = 0; at < rows.length; at += OUTPUT_COLUMNS) {
       if (rows[at]! < piece.start || rows[at]! >= piece.end) continue;
       offsets.push(rows[at + 1]!);

@@ -63,7 +63,7 @@ export class Workbench {
         found.blank += result.blank;
         found.filtered += result.filtered;
         for (const reject of result.rejects) found.rejects.push(reject);
-        this.#take(found, piece.values?.isOne ?? false);
+        this.#take(found);
         isDone = result.status === 'done';
         at = result.next;
       }
@@ -71,16 +71,15 @@ export class Workbench {
     return found;
   }
 
-  /** Takes all frames out of the lane. @param hasLineEnds They are white space between a value's tokens, and no line may have them. */
-  #take({ texts, offsets }: BenchLines, hasLineEnds: boolean): void {
+  /** Takes all frames out of the lane. */
+  #take({ texts, offsets }: BenchLines): void {
     const [data, words, halves] = [this.#data, this.#words, this.#halves];
     const end = Atomics.load(this.#cells, LANE_CELL.HEAD);
     for (let at = 0; at < end; ) {
       const word = at / 4;
       if (data[at + FRAME.KIND] === FRAME_KIND.RECORD) {
         const start = at + FRAME.HEADER_BYTES + halves[(at + FRAME.KEY_BYTES) / 2]!;
-        const text = data.toString('utf8', start, start + words[word + FRAME.DATA_BYTES / 4]!);
-        texts.push(hasLineEnds ? text.replaceAll('\n', ' ') : text);
+        texts.push(data.toString('utf8', start, start + words[word + FRAME.DATA_BYTES / 4]!));
         offsets.push(
           words[word + FRAME.LINE_OFFSET / 4 + 1]! * 2 ** 32 + words[word + FRAME.LINE_OFFSET / 4]!,
         );

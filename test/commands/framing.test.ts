@@ -344,3 +344,49 @@ it('stages in JavaScript see values, and what is damaged among them is lost as w
     lines: { counted: 5 },
   });
 });
+
+it.each(scanners)(
+  'values of several lines keep every byte that no stage names, in records as in dead letters, whether the scanner or JavaScript works on them: $scanner scanner',
+  async ({ env }) => {
+    const spreadOf = (i: number) => `{\r\n  "i": ${i}.0,\n\t"mail": "m",\n  "b": [1,\n 2]\n}`;
+    const body = Buffer.from([1, 2, 3, 4].map(spreadOf).join('') + '{"i":5,"mail":"n"}' + spreadOf(6));
+    world = await World.open({ objects: [{ key: 'a', body }], shards: 1 });
+    const module = join(world.folder, 'stages.mjs');
+    const stages = join(import.meta.dirname, '..', '..', 'src', 'shape', 'stages', 'library.ts');
+    writeFileSync(
+      module,
+      `import { drop, pipe, tap, where } from ${JSON.stringify(stages)};
+       export default pipe(tap((value) => { if (value.i === 3) throw new Error('three'); }), where('record.i != 2'), drop('/mail'));`,
+    );
+    const { report, ended } = await world.report(['--framing', 'values', '--transform', module], { env });
+    expect(ended.exitCode, ended.stderr).toBe(1);
+    const without = (text: string) => text.replace(/\s*"mail": "m",/, '').replace(',"mail":"n"', '');
+    const expected = [spreadOf(1), spreadOf(4), '{"i":5,"mail":"n"}', spreadOf(6)].map(without);
+    expect(sorted(dataOf(world.records()))).toEqual(sorted(expected));
+    expect(world.deadLetters().map((letter) => [letter.code, letter.offset, textOf(letter)])).toEqual([
+      ['TRANSFORM', 2 * spreadOf(1).length, spreadOf(3)],
+    ]);
+    expect(report.lines).toMatchObject({ read: 6, filtered: 1, rejected: 1 });
+    const verified = await verify(['--journal', world.journal], env);
+    expect(verified.report, verified.ended.stderr).toMatchObject({ missing: 0, foreign: 0 });
+    // The scanner's own edits come to the same bytes.
+    world.kinesis.call('CreateStream', { StreamName: 'native', ShardCount: 1 });
+    const again = await runCommand(
+      [
+        ...[
+          'backfill',
+          's3://bucket/',
+          '--stream',
+          'native',
+          '--journal',
+          join(world.folder, 'native.journal'),
+        ],
+        ...['--framing', 'values', '--where', 'record.i != 2 && record.i != 3', '--drop', '/mail', '--quiet'],
+        ...['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', world.kinesis.endpoint],
+      ],
+      { env, cwd: world.folder },
+    );
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(sorted(dataOf([...world.kinesis.records('native')]))).toEqual(sorted(expected));
+  },
+);
