@@ -8,6 +8,8 @@ import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { KINESIS } from '../src/base/limits.ts';
 import { type Codec, SHARD_ROW, type ShardTable } from '../src/publish/codec.ts';
+import { BATCH_FORM, type EntryForm } from '../src/publish/entries.ts';
+import { CBOR_ENTRIES } from '../src/publish/kinesis/body.ts';
 import { openPutCodec } from '../src/publish/kinesis/open-put-codec.ts';
 import type { PutCodec } from '../src/publish/kinesis/put-codec.ts';
 import { openCodec } from '../src/publish/open-codec.ts';
@@ -62,17 +64,21 @@ function fillLane(workload: Workload): { lane: SharedArrayBuffer; records: numbe
   return { lane, records };
 }
 
-function openTable(): ShardTable {
+function openTable(form: EntryForm | null = null): ShardTable {
   const width = (1n << 64n) / BigInt(SHARDS);
   return {
     starts: BigUint64Array.from(Array.from({ length: SHARDS }, (_, i) => [width * BigInt(i), 0n]).flat()),
     rows: new Uint32Array(SHARDS * SHARD_ROW.COLUMNS),
     buffers: Array.from({ length: SHARDS }, () => new Uint8Array(16 << 20)),
+    form,
   };
 }
 
 function clearTable(table: ShardTable): void {
-  for (let i = 0; i < SHARDS; i++) table.rows.set([0, 0, 0, 16 << 20, 1e6, 64 << 20], i * SHARD_ROW.COLUMNS);
+  const used = table.form?.openingBytes ?? 0;
+  const form = table.form ? BATCH_FORM.ENTRIES : BATCH_FORM.FRAMES;
+  for (let i = 0; i < SHARDS; i++)
+    table.rows.set([used, 0, 0, 16 << 20, 1e6, 64 << 20, form], i * SHARD_ROW.COLUMNS);
 }
 
 interface Step {
@@ -92,11 +98,15 @@ interface Side {
 function stepsOf({ codec, put }: Side, lane: SharedArrayBuffer, records: number): Step[] {
   const table = openTable();
   const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
-  const drain = () => {
-    clearTable(table);
+  const drainTo = (shards: ShardTable) => () => {
+    clearTable(shards);
     Atomics.store(cells, LANE_CELL.TAIL, 0);
-    return codec.drain(lane, table);
+    return codec.drain(lane, shards);
   };
+  const drain = drainTo(table);
+  const entries = openTable(CBOR_ENTRIES);
+  const inFirst = () => entries.rows[SHARD_ROW.COUNT]!;
+  const ofFirst = () => createHash('md5').update(entries.buffers[0]!).digest('hex');
   deepStrictEqual(drain().records, records);
   const frames = new Uint8Array(lane, LANE_DATA_BYTE, cells[LANE_CELL.HEAD]!);
   const few = Math.min(500, records);
@@ -114,6 +124,7 @@ function stepsOf({ codec, put }: Side, lane: SharedArrayBuffer, records: number)
   const aggregatedRecords = aggregate('cbor').frames;
   const timed: [string, number, () => unknown, (result: never) => unknown][] = [
     ['drain to 16 shards', records, drain, (result) => [result, table.rows]],
+    ['drain to 16 shards, into entries', records, drainTo(entries), () => [entries.rows, ofFirst()]],
     ['encode cbor, 500 records', few, () => put.encode(fewFrames, few, 'cbor', ARN, allOut), body],
     ['encode json, 500 records', few, () => put.encode(fewFrames, few, 'json', ARN, allOut), body],
     [
@@ -134,6 +145,12 @@ function stepsOf({ codec, put }: Side, lane: SharedArrayBuffer, records: number)
       'acknowledge',
       records,
       () => codec.acknowledge(frames, records, verdicts, VERDICT.STORED, counters),
+      () => 0,
+    ],
+    [
+      'acknowledge entries',
+      records / SHARDS,
+      () => codec.acknowledgeEntries(entries.buffers[0]!, inFirst(), counters),
       () => 0,
     ],
     [

@@ -119,6 +119,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/publish/setup.ts': 'types only',
   'src/publish/batch.ts': 'types only',
   'src/publish/frame-cursor.ts': 'test/publish/codec.test.ts',
+  'src/publish/open-batches.ts': 'test/publish/shard-queues.test.ts',
   'src/publish/kinesis/put-codec-portable.ts': 'test/publish/kinesis/put-codec.test.ts',
   'src/publish/kinesis/open-put-codec.ts': 'test/publish/kinesis/put-codec.test.ts',
   'src/publish/kinesis/sink.ts': 'test/publish/publisher.test.ts',

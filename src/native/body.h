@@ -143,6 +143,8 @@ struct CborBody {
     return put(to, entry.explicitKey, entry.explicitBytes);
   }
   static uint8_t* putData(uint8_t* to, const uint8_t* data, uint32_t bytes) { return put(to, data, bytes); }
+  /** Between the data of a record and its key: a field's name and the key's length. */
+  static uint32_t gapBytes(uint32_t keyBytes) { return 13 + (keyBytes < 24 ? 1 : keyBytes < 0x100 ? 2 : 3); }
 };
 
 struct JsonBody {

@@ -11,6 +11,7 @@ napi_value encodeEntries(napi_env env, napi_callback_info info);
 napi_value encodeAggregated(napi_env env, napi_callback_info info);
 napi_value readPutResult(napi_env env, napi_callback_info info);
 napi_value acknowledge(napi_env env, napi_callback_info info);
+napi_value acknowledgeEntries(napi_env env, napi_callback_info info);
 napi_value selectFrames(napi_env env, napi_callback_info info);
 
 inline void exportCodec(napi_env env, napi_value exports) {
@@ -19,6 +20,7 @@ inline void exportCodec(napi_env env, napi_value exports) {
   exportFunction(env, exports, "encodeAggregated", encodeAggregated);
   exportFunction(env, exports, "readPutResult", readPutResult);
   exportFunction(env, exports, "acknowledge", acknowledge);
+  exportFunction(env, exports, "acknowledgeEntries", acknowledgeEntries);
   exportFunction(env, exports, "selectFrames", selectFrames);
 }
 

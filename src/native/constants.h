@@ -45,11 +45,15 @@
   X(uint32_t, ROW_CAPACITY_BYTES, 3) \
   X(uint32_t, ROW_COUNT_MAX, 4) \
   X(uint32_t, ROW_PAYLOAD_BYTES_MAX, 5) \
+  X(uint32_t, ROW_FORM, 6) \
   X(uint32_t, ROW_COLUMNS, 8) \
+  X(uint32_t, FORM_FRAMES, 0) \
+  X(uint32_t, FORM_ENTRIES, 1) \
   /* Requests: src/base/limits.ts and src/publish/kinesis/body.ts. */ \
   X(uint32_t, PUT_RECORDS_COUNT_MAX, 500) \
   X(uint32_t, ENTRY_BYTES_MAX_CBOR, 160) \
   X(uint32_t, ENTRY_BYTES_MAX_JSON, 320) \
+  X(uint32_t, SURROUND_BYTES_MAX, 2080) \
   X(uint32_t, ESCAPE_BYTES_MAX, 6) \
   X(uint32_t, AGGREGATE_CHECKSUM_BYTES, 16) \
   /* Answers to PutRecords, and places among their texts: src/publish/sink.ts and kinesis/put-codec-native.ts. */ \

@@ -1,10 +1,11 @@
-// Drain: the reading end of a lane. Scatters frames by hash key over the open batches of a publisher's shards, each frame
-// copied as it is. Stops at a full batch, at a mark, or where the lane's writer had got to when the call began.
+// Drain: the reading end of a lane. Scatters frames by hash key over the open batches of a publisher's shards: copied as they are, or
+// written as entries of the request that they will be sent in (src/publish/entries.ts), so that their bytes are moved once and not twice.
+// Stops at a full batch, at a mark, or where the lane's writer had got to when the call began.
 #include "args.h"
+#include "body.h"
 #include "codec.h"
 #include "frame.h"
 
-#include <cassert>
 #include <cstdlib>
 
 namespace millrace {
@@ -15,6 +16,8 @@ enum : uint32_t { STATUS, SHARD, NEED_BYTES, SEQUENCE, RECORDS, RESULT_CELLS };
 
 /** Space is given back to the writer in steps, so that it need not wait for the end of a long call. */
 constexpr uint32_t RELEASE_STEP_BYTES = 64 * 1024;
+
+constexpr const char* NO_FRAME = "Cannot drain a lane: what lies in it is no frame";
 
 typedef unsigned __int128 u128;
 
@@ -67,12 +70,43 @@ inline void copyFrame(uint8_t* to, const uint8_t* from, uint32_t bytes) {
   if (at < bytes) std::memcpy(to + at, from + at, 8);
 }
 
+/** Data mostly is short, too. Its end is copied over what was copied before it, so that nothing outside is read or written. */
+inline void copyData(uint8_t* to, const uint8_t* from, uint32_t bytes) {
+  if (bytes > 512 || bytes < 16) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  uint64_t pair[2];
+  for (uint32_t at = 0; at + 16 <= bytes; at += 16) {
+    std::memcpy(pair, from + at, 16);
+    std::memcpy(to + at, pair, 16);
+  }
+  std::memcpy(pair, from + bytes - 16, 16);
+  std::memcpy(to + bytes - 16, pair, 16);
+}
+
+/** Writes a record as an entry. @param used Where in the batch it begins. @returns Where it ends. */
+inline uint32_t writeEntry(uint8_t* batch, uint32_t used, const uint8_t* frame, const FrameHeader& header, uint8_t* room) {
+  uint8_t decimal[DECIMAL_BYTES_MAX + 1];
+  Entry entry{frame + FRAME_HEADER_BYTES, header.keyBytes, decimal, 0};
+  if (header.flags & FLAG_EXPLICIT_HASH_KEY)
+    entry.explicitBytes = uint32_t(writeDecimal(decimal, header.hashHigh, header.hashLow));
+  uint8_t* to = CborBody::openEntry(batch + used, false, entry, header.dataBytes);
+  copyData(to, entry.key + header.keyBytes, header.dataBytes);
+  to += header.dataBytes;
+  // Its header stands at the other end of the batch, and says where its key begins in place of how large its frame was.
+  FrameHeader kept = header;
+  kept.frameBytes = uint32_t(to - batch) + CborBody::gapBytes(header.keyBytes);
+  std::memcpy(room, &kept, sizeof kept);
+  return uint32_t(CborBody::closeEntry(to, entry) - batch);
+}
+
 struct Drained {
   uint32_t status = DRAIN_EMPTY;
   /** Why the call is refused, where it is. */
   const char* fault = nullptr;
   uint32_t shardIndex = 0;
-  uint32_t frameBytes = 0;
+  uint64_t needBytes = 0;
   uint32_t records = 0;
   uint64_t sequence = 0;
 };
@@ -97,14 +131,20 @@ struct Drain {
     return batch.length < capacityBytes ? nullptr : batch.data;
   }
 
+  /** What a record needs of its batch, beside what is used of it: as a frame; or as an entry, with all headers and what surrounds the entries. */
+  static uint64_t needBytes(const uint32_t* row, const FrameHeader& header) {
+    if (row[ROW_FORM] == FORM_FRAMES) return header.frameBytes;
+    const uint64_t entryBytes = CborBody::entryBytesMax({nullptr, header.keyBytes, nullptr, 0}, header.dataBytes);
+    return entryBytes + SURROUND_BYTES_MAX + FRAME_HEADER_BYTES * (uint64_t(row[ROW_COUNT]) + 1);
+  }
+
   /** @returns Whether the frame went into its shard's batch. */
   bool place(const uint8_t* frame, const FrameHeader& header, Drained& result) const {
     const size_t shard = shardOf(starts.data, starts.length / 2, join(header.hashHigh, header.hashLow));
     uint32_t* row = rows.data + shard * ROW_COLUMNS;
-    const uint32_t payload = header.dataBytes + header.keyBytes;
-    const uint64_t payloadAfter = uint64_t(row[ROW_PAYLOAD_BYTES]) + payload;
-    const bool isFull = uint64_t(row[ROW_USED_BYTES]) + header.frameBytes > row[ROW_CAPACITY_BYTES] ||
-                        row[ROW_COUNT] >= row[ROW_COUNT_MAX] ||
+    const uint64_t payloadAfter = uint64_t(row[ROW_PAYLOAD_BYTES]) + header.dataBytes + header.keyBytes;
+    const uint64_t need = needBytes(row, header);
+    const bool isFull = uint64_t(row[ROW_USED_BYTES]) + need > row[ROW_CAPACITY_BYTES] || row[ROW_COUNT] >= row[ROW_COUNT_MAX] ||
                         (row[ROW_COUNT] > 0 && payloadAfter > row[ROW_PAYLOAD_BYTES_MAX]);
     if (!isFull && slots[shard] == nullptr) {
       slots[shard] = pointerOf(shard, row[ROW_CAPACITY_BYTES]);
@@ -116,12 +156,17 @@ struct Drain {
     if (isFull) {
       result.status = DRAIN_SHARD_FULL;
       result.shardIndex = uint32_t(shard);
-      result.frameBytes = header.frameBytes;
+      result.needBytes = need;
       return false;
     }
-    assert(header.frameBytes % 8 == 0 && payload < header.frameBytes);
-    copyFrame(slots[shard] + row[ROW_USED_BYTES], frame, header.frameBytes);
-    row[ROW_USED_BYTES] += header.frameBytes;
+    uint8_t* batch = slots[shard];
+    if (row[ROW_FORM] == FORM_FRAMES) {
+      copyFrame(batch + row[ROW_USED_BYTES], frame, header.frameBytes);
+      row[ROW_USED_BYTES] += header.frameBytes;
+    } else {
+      uint8_t* room = batch + row[ROW_CAPACITY_BYTES] - FRAME_HEADER_BYTES * (size_t(row[ROW_COUNT]) + 1);
+      row[ROW_USED_BYTES] = writeEntry(batch, row[ROW_USED_BYTES], frame, header, room);
+    }
     row[ROW_COUNT] += 1;
     row[ROW_PAYLOAD_BYTES] = uint32_t(payloadAfter);
     result.records += 1;
@@ -142,12 +187,21 @@ struct Drain {
       const uint32_t bytes = loadU32(frame);
       // No frame is empty, goes beyond what was published, or around the lane's end.
       if (bytes - 8 > head - tail - 8 || bytes > capacityBytes - (tail & mask)) [[unlikely]] {
-        result.fault = "Cannot drain a lane: what lies in it is no frame";
+        result.fault = NO_FRAME;
         break;
       }
       const uint8_t kind = frame[FRAME_KIND];
+      if (kind != KIND_PAD && bytes < FRAME_HEADER_BYTES) [[unlikely]] {
+        result.fault = NO_FRAME;
+        break;
+      }
       if (kind == KIND_RECORD) {
-        if (!place(frame, loadHeader(frame), result)) break;
+        const FrameHeader header = loadHeader(frame);
+        if (!isWhole(header, bytes)) [[unlikely]] {
+          result.fault = NO_FRAME;
+          break;
+        }
+        if (!place(frame, header, result)) break;
       } else if (kind != KIND_PAD) {
         result.status = kind == KIND_BEGIN ? DRAIN_BEGIN : DRAIN_END;
         result.sequence = loadHeader(frame).lineOffset;
@@ -184,7 +238,7 @@ napi_value drain(napi_env env, napi_callback_info info) {
   if (result.fault != nullptr) return refuse(env, result.fault);
   out.data[STATUS] = result.status;
   out.data[SHARD] = result.shardIndex;
-  out.data[NEED_BYTES] = result.frameBytes;
+  out.data[NEED_BYTES] = double(result.needBytes);
   out.data[SEQUENCE] = double(result.sequence);
   out.data[RECORDS] = result.records;
   return nullptr;

@@ -4,10 +4,13 @@
  */
 import type { Suspicion } from './refusals.ts';
 
-/** A run of RECORD frames for one shard. */
+/** A run of RECORD frames for one shard, or the same records as entries of a request (entries.ts). */
 export interface Batch {
   buffer: Uint8Array;
+  /** Of frames, or of entries with what stands in front of them. */
   bytes: number;
+  /** Default false: frames. */
+  isEntries?: boolean;
   count: number;
   payloadBytes: number;
   /** How often its records ended in a failure of the service. */

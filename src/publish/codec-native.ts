@@ -27,6 +27,12 @@ interface CodecAddon {
     acknowledged: Int32Array,
     settled: Int32Array,
   ): number;
+  acknowledgeEntries(
+    buffer: Uint8Array,
+    count: number,
+    acknowledged: Int32Array,
+    settled: Int32Array,
+  ): number;
   selectFrames(
     frames: Uint8Array,
     count: number,
@@ -75,7 +81,7 @@ class NativeCodec implements Codec {
     return {
       status: DRAIN_STATUS[result[0]!]!,
       shardIndex: result[1]!,
-      frameBytes: result[2]!,
+      needBytes: result[2]!,
       sequence: result[3]!,
       records: result[4]!,
     };
@@ -89,6 +95,14 @@ class NativeCodec implements Codec {
     { acknowledged, settled }: Pick<SliceCounters, 'acknowledged' | 'settled'>,
   ): number {
     return this.#addon.acknowledge(frames, count, frameVerdicts, verdict, acknowledged, settled);
+  }
+
+  acknowledgeEntries(
+    buffer: Uint8Array,
+    count: number,
+    { acknowledged, settled }: Pick<SliceCounters, 'acknowledged' | 'settled'>,
+  ): number {
+    return this.#addon.acknowledgeEntries(buffer, count, acknowledged, settled);
   }
 
   select(

@@ -7,18 +7,19 @@ import { FRAME, FRAME_KIND } from '../record/frame.ts';
 import { LaneConsumer } from '../ring/consumer.ts';
 import { addAcknowledged, SLICE_MASK, type SliceCounters } from '../ring/slices.ts';
 import { type Codec, type DrainResult, SHARD_ROW, type ShardTable } from './codec.ts';
+import { BATCH_FORM, type EntryForm, entryRoom, headerStart } from './entries.ts';
 import { FrameCursor } from './frame-cursor.ts';
 
 /** @returns The codec that needs no addon. */
 export function createPortableCodec(): Codec {
-  return { kind: 'portable', drain, acknowledge, select };
+  return { kind: 'portable', drain, acknowledge, acknowledgeEntries, select };
 }
 
 function drain(lane: SharedArrayBuffer, table: ShardTable): DrainResult {
   const consumer = new LaneConsumer(lane);
   const hashes = new DataView(consumer.bytes.buffer, consumer.bytes.byteOffset);
   let records = 0;
-  let result: Omit<DrainResult, 'records'> = { status: 'empty', shardIndex: 0, frameBytes: 0, sequence: 0 };
+  let result: Omit<DrainResult, 'records'> = { status: 'empty', shardIndex: 0, needBytes: 0, sequence: 0 };
   while (result.status === 'empty' && consumer.next()) {
     if (consumer.kind === FRAME_KIND.RECORD) {
       const shardIndex = shardOf(table.starts, hashes, consumer.frameStart);
@@ -26,15 +27,27 @@ function drain(lane: SharedArrayBuffer, table: ShardTable): DrainResult {
         records++;
       } else {
         consumer.putBack();
-        result = { status: 'shard-full', shardIndex, frameBytes: consumer.frameBytes, sequence: 0 };
+        const needBytes = needBytesOf(consumer, table, shardIndex);
+        result = { status: 'shard-full', shardIndex, needBytes, sequence: 0 };
       }
     } else {
       const status = consumer.kind === FRAME_KIND.BEGIN ? 'begin' : 'end';
-      result = { status, shardIndex: 0, frameBytes: 0, sequence: consumer.lineOffset };
+      result = { status, shardIndex: 0, needBytes: 0, sequence: consumer.lineOffset };
     }
   }
   consumer.release();
   return { ...result, records };
+}
+
+/** What a record needs of its shard's batch, beside what is used of it. */
+function needBytesOf(
+  { keyBytes, dataBytes, frameBytes }: LaneConsumer,
+  { rows, form }: ShardTable,
+  shardIndex: number,
+): number {
+  const row = shardIndex * SHARD_ROW.COLUMNS;
+  if (rows[row + SHARD_ROW.FORM] === BATCH_FORM.FRAMES) return frameBytes;
+  return entryRoom(form!, rows[row + SHARD_ROW.COUNT]!, keyBytes, dataBytes);
 }
 
 /** @returns Whether the frame went into its shard's batch. */
@@ -47,18 +60,39 @@ function place(consumer: LaneConsumer, table: ShardTable, shardIndex: number): b
   const payloadBytes = rows[row + SHARD_ROW.PAYLOAD_BYTES]! + consumer.keyBytes + consumer.dataBytes;
   if (
     buffer === null ||
-    usedBytes + consumer.frameBytes > rows[row + SHARD_ROW.CAPACITY_BYTES]! ||
+    usedBytes + needBytesOf(consumer, table, shardIndex) > rows[row + SHARD_ROW.CAPACITY_BYTES]! ||
     count >= rows[row + SHARD_ROW.COUNT_MAX]! ||
     (count > 0 && payloadBytes > rows[row + SHARD_ROW.PAYLOAD_BYTES_MAX]!)
   ) {
     return false;
   }
   const start = consumer.frameStart;
-  buffer.set(consumer.bytes.subarray(start, start + consumer.frameBytes), usedBytes);
-  rows[row + SHARD_ROW.USED_BYTES] = usedBytes + consumer.frameBytes;
+  const frame = consumer.bytes.subarray(start, start + consumer.frameBytes);
+  if (rows[row + SHARD_ROW.FORM] === BATCH_FORM.FRAMES) {
+    buffer.set(frame, usedBytes);
+    rows[row + SHARD_ROW.USED_BYTES] = usedBytes + consumer.frameBytes;
+  } else {
+    rows[row + SHARD_ROW.USED_BYTES] = placeEntry(buffer, usedBytes, count, frame, table.form!);
+  }
   rows[row + SHARD_ROW.COUNT] = count + 1;
   rows[row + SHARD_ROW.PAYLOAD_BYTES] = payloadBytes;
   return true;
+}
+
+/** Writes a record as an entry, and its header. @returns Where the entry ends. */
+function placeEntry(
+  buffer: Uint8Array,
+  at: number,
+  index: number,
+  frame: Uint8Array,
+  form: EntryForm,
+): number {
+  const { key, data, explicitHashKey } = new FrameCursor(frame);
+  const { keyStart, end } = form.write(buffer, at, { key, data, explicitHashKey });
+  const header = headerStart(buffer, index);
+  buffer.set(frame.subarray(0, FRAME.HEADER_BYTES), header);
+  new DataView(buffer.buffer, buffer.byteOffset + header).setUint32(FRAME.FRAME_BYTES, keyStart, true);
+  return end;
 }
 
 /** The last shard that starts at or before the frame's hash key. Compared as four u32, because a bigint is an allocation. */
@@ -84,6 +118,35 @@ function shardOf(starts: BigUint64Array, frames: DataView, frameStart: number): 
   return low;
 }
 
+/** Counts records in their slices, a run of neighbours of one slice at once. */
+class Counting {
+  readonly #counters: Pick<SliceCounters, 'acknowledged' | 'settled'>;
+  #runSlice = 0;
+  #runCount = 0;
+  #settledCount = 0;
+  constructor(counters: Pick<SliceCounters, 'acknowledged' | 'settled'>) {
+    this.#counters = counters;
+  }
+  add(word: number): void {
+    const slice = word & SLICE_MASK;
+    if (slice !== this.#runSlice) {
+      this.#flush();
+      this.#runSlice = slice;
+    }
+    this.#runCount++;
+  }
+  /** @returns How many slices were settled. */
+  end(): number {
+    this.#flush();
+    return this.#settledCount;
+  }
+  #flush(): void {
+    if (this.#runCount > 0 && addAcknowledged(this.#counters, this.#runSlice, this.#runCount))
+      this.#settledCount++;
+    this.#runCount = 0;
+  }
+}
+
 function acknowledge(
   frames: Uint8Array,
   count: number,
@@ -92,24 +155,22 @@ function acknowledge(
   counters: Pick<SliceCounters, 'acknowledged' | 'settled'>,
 ): number {
   const cursor = new FrameCursor(frames);
-  let runSlice = 0;
-  let runCount = 0;
-  let settledCount = 0;
-  const flush = () => {
-    if (runCount > 0 && addAcknowledged(counters, runSlice, runCount)) settledCount++;
-  };
+  const counting = new Counting(counters);
   for (let i = 0; i < count; i++, cursor.next()) {
-    if (frameVerdicts[i] !== verdict) continue;
-    const slice = cursor.slice & SLICE_MASK;
-    if (slice !== runSlice) {
-      flush();
-      runSlice = slice;
-      runCount = 0;
-    }
-    runCount++;
+    if (frameVerdicts[i] === verdict) counting.add(cursor.slice);
   }
-  flush();
-  return settledCount;
+  return counting.end();
+}
+
+function acknowledgeEntries(
+  buffer: Uint8Array,
+  count: number,
+  counters: Pick<SliceCounters, 'acknowledged' | 'settled'>,
+): number {
+  const view = new DataView(buffer.buffer, buffer.byteOffset);
+  const counting = new Counting(counters);
+  for (let i = 0; i < count; i++) counting.add(view.getUint32(headerStart(buffer, i) + FRAME.SLICE, true));
+  return counting.end();
 }
 
 function select(

@@ -88,7 +88,7 @@ export class LaneDrain {
       const result = this.#codec.drain(lane, queues.table);
       if (result.records > 0 || result.status === 'begin' || result.status === 'end') notifySpace(lane);
       if (result.status !== 'shard-full') return result;
-      if (!queues.makeRoom(result.shardIndex, result.frameBytes, nowMs)) return result;
+      if (!queues.makeRoom(result.shardIndex, result.needBytes, nowMs)) return result;
     }
     return ENOUGH;
   }

@@ -12,6 +12,8 @@ import type { ShardQueues } from './shard-queues.ts';
 export interface OrderPolicy {
   /** Whether lanes are read task after task, as the main thread handed them out. */
   readonly isByTask: boolean;
+  /** Whether every batch is looked at frame by frame before it is sent. */
+  readonly isOfFrames: boolean;
   /** Requests of one shard that may be on their way at once. */
   readonly shardInFlightMax: number;
   /** Data plus keys of one request. */
@@ -31,6 +33,7 @@ export function orderOf(rules: OrderRules): OrderPolicy {
 function anyOrder({ inFlightMax, batchBytesMax }: OrderRules): OrderPolicy {
   return {
     isByTask: false,
+    isOfFrames: false,
     shardInFlightMax: inFlightMax,
     requestBytesMax: batchBytesMax,
     shift: (queues, shardIndex) => queues.shift(shardIndex),
@@ -46,6 +49,7 @@ function anyOrder({ inFlightMax, batchBytesMax }: OrderRules): OrderPolicy {
 function byKey({ batchBytesMax, aggregateBytesMax }: OrderRules): OrderPolicy {
   return {
     isByTask: true,
+    isOfFrames: true,
     shardInFlightMax: 1,
     // One aggregated record a request: two of them could be stored one without the other.
     requestBytesMax: aggregateBytesMax ?? batchBytesMax,

@@ -80,8 +80,9 @@ export class Publisher {
       bytesPerSecond: rules.bytesPerSecondMax,
     };
     this.#runPace = new ShardPace(runCeiling, 1, nowMs, parts.random);
-    this.#set = new ShardSet(setup, parts.codec, parts.pool, nowMs, parts.random);
-    const acknowledge = acknowledgeInto(countersOf(setup.slices), parts.codec);
+    const { entryForm } = parts.sink;
+    this.#set = new ShardSet(setup, parts.codec, parts.pool, nowMs, parts.random, entryForm);
+    const acknowledging = acknowledgeInto(countersOf(setup.slices), parts.codec);
     const answers = () => sumStat(setup.stats, STAT.ANSWERED);
     this.#refusals = new Refusals(this.#set, answers);
     const { codec, sink, post } = parts;
@@ -90,12 +91,12 @@ export class Publisher {
       ...{ shardSet: this.#set, refusals: this.#refusals },
     };
     this.#reshard = new Reshard({
-      ...{ ...shared, codec, acknowledge },
+      ...{ ...shared, ...acknowledging, codec },
       onHopeless: (error) => this.#fail(error),
       onAsked: () => this.#ear.nudge(),
     });
     this.#settleParts = {
-      ...{ shardSet: this.#set, codec, rules, acknowledge },
+      ...{ ...acknowledging, shardSet: this.#set, codec, rules },
       ...{ order: this.#order, reshard: this.#reshard },
     };
     this.#failures = new RequestFailures({ ...shared, breaker: this.#breaker, answers });
@@ -150,12 +151,12 @@ export class Publisher {
   #leave(): PublishReceipt {
     const left = new LeftCollector(this.#parts.digest);
     let unknownCount = 0;
+    const { queues } = this.#set;
     for (const batch of [...this.#sent, ...this.#reshard.misroutedBatches]) {
       unknownCount += batch.count;
-      left.addFrames(batch.buffer.subarray(0, batch.bytes), batch.count);
+      left.addFrames(queues.framesOf(batch), batch.count);
     }
-    for (const { buffer, bytes, count } of this.#set.queues.takeAll())
-      left.addFrames(buffer.subarray(0, bytes), count);
+    for (const batch of queues.takeAll()) left.addFrames(queues.framesOf(batch), batch.count);
     for (const frame of this.#refusals.setAside) left.addFrames(frame, 1);
     for (const lane of this.#setup.lanes) left.addLane(lane);
     this.#count(STAT.AMBIGUOUS, unknownCount);

@@ -128,6 +128,7 @@ export class Refusals {
       this.#tooLargeBytes = Math.min(this.#tooLargeBytes, batch.payloadBytes);
       if (this.#takenBytes >= this.#tooLargeBytes) this.#takenBytes = 0;
     }
+    this.#shardSet.queues.toFrames(shardIndex, batch);
     batch.isRetry = true;
     batch.suspicion ??= { pending: batch.count, isTaken: false, found: [] };
     this.#open.add(batch.suspicion);

@@ -32,12 +32,19 @@ export interface SettleParts {
   readonly reshard: Pick<Reshard, 'keep'>;
   /** Counts the frames with this mark as acknowledged. */
   readonly acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array, mark: number) => void;
+  /** Counts all of a batch of entries. */
+  readonly acknowledgeEntries: (buffer: Uint8Array, count: number) => void;
 }
 
 /** Counts in the memory of the slices, and rings where that settles one. */
-export function acknowledgeInto(counters: SliceCounters, codec: Codec): SettleParts['acknowledge'] {
-  return (frames, count, marks, mark) => {
-    if (codec.acknowledge(frames, count, marks, mark, counters) > 0) counters.bell.ring();
+export function acknowledgeInto(counters: SliceCounters, codec: Codec) {
+  return {
+    acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array, mark: number) => {
+      if (codec.acknowledge(frames, count, marks, mark, counters) > 0) counters.bell.ring();
+    },
+    acknowledgeEntries: (buffer: Uint8Array, count: number) => {
+      if (codec.acknowledgeEntries(buffer, count, counters) > 0) counters.bell.ring();
+    },
   };
 }
 
@@ -47,6 +54,26 @@ const COMBINED = 2;
 
 /** Settles one answer. The batch's memory is the shard set's afterwards. */
 export function settle(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Settlement {
+  if (!batch.isEntries) return settleFrames(parts, shardIndex, batch, answer);
+  const { queues } = parts.shardSet;
+  if (answer.verdict.counts[VERDICT.STORED] < batch.count) {
+    // What is left of a request goes again as frames.
+    queues.toFrames(shardIndex, batch);
+    return settleFrames(parts, shardIndex, batch, { ...answer, framesBytes: batch.bytes });
+  }
+  const { buffer, count, payloadBytes } = batch;
+  parts.acknowledgeEntries(buffer, count);
+  queues.release(shardIndex, batch);
+  return {
+    storedRecords: count,
+    storedBytes: payloadBytes,
+    throttledRecords: 0,
+    failedRecords: 0,
+    refused: NOTHING,
+  };
+}
+
+function settleFrames(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Settlement {
   const { counts } = answer.verdict;
   const sent = batch.buffer.subarray(0, answer.framesBytes);
   parts.acknowledge(sent, answer.frames, answer.frameVerdicts, VERDICT.STORED);

@@ -2,25 +2,28 @@
  * Shard queues: the records that wait for their shard, sorted into batches.
  * Takes  frames out of lanes (through the codec), and refused batches back.
  * Gives  the next batch of a shard.
- * Owns   the open batch of each shard (the codec's ShardTable), the closed ones behind it, and their memory.
+ * Owns   the closed batches of each shard behind its open one (open-batches.ts), and the memory of all.
  * Never  sends, paces or reads a clock: see publisher.ts. A shard that may hold no more memory stops the lane, not its neighbours'
  *        batches.
  */
 
-import { type OwnedShard, packStarts } from '../record/hash-range.ts';
+import type { OwnedShard } from '../record/hash-range.ts';
 import type { Batch, BatchLimits } from './batch.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { type Codec, SHARD_ROW, type ShardTable } from './codec.ts';
+import { type EntryForm, entriesExtent, framesBytesOf, writeFrames } from './entries.ts';
+import { OpenBatches } from './open-batches.ts';
 
 const OPEN_BYTES_MIN = 64 * 1024;
 /** One full shard ends up with two thirds of the memory, two with two fifths each: something is always left for the others. */
 const FREE_PART = 2;
 /** Frames are longer than their payload by header, padding and key; a batch of tiny records may need this much more. */
-const FRAMES_BYTES_MAX = 16 * 1024 * 1024;
+const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 
 export class ShardQueues {
   readonly shards: readonly OwnedShard[];
-  readonly table: ShardTable;
+  readonly #open: OpenBatches;
+  readonly #form: EntryForm | null;
   readonly #ready: Batch[][];
   readonly #heldBytes: number[];
   readonly #typicalBytes: number[];
@@ -29,12 +32,16 @@ export class ShardQueues {
   readonly #shareBytes: number;
   readonly #onClosed: (shardId: string, batch: Batch) => void;
 
-  /** @param onClosed Told each batch when it is filled, before it is sent: records that are sent again are not told again, as a rule. */
+  /**
+   * @param onClosed Told each batch when it is filled, before it is sent: records that are sent again are not told again, as a rule.
+   * @param form In which batches are filled; null: frames.
+   */
   constructor(
     shards: readonly OwnedShard[],
     limits: BatchLimits,
     pool: BufferPool,
     onClosed: (shardId: string, batch: Batch) => void = () => {},
+    form: EntryForm | null = null,
   ) {
     this.shards = shards;
     this.#onClosed = onClosed;
@@ -44,12 +51,13 @@ export class ShardQueues {
     this.#heldBytes = shards.map(() => 0);
     this.#typicalBytes = shards.map(() => OPEN_BYTES_MIN);
     this.#openedAtMs = shards.map(() => 0);
-    const rows = new Uint32Array(shards.length * SHARD_ROW.COLUMNS);
-    for (let i = 0; i < shards.length; i++) {
-      rows[i * SHARD_ROW.COLUMNS + SHARD_ROW.COUNT_MAX] = limits.recordCountMax;
-      rows[i * SHARD_ROW.COLUMNS + SHARD_ROW.PAYLOAD_BYTES_MAX] = limits.payloadBytesMax;
-    }
-    this.table = { starts: packStarts(shards), rows, buffers: shards.map(() => null) };
+    this.#form = form;
+    this.#open = new OpenBatches(shards, limits, form);
+  }
+
+  /** What the codec fills. */
+  get table(): ShardTable {
+    return this.#open.table;
   }
 
   /** True when no record waits for any shard. */
@@ -59,7 +67,7 @@ export class ShardQueues {
 
   /** Records in the open batch of a shard. */
   openCount(shardIndex: number): number {
-    return this.#column(shardIndex, SHARD_ROW.COUNT);
+    return this.#open.column(shardIndex, SHARD_ROW.COUNT);
   }
 
   /** Closed batches of a shard. */
@@ -76,15 +84,15 @@ export class ShardQueues {
    * Makes room for a frame that the codec could not place: grows the open batch or closes it and opens the next.
    * @returns False when the shard has its share of the memory, or all memory is lent out: wait until a batch is acknowledged.
    */
-  makeRoom(shardIndex: number, frameBytes: number, nowMs: number): boolean {
-    const buffer = this.table.buffers[shardIndex];
+  makeRoom(shardIndex: number, needBytes: number, nowMs: number): boolean {
+    const buffer = this.#open.buffer(shardIndex);
     const isAtLimit =
-      this.#column(shardIndex, SHARD_ROW.COUNT) >= this.#column(shardIndex, SHARD_ROW.COUNT_MAX) ||
-      this.#column(shardIndex, SHARD_ROW.USED_BYTES) + frameBytes <=
-        this.#column(shardIndex, SHARD_ROW.CAPACITY_BYTES);
-    if (buffer && !isAtLimit && this.#grow(shardIndex, frameBytes)) return true;
+      this.#open.column(shardIndex, SHARD_ROW.COUNT) >= this.#open.column(shardIndex, SHARD_ROW.COUNT_MAX) ||
+      this.#open.column(shardIndex, SHARD_ROW.USED_BYTES) + needBytes <=
+        this.#open.column(shardIndex, SHARD_ROW.CAPACITY_BYTES);
+    if (buffer && !isAtLimit && this.#grow(shardIndex, needBytes)) return true;
     if (buffer) this.#retire(shardIndex);
-    const wantedBytes = Math.max(frameBytes, this.#typicalBytes[shardIndex]!);
+    const wantedBytes = Math.max(needBytes, this.#typicalBytes[shardIndex]!);
     if (!this.#mayHold(shardIndex, wantedBytes)) return false;
     const next = this.#pool.take(wantedBytes);
     if (!next) return false;
@@ -95,17 +103,18 @@ export class ShardQueues {
 
   /** Moves the open batch, if it holds a record, behind the closed ones. */
   close(shardIndex: number): void {
-    const batch = this.#takeOpen(shardIndex);
+    const batch = this.#open.peek(shardIndex);
     if (!batch) return;
-    this.#typicalBytes[shardIndex] = Math.max(OPEN_BYTES_MIN, Math.min(batch.bytes, this.#shareBytes / 2));
+    this.#open.clear(shardIndex);
+    const bytes = batch.isEntries ? entriesExtent(batch, this.#form!) : batch.bytes;
+    this.#typicalBytes[shardIndex] = Math.max(OPEN_BYTES_MIN, Math.min(bytes, this.#shareBytes / 2));
     this.#ready[shardIndex]!.push(batch);
     this.#onClosed(this.shards[shardIndex]!.shardId, batch);
   }
 
   /** Bounds the payload of batches that are filled from now on. */
   limitPayload(bytesMax: number): void {
-    for (let i = 0; i < this.shards.length; i++)
-      this.table.rows[i * SHARD_ROW.COLUMNS + SHARD_ROW.PAYLOAD_BYTES_MAX] = bytesMax;
+    this.#open.limitPayload(bytesMax);
   }
 
   /** The batch that is next for a shard, which stays in the queue; null when none is closed. */
@@ -128,17 +137,11 @@ export class ShardQueues {
    * @returns False when they do not fit: `unshift` it then.
    */
   mergeIntoOpen(shardIndex: number, batch: Batch): boolean {
-    const open = this.table.buffers[shardIndex];
-    const used = this.#column(shardIndex, SHARD_ROW.USED_BYTES);
-    const fits =
-      open &&
-      used + batch.bytes <= open.byteLength &&
-      this.openCount(shardIndex) + batch.count <= this.#column(shardIndex, SHARD_ROW.COUNT_MAX) &&
-      this.#column(shardIndex, SHARD_ROW.PAYLOAD_BYTES) + batch.payloadBytes <=
-        this.#column(shardIndex, SHARD_ROW.PAYLOAD_BYTES_MAX);
-    if (!fits) return false;
-    open.set(batch.buffer.subarray(0, batch.bytes), used);
-    this.#add(shardIndex, batch);
+    if (!this.#open.buffer(shardIndex) || !this.#open.mayAdd(shardIndex, batch.count, batch.payloadBytes))
+      return false;
+    this.toFrames(shardIndex, batch);
+    if (!this.#openFrames(shardIndex, batch.bytes)) return false;
+    this.#open.append(shardIndex, batch);
     this.release(shardIndex, batch);
     return true;
   }
@@ -154,10 +157,12 @@ export class ShardQueues {
       // Records of a refused request travel with no others, or the next refusal would say nothing.
       !first.suspicion &&
       first.failures === batch.failures &&
-      first.bytes + batch.bytes <= first.buffer.byteLength &&
-      first.count + batch.count <= this.#column(shardIndex, SHARD_ROW.COUNT_MAX) &&
-      first.payloadBytes + batch.payloadBytes <= this.#column(shardIndex, SHARD_ROW.PAYLOAD_BYTES_MAX);
+      first.count + batch.count <= this.#open.column(shardIndex, SHARD_ROW.COUNT_MAX) &&
+      first.payloadBytes + batch.payloadBytes <= this.#open.column(shardIndex, SHARD_ROW.PAYLOAD_BYTES_MAX);
     if (!fits) return false;
+    this.toFrames(shardIndex, batch);
+    this.toFrames(shardIndex, first);
+    if (first.bytes + batch.bytes > first.buffer.byteLength) return false;
     first.buffer.set(batch.buffer.subarray(0, batch.bytes), first.bytes);
     first.bytes += batch.bytes;
     first.count += batch.count;
@@ -182,14 +187,33 @@ export class ShardQueues {
   fork(shardIndex: number, bytes: number, from: Batch): Batch {
     const buffer = this.#pool.take(bytes, true)!;
     this.#heldBytes[shardIndex]! += buffer.byteLength;
-    return { ...from, buffer, bytes: 0, count: 0, payloadBytes: 0 };
+    return { ...from, buffer, bytes: 0, isEntries: false, count: 0, payloadBytes: 0 };
+  }
+
+  /** The frames of a batch, which stays as it is. They may be a copy. */
+  framesOf(batch: Batch): Uint8Array {
+    if (!batch.isEntries) return batch.buffer.subarray(0, batch.bytes);
+    const frames = new Uint8Array(framesBytesOf(batch));
+    writeFrames(batch, this.#form!, frames);
+    return frames;
+  }
+
+  /** Makes a batch one of frames, past the budget: for retries in part, refusals and reshards. Nothing of it may be on its way. */
+  toFrames(shardIndex: number, batch: Batch, roomBytes = 0): void {
+    if (!batch.isEntries) return;
+    const bytes = framesBytesOf(batch);
+    const frames = this.#pool.take(bytes + roomBytes, true)!;
+    writeFrames(batch, this.#form!, frames);
+    this.#heldBytes[shardIndex]! += frames.byteLength;
+    this.release(shardIndex, batch);
+    Object.assign(batch, { buffer: frames, bytes, isEntries: false });
   }
 
   /** Takes every waiting batch out, oldest first per shard: for a rebuild after a reshard. */
   takeAll(): Batch[] {
     const all: Batch[] = [];
     for (let i = 0; i < this.shards.length; i++) {
-      if (this.table.buffers[i]) this.#retire(i);
+      if (this.#open.buffer(i)) this.#retire(i);
       all.push(...this.#ready[i]!.splice(0));
       this.#heldBytes[i] = 0;
     }
@@ -206,24 +230,16 @@ export class ShardQueues {
     for (;;) {
       const result = codec.drain(lane, this.table);
       if (result.status !== 'shard-full') return;
-      if (this.table.buffers[result.shardIndex]) this.#retire(result.shardIndex);
-      this.#install(result.shardIndex, this.#pool.take(Math.max(result.frameBytes, bytes), true)!);
-      this.#openedAtMs[result.shardIndex] = nowMs;
+      const { shardIndex, needBytes } = result;
+      if (this.#open.buffer(shardIndex)) this.#retire(shardIndex);
+      this.#install(shardIndex, this.#pool.take(Math.max(needBytes, bytes), true)!);
+      this.#openedAtMs[shardIndex] = nowMs;
     }
   }
 
-  #column(shardIndex: number, column: number): number {
-    return this.table.rows[shardIndex * SHARD_ROW.COLUMNS + column]!;
-  }
-
   #install(shardIndex: number, buffer: Uint8Array): void {
-    this.table.buffers[shardIndex] = buffer;
+    this.#open.install(shardIndex, buffer);
     this.#heldBytes[shardIndex]! += buffer.byteLength;
-    const row = shardIndex * SHARD_ROW.COLUMNS;
-    this.table.rows[row + SHARD_ROW.CAPACITY_BYTES] = buffer.byteLength;
-    this.table.rows[row + SHARD_ROW.USED_BYTES] = 0;
-    this.table.rows[row + SHARD_ROW.COUNT] = 0;
-    this.table.rows[row + SHARD_ROW.PAYLOAD_BYTES] = 0;
   }
 
   /** Closes the open batch, or gives its buffer back when it holds nothing. */
@@ -232,17 +248,22 @@ export class ShardQueues {
       this.close(shardIndex);
       return;
     }
-    const buffer = this.table.buffers[shardIndex]!;
-    this.table.buffers[shardIndex] = null;
+    const buffer = this.#open.buffer(shardIndex)!;
+    this.#open.clear(shardIndex);
     this.#heldBytes[shardIndex]! -= buffer.byteLength;
     this.#pool.give(buffer);
   }
 
-  #add(shardIndex: number, batch: Batch): void {
-    const row = shardIndex * SHARD_ROW.COLUMNS;
-    this.table.rows[row + SHARD_ROW.USED_BYTES]! += batch.bytes;
-    this.table.rows[row + SHARD_ROW.COUNT]! += batch.count;
-    this.table.rows[row + SHARD_ROW.PAYLOAD_BYTES]! += batch.payloadBytes;
+  /** Makes the open batch one of frames with room for more of them. @returns False where there is no room. */
+  #openFrames(shardIndex: number, moreBytes: number): boolean {
+    const batch = this.#open.peek(shardIndex);
+    if (batch?.isEntries) {
+      this.toFrames(shardIndex, batch, moreBytes);
+      this.#open.replace(shardIndex, batch);
+    }
+    if (batch === null) this.#open.install(shardIndex, this.#open.buffer(shardIndex)!, true);
+    const usedBytes = this.#open.column(shardIndex, SHARD_ROW.USED_BYTES);
+    return usedBytes + moreBytes <= this.#open.column(shardIndex, SHARD_ROW.CAPACITY_BYTES);
   }
 
   /**
@@ -255,42 +276,15 @@ export class ShardQueues {
     return held === 0 || held + moreBytes <= Math.max(this.#shareBytes, FREE_PART * freeBytes);
   }
 
-  #grow(shardIndex: number, frameBytes: number): boolean {
-    const old = this.table.buffers[shardIndex]!;
-    const used = this.#column(shardIndex, SHARD_ROW.USED_BYTES);
-    if (used + frameBytes > FRAMES_BYTES_MAX) return false;
-    if (!this.#mayHold(shardIndex, old.byteLength)) return false;
-    const larger = this.#pool.take(Math.max(old.byteLength * 2, used + frameBytes));
+  #grow(shardIndex: number, needBytes: number): boolean {
+    const oldBytes = this.#open.buffer(shardIndex)!.byteLength;
+    const used = this.#open.column(shardIndex, SHARD_ROW.USED_BYTES);
+    if (used + needBytes > BATCH_BYTES_MAX) return false;
+    if (!this.#mayHold(shardIndex, oldBytes)) return false;
+    const larger = this.#pool.take(Math.max(oldBytes * 2, used + needBytes));
     if (!larger) return false;
-    larger.set(old.subarray(0, used));
-    this.#heldBytes[shardIndex]! += larger.byteLength - old.byteLength;
-    this.table.buffers[shardIndex] = larger;
-    this.table.rows[shardIndex * SHARD_ROW.COLUMNS + SHARD_ROW.CAPACITY_BYTES] = larger.byteLength;
-    this.#pool.give(old);
+    this.#heldBytes[shardIndex]! += larger.byteLength - oldBytes;
+    this.#pool.give(this.#open.move(shardIndex, larger));
     return true;
-  }
-
-  #takeOpen(shardIndex: number): Batch | null {
-    const buffer = this.table.buffers[shardIndex];
-    if (!buffer) return null;
-    const batch: Batch = {
-      buffer,
-      bytes: this.#column(shardIndex, SHARD_ROW.USED_BYTES),
-      count: this.#column(shardIndex, SHARD_ROW.COUNT),
-      payloadBytes: this.#column(shardIndex, SHARD_ROW.PAYLOAD_BYTES),
-      failures: 0,
-      isRetry: false,
-    };
-    if (batch.count === 0) return null;
-    this.table.buffers[shardIndex] = null;
-    for (const column of [
-      SHARD_ROW.CAPACITY_BYTES,
-      SHARD_ROW.USED_BYTES,
-      SHARD_ROW.COUNT,
-      SHARD_ROW.PAYLOAD_BYTES,
-    ]) {
-      this.table.rows[shardIndex * SHARD_ROW.COLUMNS + column] = 0;
-    }
-    return batch;
   }
 }

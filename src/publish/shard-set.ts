@@ -9,6 +9,7 @@ import { type OwnedShard, type ShardRange, shardsWithin } from '../record/hash-r
 import type { Batch, BatchLimits } from './batch.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Codec } from './codec.ts';
+import type { EntryForm } from './entries.ts';
 import { laneOf } from './frame-walk.ts';
 import { orderOf } from './order.ts';
 import { ShardPace } from './pace.ts';
@@ -39,9 +40,19 @@ export class ShardSet {
   readonly #codec: Codec;
   readonly #pool: BufferPool;
   readonly #random: () => number;
+  readonly #form: EntryForm | null;
 
-  constructor(setup: PublishSetup, codec: Codec, pool: BufferPool, nowMs: number, random: () => number) {
+  /** @param form In which the sink takes batches beside frames, or null. */
+  constructor(
+    setup: PublishSetup,
+    codec: Codec,
+    pool: BufferPool,
+    nowMs: number,
+    random: () => number,
+    form: EntryForm | null = null,
+  ) {
     this.#setup = setup;
+    this.#form = orderOf(setup.rules).isOfFrames ? null : form;
     this.#codec = codec;
     this.#pool = pool;
     this.#random = random;
@@ -107,13 +118,13 @@ export class ShardSet {
   }
 
   #createQueues(shards: readonly OwnedShard[]): ShardQueues {
-    return new ShardQueues(shards, this.#limits, this.#pool, (shardId, batch) =>
-      this.skew.look(shardId, batch),
-    );
+    const look = (shardId: string, batch: Batch) => this.skew.look(shardId, batch);
+    return new ShardQueues(shards, this.#limits, this.#pool, look, this.#form);
   }
 
   #adopt(batch: Batch, nowMs: number): void {
-    this.queues.adopt(laneOf(batch.buffer.subarray(0, batch.bytes)), batch.bytes, this.#codec, nowMs);
+    const frames = this.queues.framesOf(batch);
+    this.queues.adopt(laneOf(frames), frames.byteLength, this.#codec, nowMs);
     this.#pool.give(batch.buffer);
   }
 

@@ -1,6 +1,6 @@
 /**
  * Sink: where records go. A publisher knows it by this interface alone.
- * Takes  batches of frames of one shard. A shard is a part of the sink that takes a range of 128-bit hash keys.
+ * Takes  batches of one shard: frames, or entries in its own form where it has one. A shard is a part of the sink that takes a range of 128-bit hash keys.
  * Gives  a verdict for every frame of a request that was answered; what the failure of any other one means.
  * Owns   the shapes of what crosses between a publisher and its sink. A sink has two faces, because a run has two kinds of threads:
  *        the main thread asks what it is like (SinkProbe), publishers put records (Sink).
@@ -10,6 +10,7 @@ import type { Wire } from '../aws/wire.ts';
 import type { MillraceError } from '../base/errors.ts';
 import type { OwnedShard, ShardRange } from '../record/hash-range.ts';
 import type { Batch } from './batch.ts';
+import type { EntryForm } from './entries.ts';
 
 /** Records and bytes (data plus partition keys) in a second. */
 export interface Rate {
@@ -81,6 +82,8 @@ export interface SinkProbe {
 
 /** A sink as a publisher sees it. */
 export interface Sink {
+  /** How the entries of its requests look, where it takes batches of them, too. Default null: frames alone. */
+  readonly entryForm?: EntryForm | null;
   /**
    * Sends a batch, or as much of it as one request takes.
    * @throws {unknown} When the request as a whole failed: `classify` says what that means.
@@ -119,6 +122,7 @@ export interface PutAnswer {
   readonly frameVerdicts: Uint8Array;
   /** Frames that were sent, from the first of the batch on: with aggregation a request may be full before the batch is empty. */
   readonly frames: number;
+  /** Of a batch of frames. */
   readonly framesBytes: number;
   /** Aggregated records that another shard than the expected one stored. */
   readonly misrouted: readonly MisroutedAggregate[];

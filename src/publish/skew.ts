@@ -8,6 +8,7 @@
  */
 import { FRAME } from '../record/frame.ts';
 import type { Batch } from './batch.ts';
+import { headerStart } from './entries.ts';
 
 /** Which keys are looked at: none, where every record has a key of its own. `shown` keeps the keys themselves, too. */
 export type KeyWatch = 'none' | 'hashed' | 'shown';
@@ -76,7 +77,7 @@ export class Skew {
   }
 
   /** Looks at the first records of a batch. */
-  look(shardId: string, { buffer, count }: Batch): void {
+  look(shardId: string, { buffer, count, isEntries = false }: Batch): void {
     if (this.#watch === 'none') return;
     this.#due += count;
     if (this.#due < RECORDS_PER_LOOK) return;
@@ -85,8 +86,10 @@ export class Skew {
     const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     let at = 0;
     for (let i = 0; i < looks; i++) {
-      this.#count(shardId, bytes, at);
-      at += bytes.readUInt32LE(at + FRAME.FRAME_BYTES);
+      if (isEntries) at = headerStart(buffer, i);
+      const sizeOrKey = bytes.readUInt32LE(at + FRAME.FRAME_BYTES);
+      this.#count(shardId, bytes, at, isEntries ? sizeOrKey : at + FRAME.HEADER_BYTES);
+      if (!isEntries) at += sizeOrKey;
     }
   }
 
@@ -107,7 +110,7 @@ export class Skew {
     };
   }
 
-  #count(shardId: string, bytes: Buffer, at: number): void {
+  #count(shardId: string, bytes: Buffer, at: number, keyStart: number): void {
     const keyBytes = bytes.readUInt16LE(at + FRAME.KEY_BYTES);
     const payloadBytes = keyBytes + bytes.readUInt32LE(at + FRAME.DATA_BYTES);
     const hash = bytes.readUIntLE(at + FRAME.HASH_HIGH + 2, 6);
@@ -119,7 +122,6 @@ export class Skew {
       this.#seen[slot] = 0;
       this.#bytes[slot] = 0;
       this.#slotShards[slot] = shardId;
-      const keyStart = at + FRAME.HEADER_BYTES;
       if (this.#watch === 'shown')
         this.#slotKeys[slot] = bytes.toString('utf8', keyStart, keyStart + keyBytes);
     } else if (this.#hashes[slot] !== hash) {

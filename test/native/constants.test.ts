@@ -6,7 +6,8 @@ import { STATUS, STEP } from '../../src/native/inflate.ts';
 import { loadAddon } from '../../src/native/load.ts';
 import { SHARD_ROW } from '../../src/publish/codec.ts';
 import { DRAIN_STATUS } from '../../src/publish/codec-native.ts';
-import { ENTRY_BYTES_MAX, ESCAPE_BYTES_MAX } from '../../src/publish/kinesis/body.ts';
+import { BATCH_FORM } from '../../src/publish/entries.ts';
+import { ENTRY_BYTES_MAX, ESCAPE_BYTES_MAX, SURROUND_BYTES_MAX } from '../../src/publish/kinesis/body.ts';
 import { TEXT } from '../../src/publish/kinesis/put-codec-native.ts';
 import { VERDICT } from '../../src/publish/sink.ts';
 import { FRAME, FRAME_FLAG, FRAME_KIND } from '../../src/record/frame.ts';
@@ -47,9 +48,11 @@ describe.skipIf(!addon)('src/native/constants.h (skipped where there is no addon
       ...under('FLAG', FRAME_FLAG),
       ...listed('DRAIN', DRAIN_STATUS),
       ...under('ROW', SHARD_ROW),
+      ...under('FORM', BATCH_FORM),
       PUT_RECORDS_COUNT_MAX: KINESIS.putRecordsCountMax,
       ENTRY_BYTES_MAX_CBOR: ENTRY_BYTES_MAX.cbor,
       ENTRY_BYTES_MAX_JSON: ENTRY_BYTES_MAX.json,
+      SURROUND_BYTES_MAX,
       ESCAPE_BYTES_MAX,
       AGGREGATE_CHECKSUM_BYTES: KPL.checksumBytes,
       ...under('VERDICT', VERDICT),

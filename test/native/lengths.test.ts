@@ -7,6 +7,7 @@ import { encodeCbor } from '../../src/aws/cbor.ts';
 import { BUCKET_BYTES, DIGEST_STATE } from '../../src/digest/digest-portable.ts';
 import { loadAddon } from '../../src/native/load.ts';
 import { SHARD_ROW } from '../../src/publish/codec.ts';
+import { BATCH_FORM } from '../../src/publish/entries.ts';
 import { FRAME } from '../../src/record/frame.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
 import { KEY_CHARS_MAX, REJECT_COLUMNS, SUM } from '../../src/scan/native.ts';
@@ -109,6 +110,29 @@ const CASES: readonly Case[] = [
         rowsOf(guarded, n.rows!),
         [guarded.of(Uint8Array, n.batch!)],
         guarded.of(Float64Array, n.result!),
+      ),
+  },
+  {
+    name: 'drain into entries',
+    right: { batch: 4096 },
+    wrong: { batch: 64 },
+    run: (n, guarded) => {
+      const rows = rowsOf(guarded, SHARD_ROW.COLUMNS);
+      rows[SHARD_ROW.FORM] = BATCH_FORM.ENTRIES;
+      const batches = [guarded.of(Uint8Array, n.batch!)];
+      return call.drain!(filledLane(), new BigUint64Array(2), rows, batches, new Float64Array(5));
+    },
+  },
+  {
+    name: 'acknowledgeEntries',
+    right: { batch: 3 * FRAME.HEADER_BYTES, count: 3, cells: 1, settled: 1 },
+    wrong: { batch: 3 * FRAME.HEADER_BYTES - 1, count: 4, cells: 0, settled: 0 },
+    run: (n, guarded) =>
+      call.acknowledgeEntries!(
+        guarded.of(Uint8Array, n.batch!),
+        n.count,
+        guarded.of(Int32Array, n.cells!),
+        guarded.of(Int32Array, n.settled!),
       ),
   },
   {

@@ -4,6 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { loadAddon } from '../../src/native/load.ts';
 import { SHARD_ROW, type ShardTable } from '../../src/publish/codec.ts';
 import { createNativeCodec } from '../../src/publish/codec-native.ts';
+import { BATCH_FORM, type EntryForm } from '../../src/publish/entries.ts';
+import { CBOR_ENTRIES } from '../../src/publish/kinesis/body.ts';
 import { FRAME_KIND } from '../../src/record/frame.ts';
 import { LANE_CELL } from '../../src/ring/layout.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
@@ -47,6 +49,7 @@ function tableOf(
   countMax: number,
   payloadBytesMax: number,
   absent: number,
+  form: EntryForm | null = null,
 ): ShardTable {
   const rows = new Uint32Array(starts.length * SHARD_ROW.COLUMNS);
   const buffers = starts.map((_, i) => (i === absent ? null : new Uint8Array(20_000).fill(0xaa)));
@@ -55,11 +58,17 @@ function tableOf(
     rows[row + SHARD_ROW.CAPACITY_BYTES] = buffer?.length ?? 0;
     rows[row + SHARD_ROW.COUNT_MAX] = countMax;
     rows[row + SHARD_ROW.PAYLOAD_BYTES_MAX] = payloadBytesMax;
+    // Batches of both forms stand beside each other.
+    if (form !== null && i % 3 !== 2) {
+      rows[row + SHARD_ROW.FORM] = BATCH_FORM.ENTRIES;
+      rows[row + SHARD_ROW.USED_BYTES] = form.openingBytes;
+    }
   }
   return {
     starts: BigUint64Array.from(starts.flatMap((start) => [start >> 64n, start & 0xffff_ffff_ffff_ffffn])),
     rows,
     buffers,
+    form,
   };
 }
 
@@ -78,17 +87,18 @@ describe.skipIf(!native)('the native codec (skipped where there is no addon)', (
       payloadBytesMax: fc.integer({ min: 1, max: 6000 }),
       absent: fc.integer({ min: 0, max: 12 }),
       marks: fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 4 }),
+      form: fc.constantFrom(null, CBOR_ENTRIES),
       position: fc.constantFrom(0, 2 ** 32 - 4096, 2 ** 32 - 8, 2 ** 31 - 1024, 262_144 - 512),
     });
     fc.assert(
       fc.property(
         anyRecords,
         options,
-        (records, { starts, countMax, payloadBytesMax, absent, marks, position }) => {
+        (records, { starts, countMax, payloadBytesMax, absent, marks, form, position }) => {
           const sides = [portable, codec].map((side) => ({
             side,
             lane: laneOf(records, marks, position),
-            table: tableOf(starts, countMax, payloadBytesMax, absent),
+            table: tableOf(starts, countMax, payloadBytesMax, absent, form),
           }));
           for (let call = 0; call < 200; call++) {
             const [one, other] = sides.map(({ side, lane, table }) => ({
@@ -109,6 +119,8 @@ describe.skipIf(!native)('the native codec (skipped where there is no addon)', (
               );
               table.rows[shard * SHARD_ROW.COLUMNS + SHARD_ROW.CAPACITY_BYTES] = 20_000;
               table.buffers[shard] = new Uint8Array(20_000);
+              if (table.rows[shard * SHARD_ROW.COLUMNS + SHARD_ROW.FORM] === BATCH_FORM.ENTRIES)
+                table.rows[shard * SHARD_ROW.COLUMNS + SHARD_ROW.USED_BYTES] = form!.openingBytes;
             }
           }
           expect.fail('the lane is never empty');

@@ -30,7 +30,7 @@ it.each([
     buffers: [0, 1, 2].map(() => new Uint8Array(1000)),
   };
   const result = createPortableCodec().drain(lane, table);
-  expect(result).toEqual({ status: 'empty', shardIndex: 0, frameBytes: 0, sequence: 0, records: 1 });
+  expect(result).toEqual({ status: 'empty', shardIndex: 0, needBytes: 0, sequence: 0, records: 1 });
   expect([0, 1, 2].map((i) => rows[i * SHARD_ROW.COLUMNS + SHARD_ROW.COUNT])).toEqual(
     [0, 1, 2].map((i) => (i === shard ? 1 : 0)),
   );

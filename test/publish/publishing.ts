@@ -1,7 +1,10 @@
 /** Publishing fixtures: setups, batches and answers for the tests of the publish stage. The clock and chance are the test's. */
+import assert from 'node:assert/strict';
 import type { Batch } from '../../src/publish/batch.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import type { Codec } from '../../src/publish/codec.ts';
+import type { EntryForm } from '../../src/publish/entries.ts';
+import { laneOf } from '../../src/publish/frame-walk.ts';
 import { Refusals } from '../../src/publish/refusals.ts';
 import { Reshard } from '../../src/publish/reshard.ts';
 import { acknowledgeInto, type SettleParts } from '../../src/publish/settle.ts';
@@ -87,21 +90,22 @@ export interface Bench {
   readonly reshardTo: (shards: readonly ShardRange[]) => Promise<PublishNotice[]>;
   readonly stats: Float64Array;
   readonly acknowledged: Int32Array;
-  readonly acknowledge: SettleParts['acknowledge'];
+  readonly acknowledging: Pick<SettleParts, 'acknowledge' | 'acknowledgeEntries'>;
 }
 
-export function shardSetOf(codec: Codec, setup: PublishSetup): Bench {
+/** @param form In which batches are filled; default: frames. */
+export function shardSetOf(codec: Codec, setup: PublishSetup, form: EntryForm | null = null): Bench {
   const pool = new BufferPool(setup.bufferBytesMax);
-  const shardSet = new ShardSet(setup, codec, pool, 0, () => 0.5);
+  const shardSet = new ShardSet(setup, codec, pool, 0, () => 0.5, form);
   const counters = countersOf(setup.slices);
   const { acknowledged } = counters;
-  const acknowledge = acknowledgeInto(counters, codec);
+  const acknowledging = acknowledgeInto(counters, codec);
   const stats = statsRow(setup.stats, 0);
   let shards: readonly ShardRange[] = [];
   let asked = Promise.withResolvers<void>();
   const notices: PublishNotice[] = [];
   const reshard = new Reshard({
-    ...{ setup, shardSet, codec, acknowledge, stats },
+    ...{ ...acknowledging, setup, shardSet, codec, stats },
     sink: { partitions: async () => [...shards] },
     refusals: new Refusals(shardSet, () => 0),
     post: (notice) => notices.push(notice),
@@ -119,7 +123,7 @@ export function shardSetOf(codec: Codec, setup: PublishSetup): Bench {
     await asked.promise;
     return notices.splice(0);
   };
-  return { setup, pool, shardSet, reshard, reshardTo, acknowledged, acknowledge, stats };
+  return { setup, pool, shardSet, reshard, reshardTo, acknowledged, acknowledging, stats };
 }
 
 /** A batch of these records as the publisher would have shifted it. */
@@ -139,6 +143,19 @@ export function batchOf(bench: Bench, records: readonly TestRecord[], shardIndex
   batch.count = records.length;
   batch.payloadBytes = records.reduce((sum, r) => sum + r.data.length + Buffer.byteLength(r.key), 0);
   return batch;
+}
+
+/** A batch of these records as it comes out of a lane; they fill one. */
+export function filledOf(codec: Codec, { shardSet }: Bench, records: readonly TestRecord[]): Batch {
+  const lane = laneOf(framesOf(records));
+  const { queues } = shardSet;
+  for (;;) {
+    const { status, shardIndex, needBytes } = codec.drain(lane, queues.table);
+    if (status === 'empty') break;
+    assert(queues.makeRoom(shardIndex, needBytes, 0));
+  }
+  queues.close(0);
+  return queues.shift(0);
 }
 
 export function answerOf(

@@ -41,12 +41,12 @@ describe.each(codecs)('Reshard with the $kind codec', (codec) => {
 /** A reshard whose question fails with what the test says, on a clock of the test's. */
 function failing(error: unknown, unavailableMs = 10_000) {
   const setup = setupOf(evenShards(1), { unavailableMs });
-  const { shardSet, acknowledge, stats } = shardSetOf(portable, setup);
+  const { shardSet, acknowledging, stats } = shardSetOf(portable, setup);
   const seen = { notices: [] as PublishNotice[], endings: [] as MillraceError[], questions: 0 };
   const clock = { nowMs: 0 };
   let asked = Promise.withResolvers<void>();
   const reshard = new Reshard({
-    ...{ setup, shardSet, codec: portable, acknowledge, stats },
+    ...{ ...acknowledging, setup, shardSet, codec: portable, stats },
     refusals: new Refusals(shardSet, () => 0),
     sink: {
       async partitions() {

@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { EntryForm } from '../../src/publish/entries.ts';
 import { readRefused } from '../../src/publish/frame-walk.ts';
+import { CBOR_ENTRIES } from '../../src/publish/kinesis/body.ts';
 import { orderOf } from '../../src/publish/order.ts';
 import { settle } from '../../src/publish/settle.ts';
 import { VERDICT } from '../../src/publish/sink.ts';
 import { STAT } from '../../src/publish/stats.ts';
 import { codecs } from './codecs.ts';
 import { record } from './frames.ts';
-import { answerOf, batchOf, evenShards, setupOf, shardSetOf } from './publishing.ts';
+import { answerOf, batchOf, evenShards, filledOf, setupOf, shardSetOf } from './publishing.ts';
 
 const { STORED, THROTTLED, FAILED, MISROUTED } = VERDICT;
 
@@ -27,29 +29,38 @@ function waitingOf(bench: ReturnType<typeof shardSetOf>, shardIndex = 0): number
 const landedIn = (shardId: string, firstFrame: number, frames: number) => ({ firstFrame, frames, shardId });
 
 describe.each(codecs)('settle with the $kind codec', (codec) => {
-  const start = (rules: Parameters<typeof setupOf>[1] = {}, shardCount = 1) => {
-    const bench = shardSetOf(codec, setupOf(evenShards(shardCount), rules));
+  const start = (
+    rules: Parameters<typeof setupOf>[1] = {},
+    shardCount = 1,
+    form: EntryForm | null = null,
+  ) => {
+    const bench = shardSetOf(codec, setupOf(evenShards(shardCount), rules), form);
     const parts = {
       shardSet: bench.shardSet,
       codec,
       rules: bench.setup.rules,
       order: orderOf(bench.setup.rules),
       reshard: bench.reshard,
-      acknowledge: bench.acknowledge,
+      ...bench.acknowledging,
     };
     return { bench, parts };
   };
 
-  it.each(['none', 'key'] as const)(
-    'sends only refused records again, whatever the mix, order %s',
-    (order) => {
+  it.each([
+    { order: 'none', form: null, what: 'frames' },
+    { order: 'none', form: CBOR_ENTRIES, what: 'entries' },
+    { order: 'key', form: null, what: 'frames' },
+  ] as const)(
+    'sends only refused records of $what again, whatever the mix, order $order',
+    ({ order, form }) => {
       fc.assert(
         fc.property(
           fc.array(fc.constantFrom(STORED, THROTTLED, FAILED), { minLength: 1, maxLength: 60 }),
           (verdicts) => {
-            const { bench, parts } = start({ order });
+            const { bench, parts } = start({ order }, 1, form);
             const records = verdicts.map((_, i) => record({ key: `k${i}`, lineOffset: i, slice: i }));
-            const batch = batchOf(bench, records);
+            const batch = form === null ? batchOf(bench, records) : filledOf(codec, bench, records);
+            expect(batch.isEntries ?? false).toBe(form !== null);
             const settlement = settle(parts, 0, batch, answerOf(batch, verdicts));
             const acknowledged = verdicts.map((_, i) => bench.acknowledged[i]);
             expect(acknowledged).toEqual(verdicts.map((v) => (v === STORED ? 1 : 0)));

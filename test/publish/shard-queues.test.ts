@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { laneOf, readRefused } from '../../src/publish/frame-walk.ts';
+import { CBOR_ENTRIES } from '../../src/publish/kinesis/body.ts';
 import { ShardQueues } from '../../src/publish/shard-queues.ts';
 import { shardsWithin } from '../../src/record/hash-range.ts';
 import { codecs } from './codecs.ts';
@@ -10,12 +11,17 @@ import { evenShards, HASH_KEYS } from './publishing.ts';
 const KIB64 = 64 * 1024;
 const EVERYTHING = { start: 0n, end: HASH_KEYS - 1n };
 
-describe.each(codecs)('ShardQueues with the $kind codec', (codec) => {
+const forms = codecs.flatMap((codec) => [
+  { codec, kind: codec.kind, form: null, what: 'frames' },
+  { codec, kind: codec.kind, form: CBOR_ENTRIES, what: 'entries' },
+]);
+
+describe.each(forms)('ShardQueues of $what with the $kind codec', ({ codec, form }) => {
   function start(limits = {}, budgetBytes = 1 << 24, shardCount = 1) {
     const pool = new BufferPool(budgetBytes);
     const shards = shardsWithin(evenShards(shardCount), EVERYTHING);
     const all = { recordCountMax: 500, payloadBytesMax: 1 << 20, ...limits };
-    return { pool, queues: new ShardQueues(shards, all, pool) };
+    return { pool, queues: new ShardQueues(shards, all, pool, undefined, form) };
   }
   /** Drains as a publisher does. @returns How often room was made; null where it was refused. */
   function fill(queues: ShardQueues, records: readonly TestRecord[]): number | null {
@@ -23,7 +29,7 @@ describe.each(codecs)('ShardQueues with the $kind codec', (codec) => {
     for (let rooms = 0; ; rooms++) {
       const result = codec.drain(lane, queues.table);
       if (result.status !== 'shard-full') return rooms;
-      if (!queues.makeRoom(result.shardIndex, result.frameBytes, 0)) return null;
+      if (!queues.makeRoom(result.shardIndex, result.needBytes, 0)) return null;
     }
   }
   function empty(queues: ShardQueues, shardIndex = 0): number[][] {
@@ -31,6 +37,7 @@ describe.each(codecs)('ShardQueues with the $kind codec', (codec) => {
     queues.close(shardIndex);
     while (queues.peek(shardIndex)) {
       const batch = queues.shift(shardIndex);
+      queues.toFrames(shardIndex, batch);
       batches.push(readRefused(batch, '').map((r) => r.objectOffset));
       queues.release(shardIndex, batch);
     }

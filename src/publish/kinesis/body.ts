@@ -6,10 +6,13 @@
  */
 import type { Wire } from '../../aws/wire.ts';
 import { FRAME } from '../../record/frame.ts';
+import type { EntryForm, EntryParts } from '../entries.ts';
 
 /** Room for everything around the entries; a stream ARN has at most 2,048 characters (SDK-K). */
 const ENVELOPE_BYTES_MAX = 16_384;
 const STREAM_ARN_BYTES_MAX = 2048;
+/** What surrounds the entries of a request in CBOR: the stream with the name and head of its field, the opening. */
+export const SURROUND_BYTES_MAX = STREAM_ARN_BYTES_MAX + 16 + 16;
 
 /**
  * What an entry adds to its data and key at most. In CBOR that is 84 bytes: map head, three field names, three lengths, 39 digits;
@@ -53,18 +56,10 @@ export function bodySuffix(wire: Wire, stream: string): Uint8Array {
   return out.subarray(0, writer.at);
 }
 
-/** One entry of a request. */
-export interface Entry {
-  readonly key: Uint8Array;
-  /** In decimal, or null. */
-  readonly explicitHashKey: string | null;
-  readonly data: Uint8Array;
-}
-
 /** Writes a whole body: `open`, `entry` for each record, `close`. */
 export interface BodyWriter {
   open(): void;
-  entry(entry: Entry): void;
+  entry(entry: EntryParts): void;
   /** @returns Bytes of the whole body. */
   close(suffix: Uint8Array): number;
 }
@@ -83,17 +78,20 @@ const STREAM_ARN = Buffer.from('\x69StreamARN', 'latin1');
 const STREAM_NAME = Buffer.from('\x6aStreamName', 'latin1');
 
 class CborWriter implements BodyWriter {
-  at = 0;
+  at: number;
+  /** Of the last entry. */
+  keyStart = 0;
   #entries = 0;
   readonly #out: Uint8Array;
-  constructor(out: Uint8Array) {
+  constructor(out: Uint8Array, at = 0) {
     this.#out = out;
+    this.at = at;
   }
   open(): void {
     this.literal(RECORDS);
     this.at += 2; // the array's length is written when it is known: always two bytes
   }
-  entry(entry: Entry): void {
+  entry(entry: EntryParts): void {
     this.#entries++;
     this.#out[this.at++] = entry.explicitHashKey === null ? 0xa2 : 0xa3;
     this.literal(DATA);
@@ -101,6 +99,7 @@ class CborWriter implements BodyWriter {
     this.literal(entry.data);
     this.literal(PARTITION_KEY);
     this.head(MAJOR_TEXT, entry.key.length);
+    this.keyStart = this.at;
     this.literal(entry.key);
     if (entry.explicitHashKey === null) return;
     this.literal(EXPLICIT_HASH_KEY);
@@ -112,6 +111,12 @@ class CborWriter implements BodyWriter {
     this.#out[RECORDS.length + 1] = this.#entries;
     this.literal(suffix);
     return this.at;
+  }
+  /** Closes around entries that stand there already, up to `at`. */
+  closeAround(entries: number, suffix: Uint8Array): number {
+    this.#out.set(RECORDS);
+    this.#entries = entries;
+    return this.close(suffix);
   }
   literal(bytes: Uint8Array): void {
     this.#out.set(bytes, this.at);
@@ -137,6 +142,29 @@ class CborWriter implements BodyWriter {
   }
 }
 
+/** What stands between the data of an entry and its key: the name of the key's field, and the key's head. */
+function gapBytes(keyBytes: number): number {
+  return PARTITION_KEY.length + (keyBytes < 24 ? 1 : keyBytes < 0x100 ? 2 : 3);
+}
+
+/** Entries of PutRecords in CBOR, as src/native/drain.cc writes them, too. */
+export const CBOR_ENTRIES: EntryForm = {
+  openingBytes: RECORDS.length + 2,
+  surroundBytesMax: SURROUND_BYTES_MAX,
+  entryBytesMax: ENTRY_BYTES_MAX.cbor,
+  gapBytes,
+  write(out, at, parts) {
+    const writer = new CborWriter(out, at);
+    writer.entry(parts);
+    return { keyStart: writer.keyStart, end: writer.at };
+  },
+};
+
+/** Makes a body of entries that end at `end`. @returns Its bytes. */
+export function closeEntries(out: Uint8Array, end: number, count: number, suffix: Uint8Array): number {
+  return new CborWriter(out, end).closeAround(count, suffix);
+}
+
 class JsonWriter implements BodyWriter {
   #at = 0;
   #isFirst = true;
@@ -147,7 +175,7 @@ class JsonWriter implements BodyWriter {
   open(): void {
     this.#text('{"Records":[');
   }
-  entry(entry: Entry): void {
+  entry(entry: EntryParts): void {
     const data = Buffer.from(entry.data.buffer, entry.data.byteOffset, entry.data.byteLength);
     const key = Buffer.from(entry.key.buffer, entry.key.byteOffset, entry.key.byteLength).toString('utf8');
     this.#text(this.#isFirst ? '{"Data":"' : ',{"Data":"');

@@ -12,7 +12,9 @@ import { KINESIS } from '../../base/limits.ts';
 import type { OwnedShard } from '../../record/hash-range.ts';
 import type { Batch } from '../batch.ts';
 import type { BufferPool } from '../buffer-pool.ts';
+import type { EntryForm } from '../entries.ts';
 import { type MisroutedAggregate, type PutAnswer, VERDICT } from '../sink.ts';
+import { bodySuffix, CBOR_ENTRIES, closeEntries } from './body.ts';
 import type { PutCodec, PutVerdict } from './put-codec.ts';
 
 const NONE: readonly MisroutedAggregate[] = [];
@@ -33,12 +35,18 @@ export class RecordPutter {
   readonly #codec: PutCodec;
   readonly #pool: BufferPool;
   readonly #options: PutOptions;
+  readonly #suffix: Uint8Array;
+  /** The form in which batches may come, beside frames; null: none. Aggregates are made of frames. */
+  readonly entryForm: EntryForm | null;
 
   constructor(caller: KinesisCaller, codec: PutCodec, pool: BufferPool, options: PutOptions) {
     this.#caller = caller;
     this.#codec = codec;
     this.#pool = pool;
     this.#options = options;
+    const { wire, stream, aggregateBytesMax } = options;
+    this.#suffix = bodySuffix(wire, stream);
+    this.entryForm = wire === 'cbor' && aggregateBytesMax === null ? CBOR_ENTRIES : null;
   }
 
   /**
@@ -46,6 +54,7 @@ export class RecordPutter {
    * @throws {KinesisCallError} When the request as a whole failed; `isAmbiguous` says whether records may have been stored.
    */
   async put(batch: Batch, shard: OwnedShard): Promise<PutAnswer> {
+    if (batch.isEntries) return this.#putEntries(batch, shard);
     const frames = batch.buffer.subarray(0, batch.bytes);
     const { wire, aggregateBytesMax } = this.#options;
     const out = this.#pool.take(this.#codec.encodedBytesMax(frames, batch.count, wire), true)!;
@@ -56,6 +65,14 @@ export class RecordPutter {
     } finally {
       this.#pool.give(out);
     }
+  }
+
+  /** Entries are most of a body already, and stay where they are. */
+  async #putEntries({ buffer, bytes, count }: Batch, shard: OwnedShard): Promise<PutAnswer> {
+    const body = buffer.subarray(0, closeEntries(buffer, bytes, count, this.#suffix));
+    const frameVerdicts = new Uint8Array(count);
+    const verdict = await this.#call(body, shard, frameVerdicts);
+    return { verdict, frameVerdicts, frames: count, framesBytes: bytes, misrouted: NONE };
   }
 
   async #putPlain(batch: Batch, frames: Uint8Array, shard: OwnedShard, out: Uint8Array): Promise<PutAnswer> {

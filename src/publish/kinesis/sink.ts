@@ -10,6 +10,7 @@ import type { AwsTarget } from '../../aws/target.ts';
 import type { OwnedShard, ShardRange } from '../../record/hash-range.ts';
 import type { Batch } from '../batch.ts';
 import type { BufferPool } from '../buffer-pool.ts';
+import type { EntryForm } from '../entries.ts';
 import type { PutAnswer, RequestFailure, Sink, SinkAddress } from '../sink.ts';
 import { classifyFailure } from './error-classification.ts';
 import type { PutCodec } from './put-codec.ts';
@@ -42,6 +43,10 @@ export class KinesisSink implements Sink {
     this.#caller = caller;
     const { wire, streamId: stream } = address;
     this.#putter = new RecordPutter(caller, codec, pool, { ...options, wire, stream });
+  }
+
+  get entryForm(): EntryForm | null {
+    return this.#putter.entryForm;
   }
 
   put(batch: Batch, shard: OwnedShard): Promise<PutAnswer> {
