@@ -9,6 +9,7 @@ export const NATIVE_TESTS: readonly string[] = [
   'test/inflate',
   'test/publish/codec-native',
   'test/publish/codec.test',
+  'test/publish/entries',
   'test/publish/lane-drain',
   'test/publish/kinesis/put-codec.test',
   'test/publish/kinesis/put-codec-native',
