@@ -1,13 +1,16 @@
 /**
- * Question: how fast is decompression on one thread, as the platform does it in one call and as a parser does gzip, in steps of the addon's
- * decoder; and does it pay to decompress the parts of one object side by side?
+ * Question: how fast is decompression on one thread, as the platform does it in one call, as a parser does gzip, in steps of the addon's
+ * decoder, and as other libraries do it; and does it pay to decompress the parts of one object side by side?
  * Workloads: github-684 and clicks-77, seed 42, 16 MiB: in one member or frame; and in parts that do not need each other, gzip as bgzip
  * makes them (64 KiB of content each), zstd in frames of 1 MiB. Parts side by side run on the platform's thread pool, as many at once as
- * there are cores. Rates are of decompressed bytes.
+ * there are cores. Rates are of decompressed bytes. The steps are measured with the processor's own instructions and with those that every
+ * processor has; ISA-L and libdeflate, where they are here (contenders/inflate.ts), each in a process of its own, in every round.
  * Run: `node bench/gunzip.ts [--keep FOLDER] [--smoke]`.
  */
 import { deepStrictEqual } from 'node:assert/strict';
-import { availableParallelism } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import {
   gunzip,
@@ -20,6 +23,7 @@ import {
 import { MIB } from '../src/base/limits.ts';
 import { openNative } from '../src/native/inflate.ts';
 import { type Measured, takeTurns } from './clock.ts';
+import { buildInflaters } from './contenders/inflate.ts';
 import { type Figure, report } from './report.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 
@@ -29,6 +33,7 @@ const { values: flags } = parseArgs({
 const WORKLOAD_BYTES = flags.smoke ? 40_000 : 16 << 20;
 const CHUNK_BYTES = 256 * 1024;
 const ROUNDS = flags.smoke ? 1 : 5;
+const ROUND_MS = flags.smoke ? 1 : 200;
 const WAYS = [
   {
     name: 'gzip',
@@ -74,8 +79,8 @@ async function measureOnce(bytes: number, run: () => Promise<number>): Promise<M
 }
 
 /** As src/inflate/gunzip.ts asks it: for 256 KiB at once, of blocks of stored bytes. Nobody where there is no addon. */
-function inSteps(stored: Uint8Array, content: Buffer) {
-  const inflater = openNative();
+function inSteps(name: string, isPlain: boolean, stored: Uint8Array, content: Buffer) {
+  const inflater = openNative(isPlain);
   if (inflater === null) return [];
   const output = new Uint8Array(CHUNK_BYTES);
   const run = (each: (chunk: Uint8Array) => void) => {
@@ -91,9 +96,11 @@ function inSteps(stored: Uint8Array, content: Buffer) {
   const chunks: Buffer[] = [];
   run((chunk) => chunks.push(Buffer.from(chunk)));
   deepStrictEqual(Buffer.concat(chunks).equals(content), true); // right, then fast
-  return [{ name: "gzip, the addon's steps", run: () => run(() => {}), itemsPerCall: content.length }];
+  return [{ name, run: () => run(() => {}), itemsPerCall: content.length }];
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'millrace-gunzip-'));
+const others = buildInflaters(folder);
 const figures: Figure[] = [];
 function add(name: string, contender: string, rounds: readonly Measured[]): void {
   const row = { case: name, contender };
@@ -115,8 +122,21 @@ for (const workload of WORKLOADS.filter(({ name }) => name === 'github-684' || n
     const ratio = bytes.length / stored.length;
     return { name: `${name}, one call`, run, itemsPerCall: bytes.length, ratio };
   });
-  const subjects = [...packed, ...inSteps(gzipSync(bytes), bytes)];
+  const stored = gzipSync(bytes);
+  const subjects = [
+    ...packed,
+    ...inSteps("gzip, the addon's steps", false, stored, bytes),
+    ...inSteps('the same with plain instructions', true, stored, bytes),
+  ];
   const rounds = await takeTurns(subjects, flags.smoke);
+  const path = join(folder, `${workload.name}.gz`);
+  writeFileSync(path, stored);
+  for (const { name, run } of others.programs)
+    add(
+      workload.name,
+      `gzip, ${name}`,
+      Array.from({ length: ROUNDS }, () => run(path, bytes.length, ROUND_MS)),
+    );
   for (const { name } of subjects) add(workload.name, name, rounds.get(name)!);
   for (const { name, ratio } of packed)
     figures.push({ case: workload.name, contender: name, metric: 'ratio', values: [ratio] });
@@ -135,4 +155,6 @@ for (const workload of WORKLOADS.filter(({ name }) => name === 'github-684' || n
     add(workload.name, `${name}, ${partBytes >> 10} KiB parts side by side`, aside);
   }
 }
-report('how fast is decompression?', figures, { keep: flags.keep });
+rmSync(folder, { recursive: true, force: true });
+const notes = others.missing.map((name) => `Skipped: ${name}, because it or a C++ compiler is missing`);
+report('how fast is decompression?', figures, { keep: flags.keep, notes });

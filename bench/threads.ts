@@ -3,13 +3,15 @@
  * Workload: one of workloads/, seed 42, 32 objects.
  * Topology: world.ts, one parser and one publisher unless told otherwise. With `--vs FOLDER` another checkout of Millrace (its packages
  * installed, its addon built) takes turns with this one on the same servers, so that a machine that slows down slows down both.
+ * With `--stored none,gzip,zstd` objects stored in these ways take turns, too, and each is compared with the first.
  * Costs are CPU-seconds a GB of lines, the whole process and start included; threads are looked at twenty times a second.
- * Run: `node bench/threads.ts [--workload github-684] [--megabytes 1024] [--runs 5] [--aggregate] [--tls] [--dry-run]
+ * Run: `node bench/threads.ts [--workload github-684] [--megabytes 1024] [--runs 5] [--stored none] [--aggregate] [--tls] [--dry-run]
  * [--shards 8] [--parsers 1] [--publishers 1] [--vs FOLDER] [--keep FOLDER] [--smoke]`.
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Figure, format, median, report } from './report.ts';
+import type { OriginSpec } from './server.ts';
 import { WORKLOADS } from './workloads/workloads.ts';
 import { type Cost, World } from './world.ts';
 
@@ -18,6 +20,7 @@ const { values: flags } = parseArgs({
     workload: { type: 'string', default: 'github-684' },
     megabytes: { type: 'string', default: '1024' },
     runs: { type: 'string', default: '5' },
+    stored: { type: 'string', default: 'none' },
     aggregate: { type: 'boolean', default: false },
     tls: { type: 'boolean', default: false },
     'dry-run': { type: 'boolean', default: false },
@@ -39,11 +42,15 @@ const command = [
   ...(flags.aggregate ? ['--aggregate'] : []),
   ...(flags['dry-run'] ? ['--dry-run'] : []),
 ];
-/** Contenders by name, each with the folder that its program lies in. */
-const contenders = new Map<string, string | undefined>([
+const stored = flags.stored.split(',') as OriginSpec['compression'][];
+/** Checkouts by name, each with the folder that its program lies in. */
+const checkouts = new Map<string, string | undefined>([
   ...(flags.vs === undefined ? [] : [['before', resolve(flags.vs)] as const]),
   ['now', undefined],
 ]);
+const METRICS = ['all', 'main', 'publishers', 'parsers', 'helpers'];
+const nameOf = (checkout: string, compression: string) =>
+  stored.length === 1 ? checkout : `${checkout}, ${compression}`;
 
 function figuresOf(contender: string, costs: readonly Cost[], world: World): Figure[] {
   const gigabytes = world.bytes / 1e9;
@@ -72,34 +79,56 @@ function figuresOf(contender: string, costs: readonly Cost[], world: World): Fig
   ];
 }
 
-const world = await World.start(
-  {
-    workload: workload.name,
-    objectCount: OBJECTS,
-    objectBytes: totalBytes / OBJECTS,
-    compression: 'none',
-    tls: flags.tls,
-  },
-  { shards: Number(flags.shards), discard: true, tls: flags.tls },
+/** How the second contender compares with the first, run by run. */
+function compared(first: string, second: string): string[] {
+  const of = (name: string, metric: string) =>
+    figures.find(({ contender, metric: its }) => contender === name && its === metric)!.values;
+  return METRICS.flatMap((metric) => {
+    const before = of(first, metric);
+    const ratios = of(second, metric)
+      .map((seconds, run) => seconds / before[run]!)
+      .filter(Number.isFinite);
+    const list = ratios.map(format).join(', ');
+    return ratios.length === 0
+      ? []
+      : [`${second} / ${first}, ${metric}: ${format(median(ratios))} (${list})`];
+  });
+}
+
+const worlds = await Promise.all(
+  stored.map((compression) =>
+    World.start(
+      {
+        workload: workload.name,
+        objectCount: OBJECTS,
+        objectBytes: totalBytes / OBJECTS,
+        compression,
+        tls: flags.tls,
+      },
+      { shards: Number(flags.shards), discard: true, tls: flags.tls },
+    ),
+  ),
 );
-const costs = new Map([...contenders.keys()].map((name) => [name, [] as Cost[]]));
+const turns = stored.flatMap((compression, i) =>
+  [...checkouts].map(([checkout, folder]) => ({
+    name: nameOf(checkout, compression),
+    world: worlds[i]!,
+    settings: folder === undefined ? {} : { folder },
+    costs: [] as Cost[],
+  })),
+);
 try {
   for (let run = 0; run < runCount; run++)
-    for (const [name, folder] of contenders)
-      costs.get(name)!.push(await world.backfill(command, folder === undefined ? {} : { folder }));
+    for (const { world, settings, costs } of turns) costs.push(await world.backfill(command, settings));
 } finally {
-  await world.close();
+  await Promise.all(worlds.map((world) => world.close()));
 }
-const figures = [...costs].flatMap(([name, own]) => figuresOf(name, own, world));
-const notes = flags['dry-run'] ? ['nothing was sent'] : ['every run delivered every line'];
-for (const metric of flags.vs === undefined ? [] : ['all', 'main', 'publishers', 'parsers', 'helpers']) {
-  const [before, now] = [...contenders.keys()].map(
-    (name) => figures.find((figure) => figure.contender === name && figure.metric === metric)!.values,
-  );
-  const ratios = now!.map((seconds, run) => seconds / before![run]!).filter(Number.isFinite);
-  if (ratios.length > 0)
-    notes.push(
-      `now / before, pair by pair, ${metric}: ${format(median(ratios))} (${ratios.map(format).join(', ')})`,
-    );
-}
+const figures = turns.flatMap(({ name, costs, world }) => figuresOf(name, costs, world));
+const notes = [
+  flags['dry-run'] ? 'nothing was sent' : 'every run delivered every line',
+  ...(flags.vs === undefined
+    ? []
+    : stored.flatMap((compression) => compared(nameOf('before', compression), nameOf('now', compression)))),
+  ...stored.slice(1).flatMap((other) => compared(nameOf('now', stored[0]!), nameOf('now', other))),
+];
 report('which thread of a backfill needs how much CPU time?', figures, { keep: flags.keep, notes });

@@ -1,6 +1,6 @@
-// Gunzip, fast: many symbols at once, wherever input and output have room for whole ones. The bits that are needed for a length and its
+// Gunzip, fast: decodes many symbols at once, wherever input and output have room for whole ones. The bits that are needed for a length and its
 // distance are loaded at once, and nothing is asked about ends. Whatever is unusual leaves it with every bit given back that was not used.
-// What costs most are branches that cannot be predicted, so there is none between literals and lengths (bench/gunzip.ts).
+// What costs most are branches that cannot be predicted, and looks that wait for each other (bench/gunzip.ts).
 #include <cstring>
 
 #include "gunzip.h"
@@ -8,58 +8,106 @@
 namespace millrace {
 namespace {
 
-/** Two loads of eight bytes a turn. */
-constexpr ptrdiff_t IN_SLACK_BYTES = 2 * 8;
-/** Four literals and the longest match, which is written in whole vectors. */
-constexpr ptrdiff_t OUT_SLACK_BYTES = 4 + 258 + 64;
-
-struct Pair {
-  uint64_t low, high;
-};
-
-inline void copy16(uint8_t* to, const uint8_t* from) {
-  Pair pair;
-  std::memcpy(&pair, from, 16);
-  std::memcpy(to, &pair, 16);
-}
-
-inline void copy8(uint8_t* to, const uint8_t* from) {
-  uint64_t word;
-  std::memcpy(&word, from, 8);
-  std::memcpy(to, &word, 8);
-}
+/** A load of eight bytes. */
+constexpr ptrdiff_t IN_SLACK_BYTES = 8;
+/** Copies are made of whole vectors; the first of them without asking how many are wanted. */
+constexpr int OVERRUN_BYTES = 64;
+static_assert(OVERRUN_BYTES <= ptrdiff_t(WINDOW_SLACK_BYTES));
+/** Four literals and the longest match. */
+constexpr ptrdiff_t OUT_SLACK_BYTES = 4 + 258 + OVERRUN_BYTES;
 
 /**
- * An entry of the joined table: bits 0 to 7 say how many bits it takes, extra bits included; 8 to 15 how many without; 16 and 17 how many
- * literals come first; 24 to 32 the base of a length behind them; 48 to 63 the literals.
+ * An entry of the joined table: bits 0 to 7 say how many bits it takes, extra bits included; 8 to 15 how many without; then how many literals
+ * come first; the base of a length behind them; the literals. Bit 63: there is a length.
  */
-constexpr uint64_t JOINED_LENGTH = uint64_t(1) << 40;
-constexpr uint64_t JOINED_UNUSUAL = uint64_t(1) << 41;
+constexpr uint32_t JOINED_COUNT_AT = 16;
+constexpr uint32_t JOINED_BASE_AT = 24;
+constexpr uint32_t JOINED_LITERALS_AT = 40;
+constexpr uint64_t JOINED_UNUSUAL = uint64_t(1) << 62;  // none of them: it takes nothing
+constexpr uint64_t JOINED_LENGTH = uint64_t(1) << 63;
 
-/** Repeats what lies `distance` bytes before `out`. May write 48 bytes more than `length`. */
-inline void repeat(uint8_t* out, uint32_t distance, uint32_t length) {
-  const uint8_t* from = out - distance;
-  uint8_t* const end = out + length;
-  if (distance >= 16) [[likely]] {
-    copy16(out, from);
-    copy16(out + 16, from + 16);
-    copy16(out + 32, from + 32);
-    for (out += 48, from += 48; out < end; out += 16, from += 16) copy16(out, from);
-  } else if (distance >= 8) {
-    for (; out < end; out += 8, from += 8) copy8(out, from);
-  } else if (distance == 1) {
-    std::memset(out, *from, length);
-  } else {
-    while (out < end) *out++ = *from++;
-  }
-}
+/** All ones where there is a length. */
+inline uint64_t hasJoinedLength(uint64_t entry) { return uint64_t(int64_t(entry) >> 63); }
+
+/** Takes no bits, and is far enough away to copy whole vectors from, none of which counts. */
+constexpr uint32_t NOT_DISTANCE = uint32_t(OVERRUN_BYTES) << 16;
 
 /** All ones in the lowest bits. */
 inline uint64_t lowBits(uint32_t count) { return (uint64_t(1) << count) - 1; }
 
+/** What the loop takes and leaves. */
+struct FastRun {
+  const uint8_t* from;
+  const uint8_t* inLimit;
+  uint8_t* to;
+  uint8_t* outLimit;
+  const uint8_t* outStart;
+  uint64_t bits;
+  uint32_t count;
+  bool isEven;
+  const uint64_t* joined;
+  const uint32_t* lengthTable;
+  const uint32_t* distanceTable;
+  const uint8_t* windowEnd;
+  size_t windowBytes;
+};
+
+}  // namespace
+}  // namespace millrace
+
+#define GUNZIP_KERNEL plain
+#define GUNZIP_VECTOR 16
+namespace millrace {
+namespace {
+#include "gunzip-loop.h"
+}  // namespace
+}  // namespace millrace
+#undef GUNZIP_KERNEL
+#undef GUNZIP_VECTOR
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,bmi,bmi2")
+#endif
+#define GUNZIP_KERNEL avx2
+#define GUNZIP_VECTOR 32
+namespace millrace {
+namespace {
+#include "gunzip-loop.h"
+}  // namespace
+}  // namespace millrace
+#undef GUNZIP_KERNEL
+#undef GUNZIP_VECTOR
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+namespace millrace {
+namespace {
+
+typedef const char* (*Loop)(FastRun&);
+
+Loop chooseLoop() {
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) return &avx2::run;
+#endif
+  return &plain::run;
+}
+
+/** Of all looks, in percent, so many bring a length where the coin is an even one: measured. */
+constexpr uint32_t EVEN_PERCENT_MIN = 44;
+constexpr uint32_t EVEN_PERCENT_MAX = 60;
+
 }  // namespace
 
 void Gunzip::joinSymbols() {
+  uint32_t withLength = 0;
   const auto fits = [&](uint32_t at, uint32_t used, uint32_t kind) {
     const uint32_t entry = lengthTable[at >> used];
     const bool isKind = kind == ENTRY_LITERAL ? (entry & ENTRY_LITERAL) != 0 : (entry & (ENTRY_LITERAL | ENTRY_UNUSUAL)) == 0;
@@ -78,98 +126,36 @@ void Gunzip::joinSymbols() {
       literals |= uint64_t(entryValue(entry)) << (8 * count);
       used += entryCodeBits(entry);
     }
-    uint64_t value = literals << 48 | uint64_t(count) << 16;
+    uint64_t value = literals << JOINED_LITERALS_AT | uint64_t(count) << JOINED_COUNT_AT;
     if ((entry = fits(at, used, 0)) != 0) {
-      value |= JOINED_LENGTH | uint64_t(entryValue(entry)) << 24 | (used + entryCodeBits(entry)) << 8 | (used + entryBits(entry));
+      value |= JOINED_LENGTH | uint64_t(entryValue(entry)) << JOINED_BASE_AT | (used + entryCodeBits(entry)) << 8 |
+               (used + entryBits(entry));
+      withLength++;
     } else {
       value |= used << 8 | used;
     }
     joined[at] = value;
   }
+  // Codes are as long as their symbols are rare: a share of entries is a share of looks.
+  const uint32_t percent = withLength * 100 >> LENGTH_TABLE_BITS;
+  isEven = percent >= EVEN_PERCENT_MIN && percent <= EVEN_PERCENT_MAX;
   isJoined = true;
 }
 
 Gunzip::Outcome Gunzip::runFast() {
   if (inEnd - in < IN_SLACK_BYTES || outEnd - out < OUT_SLACK_BYTES) return GO;
   if (!isJoined) joinSymbols();
-  const uint8_t* const inLimit = inEnd - IN_SLACK_BYTES;
-  uint8_t* const outLimit = outEnd - OUT_SLACK_BYTES;
-  const uint8_t* from = in;
-  uint8_t* to = out;
-  uint64_t bits = bitBuffer;
-  uint32_t count = bitCount;
-  const char* reason = nullptr;
-  // At least 56 bits are there then. Bits above `count` are those that the next load brings again.
-  const auto load = [&] {
-    uint64_t word;
-    std::memcpy(&word, from, 8);
-    bits |= word << (count & 63);
-    from += ((count ^ 63) >> 3) & 7;
-    count |= 56;
-  };
-  const auto take = [&](uint32_t taken) {
-    bits >>= taken & 63;
-    count -= taken;
-  };
-  while (from <= inLimit && to <= outLimit) {
-    load();
-    const uint64_t first = joined[bits & lowBits(LENGTH_TABLE_BITS)];
-    const auto putLiterals = [&](uint64_t entry) {
-      const uint16_t literals = uint16_t(entry >> 48);
-      std::memcpy(to, &literals, 2);
-      to += (entry >> 16) & 3;
-    };
-    putLiterals(first);
-    const uint64_t beforeFirst = bits;
-    take(uint8_t(first));
-    // Whether a length or literals come next cannot be predicted, so all of it is done each time, and what is not there takes no bits.
-    const uint64_t hasFirst = 0 - (first >> 40 & 1);
-    const uint64_t second = joined[bits & lowBits(LENGTH_TABLE_BITS)] & ~hasFirst;
-    if (((first | second) & JOINED_UNUSUAL) != 0) [[unlikely]] break;
-    putLiterals(second);
-    const uint64_t beforeSecond = bits;
-    take(uint8_t(second));
-    const uint64_t entry = (first & hasFirst) | second;
-    const uint64_t before = (beforeFirst & hasFirst) | (beforeSecond & ~hasFirst);
-    const uint32_t length = uint32_t(entry >> 24 & 511) + uint32_t((before & lowBits(uint8_t(entry))) >> (entry >> 8 & 63));
-    const uint32_t hasLength = 0 - uint32_t(entry >> 40 & 1);
-    load();
-    uint32_t distanceEntry = distanceTable[bits & lowBits(DISTANCE_TABLE_BITS)];
-    if ((distanceEntry & hasLength & ENTRY_UNUSUAL) != 0) [[unlikely]] {
-      if ((distanceEntry & ENTRY_TABLE) != 0) {
-        take(DISTANCE_TABLE_BITS);
-        distanceEntry = distanceTable[entryValue(distanceEntry) + (bits & lowBits(entryCodeBits(distanceEntry)))];
-      }
-      if ((distanceEntry & ENTRY_UNUSUAL) != 0) {
-        take(entryBits(distanceEntry));
-        reason = "invalid distance code";
-        break;
-      }
-    }
-    const uint32_t read =
-        entryValue(distanceEntry) + uint32_t((bits & lowBits(entryBits(distanceEntry))) >> entryCodeBits(distanceEntry));
-    take(entryBits(distanceEntry) & hasLength);
-    const uint32_t distance = (read & hasLength) | (32 & ~hasLength);
-    const size_t written = size_t(to - outStart);
-    if (distance > written) [[unlikely]] {
-      if (distance > written + windowBytes && hasLength != 0) {
-        reason = "invalid distance too far back";
-        break;
-      }
-      for (uint32_t i = 0; i < length; i++)
-        to[i] = distance > written + i ? window[windowBytes + written + i - distance] : to[ptrdiff_t(i) - ptrdiff_t(distance)];
-    } else {
-      repeat(to, distance, length);
-    }
-    to += length;
-  }
-  // Whole bytes that were loaded and not used.
-  from -= count >> 3;
-  count &= 7;
-  in = from;
-  out = to;
-  bitBuffer = bits & lowBits(count);
-  bitCount = count;
+  static const Loop chosen = chooseLoop();
+  FastRun run = {in,     inEnd - IN_SLACK_BYTES, out,           outEnd - OUT_SLACK_BYTES, outStart,   bitBuffer, bitCount, isEven,
+                 joined, lengthTable,            distanceTable, window + windowBytes,     windowBytes};
+  const char* const reason = isPlain ? plain::run(run) : chosen(run);
+  // Whole bytes that were loaded and not used are given back. Some may have come with an earlier step: those stay.
+  const ptrdiff_t unused = run.count >> 3;
+  const ptrdiff_t returned = unused < run.from - in ? unused : run.from - in;
+  in = run.from - returned;
+  out = run.to;
+  bitCount = run.count - uint32_t(returned) * 8;
+  bitBuffer = run.bits & lowBits(bitCount);
   return reason == nullptr ? GO : fail(reason);
 }
 

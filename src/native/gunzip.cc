@@ -381,7 +381,7 @@ void Gunzip::keepWindow() {
     windowBytes = WINDOW_BYTES_MAX;
     return;
   }
-  if (windowBytes + bytes > sizeof window) {
+  if (windowBytes + bytes > 2 * WINDOW_BYTES_MAX) {
     std::memmove(window, window + windowBytes - WINDOW_BYTES_MAX, WINDOW_BYTES_MAX);
     windowBytes = WINDOW_BYTES_MAX;
   }

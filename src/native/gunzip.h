@@ -10,6 +10,8 @@
 namespace millrace {
 
 constexpr size_t WINDOW_BYTES_MAX = 32 * 1024;
+/** Behind the window, for copies in whole vectors. */
+constexpr size_t WINDOW_SLACK_BYTES = 64;
 
 class Gunzip {
  public:
@@ -27,6 +29,8 @@ class Gunzip {
   /** Bits of the consumed bytes that were not used yet. */
   uint32_t unusedBits() const { return bitCount; }
   const char* why = nullptr;
+  /** Only with instructions that every processor has: for tests and benches. */
+  bool isPlain = false;
 
  private:
   enum Mode : uint8_t {
@@ -101,9 +105,11 @@ class Gunzip {
   /** What a look at as many bits brings at once: up to two literals, and a length behind them. Made of the table when it is needed. */
   uint64_t joined[1u << LENGTH_TABLE_BITS];
   bool isJoined = false;
+  /** Lengths come neither seldom nor nearly always. */
+  bool isEven = false;
   bool hasFixedTables = false;
   /** The content before this step's: the last of it that matches can reach, and at most as much again before that. */
-  uint8_t window[2 * WINDOW_BYTES_MAX];
+  uint8_t window[2 * WINDOW_BYTES_MAX + WINDOW_SLACK_BYTES];
   size_t windowBytes = 0;
 };
 

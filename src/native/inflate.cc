@@ -17,9 +17,11 @@ Gunzip* decoderOf(napi_env env, napi_value value) {
   return static_cast<Gunzip*>(data);
 }
 
-/** openInflate(): a gzip decoder, or undefined without memory. */
-napi_value openInflate(napi_env env, napi_callback_info) {
+/** openInflate(isPlain): a gzip decoder, or undefined without memory. */
+napi_value openInflate(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
   auto* decoder = new (std::nothrow) Gunzip();
+  if (decoder != nullptr) decoder->isPlain = u32Of(env, args[0]) != 0;
   napi_value handle = nullptr;
   if (decoder != nullptr && napi_create_external(env, decoder, closeDecoder, nullptr, &handle) != napi_ok) delete decoder;
   return handle;

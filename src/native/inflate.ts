@@ -30,7 +30,7 @@ export interface Inflater {
 }
 
 interface NativeInflate {
-  openInflate?(): unknown;
+  openInflate?(isPlain: number): unknown;
   resetInflate(handle: unknown): void;
   stepInflate(handle: unknown, input: Uint8Array, output: Uint8Array, row: Int32Array): string | undefined;
 }
@@ -44,10 +44,10 @@ export async function openInflater(): Promise<Inflater> {
   return openNative() ?? (await import('./inflate-portable.ts')).openPortable();
 }
 
-/** Null without the addon. */
-export function openNative(): Inflater | null {
+/** Null without the addon. @param isPlain Without instructions that only some processors have: for tests and benches. */
+export function openNative(isPlain = false): Inflater | null {
   const native = loadAddon().addon as NativeInflate | null;
-  const handle = native?.openInflate?.();
+  const handle = native?.openInflate?.(isPlain ? 1 : 0);
   if (handle === undefined) return null;
   const row = new Int32Array(STEP.CELLS);
   return {

@@ -15,11 +15,14 @@ import { openPortable } from '../../src/native/inflate-portable.ts';
 
 type Kind = 'gzip' | 'zstd';
 
-/** Chunks in shared memory, as the engine gives them. */
+/** Chunks in shared memory, as the engine gives them: what lies in front of one is not what came before it. */
 async function* chunked(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {
-  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  shared.set(bytes);
-  for (let at = 0; at < bytes.length; at += chunkBytes) yield shared.subarray(at, at + chunkBytes);
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    const chunk = bytes.subarray(at, at + chunkBytes);
+    const shared = new Uint8Array(new SharedArrayBuffer(chunk.length + 8)).fill(0xaa);
+    shared.set(chunk, 8);
+    yield shared.subarray(8);
+  }
 }
 
 /** @returns The content that came out, and the error that ended it. */
@@ -229,16 +232,80 @@ describe('decompress', () => {
   });
 
   it('gives the same with the addon as without it, whatever is damaged', async () => {
-    const native = openNative();
-    expect(native).not.toBe(null);
+    const natives = [openNative(), openNative(true)];
+    expect(natives).not.toContain(null);
     const sound = Buffer.concat([varied(3, 20_000), varied(4, 500)].map(pack.gzip));
     for (let i = 0; i < 200; i++) {
       const damaged = Buffer.from(sound);
       damaged[Math.floor((i / 200) * sound.length)]! ^= 1 << (i & 7);
-      const one = await inflate('gzip', damaged, 1000, { inflater: native! });
+      const one = await inflate('gzip', damaged, 1000, { inflater: natives[i & 1]! });
       const other = await inflate('gzip', damaged, 1 << 20, { inflater: openPortable() });
       expect([i, one.content.equals(other.content)]).toEqual([i, true]);
       expect([one.error?.message, one.error?.damage]).toEqual([other.error?.message, other.error?.damage]);
+    }
+  });
+
+  it.each([
+    ['those of the oldest processors', true],
+    ['those of this one', false],
+  ])('inflates all kinds of content, whatever room a step has, with %s instructions', (_, isPlain) => {
+    const native = openNative(isPlain);
+    expect(native).not.toBe(null);
+    let state = 7;
+    const random = Uint8Array.from({ length: 30_011 }, () => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return state >>> 16;
+    });
+    const contents = {
+      lines: varied(5, 400_000),
+      far: Buffer.concat(Array.from({ length: 20 }, () => random)),
+      near: Buffer.concat(Array.from({ length: 70 }, (_, i) => Buffer.alloc(997, random.subarray(0, i + 1)))),
+      digits: Buffer.from(Buffer.from(random).toString('hex')),
+      zeros: Buffer.alloc(300_000),
+    };
+    const { Z_FIXED, Z_HUFFMAN_ONLY, Z_RLE } = zlib.constants;
+    const options = [
+      { level: 1 },
+      {},
+      { level: 9 },
+      ...[Z_FIXED, Z_HUFFMAN_ONLY, Z_RLE].map((strategy) => ({ strategy })),
+    ];
+    for (const [name, content] of Object.entries(contents))
+      for (const [i, option] of options.entries())
+        for (const roomBytes of [997, 33_000, 1 << 18]) {
+          const stored = zlib.gzipSync(content, option);
+          const output = new Uint8Array(roomBytes);
+          const parts: Uint8Array[] = [];
+          native!.reset();
+          for (let at = 0, status = 'more'; status === 'more'; ) {
+            const step = native!.step(stored.subarray(at), output);
+            parts.push(output.slice(0, step.produced));
+            at += step.consumed;
+            status = step.status;
+            expect([name, i, roomBytes, step.why]).toEqual([name, i, roomBytes, '']);
+          }
+          expect([name, i, roomBytes, Buffer.concat(parts).equals(content)]).toEqual([
+            name,
+            i,
+            roomBytes,
+            true,
+          ]);
+        }
+  });
+
+  it('gives the right content of objects with rare symbols, wherever their long codes are cut', async () => {
+    let state = 9;
+    // Half of all bytes are 0, a quarter 1, and so on: codes of up to 15 bits.
+    const rare = Buffer.from(
+      Uint8Array.from({ length: 60_000 }, () => {
+        state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+        return Math.clz32(state);
+      }),
+    );
+    const stored = zlib.gzipSync(rare, { strategy: zlib.constants.Z_HUFFMAN_ONLY });
+    for (let chunkBytes = 17; chunkBytes < 80; chunkBytes++) {
+      const { content, error } = await inflate('gzip', stored, chunkBytes);
+      expect([chunkBytes, error?.message, content.equals(rare)]).toEqual([chunkBytes, undefined, true]);
     }
   });
 

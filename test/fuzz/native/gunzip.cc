@@ -1,6 +1,6 @@
 // Fuzz target: the gzip decoder beside zlib, over any bytes, each cut in its own way: both give the same content, end alike, say the same, and
 // have understood the bytes up to the same bit. Bytes: [0] room for content in a step; [1] bytes of input in a step; [2] whether a sound head is
-// put before the rest; then a member.
+// put before the rest, and whether only instructions that all processors have are used; then a member.
 #include "fuzz.h"
 
 #include <vector>
@@ -59,8 +59,9 @@ void byZlib(const Exact& input, Outcome& outcome) {
   inflateEnd(&stream);
 }
 
-void byGunzip(const Exact& input, size_t inBytes, size_t outBytes, Outcome& outcome) {
+void byGunzip(const Exact& input, size_t inBytes, size_t outBytes, bool isPlain, Outcome& outcome) {
   static millrace::Gunzip decoder;
+  decoder.isPlain = isPlain;
   decoder.reset();
   for (size_t at = 0;;) {
     const size_t offered = input.size - at < inBytes ? input.size - at : inBytes;
@@ -89,7 +90,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Outcome wanted, found;
   byZlib(input, wanted);
   if (wanted.content.size() == CONTENT_BYTES_MAX) return 0;
-  byGunzip(input, 1 + data[1] * size_t(data[1]), 1 + data[0] * size_t(data[0]), found);
+  byGunzip(input, 1 + data[1] * size_t(data[1]), 1 + data[0] * size_t(data[0]), (data[2] & 2) != 0, found);
   if (wanted.content != found.content || wanted.isEnd != found.isEnd || std::strcmp(wanted.why, found.why) != 0) std::abort();
   if (wanted.understoodBits != found.understoodBits) std::abort();
   return 0;
