@@ -203,28 +203,35 @@ describe('its command', () => {
     expect([ended.exitCode, JSON.parse(ended.stdout).status], ended.stderr).toEqual([0, 'measured']);
   });
 
-  it('runs a pipeline of a module that imports its stages, in threads that have another copy of them', async () => {
-    const module = join(elsewhere, 'clean.mjs');
-    // The first line of each object has no number.
-    const code = `import { coerce, drop, map, pipe, where } from 'millrace/stages';
+  it.each([
+    ['beside the package', elsewhere],
+    ['in a folder where no package is found', join(folder, 'far')],
+  ])(
+    'runs a pipeline of a module that imports its stages, in threads that have another copy of them: %s',
+    async (_, home) => {
+      mkdirSync(home, { recursive: true });
+      const module = join(home, 'clean.mjs');
+      // The first line of each object has no number.
+      const code = `import { coerce, drop, map, pipe, where } from 'millrace/stages';
       const numbered = map((_, { offset }) => ({ n: offset === 0 ? 'none' : '7', extra: true }));
       export default pipe(numbered, where('record.extra'), drop('/extra'), coerce('/n', 'number'));`;
-    writeFileSync(module, code);
-    const args = [
-      'bench',
-      '--size',
-      '2MB',
-      '--shards',
-      '1',
-      '--on-missing-key',
-      'coordinates',
-      '--json',
-      '--quiet',
-    ];
-    const ended = await runCommand([...args, '--transform', module], { bin, cwd: elsewhere });
-    const { status, records, rejected } = JSON.parse(ended.stdout);
-    expect([status, records > 1000, rejected > 0], ended.stderr).toEqual(['measured', true, true]);
-  });
+      writeFileSync(module, code);
+      const args = [
+        'bench',
+        '--size',
+        '2MB',
+        '--shards',
+        '1',
+        '--on-missing-key',
+        'coordinates',
+        '--json',
+        '--quiet',
+      ];
+      const ended = await runCommand([...args, '--transform', module], { bin, cwd: home });
+      const { status, records, rejected } = JSON.parse(ended.stdout);
+      expect([status, records > 1000, rejected > 0], ended.stderr).toEqual(['measured', true, true]);
+    },
+  );
 });
 
 const canContain =

@@ -1,5 +1,5 @@
 /** Transforms: modules of the user's in the real command: what arrives, what is counted, and what verify and a resume say of it. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -174,4 +174,69 @@ describe('--transform', () => {
       expect(verified.report.warnings).toContainEqual(expect.stringContaining('--volatile-transform'));
     },
   );
+});
+
+const FAR = [
+  {
+    name: 'far.mjs',
+    code: `import { drop, map, pipe } from 'millrace/stages'; import { defineTransform } from 'millrace/transform';`,
+  },
+  {
+    name: 'far.cjs',
+    code: `const { drop, map, pipe } = require('millrace/stages'); const { defineTransform } = require('millrace/transform');`,
+  },
+];
+
+it.each(FAR)(
+  'a module in an empty folder, far from any package, finds millrace/stages and millrace/transform: $name',
+  async ({ name, code }) => {
+    world = await World.open({ objects: [{ key: 'a', body: Buffer.from('{"a":1,"b":2}\n') }], shards: 1 });
+    const path = join(world.folder, 'empty', name);
+    mkdirSync(join(world.folder, 'empty'));
+    const isCommon = name.endsWith('.cjs');
+    const says = isCommon ? 'module.exports =' : 'export default';
+    const own = isCommon ? `require('millrace/transform')` : `await import('millrace/transform')`;
+    writeFileSync(
+      path,
+      `${code}
+     const seen = defineTransform({ record: async (record) => ({ ...record, later: Object.keys(${own}).includes('defineTransform') }) });
+     ${says} pipe(drop('/b'), map((record) => seen.record(record)));`,
+    );
+    const given = ['--transform', path, '--config', join(world.folder, 'empty.yaml')];
+    writeFileSync(join(world.folder, 'empty.yaml'), 'stream: orders\n');
+    const { ended } = await world.report(given);
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(dataOf(world.records())).toEqual(['{"a":1,"later":true}']);
+    const listed = join(world.folder, 'listed.yaml');
+    writeFileSync(listed, `stages:\n  - use: ./empty/${name}\n`);
+    const shown = await runCommand(
+      ['preview', 's3://bucket/', '--config', listed, '--json', '--s3-endpoint-url', world.s3.endpoint],
+      { cwd: world.folder },
+    );
+    expect(shown.exitCode, shown.stderr).toBe(0);
+    expect(JSON.parse(shown.stdout).records[0].text).toBe('{"a":1,"later":true}');
+    // Another name is still unknown, and says so.
+    writeFileSync(path, isCommon ? `require('millrace/other');` : `import 'millrace/other';`);
+    const other = await world.backfill(['--transform', path, '--new-run']);
+    expect([other.exitCode, other.stderr]).toEqual([2, expect.stringContaining('millrace')]);
+  },
+);
+
+it('a package of that name that is there counts, and no other', async () => {
+  world = await World.open({ objects: [{ key: 'a', body: Buffer.from('{"a":1}\n') }], shards: 1 });
+  const folder = join(world.folder, 'node_modules', 'millrace');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"type":"module","exports":{"./transform":"./own.js"}}');
+  writeFileSync(
+    join(folder, 'own.js'),
+    'export const defineTransform = () => ({ record: () => ({ theirs: true }) });',
+  );
+  const path = join(world.folder, 'near.mjs');
+  writeFileSync(
+    path,
+    `import { defineTransform } from 'millrace/transform'; export default defineTransform({});`,
+  );
+  const { ended } = await world.report(['--transform', path]);
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  expect(dataOf(world.records())).toEqual(['{"theirs":true}']);
 });

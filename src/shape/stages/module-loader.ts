@@ -14,6 +14,7 @@ import { dirname, isAbsolute, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { OptionsError } from '../../base/errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
+import { provideOwnNames } from './own-names.ts';
 
 export interface LoadedModule {
   readonly exported: unknown;
@@ -51,6 +52,7 @@ export class ModuleLoader {
       if (!isAsked && (isOwn(parentURL) || this.#borrowed.has(parentURL))) this.#borrowed.add(result.url);
       return result;
     };
+    provideOwnNames();
     const hooks = registerHooks({ load, resolve });
     let names: Readonly<Record<string, unknown>>;
     try {
