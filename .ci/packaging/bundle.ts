@@ -88,7 +88,9 @@ const FRONTS: Readonly<Record<Exclude<keyof typeof ENTRIES, 'serve' | 'probe' | 
  * An import of one of Node's modules reads all that it has to offer, and some of that is made only when it is read (undici, web cryptography):
  * 25 ms of each start. Here each is asked for what is used.
  */
-const LAZY = new Set(['node:http2', 'node:readline', 'node:readline/promises']);
+const LAZY = new Set(['node:crypto', 'node:http2', 'node:readline', 'node:readline/promises']);
+/** Of these nothing is loaded before something is wrong. */
+const ASSERTS = new Set(['node:assert', 'node:assert/strict']);
 
 const BUILTINS: Plugin = {
   name: 'builtins',
@@ -100,6 +102,7 @@ const BUILTINS: Plugin = {
     if (!id.startsWith('\0node:')) return null;
     const builtin = process.getBuiltinModule(id.slice(1)) as object;
     const names = Object.keys(builtin).filter((name) => /^[a-z]\w*$/i.test(name));
+    if (ASSERTS.has(id.slice(1))) return whenWrong(id.slice(1), names);
     if (LAZY.has(id.slice(1))) return lazily(id.slice(1), builtin, names);
     const lines = names
       .filter((name) => name !== 'default')
@@ -112,7 +115,7 @@ const BUILTINS: Plugin = {
 
 /** Few runs need them, and whoever imports them only calls their functions: each is loaded with the first call. */
 function lazily(id: string, builtin: object, names: readonly string[]): string {
-  const it = `process.getBuiltinModule('${id}')`;
+  const it = 'it()';
   const isCalled = (name: string) =>
     typeof Reflect.get(builtin, name) === 'function' && /^[a-z]/.test(name) && name !== 'default';
   const calls = names
@@ -122,12 +125,29 @@ function lazily(id: string, builtin: object, names: readonly string[]): string {
   // Marked, so that what nobody uses is left out.
   const pure = (what: string) => `/* @__PURE__ */ (() => ${what})()`;
   const read = (what: string) => pure(`new Proxy({}, { get: (_, name) => ${it}${what}[name] })`);
+  // Whoever takes one of its objects when it is loaded itself reads nothing of it yet.
+  const objects = rest.filter((name) => /^[a-z]/.test(name));
+  const whole = `new Proxy({ ${objects.join(', ')} }, { get: (own, name) => own[name] ?? ${it}[name] })`;
   return [
+    'let known;',
+    `const it = () => (known ??= process.getBuiltinModule('${id}'));`,
     ...calls,
     ...rest.map(
       (name) => `export const ${name} = ${/^[A-Z]/.test(name) ? pure(`${it}.${name}`) : read(`.${name}`)};`,
     ),
-    `export default ${read('')};`,
+    `export default ${pure(whole)};`,
+  ].join('\n');
+}
+
+/** Node's assertions: what holds is found out here, by the function itself and its `ok`; all else is said and done by Node's own. */
+function whenWrong(id: string, names: readonly string[]): string {
+  const others = names.filter((name) => !['default', 'ok', 'strict', 'AssertionError'].includes(name));
+  return [
+    `const it = () => process.getBuiltinModule('${id}');`,
+    'const assert = (...args) => { if (!args[0]) it()(...args); };',
+    `export default Object.assign(assert, { ok: assert, ${others.map((name) => `${name}: (...args) => it().${name}(...args)`).join(', ')} });`,
+    'export const ok = assert;',
+    ...others.map((name) => `export const ${name} = (...args) => it().${name}(...args);`),
   ].join('\n');
 }
 

@@ -64,8 +64,16 @@ export function bucketBitsOf(table: Uint8Array): number {
   return Math.log2(table.byteLength / BUCKET_BYTES);
 }
 
-/** A digester's memory, with the keys of its two hashes drawn from `key` by AES-128 in counter mode. */
+/**
+ * A digester's memory, with the keys of its two hashes drawn from `key` by AES-128 in counter mode.
+ * @param key Or what this has made of one: a thread that is given that need not load Node's cryptography.
+ */
 export function createDigestState(key: Uint8Array): Uint8Array {
+  if (key.byteLength === DIGEST_STATE.BYTES) {
+    const drawn = new Uint8Array(key);
+    drawn.fill(0, 0, DIGEST_STATE.SIP_KEY);
+    return drawn;
+  }
   if (key.byteLength !== DIGEST_KEY_BYTES) {
     throw new RangeError(
       `Expected a digest key of ${DIGEST_KEY_BYTES} bytes, but received ${key.byteLength}`,
@@ -89,7 +97,7 @@ function chooseKernel(kind: DigesterOptions['kind']): { kernel: DigestKernel; ki
   return { kernel: portable, kind: 'portable' };
 }
 
-/** @param key 16 secret random bytes; the same key gives the same sums for the same records, on every machine. */
+/** @param key 16 secret random bytes, or a state made of them; the same key gives the same sums for the same records, on every machine. */
 export function createDigester(key: Uint8Array, options: DigesterOptions = {}): Digester {
   const { kernel, kind } = chooseKernel(options.kind);
   const state = createDigestState(key);

@@ -6,10 +6,11 @@
  * Never  throws and never prints: whoever asks decides what to say. Never lets the system map a file that is not whole: that would
  *        end the process with SIGBUS. Only what MILLRACE_ADDON names is loaded without a sum beside it.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { packageRoot } from '../base/package-root.ts';
 import { damageOf, isMusl } from './addon-file.ts';
 
@@ -20,6 +21,9 @@ export type LoadedAddon =
   | { readonly addon: null; readonly reason: string };
 
 let loaded: LoadedAddon | undefined;
+
+/** What a thread tells those that it starts later: which file it has found whole, so that they need not read it again. */
+const WHOLE = 'millrace: the addon that is whole';
 
 /** The addon of this package, or the reason why there is none. */
 export function loadAddon(): LoadedAddon {
@@ -52,7 +56,7 @@ function load(env: NodeJS.ProcessEnv): LoadedAddon {
 }
 
 function loadFile(path: string, { mayLackSum = false } = {}): LoadedAddon {
-  const damage = mayLackSum && !existsSync(`${path}.sum`) ? null : damageOf(path);
+  const damage = mayLackSum && !existsSync(`${path}.sum`) ? null : damageUnlessKnown(path);
   if (damage !== null) return { addon: null, reason: `${path} cannot be loaded: ${damage}` };
   try {
     return { addon: createRequire(import.meta.url)(path) as NativeAddon, reason: null };
@@ -60,6 +64,16 @@ function loadFile(path: string, { mayLackSum = false } = {}): LoadedAddon {
     const message = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
     return { addon: null, reason: `it cannot be loaded: ${message}` };
   }
+}
+
+/** What is wrong with an addon, or null; it is not read where the thread that has started this one has read the same file. */
+function damageUnlessKnown(path: string): string | null {
+  const file = statSync(path, { throwIfNoEntry: false });
+  const name = `${path} ${file?.ino} ${file?.size} ${file?.mtimeMs}`;
+  if (file !== undefined && getEnvironmentData(WHOLE) === name) return null;
+  const damage = damageOf(path);
+  if (damage === null) setEnvironmentData(WHOLE, name);
+  return damage;
 }
 
 /** Names what the addon is compiled from, which is not part of the package. */

@@ -50,7 +50,7 @@ export interface ParseSetup {
   readonly isPortable: boolean;
   /** Longest line of a compressed object that is kept. */
   readonly lineBytesMax: number;
-  /** 16 bytes: the key of the run's digest. */
+  /** The key of the run's digest, 16 bytes, or the state that was made of it. */
   readonly digestKey: Uint8Array;
   /** For the windows of zstd frames over 8 MiB, all parsers together. */
   readonly windowBytes: number;

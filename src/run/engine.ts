@@ -13,7 +13,7 @@ import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { ENGINE } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
-import { createDigester } from '../digest/digest.ts';
+import { createDigester, createDigestState } from '../digest/digest.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
 import { LimitWatch } from '../observe/limit-watch.ts';
 import type { BackfillReport } from '../observe/report.ts';
@@ -242,7 +242,7 @@ class Run {
         isPortable: scannerReason() !== null,
         lineBytesMax: this.#budget.lineBytesMax,
         windowBytes: this.#budget.windowBytes,
-        digestKey,
+        digestKey: createDigestState(digestKey),
       },
       onRejected: (lines) => this.#rejectDesk.taken(lines),
       onFound: () => {

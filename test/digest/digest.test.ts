@@ -4,6 +4,7 @@ import {
   addSums,
   bucketTableBytes,
   createDigester,
+  createDigestState,
   type DigesterOptions,
   type DigestSums,
   sumsEqual,
@@ -18,7 +19,11 @@ const KINDS = addon === null ? (['portable'] as const) : (['native', 'portable']
 const itNative = (name: string, test: () => void) =>
   it.skipIf(addon === null)(addon === null ? `${name} (not run: ${reason})` : name, test);
 
-function sumsOf(records: readonly TestRecord[], options: DigesterOptions = {}, key = KEY): DigestSums {
+function sumsOf(
+  records: readonly TestRecord[],
+  options: DigesterOptions = {},
+  key: Uint8Array = KEY,
+): DigestSums {
   const digester = createDigester(key, options);
   digester.addFrames(framesOf(records));
   return digester.sums();
@@ -53,6 +58,16 @@ itNative('gives the same sums natively and portably at every length around strip
       ]);
     }
   }
+});
+
+it('what was made of a key serves as the key, and keeps none of what a digester has added to it', () => {
+  const records = [{ key: Uint8Array.of(1, 2), data: Uint8Array.of(3) }];
+  const state = createDigestState(KEY);
+  expect(sumsOf(records, {}, state)).toEqual(sumsOf(records));
+  const used = createDigester(KEY);
+  used.addFrames(framesOf(records));
+  expect(sumsOf(records, {}, used.state)).toEqual(sumsOf(records));
+  expect(() => createDigestState(new Uint8Array(17))).toThrow(RangeError);
 });
 
 describe.each(KINDS)('the %s digest', (kind) => {

@@ -87,6 +87,35 @@ describe.skipIf(!addon)('an installed package (skipped where there is no addon)'
     expect(reasonWith({}, folder)).toBe(null);
   });
 
+  /** What a thread is told that is started when another one has loaded the addon, and something has happened since. */
+  function reasonInThread(happening: string): string | null {
+    const load = JSON.stringify(pathToFileURL(join(folder, 'src', 'native', 'load.ts')).href);
+    const thread = `import(${load}).then(({ loadAddon }) =>
+      require('node:worker_threads').parentPort.postMessage(loadAddon().reason));`;
+    const program = `import { renameSync, rmSync, writeFileSync } from 'node:fs';
+      import { Worker } from 'node:worker_threads';
+      import { loadAddon } from ${load};
+      const path = ${JSON.stringify(prebuilt)};
+      if (loadAddon().addon === null) throw new Error(loadAddon().reason);
+      ${happening}
+      new Worker(${JSON.stringify(thread)}, { eval: true, execArgv: [] }).on('message', (it) => console.log(JSON.stringify(it)));`;
+    const { MILLRACE_ADDON: _, ...env } = process.env;
+    const stdio = ['ignore', 'pipe', 'ignore'] as const;
+    const args = ['--input-type=module', '--eval', program];
+    return JSON.parse(execFileSync(process.execPath, args, { env, stdio: [...stdio] }).toString());
+  }
+
+  it('is read once: threads take the word of the one that has started them', () => {
+    lay(prebuilt);
+    expect(reasonInThread("rmSync(path + '.sum');")).toBe(null);
+  });
+
+  it('is read again by a thread where another file has taken its place', () => {
+    lay(prebuilt);
+    const change = "writeFileSync(path + '.new', 'short'); renameSync(path + '.new', path);";
+    expect(reasonInThread(change)).toMatch(/it has 5 bytes and not \d+: it was cut/);
+  });
+
   it('knows a Node that is linked to musl, and this one', () => {
     const executable = join(folder, 'node');
     writeFileSync(executable, `\u007fELF${'\0'.repeat(700)}/lib/ld-musl-x86_64.so.1\0${'\0'.repeat(5000)}`);
