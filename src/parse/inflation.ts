@@ -87,7 +87,9 @@ export class Inflation {
       const stored = storedBytes(piece, this.#setup.memory);
       const { contentEnd } = piece;
       const whole =
-        this.#slicer.isStopping() || contentEnd !== undefined ? null : decompressWhole(task.format, stored);
+        this.#slicer.isStopping() || contentEnd !== undefined
+          ? null
+          : decompressWhole(task.format, stored, this.#decoders);
       const content =
         whole === null ? decompress(task.format, only(stored), this.#decoders, this.#room) : [whole];
       const lines = textOnly(task.format, content);
