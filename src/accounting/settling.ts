@@ -41,7 +41,7 @@ const WINDOW_MS = 100;
 /** With the commit that follows at once, what is seen from outside is at most a second old, even on a slow disk. */
 const PULSE_MS = 500;
 /** Settled bytes that are committed at once, whatever their age; less where the window is small. */
-const COMMIT_BYTES = 8 * 1024 * 1024;
+const COMMIT_BYTES = 32 * 1024 * 1024;
 const COMMIT_WINDOW_SHARE = 0.25;
 
 export class Settling {

@@ -79,10 +79,10 @@ const SLICE_SECONDS = 0.125;
 const REQUEST_RECORDS = 500;
 const REQUEST_BYTES_MAX = 512 * KIB;
 const RATE_WINDOW_MS = 2_000;
-const COMMIT_MS = 50;
-/** A slower run commits less often: each commit is a sync of the disk. */
-const COMMIT_SLOW_MS = 250;
-const SLOW_BYTES_PER_SECOND = 8 * MIB;
+/** Each commit is a sync of the disk, and costs the main thread half a millisecond. */
+const COMMIT_MS = 250;
+/** What comes first is written soon, so that a run which is killed as soon as it works makes progress, too. */
+const COMMIT_FIRST_MS = 50;
 
 export class WindowPolicy {
   readonly #options: WindowOptions;
@@ -100,8 +100,8 @@ export class WindowPolicy {
     const { parserCount } = this.#options;
     const share = Math.min(this.#windowBytes / (SLICES_PER_PARSER * parserCount), rate * SLICE_SECONDS);
     const sliceBytes = Math.floor(Math.max(SLICE_BYTES_MIN, Math.min(SLICE_BYTES_MAX, share)));
-    const isSlow = rate > 0 && rate < SLOW_BYTES_PER_SECOND;
-    return { windowBytes: this.#windowBytes, sliceBytes, commitMs: isSlow ? COMMIT_SLOW_MS : COMMIT_MS };
+    const commitMs = rate === 0 ? COMMIT_FIRST_MS : COMMIT_MS;
+    return { windowBytes: this.#windowBytes, sliceBytes, commitMs };
   }
 
   #wanted(

@@ -11,9 +11,11 @@ export interface AnswerBody {
    * Starts the flow. To be called once.
    * @param take Given the next bytes, valid during the call only; returns how many it took. Fewer than it was given: the rest
    * is offered again after `resume()`. What it throws ends the body.
+   * @param place Where the next bytes should be received, or null: anywhere. Asked between two calls of `take`; until the next one
+   * that memory belongs to the body, and `take` is given a view of it. Only a wish: bytes may come from elsewhere.
    * @returns Resolves at the end of the body or at `discard()`. Rejects when the body is cut off or aborted.
    */
-  read(take: (bytes: Uint8Array) => number): Promise<void>;
+  read(take: (bytes: Uint8Array) => number, place?: () => Uint8Array | null): Promise<void>;
   /** There is room again. Not to be called from within `take`. */
   resume(): void;
   /** No more bytes are wanted. What is left is dropped if it is short; else the connection is. */

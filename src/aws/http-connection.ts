@@ -31,6 +31,10 @@ interface Handlers {
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
+function viewOf({ buffer, byteOffset }: Uint8Array, byteCount: number): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteCount);
+}
+
 export class HttpConnection {
   /** While a tunnel is being opened, that to the proxy. */
   #socket: Socket;
@@ -55,9 +59,11 @@ export class HttpConnection {
     const { origin, proxy } = route;
     const { port } = origin;
     this.#isTls = origin.isTls || proxy?.isTls === true;
+    const own = Buffer.allocUnsafeSlow(receiveBytes);
     const onread: OnReadOpts = {
-      buffer: Buffer.allocUnsafeSlow(receiveBytes),
-      callback: (byteCount, buffer) => this.#received((buffer as Buffer).subarray(0, byteCount)),
+      // Asked behind each call of `callback`, for the next one.
+      buffer: () => (this.#held.length > 0 ? own : (this.#exchange?.place() ?? own)),
+      callback: (byteCount, buffer) => this.#received(viewOf(buffer, byteCount)),
     };
     if (proxy !== null && !origin.isTls) {
       this.#socket = connectToProxy(proxy, route, onread);

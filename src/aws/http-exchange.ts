@@ -57,6 +57,7 @@ export class Exchange implements AnswerBody {
   #head: HttpHead | null = null;
   #left = 0;
   #take: ((bytes: Uint8Array) => number) | null = null;
+  #place: () => Uint8Array | null = () => null;
   #reading: PromiseWithResolvers<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
   #isDiscarded = false;
@@ -96,10 +97,18 @@ export class Exchange implements AnswerBody {
     return at;
   }
 
-  read(take: (bytes: Uint8Array) => number): Promise<void> {
+  /** Where bytes that are received next should lie, if nothing but the body can be among them. */
+  place(): Uint8Array | null {
+    if (this.#phase !== 'data' || this.#isFull || this.#head!.framing.kind !== 'length') return null;
+    const place = this.#place();
+    return place === null || place.length <= this.#left ? place : place.subarray(0, this.#left);
+  }
+
+  read(take: (bytes: Uint8Array) => number, place: () => Uint8Array | null = this.#place): Promise<void> {
     assert(this.#reading === null, 'a body is read once');
     this.#reading = Promise.withResolvers();
     this.#take = take;
+    this.#place = place;
     if (this.#failure !== null) this.#reading.reject(this.#failure.error);
     else if (this.#phase === 'done' || this.#isDiscarded) this.#reading.resolve();
     else this.#connection.flow();
@@ -117,6 +126,7 @@ export class Exchange implements AnswerBody {
     const isShort = this.#head!.framing.kind === 'length' && this.#left <= DRAIN_BYTES_MAX;
     const wasWaiting = this.#take === null;
     this.#take = (bytes) => bytes.length;
+    this.#place = () => null;
     if (!isShort) {
       this.#settle(false);
     } else if (wasWaiting) {

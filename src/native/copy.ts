@@ -14,8 +14,9 @@ interface NativeCopy {
 /** Below this the way into the addon costs more than it saves. */
 const NATIVE_BYTES_MIN = 1024;
 
-/** `to.set(from, at)`. The two must not overlap. */
+/** `to.set(from, at)`. The two must not overlap, unless the bytes lie there already: then nothing is done. */
 export function copyBytes(to: Uint8Array, at: number, from: Uint8Array): void {
+  if (from.buffer === to.buffer && from.byteOffset === to.byteOffset + at) return;
   const native = loadAddon().addon as NativeCopy | null;
   if (native === null || from.length < NATIVE_BYTES_MIN) {
     to.set(from, at);

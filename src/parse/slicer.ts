@@ -27,6 +27,9 @@ import type { SliceOutcome, Transformer } from './transformer.ts';
 import { unwrittenOf } from './unwritten.ts';
 import { type ValueRun, valuePiecesOf, valueSlicesOf } from './value-slices.ts';
 
+/** Largest slice whose lines go through stages in JavaScript. CLI contract. */
+const TRANSFORM_BYTES_MAX = 256 * 1024;
+
 /** Why a task ended early: the run is being stopped. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError';
@@ -124,7 +127,7 @@ export class Slicer {
     const end = run.lines.judge(run.first, run.end);
     const rangeEnd = end < run.end ? run.lines.offsetOf(end) : run.rangeEnd;
     const judged = { ...run, end, rangeEnd };
-    for (const slice of valueSlicesOf(judged, () => this.#lender.sliceBytes)) {
+    for (const slice of valueSlicesOf(judged, () => this.#transformBytes())) {
       const receipt = this.#open(source.piece, slice.start, slice.end, slice.bytes);
       await this.#transformPieces(
         transformer,
@@ -189,7 +192,7 @@ export class Slicer {
   }
 
   async #transform(transformer: Transformer, source: LineSource, run: LineRun): Promise<void> {
-    for (const slice of slicesOf(run, () => this.#lender.sliceBytes)) {
+    for (const slice of slicesOf(run, () => this.#transformBytes())) {
       const receipt = this.#openSlice(source, slice);
       await this.#transformPieces(
         transformer,
@@ -198,6 +201,11 @@ export class Slicer {
         run.only,
       );
     }
+  }
+
+  /** All lines of a slice are objects at once. */
+  #transformBytes(): number {
+    return Math.min(TRANSFORM_BYTES_MAX, this.#lender.sliceBytes);
   }
 
   async #transformPieces(

@@ -23,7 +23,7 @@ import { Bell, type SliceGate, wake } from './wait.ts';
 /** Slices that may be open at once. */
 export const SLICE_COUNT_MAX = 65_536;
 /** Largest slice, except one of a single line. */
-export const SLICE_BYTES_MAX = 256 * 1024;
+export const SLICE_BYTES_MAX = 1024 * 1024;
 /** A frame's slice is the low half of its SLICE; the high half says which of its line's outputs it is. */
 export const SLICE_MASK = 0xffff;
 

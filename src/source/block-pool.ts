@@ -74,6 +74,8 @@ export class SlotBlocks {
   #bigOwned = 0;
   #waiter: PromiseWithResolvers<void> | null = null;
   #wantsBig = false;
+  /** Free blocks that whoever waits is woken for. */
+  #wanted = 1;
   #closed: { reason: unknown } | null = null;
 
   constructor(
@@ -123,16 +125,23 @@ export class SlotBlocks {
     if (--block.references > 0) return;
     if (block.index < 0) this.#bigOwned--;
     else this.#free.push(block);
-    const isRoom = this.#wantsBig ? this.#bigOwned === 0 : this.#free.length > 0;
-    if (isRoom) this.#wake();
+    if (this.#isRoom) this.#wake();
   }
 
-  /** Resolves when what the last refused `take` or `takeBig` asked for is available. */
-  room(): Promise<void> {
+  /**
+   * Resolves when what the last refused `take` or `takeBig` asked for is available.
+   * @param blocks So many at least: waking a socket for two blocks costs no more than for one.
+   */
+  room(blocks = 1): Promise<void> {
     if (this.#closed !== null) return Promise.reject(this.#closed.reason);
-    if (this.#wantsBig ? this.#bigOwned === 0 : this.#free.length > 0) return Promise.resolve();
+    this.#wanted = blocks;
+    if (this.#isRoom) return Promise.resolve();
     this.#waiter ??= Promise.withResolvers();
     return this.#waiter.promise;
+  }
+
+  get #isRoom(): boolean {
+    return this.#wantsBig ? this.#bigOwned === 0 : this.#free.length >= this.#wanted;
   }
 
   close(reason: unknown): void {

@@ -13,6 +13,8 @@ import type { Format } from './object.ts';
 /** What turns the bytes of one segment into events. */
 export interface Writer {
   write(chunk: Uint8Array): number;
+  /** Where the next bytes will be written, or null where that is not known. */
+  place(): Uint8Array | null;
   /** @returns false when a buffer is missing. */
   end(): boolean;
   readonly done: boolean;
@@ -64,6 +66,10 @@ export class RawWriter implements Writer {
     return taken;
   }
 
+  place(): Uint8Array | null {
+    return this.done ? null : this.#target.place();
+  }
+
   end(): boolean {
     return this.done;
   }
@@ -93,6 +99,18 @@ export class BlockTarget implements CutTarget<Block> {
       if (this.#block === null) this.#holdback.makeRoom();
     }
     return this.#block;
+  }
+
+  place(): Uint8Array | null {
+    const block = this.#block ?? this.open();
+    return block !== null && this.position < block.bytes.length ? block.bytes.subarray(this.position) : null;
+  }
+
+  /**
+   * Resolves when the block that was missing is there, and more of them where all will come back: what is held here would not.
+   */
+  room(): Promise<void> {
+    return this.#blocks.room(this.#holdback.isHolding ? 1 : this.#blocks.count >> 1);
   }
 
   close(): void {

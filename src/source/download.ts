@@ -18,6 +18,8 @@ import { Denials, type Witness } from './witness.ts';
 export interface ByteSink {
   /** @returns Bytes taken; fewer than offered and not `done`: wait for `room()` and offer the rest. */
   write(chunk: Uint8Array): number;
+  /** Memory that the next bytes may be put into before they are written, or null. It stays the sink's; `write` moves it on. */
+  place?(): Uint8Array | null;
   /** Resolves when `write` can take something again. */
   room(): Promise<void>;
   /** No more bytes are wanted. */
@@ -158,32 +160,35 @@ class Attempt {
   async #pump(body: AnswerBody, watch: StallWatch): Promise<void> {
     const { stats, signal } = this.#context;
     let sinkError: unknown = null;
-    await body.read((bytes) => {
-      if (bytes.length > this.#end - this.position) {
-        throw new SourceFailure('unreadable', 'the body is longer than the range asked for');
-      }
-      const taken = this.#sink.write(bytes);
-      this.#sum?.add(this.position, bytes.subarray(0, taken));
-      this.position += taken;
-      stats.bytes += taken;
-      watch.received(taken);
-      if (this.#sink.done) {
-        body.discard();
-      } else if (taken < bytes.length) {
-        watch.pause();
-        this.#sink.room().then(
-          () => {
-            watch.resume();
-            body.resume();
-          },
-          (error: unknown) => {
-            sinkError = error;
-            body.discard();
-          },
-        );
-      }
-      return taken;
-    });
+    await body.read(
+      (bytes) => {
+        if (bytes.length > this.#end - this.position) {
+          throw new SourceFailure('unreadable', 'the body is longer than the range asked for');
+        }
+        const taken = this.#sink.write(bytes);
+        this.#sum?.add(this.position, bytes.subarray(0, taken));
+        this.position += taken;
+        stats.bytes += taken;
+        watch.received(taken);
+        if (this.#sink.done) {
+          body.discard();
+        } else if (taken < bytes.length) {
+          watch.pause();
+          this.#sink.room().then(
+            () => {
+              watch.resume();
+              body.resume();
+            },
+            (error: unknown) => {
+              sinkError = error;
+              body.discard();
+            },
+          );
+        }
+        return taken;
+      },
+      () => this.#sink.place?.() ?? null,
+    );
     if (sinkError !== null) throw sinkError;
     signal.throwIfAborted();
     if (this.position < this.#end && !this.#sink.done) {

@@ -33,6 +33,8 @@ export const OVERSIZE_HEAD_BYTES = 64 * 1024;
 export interface CutTarget<B extends CutBuffer> {
   /** The open block, or a fresh one; null when none is free now. */
   open(): B | null;
+  /** What is free of the open block, or null where there is none. Bytes that lie there when they are written need not be copied. */
+  place?(): Uint8Array | null;
   /** First free byte of the open block. The cutter advances it. */
   position: number;
   /** The open block is full: `position` is 0 from now on, and the next `open()` gives another. */
@@ -108,6 +110,12 @@ export class LineCutter<B extends CutBuffer> {
       if (taken === 0 && this.#phase === before) break;
     }
     return at;
+  }
+
+  /** Where the next bytes will be written, or null where that is not known: whoever receives them there spares a copy. */
+  place(): Uint8Array | null {
+    if (this.#phase !== 'lines' || (this.#carry !== null && !this.#placeCarry())) return null;
+    return this.#target.place?.() ?? null;
   }
 
   /**

@@ -184,8 +184,12 @@ class SegmentSink implements ByteSink {
     return this.#writeHead() ? this.#writer!.write(chunk) : 0;
   }
 
+  place(): Uint8Array | null {
+    return this.#head === null ? (this.#writer?.place() ?? null) : null;
+  }
+
   room(): Promise<void> {
-    return this.#options.blocks.room();
+    return this.#target.room();
   }
 
   /** @returns false when a buffer is missing: wait for room and call again. */

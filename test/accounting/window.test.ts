@@ -47,7 +47,7 @@ describe('the window', () => {
     const policy = new WindowPolicy({ parserCount: 2, publisherCount: 2 });
     const rate = { bytesPerSecond: 100 * MIB, recordBytes: 684 };
     const state = follow(policy, 5, rate, { heldShards: 3 });
-    expect(state).toEqual({ windowBytes: 48 * MIB, sliceBytes: 256 * KIB, commitMs: 50 });
+    expect(state).toEqual({ windowBytes: 48 * MIB, sliceBytes: MIB, commitMs: 250 });
   });
   it('is eight seconds of what is stored where every shard is held', () => {
     const policy = new WindowPolicy({ parserCount: 2, publisherCount: 2 });

@@ -99,6 +99,61 @@ describe.each([{ isTls: false }, { isTls: true }])('with TLS: $isTls', ({ isTls 
     expect(seen).toMatchObject({ connections: 1, requests: 3 });
   });
 
+  it('receives a body into the memory that its reader offers, and neither heads nor the next answer', async () => {
+    const { port, seen } = await serve((socket) => socket.write(answerOf(BODY)), isTls);
+    const client = clientOf(port, { isTls });
+    const memory = Buffer.from(new SharedArrayBuffer(BODY.length + 1000));
+    for (let round = 0; round < 2; round++) {
+      memory.fill(0);
+      let at = 0;
+      let placedBytes = 0;
+      const { body } = await client.request(HEAD);
+      const take = (bytes: Uint8Array) => {
+        if (bytes.buffer === memory.buffer && bytes.byteOffset === memory.byteOffset + at)
+          placedBytes += bytes.length;
+        else memory.set(bytes, at);
+        at += bytes.length;
+        return bytes.length;
+      };
+      await body.read(take, () => memory.subarray(at));
+      expect([at, memory.subarray(0, at).equals(BODY)]).toEqual([BODY.length, true]);
+      expect(memory.subarray(at).every((byte) => byte === 0)).toBe(true);
+      expect(placedBytes).toBeGreaterThan(BODY.length / 2);
+    }
+    expect(seen).toMatchObject({ connections: 1, requests: 2 });
+  });
+
+  it('puts nothing into offered memory while its reader has no room, or once the body is discarded', async () => {
+    const { port } = await serve((socket) => socket.write(answerOf(BODY.subarray(0, 1_000_000))), isTls);
+    const client = clientOf(port, { isTls });
+    const memory = Buffer.from(new SharedArrayBuffer(BODY.length));
+    const { body } = await client.request(HEAD);
+    let at = 0;
+    let roomBytes = 200_000;
+    const refill = () => {
+      // What the reader gave away is somebody else's while it waits.
+      expect(memory.subarray(at).every((byte) => byte === 0)).toBe(true);
+      roomBytes = 200_000;
+      body.resume();
+    };
+    const take = (bytes: Uint8Array) => {
+      const taken = Math.min(bytes.length, roomBytes);
+      if (bytes.byteOffset !== memory.byteOffset + at || bytes.buffer !== memory.buffer)
+        memory.set(bytes.subarray(0, taken), at);
+      at += taken;
+      roomBytes -= taken;
+      if (at >= 800_000) body.discard();
+      else if (taken < bytes.length) setImmediate(refill);
+      return taken;
+    };
+    await body.read(take, () => (roomBytes > 0 ? memory.subarray(at, at + roomBytes) : null));
+    const reached = at;
+    expect(memory.subarray(0, reached).equals(BODY.subarray(0, reached))).toBe(true);
+    // The connection reads the short rest for the next request.
+    expect((await readWhole((await client.request(HEAD)).body)).length).toBe(1_000_000);
+    expect(memory.subarray(reached).every((byte) => byte === 0)).toBe(true);
+  });
+
   it('gives a body to one who comes late for it', async () => {
     const { port } = await serve((socket) => socket.write(answerOf(BODY)), isTls);
     const answer = await clientOf(port, { isTls }).request(HEAD);

@@ -39,6 +39,22 @@ it('has room again when the last reference is released, not before', async () =>
   expect(slot!.take()).toBe(block);
 });
 
+it('wakes whoever waits for several blocks when so many are free', async () => {
+  const [slot] = new BlockPool({ ...options, blocksPerSlot: 4 }).slots;
+  const blocks = Array.from({ length: 4 }, () => slot!.take()!);
+  expect(slot!.take()).toBe(null);
+  let isRoom = false;
+  const room = slot!.room(2).then(() => {
+    isRoom = true;
+  });
+  slot!.release(blocks[0]!);
+  await Promise.resolve();
+  expect(isRoom).toBe(false);
+  slot!.release(blocks[1]!);
+  await room;
+  expect([slot!.take(), slot!.take(), slot!.take()]).toEqual([blocks[1], blocks[0], null]);
+});
+
 it('gives one buffer for a long line at a time', async () => {
   const [slot] = new BlockPool(options).slots;
   const big = slot!.takeBig(100)!;

@@ -20,6 +20,7 @@ class TestTarget implements CutTarget<CutBuffer> {
   readonly pieces: { offset: number; text: string; big: boolean }[] = [];
   readonly oversized: OversizeLine[] = [];
   #open: CutBuffer | null = null;
+  placedBytes = 0;
   #bigInUse = false;
   #refusals = 0;
   readonly blockBytes: number;
@@ -31,6 +32,10 @@ class TestTarget implements CutTarget<CutBuffer> {
   open(): CutBuffer | null {
     if (this.#open === null && !this.#refuses()) this.#open = { bytes: new Uint8Array(this.blockBytes) };
     return this.#open;
+  }
+  place(): Uint8Array | null {
+    const block = this.open();
+    return block !== null && this.position < block.bytes.length ? block.bytes.subarray(this.position) : null;
   }
   close(): void {
     this.#open?.bytes.fill(0x21); // whoever still reads it sees exclamation marks
@@ -75,10 +80,20 @@ interface Cut {
   chunkBytes: readonly number[];
   lineBytesMax: number;
   refuseEvery?: number;
+  /** Bytes are received where the cutter will want them, if it knows. */
+  isPlaced?: boolean;
 }
 
 /** Runs every segment of `content`, one after the other through one target, and lists what came out in order. */
-function cut({ content, segmentBytes, blockBytes, chunkBytes, lineBytesMax, refuseEvery }: Cut) {
+function cut({
+  content,
+  segmentBytes,
+  blockBytes,
+  chunkBytes,
+  lineBytesMax,
+  refuseEvery,
+  isPlaced = false,
+}: Cut) {
   const bytes = Buffer.from(content, 'latin1');
   const target = new TestTarget(blockBytes, refuseEvery);
   let draws = 0;
@@ -89,7 +104,12 @@ function cut({ content, segmentBytes, blockBytes, chunkBytes, lineBytesMax, refu
     let stalls = 0;
     while (!cutter.done && at < bytes.length) {
       const size = chunkBytes[draws++ % chunkBytes.length]!;
-      const taken = cutter.write(bytes.subarray(at, Math.min(at + size, bytes.length)));
+      const chunk = bytes.subarray(at, Math.min(at + size, bytes.length));
+      const place = isPlaced ? cutter.place() : null;
+      const received = place?.subarray(0, chunk.length) ?? chunk;
+      if (place !== null) received.set(chunk.subarray(0, received.length));
+      if (place !== null) target.placedBytes += received.length;
+      const taken = cutter.write(received);
       at += taken;
       stalls = taken === 0 ? stalls + 1 : 0;
       if (stalls > 5) throw new Error(`no progress at ${at}`);
@@ -154,6 +174,14 @@ describe('LineCutter', () => {
     }
   });
 
+  it('is given most bytes where it will want them, by whoever asks it for the place', () => {
+    const content = 'abcdefg\n'.repeat(1000);
+    const sizes = { segmentBytes: 4000, blockBytes: 512, chunkBytes: [100], lineBytesMax: 512 };
+    const target = cut({ content, ...sizes, isPlaced: true });
+    expect(target.pieces.map(({ text }) => text).join('')).toBe(content);
+    expect(target.placedBytes).toBeGreaterThan(0.9 * content.length);
+  });
+
   it('keeps the first 64 KiB of an oversize line', () => {
     const content = `${'h'.repeat(OVERSIZE_HEAD_BYTES)}${'t'.repeat(100_000)}\n`;
     const [line] = cut({
@@ -185,6 +213,7 @@ describe('LineCutter', () => {
           extraBytes: fc.nat({ max: 60 }),
           chunkBytes: fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 5 }),
           refuseEvery: fc.constantFrom(0, 2, 3, 7),
+          isPlaced: fc.boolean(),
         }),
         ({ lines, finalNewline, extraBytes, ...rest }) => {
           const content = lines.join('\n') + (finalNewline ? '\n' : '');

@@ -44,8 +44,6 @@ export type Transport = Pick<HttpClient, 'request' | 'close'>;
 /** SHA-256 of nothing: what a GET's payload hashes to. */
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const ERROR_BODY_BYTES_MAX = 64 * 1024;
-/** Fewer, larger reads of a socket; each connection has this much memory of its own. */
-const RECEIVE_BYTES = 256 * 1024;
 
 /** Where the requests of one bucket go, as the SDK's endpoint rules say. */
 interface Route {
@@ -103,8 +101,7 @@ export function escapeKey(key: string): string {
 export function createObjectGetter(client: S3Client, options: ObjectGetterOptions): RangeReader {
   const routes = new Map<string, Promise<Route | null>>();
   const authorities = authoritiesOf(client);
-  const open =
-    options.open ?? ((origin) => new HttpClient({ origin, authorities, receiveBytes: RECEIVE_BYTES }));
+  const open = options.open ?? ((origin) => new HttpClient({ origin, authorities }));
   const transports = new Map<string, Transport>();
   const transportTo = (origin: Origin): Transport => {
     const name = JSON.stringify(origin);
