@@ -10,23 +10,23 @@
 enum CutPlace : uint32_t { PLACE_TOP, PLACE_CONTAINER, PLACE_STRING, PLACE_SCALAR };
 
 struct CutWalk {
-  CutCall& call;
+  /** A copy: what is written to its lines cannot be any of its fields, as far as a compiler can tell. */
+  CutCall call;
   CutPlace place;
   /** Of the value at hand. */
   uint64_t start;
   int64_t depth;
-  bool hasNewline;
-  /** Up to here it has been copied to its line. */
-  uint64_t copied;
+  uint64_t newlines;
+  /** Whether it has been copied to its line as far as it has been looked at. */
+  bool isCopied;
 };
 
-/** Copies the value at hand up to `to`, or a little further, while its bytes are in registers. What has no room now is copied at its end. */
-inline void copyAhead(CutWalk& walk, uint64_t to) {
-  CutCall& call = walk.call;
-  const uint64_t out = call.linesUsed + (walk.copied - walk.start);
-  if (walk.copied + 64 > call.end || out + 64 > call.linesBytes) return;
-  std::memcpy(call.lines + out, call.bytes + walk.copied, 64);
-  walk.copied = walk.copied + 64 < to ? walk.copied + 64 : to;
+/** Copies 64 bytes of the value at hand, and what follows it, to their place in its line, if they and their place are there. */
+inline void copyAhead(CutWalk& walk, const uint8_t* from, uint64_t at) {
+  const CutCall& call = walk.call;
+  const uint64_t out = call.linesUsed + (at - walk.start);
+  walk.isCopied &= out + 64 <= call.linesBytes;
+  if (walk.isCopied) [[likely]] std::memcpy(call.lines + out, from, 64);
 }
 
 /** A value has ended before `end`. @returns False where there is no room for it. */
@@ -38,13 +38,13 @@ inline bool takeValue(CutWalk& walk, uint64_t end) {
     return false;
   }
   uint8_t* line = call.lines + call.linesUsed;
-  if (walk.copied < end) std::memcpy(line + (walk.copied - walk.start), call.bytes + walk.copied, end - walk.copied);
+  if (!walk.isCopied) std::memcpy(line, call.bytes + walk.start, bytes);
   line[bytes] = '\n';
   double* row = call.rows + size_t(call.count) * OUTPUT_COLUMNS;
-  row[0] = double(call.linesUsed);
-  row[1] = double(call.objectOffset + walk.start);
+  row[0] = double(int64_t(call.linesUsed));
+  row[1] = double(int64_t(call.objectOffset + walk.start));
   row[2] = 0;
-  call.kinds[call.count] = walk.hasNewline ? VALUE_LINES : VALUE_LINE;
+  call.kinds[call.count] = walk.newlines != 0 ? VALUE_LINES : VALUE_LINE;
   call.count++;
   call.linesUsed += bytes + 1;
   call.next = end;
@@ -68,19 +68,21 @@ inline bool beginValue(CutWalk& walk, uint8_t byte, uint64_t at) {
     return false;
   }
   walk.start = at;
-  walk.copied = at;
-  walk.hasNewline = false;
+  walk.newlines = 0;
   walk.depth = 1;
   walk.place = byte == '{' || byte == '[' ? PLACE_CONTAINER : byte == '"' ? PLACE_STRING : PLACE_SCALAR;
+  walk.isCopied = walk.place == PLACE_CONTAINER && at + 64 <= call.end;
+  copyAhead(walk, call.bytes + at, at);
   return true;
 }
 
+/** What of a block the walk looks at: only what lies in `within`. */
+struct CutMasks {
+  uint64_t quote, opens, closes, newline, within;
+};
+
 /** The bits from `bit` on; none for 64. */
 inline uint64_t from(uint32_t bit) { return bit >= 64 ? 0 : ~uint64_t(0) << bit; }
-
-struct CutMasks {
-  uint64_t quote, opens, closes, newline;
-};
 
 /** Exact, unlike the classes of a block, which may take bytes beyond ASCII for others. */
 inline uint64_t spacesOf(const uint8_t* block, const CutMasks& is) {
@@ -92,93 +94,120 @@ inline uint64_t scalarEndsOf(const uint8_t* block, const CutMasks& is) {
   return spacesOf(block, is) | is.quote | is.opens | is.closes | equalsByte(block, ':') | equalsByte(block, ',');
 }
 
+/** The bit behind the bracket that closes the container at hand, from `bit` on; 0 where it stays open. */
+inline uint32_t closeContainer(CutWalk& walk, const CutMasks& is, uint32_t bit) {
+  const uint64_t rest = from(bit) & is.within;
+  const uint64_t closes = is.closes & rest;
+  const uint64_t opens = is.opens & rest;
+  const int64_t closeCount = __builtin_popcountll(closes);
+  if (closeCount >= walk.depth) {
+    int64_t closed = 1;
+    for (uint64_t left = closes; left != 0; left &= left - 1, closed++) {
+      const uint64_t before = (left & (0 - left)) - 1;
+      if (walk.depth + __builtin_popcountll(opens & before) != closed) continue;
+      walk.newlines |= is.newline & rest & before;
+      return uint32_t(__builtin_ctzll(left)) + 1;
+    }
+  }
+  walk.depth += __builtin_popcountll(opens) - closeCount;
+  walk.newlines |= is.newline & rest;
+  return 0;
+}
+
 /** @returns False when the call has ended. */
-inline bool walkBlock(CutWalk& walk, const uint8_t* block, uint64_t blockAt, const CutMasks& is, uint64_t within) {
+inline bool walkBlock(CutWalk& walk, const uint8_t* block, uint64_t blockAt, const CutMasks& is) {
+  if (walk.place == PLACE_CONTAINER) copyAhead(walk, block, blockAt);
   for (uint32_t bit = 0;;) {
-    const uint64_t rest = from(bit) & within;
     if (walk.place == PLACE_CONTAINER) {
-      // In steps of a block, each behind the one before.
-      if (walk.copied <= blockAt) copyAhead(walk, blockAt + 64);
-      const uint64_t closes = is.closes & rest;
-      if (__builtin_popcountll(closes) < walk.depth) {
-        walk.depth += __builtin_popcountll(is.opens & rest) - __builtin_popcountll(closes);
-        walk.hasNewline |= (is.newline & rest) != 0;
-        return true;
-      }
-      uint64_t left = closes | (is.opens & rest);
-      uint64_t one = 0;
-      do {
-        if (left == 0) {
-          walk.hasNewline |= (is.newline & rest) != 0;
-          return true;
-        }
-        one = left & (0 - left);
-        walk.depth += (closes & one) != 0 ? -1 : 1;
-        left ^= one;
-      } while (walk.depth > 0);
-      walk.hasNewline |= (is.newline & rest & (one - 1)) != 0;
-      bit = uint32_t(__builtin_ctzll(one)) + 1;
+      bit = closeContainer(walk, is, bit);
+      if (bit == 0) return true;
       if (!takeValue(walk, blockAt + bit)) return false;
-    } else if (walk.place == PLACE_TOP) {
-      const uint64_t seen = ~spacesOf(block, is) & rest;
-      if (seen == 0) return true;
-      bit = uint32_t(__builtin_ctzll(seen));
+      continue;
+    }
+    const uint64_t rest = from(bit) & is.within;
+    if (walk.place == PLACE_TOP) {
+      if (rest == 0) return true;
+      bit = uint32_t(__builtin_ctzll(rest));
+      if (block[bit] <= ' ') {
+        const uint64_t seen = ~spacesOf(block, is) & rest;
+        if (seen == 0) return true;
+        bit = uint32_t(__builtin_ctzll(seen));
+      }
       if (!beginValue(walk, block[bit], blockAt + bit)) return false;
       bit++;
-    } else if (walk.place == PLACE_STRING) {
-      const uint64_t ends = is.quote & rest;
-      if (ends == 0) return true;
-      bit = uint32_t(__builtin_ctzll(ends)) + 1;
-      if (!takeValue(walk, blockAt + bit)) return false;
-    } else {
-      const uint64_t ends = scalarEndsOf(block, is) & rest;
-      if (ends == 0) return true;
-      bit = uint32_t(__builtin_ctzll(ends));
-      if (!takeValue(walk, blockAt + bit)) return false;
+      continue;
     }
+    const uint64_t ends = (walk.place == PLACE_STRING ? is.quote : scalarEndsOf(block, is)) & rest;
+    if (ends == 0) return true;
+    bit = uint32_t(__builtin_ctzll(ends)) + (walk.place == PLACE_STRING);
+    if (!takeValue(walk, blockAt + bit)) return false;
   }
 }
 
+/** @param within What of the block belongs to the call. */
+inline CutMasks masksOf(const uint8_t* block, uint64_t within, BlockCarry& carry) {
+  uint64_t wrong = 0;
+  uint64_t quote = equalsByte(block, '"');
+  const uint64_t backslash = equalsByte(block, '\\');
+  if ((backslash | carry.isEscaped) != 0) {
+    carry.hexNeeded = 0;
+    quote &= ~findEscaped(block, backslash, carry, wrong);
+  }
+  const uint64_t inString = prefixXor(quote) ^ carry.inString;
+  carry.inString = uint64_t(int64_t(inString) >> 63);
+  CutMasks is;
+  is.quote = quote;
+  // Bit 5 is all that tells [ from { and ] from }.
+  is.opens = equalsLower(block, '{') & ~inString;
+  is.closes = equalsLower(block, '}') & ~inString;
+  is.newline = equalsByte(block, '\n');
+  is.within = within;
+  const uint64_t broken = is.newline & inString & within;
+  // Up to the line end that breaks a string, and without it.
+  if (broken != 0) [[unlikely]] is.within &= (broken & (0 - broken)) - 1;
+  return is;
+}
+
+/** Blocks whose masks are found before any of them is walked: where values end cannot be foreseen, and costs least beside little else. */
+constexpr uint32_t CUT_BLOCKS = 16;
+
+/** @returns False when the call has ended. */
+inline bool walkBlocks(CutWalk& walk, const uint8_t* blocks, uint64_t at, uint32_t count, uint64_t within, BlockCarry& carry) {
+  CutMasks masks[CUT_BLOCKS];
+  for (uint32_t i = 0; i < count; i++) masks[i] = masksOf(blocks + i * 64, within, carry);
+  for (uint32_t i = 0; i < count; i++) {
+    if (!walkBlock(walk, blocks + i * 64, at + i * 64, masks[i])) return false;
+    if (masks[i].within != within) [[unlikely]] {
+      walk.call.stop = CUT_BROKEN;
+      return false;
+    }
+  }
+  return true;
+}
+
 /** The values of bytes[start, end): see CutCall. */
-inline void cutValues(CutCall& call) {
-  CutWalk walk = {call, PLACE_TOP, call.start, 0, false, call.start};
-  BlockCarry carry = {0, 0, 0, 0};
+inline void cutValues(CutCall& result) {
+  CutWalk walk = {result, PLACE_TOP, result.start, 0, 0, false};
+  CutCall& call = walk.call;
   call.next = call.start;
   call.stop = CUT_MORE;
-  uint8_t last[64];
-  for (uint64_t at = call.start; at < call.end; at += 64) {
-    const uint8_t* block = call.bytes + at;
-    const uint64_t left = call.end - at;
-    if (left < 64) {
-      std::memset(last, ' ', sizeof last);
-      std::memcpy(last, block, left);
-      block = last;
-    }
-    uint64_t wrong = 0;
-    uint64_t quote = equalsByte(block, '"');
-    const uint64_t backslash = equalsByte(block, '\\');
-    if ((backslash | carry.isEscaped) != 0) {
-      carry.hexNeeded = 0;
-      quote &= ~findEscaped(block, backslash, carry, wrong);
-    }
-    const uint64_t inString = prefixXor(quote) ^ carry.inString;
-    carry.inString = uint64_t(int64_t(inString) >> 63);
-    CutMasks is;
-    is.quote = quote;
-    // Bit 5 is all that tells [ from { and ] from }.
-    is.opens = equalsLower(block, '{') & ~inString;
-    is.closes = equalsLower(block, '}') & ~inString;
-    is.newline = equalsByte(block, '\n');
-    uint64_t within = left >= 64 ? ~uint64_t(0) : ~from(uint32_t(left));
-    const uint64_t broken = is.newline & inString & within;
-    if (broken != 0) within &= (broken & (0 - broken)) - 1;
-    if (!walkBlock(walk, block, at, is, within)) break;
-    if (broken != 0) [[unlikely]] {
-      call.stop = CUT_BROKEN;
-      break;
-    }
+  BlockCarry carry = {0, 0, 0, 0};
+  uint64_t at = call.start;
+  bool goesOn = true;
+  while (goesOn && call.end - at >= 64) {
+    const uint64_t blocks = (call.end - at) / 64;
+    const uint32_t count = blocks < CUT_BLOCKS ? uint32_t(blocks) : CUT_BLOCKS;
+    goesOn = walkBlocks(walk, call.bytes + at, at, count, ~uint64_t(0), carry);
+    at += uint64_t(count) * 64;
+  }
+  if (goesOn && at < call.end) {
+    uint8_t last[64];
+    std::memset(last, ' ', sizeof last);
+    std::memcpy(last, call.bytes + at, call.end - at);
+    walkBlocks(walk, last, at, 1, ~from(uint32_t(call.end - at)), carry);
   }
   if (call.stop == CUT_MORE && call.isLast && walk.place == PLACE_SCALAR) takeValue(walk, call.end);
   if (call.stop == CUT_MORE && walk.place == PLACE_TOP) call.next = call.end;
   else if (call.stop != CUT_STRAY && call.stop != CUT_CLOSED) call.next = walk.start;
+  result = call;
 }

@@ -113,11 +113,13 @@ struct LineOrigin {
 
 /** @param row Of this call: where the last search ended. */
 inline LineOrigin originOf(const ScanCall& call, const uint8_t* line, uint32_t& row) {
-  const uint64_t at = uint64_t(line - call.bytes);
-  if (call.rows == nullptr) return {call.objectOffset + (at - call.start), 0};
-  while (row + 1 < call.rowCount && call.rows[size_t(row + 1) * OUTPUT_COLUMNS] <= double(at)) row++;
+  // Signed: to and from doubles these are one instruction.
+  const int64_t at = line - call.bytes;
+  if (call.rows == nullptr) return {call.objectOffset + (uint64_t(at) - call.start), 0};
+  const double place = double(at);
+  while (row + 1 < call.rowCount && call.rows[size_t(row + 1) * OUTPUT_COLUMNS] <= place) row++;
   const double* cells = call.rows + size_t(row) * OUTPUT_COLUMNS;
-  return {uint64_t(cells[1]), uint32_t(cells[2])};
+  return {uint64_t(int64_t(cells[1])), uint32_t(int64_t(cells[2]))};
 }
 
 /** What is compiled once for each instruction set. */

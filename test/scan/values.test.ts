@@ -102,13 +102,20 @@ it('all finders give the same for any bytes', () => {
       ),
     },
     { weight: 1, arbitrary: fc.string({ maxLength: 80 }) },
+    // Over many blocks, and over more than are looked at together.
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(fc.json({ maxDepth: 3 }), fc.nat({ max: 1500 }), fc.constantFrom('', '\n', ' '))
+        .map(([inner, length, gap]) => `[${inner},${gap}"${'x'.repeat(length)}",{"n":[${inner}]}]`),
+    },
   );
   fc.assert(
     fc.property(
       fc.array(piece, { maxLength: 20 }).map((all) => Buffer.from(all.join(''), 'latin1')),
       fc.constantFrom<CutState>(0, 1, 2, 3),
       fc.boolean(),
-      fc.constantFrom(1 << 16, 40),
+      fc.constantFrom(1 << 16, 40, 150, 700),
       (bytes, state, isLast, bytesMax) => {
         const [, portable] = FINDERS[0]!;
         const wanted = find(portable, bytes, { state, isLast, bytesMax });
