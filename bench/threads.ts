@@ -1,12 +1,12 @@
 /**
  * Question: which thread of a backfill needs how much CPU time, and what did a change bring?
- * Workload: one of workloads/, seed 42, 32 objects.
+ * Workload: one of workloads/, seed 42, in 32 objects unless told otherwise.
  * Topology: world.ts, one parser and one publisher unless told otherwise. With `--vs FOLDER` another checkout of Millrace (its packages
  * installed, its addon built) takes turns with this one on the same servers, so that a machine that slows down slows down both.
  * With `--stored none,gzip,zstd` objects stored in these ways take turns, too, and each is compared with the first.
  * Costs are CPU-seconds a GB of lines, the whole process and start included; threads are looked at twenty times a second.
  * Run: `node bench/threads.ts [--workload github-684] [--megabytes 1024] [--runs 5] [--stored none] [--aggregate] [--tls] [--dry-run]
- * [--shards 8] [--parsers 1] [--publishers 1] [--vs FOLDER] [--keep FOLDER] [--smoke]`.
+ * [--objects 32] [--shards 8] [--parsers 1] [--publishers 1] [--vs FOLDER] [--keep FOLDER] [--smoke]`.
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,6 +25,7 @@ const { values: flags } = parseArgs({
     tls: { type: 'boolean', default: false },
     'dry-run': { type: 'boolean', default: false },
     shards: { type: 'string', default: '8' },
+    objects: { type: 'string', default: '32' },
     parsers: { type: 'string', default: '1' },
     publishers: { type: 'string', default: '1' },
     vs: { type: 'string' },
@@ -32,7 +33,7 @@ const { values: flags } = parseArgs({
     smoke: { type: 'boolean', default: false },
   },
 });
-const OBJECTS = flags.smoke ? 2 : 32;
+const OBJECTS = flags.smoke ? 2 : Number(flags.objects);
 const totalBytes = flags.smoke ? 1 << 20 : Number(flags.megabytes) * 1e6;
 const runCount = flags.smoke ? 1 : Number(flags.runs);
 const publisherCount = flags['dry-run'] ? 0 : Number(flags.publishers);
