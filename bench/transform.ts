@@ -9,7 +9,9 @@
  */
 import { strictEqual } from 'node:assert/strict';
 import { parseArgs } from 'node:util';
+import { createParseShared } from '../src/parse/setup.ts';
 import { Transformer } from '../src/parse/transformer.ts';
+import { Trial } from '../src/parse/trial.ts';
 import { Workbench } from '../src/parse/workbench.ts';
 import { LANE_CELL } from '../src/ring/layout.ts';
 import { Guard } from '../src/scan/guard.ts';
@@ -51,7 +53,7 @@ function carrying(rules: RecordRules, bytes: Buffer, stage: Omit<RunningStage, '
     bench: new Workbench(rules, 2 << 20, { portable: false, shaper: null }),
     pipeline: new Pipeline([{ label: '1 use', ...stage }], { guard: new Guard(), timeoutMs: 5000 }),
     checker: openScanner(rules, NO_LANES),
-    ...{ hasSchema: false, isVolatile: true },
+    ...{ hasSchema: false, trial: new Trial(createParseShared().buffer, false) },
   });
   const pieces = slicesOf(bytes);
   let records = 0;

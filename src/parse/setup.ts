@@ -56,11 +56,11 @@ export interface ParseSetup {
   readonly windowBytes: number;
 }
 
-export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1, WINDOWS_KIB: 2 } as const;
+export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1, WINDOWS_KIB: 2, TRIAL: 3 } as const;
 
 /** What parsers share with each other and with the main thread: PARSE_SHARED says what stands where. */
 export function createParseShared(): Int32Array<SharedArrayBuffer> {
-  return new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+  return new Int32Array(new SharedArrayBuffer(4 * Int32Array.BYTES_PER_ELEMENT));
 }
 
 /** So many bytes of messages have been dealt with: parsers that stand before the bound may go on. */

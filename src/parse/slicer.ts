@@ -125,9 +125,11 @@ export class Slicer {
   /** Stages see JSON alone, so the values are judged before them. */
   async #transformValues(transformer: Transformer, source: LineSource, run: ValueRun): Promise<number> {
     const end = run.lines.judge(run.first, run.end);
+    const { trial } = transformer;
     const rangeEnd = end < run.end ? run.lines.offsetOf(end) : run.rangeEnd;
     const judged = { ...run, end, rangeEnd };
     for (const slice of valueSlicesOf(judged, () => this.#transformBytes())) {
+      if (!trial.isOver) await trial.enter(() => this.isStopping());
       const receipt = this.#open(source.piece, slice.start, slice.end, slice.bytes);
       await this.#transformPieces(
         transformer,
@@ -192,7 +194,9 @@ export class Slicer {
   }
 
   async #transform(transformer: Transformer, source: LineSource, run: LineRun): Promise<void> {
+    const { trial } = transformer;
     for (const slice of slicesOf(run, () => this.#transformBytes())) {
+      if (!trial.isOver) await trial.enter(() => this.isStopping());
       const receipt = this.#openSlice(source, slice);
       await this.#transformPieces(
         transformer,
@@ -225,6 +229,7 @@ export class Slicer {
       this.findings.fail(error);
       throw new StoppedError(error.message);
     }
+    transformer.trial.leave();
     this.findings.addFigures(transformer.pipeline.takeFigures());
     const { lines, blank, filtered, added, rejects, reached, unwritten } = outcome;
     if (unwritten.length > 0) this.#leave(receipt, unwritten);

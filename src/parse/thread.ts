@@ -33,6 +33,7 @@ import {
 } from './setup.ts';
 import { Slicer, StoppedError } from './slicer.ts';
 import { Transformer } from './transformer.ts';
+import { Trial } from './trial.ts';
 import { Workbench } from './workbench.ts';
 
 export class ParseThread {
@@ -97,7 +98,7 @@ export class ParseThread {
       pipeline,
       checker: openScanner(rules, { buffers: [], starts: new BigUint64Array(0) }, options),
       hasSchema: options.validator !== undefined,
-      isVolatile,
+      trial: new Trial(this.setup.shared, !isVolatile),
     });
   }
 

@@ -27,6 +27,7 @@ import {
   type PipelineLines,
 } from '../shape/pipeline.ts';
 import { type OutputRun, Scratch } from './outputs.ts';
+import type { Trial } from './trial.ts';
 import type { BenchLines, Workbench } from './workbench.ts';
 
 /** What became of the lines in front of `reached`. */
@@ -53,12 +54,12 @@ export interface TransformerParts {
   readonly checker: Scanner;
   /** Whether outputs are held against a schema. */
   readonly hasSchema: boolean;
-  /** Whether outcomes may differ from one time to the next. */
-  readonly isVolatile: boolean;
+  /** Over from the beginning where outcomes may differ from one time to the next. */
+  readonly trial: Trial;
 }
 
-/** Lines of each thread that are tried twice. */
-const TRIAL_LINES = 20;
+/** Lines of the run's first slice that are tried twice. */
+const TRIAL_LINES = 100;
 /** Between the two: a clock has moved on. */
 const TRIAL_PAUSE_MS = 5;
 
@@ -74,15 +75,17 @@ type Only = ((line: number) => readonly number[] | null) | null;
 export class Transformer {
   readonly #parts: TransformerParts;
   readonly #scratch = new Scratch();
-  #hasTried: boolean;
 
   constructor(parts: TransformerParts) {
     this.#parts = parts;
-    this.#hasTried = parts.isVolatile;
   }
 
   get pipeline(): Pipeline {
     return this.#parts.pipeline;
+  }
+
+  get trial(): Trial {
+    return this.#parts.trial;
   }
 
   /**
@@ -114,17 +117,19 @@ export class Transformer {
       textAt: (line) => lines.texts[line]!,
       placeAt: (line) => ({ bucket, key, modifiedMs, offset: lines.offsets[line]!, coordinate: name }),
     };
-    return this.#hasTried ? pipeline.run(passing) : this.#tryTwice(passing);
+    return this.trial.isOurs ? this.#tryTwice(passing) : pipeline.run(passing);
   }
 
   async #tryTwice(lines: PipelineLines): Promise<LineOutcome[]> {
     const { pipeline } = this.#parts;
-    this.#hasTried = true;
     const first = await pipeline.run({ ...lines, count: Math.min(lines.count, TRIAL_LINES) });
     pipeline.takeFigures();
     await passTime(TRIAL_PAUSE_MS);
     const outcomes = await pipeline.run(lines);
-    if (first.every((outcome, line) => isSame(outcome, outcomes[line]!))) return outcomes;
+    if (first.every((outcome, line) => isSame(outcome, outcomes[line]!))) {
+      this.trial.pass();
+      return outcomes;
+    }
     const why = 'it made other records of the same lines when they were tried twice';
     const risk =
       'after a kill, lines that are sent again would be other records, and verify could not prove the outcome';

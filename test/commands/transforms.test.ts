@@ -240,3 +240,68 @@ it('a package of that name that is there counts, and no other', async () => {
   expect(ended.exitCode, ended.stderr).toBe(0);
   expect(dataOf(world.records())).toEqual(['{"theirs":true}']);
 });
+
+const RECORDS = (object: string) => Array.from({ length: 600 }, (_, i) => `{"o":"${object}","i":${i}}`);
+const EIGHT = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => ({
+  key,
+  body: Buffer.from(
+    RECORDS(key)
+      .map((line) => `${line}\n`)
+      .join(''),
+  ),
+}));
+
+it('what is tried twice are the first hundred lines alone, whatever the number of threads', async () => {
+  world = await World.open({ objects: EIGHT, shards: 1 });
+  const [path, calls] = [join(world.folder, 'count.mjs'), join(world.folder, 'calls')];
+  writeFileSync(
+    path,
+    `import { appendFileSync } from 'node:fs';
+     export default (record) => {
+       appendFileSync(${JSON.stringify(calls)}, record.o + record.i + '\\n');
+       return record;
+     };`,
+  );
+  const { report, ended } = await world.report(['--transform', path, '--parsers', '4', '--downloads', '1']);
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  const counts = new Map<string, number>();
+  for (const call of readFileSync(calls, 'utf8').trimEnd().split('\n'))
+    counts.set(call, (counts.get(call) ?? 0) + 1);
+  const twice = [...counts].filter(([, count]) => count > 1);
+  expect(twice.toSorted()).toEqual(Array.from({ length: 100 }, (_, i) => [`a${i}`, 2]).toSorted());
+  expect(counts.size).toBe(8 * 600);
+  // A trial is no work of the stage.
+  expect(report.stages).toMatchObject([{ in: 8 * 600, out: 8 * 600 }]);
+});
+
+it('a module that is not repeatable has sent nothing, from no thread, when it is refused', async () => {
+  world = await World.open({ objects: EIGHT, shards: 1 });
+  const path = join(world.folder, 'slow.mjs');
+  // Other threads would have sent all they have by the time that the first lines are known to differ.
+  writeFileSync(
+    path,
+    `let time = 0;
+     export default async (record) => {
+       if (record.o !== 'a') return record;
+       if (record.i === 0) await new Promise((resolve) => setTimeout(resolve, 1500));
+       return { ...record, time: time++ };
+     };`,
+  );
+  const flags = ['--transform', path, '--parsers', '4', '--downloads', '1'];
+  const { report, ended } = await world.report(flags);
+  expect([ended.exitCode, report.error]).toEqual([2, expect.stringContaining('not repeatable')]);
+  expect(world.records()).toEqual([]);
+  const allowed = await world.report([...flags, '--volatile-transform', '--restart']);
+  expect(allowed.ended.exitCode, allowed.ended.stderr).toBe(0);
+  expect(world.records()).toHaveLength(8 * 600);
+}, 60_000);
+
+it('a run whose first lines are all left out before the stage is tried with the first that are not', async () => {
+  world = await World.open({ objects: EIGHT, shards: 1 });
+  const path = join(world.folder, 'time.mjs');
+  writeFileSync(path, 'let time = 0; export default (record) => ({ ...record, time: time++ });');
+  const flags = ['--transform', path, '--where', 'record.o == "g"', '--parsers', '3'];
+  const { report, ended } = await world.report(flags);
+  expect([ended.exitCode, report.error]).toEqual([2, expect.stringContaining('not repeatable')]);
+  expect(world.records()).toEqual([]);
+});

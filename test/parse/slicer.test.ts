@@ -1,9 +1,16 @@
 /** Slicer: how lines are cut into slices, what is said of them, and what an end in the middle leaves. */
 import { describe, expect, it } from 'vitest';
-import type { ParseMessage, PieceEnd, RejectedLine, SliceReceipt } from '../../src/parse/setup.ts';
+import {
+  createParseShared,
+  type ParseMessage,
+  type PieceEnd,
+  type RejectedLine,
+  type SliceReceipt,
+} from '../../src/parse/setup.ts';
 import type { LineRun } from '../../src/parse/slice-cut.ts';
 import { Slicer, StoppedError } from '../../src/parse/slicer.ts';
 import { Transformer } from '../../src/parse/transformer.ts';
+import { Trial } from '../../src/parse/trial.ts';
 import { Workbench } from '../../src/parse/workbench.ts';
 import { LaneConsumer } from '../../src/ring/consumer.ts';
 import { laneBytes } from '../../src/ring/layout.ts';
@@ -100,7 +107,7 @@ function transformerOf(run: RunningStage['run']): Transformer {
     bench: new Workbench(RULES, 1 << 21, { portable: false, shaper: null }),
     pipeline: new Pipeline([{ label: '1 use', run }], { guard: new Guard(), timeoutMs: 1000 }),
     checker: openScanner(RULES, { buffers: [], starts: new BigUint64Array(0) }),
-    ...{ hasSchema: false, isVolatile: true },
+    ...{ hasSchema: false, trial: new Trial(createParseShared().buffer, false) },
   });
 }
 

@@ -1,6 +1,8 @@
 /** Transformer: slices of lines through stages and into lanes, and what is said of each line. */
 import { describe, expect, it } from 'vitest';
+import { createParseShared } from '../../src/parse/setup.ts';
 import { Transformer } from '../../src/parse/transformer.ts';
+import { Trial } from '../../src/parse/trial.ts';
 import { Workbench } from '../../src/parse/workbench.ts';
 import { FRAME } from '../../src/record/frame.ts';
 import { Guard } from '../../src/scan/guard.ts';
@@ -36,7 +38,7 @@ describe.each([{ portable: false }, { portable: true }])(
         bench: new Workbench(all, 1 << 20, { portable, shaper: null }),
         pipeline: new Pipeline([{ label: '1 use', run: stage }], { guard, timeoutMs: 1000 }),
         checker: openScanner(all, openLanes(0), { portable }),
-        ...{ hasSchema: false, isVolatile: true },
+        ...{ hasSchema: false, trial: new Trial(createParseShared().buffer, false) },
       });
       const bytes = Buffer.from(text);
       const piece = {
