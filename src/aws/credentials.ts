@@ -1,12 +1,11 @@
 /**
  * Credentials: the SDK's default chain (environment, profile, SSO, web identity, container, instance) without a client of the SDK, which
- * would be most of what a thread that only signs has to load.
+ * would be most of what a thread that only signs has to load. Its first link, two variables, is done here: then nothing of it is loaded.
  * Takes  region and profile; how hosts are reached. Gives  a provider that keeps what it got, and renews it before it expires or when it is
  *        told to.
  * Owns   nothing that leaves this thread: no secret crosses to another one. The metadata services of instances and containers are asked
  *        without a proxy: another machine would answer for itself.
  */
-import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import type { RequestHandler } from './request-handler.ts';
 import type { AwsTarget } from './target.ts';
 
@@ -15,6 +14,7 @@ export interface AwsCredentials {
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
   readonly expiration?: Date;
+  readonly accountId?: string;
 }
 
 export type CredentialProvider = (options?: { readonly forceRefresh?: boolean }) => Promise<AwsCredentials>;
@@ -29,16 +29,41 @@ type CredentialTarget = Pick<AwsTarget, 'region' | 'profile' | 'stsEndpoint' | '
 export function credentialChain(target: CredentialTarget): CredentialProvider {
   const { region, profile, stsEndpoint = null, authorities = null } = target;
   const requestHandler = new LazyHandler(authorities);
+  const openChain = async (): Promise<CredentialProvider> => {
+    const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
+    return defaultProvider({
+      ignoreCache: true,
+      ...(profile !== null && { profile }),
+      clientConfig: { requestHandler, ...(stsEndpoint !== null && { endpoint: stsEndpoint }) },
+      ...(region !== null && { parentClientConfig: { region: async () => region, requestHandler } }),
+    });
+  };
   return remembering(
-    withinTime(() =>
-      defaultProvider({
-        ignoreCache: true,
-        ...(profile !== null && { profile }),
-        clientConfig: { requestHandler, ...(stsEndpoint !== null && { endpoint: stsEndpoint }) },
-        ...(region !== null && { parentClientConfig: { region: async () => region, requestHandler } }),
-      }),
-    ),
+    withinTime(() => {
+      let chain: Promise<CredentialProvider> | null = null;
+      return async (options) => {
+        const own = profile === null ? fromVariables(process.env) : null;
+        if (own !== null) return own;
+        chain ??= openChain();
+        return (await chain)(options);
+      };
+    }),
   );
+}
+
+/** What the chain's first link gives, in its form; null where the chain has more to say, or something to warn of. */
+function fromVariables(environment: NodeJS.ProcessEnv): AwsCredentials | null {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
+  const { AWS_SESSION_TOKEN: sessionToken, AWS_ACCOUNT_ID: accountId } = environment;
+  const { AWS_PROFILE, AWS_CREDENTIAL_EXPIRATION, AWS_CREDENTIAL_SCOPE } = environment;
+  const isLeftToChain = AWS_PROFILE || AWS_CREDENTIAL_EXPIRATION || AWS_CREDENTIAL_SCOPE;
+  if (!accessKeyId || !secretAccessKey || isLeftToChain) return null;
+  const source = { $source: { CREDENTIALS_ENV_VARS: 'g' } }; // the SDK's clients say so in their user agent
+  return {
+    ...{ accessKeyId, secretAccessKey, ...source },
+    ...(sessionToken && { sessionToken }),
+    ...(accountId && { accountId }),
+  };
 }
 
 /** The SDK renews credentials this long before they expire. */

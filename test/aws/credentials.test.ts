@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { credentialChain, withinTime } from '../../src/aws/credentials.ts';
 import { startProxyServer } from './proxy-server.ts';
@@ -41,6 +42,44 @@ it('takes the environment', async () => {
     accessKeyId: 'AKID',
     secretAccessKey: 'secret',
   });
+});
+
+const PAIR = { AWS_ACCESS_KEY_ID: 'AKID', AWS_SECRET_ACCESS_KEY: 'secret' };
+it.each<Record<string, string>>([
+  PAIR,
+  { ...PAIR, AWS_SESSION_TOKEN: 'token', AWS_ACCOUNT_ID: '123456789012' },
+  { ...PAIR, AWS_SESSION_TOKEN: '', AWS_PROFILE: '' },
+  { ...PAIR, AWS_CREDENTIAL_EXPIRATION: '2099-01-01T00:00:00Z' },
+  { ...PAIR, AWS_CREDENTIAL_SCOPE: 'us-east-1' },
+  { ...PAIR, AWS_PROFILE: 'p' },
+  { ...PAIR, AWS_PROFILE: 'q' },
+  { AWS_ACCESS_KEY_ID: 'AKID' },
+  { AWS_ACCESS_KEY_ID: 'AKID', AWS_SECRET_ACCESS_KEY: '' },
+  {},
+])('gives, or says, what the SDK does: %j', async (variables) => {
+  for (const name of ['AWS_CREDENTIAL_EXPIRATION', 'AWS_CREDENTIAL_SCOPE', 'AWS_ACCOUNT_ID'])
+    vi.stubEnv(name, undefined);
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+  vi.spyOn(console, 'warn').mockImplementation(() => {});
+  writeFileSync(join(folder, 'credentials'), '[p]\naws_access_key_id = P\naws_secret_access_key = s\n');
+  const outcome = (provider: () => Promise<object>) =>
+    provider().then(
+      (given) => given,
+      ({ name, message }: Error) => ({ name, message }),
+    );
+  const wanted = await outcome(defaultProvider({ ignoreCache: true }));
+  expect(await outcome(credentialChain({ region: null, profile: null }))).toEqual(wanted);
+  expect(await outcome(credentialChain({ region: null, profile: 'p' }))).toMatchObject({ accessKeyId: 'P' });
+  vi.restoreAllMocks();
+});
+
+it('reads variables again when it is told to, and not before', async () => {
+  for (const [name, value] of Object.entries(PAIR)) vi.stubEnv(name, value);
+  const provider = credentialChain({ region: 'us-east-1', profile: null });
+  await provider();
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'OTHER');
+  expect((await provider()).accessKeyId).toBe('AKID');
+  expect((await provider({ forceRefresh: true })).accessKeyId).toBe('OTHER');
 });
 
 it('takes the profile that is named, keeps what it gave, and asks again when it is told to', async () => {
