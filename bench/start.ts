@@ -3,8 +3,9 @@
  * Workload: github-684, seed 42, in objects of at most 16 MiB. Topology: world.ts.
  * First `node -e 0`, `--version` and `--help`; then one whole run of each contender by size, as `peers.ts` measures them: CPU-seconds from outside,
  * start included, contenders in turns. A start of Millrace is one with a warm compile cache; what the first one costs is a row of its own.
- * Run: `npm run build && node bench/start.ts [--sizes 1KB,1MB,10MB,100MB,1GB] [--runs 5] [--keep FOLDER] [--smoke]`. Without the build, and after a
- * change of the sources, it measures the sources, and says so. Contenders: see peers.ts.
+ * Run: `npm run build && node bench/start.ts [--sizes 1KB,1MB,10MB,100MB,1GB] [--runs 5] [--vs FOLDER] [--keep FOLDER] [--smoke]`. Without the build,
+ * and after a change of the sources, it measures the sources, and says so. `--vs`: another checkout of Millrace, built, in turns with this one.
+ * Contenders: see peers.ts.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,6 +25,7 @@ const { values: flags } = parseArgs({
   options: {
     sizes: { type: 'string', default: '1KB,100KB,1MB,10MB,100MB,1GB' },
     runs: { type: 'string', default: '5' },
+    vs: { type: 'string' },
     keep: { type: 'string' },
     smoke: { type: 'boolean', default: false },
   },
@@ -68,6 +70,8 @@ async function contenders(): Promise<Map<string, readonly string[]>> {
   const list = new Map<string, readonly string[]>([
     [OURS, [node, ...backfillArguments(['--partition-key', KEY])]],
   ]);
+  if (flags.vs !== undefined)
+    list.set('Millrace, of --vs', [node, ...backfillArguments(['--partition-key', KEY], flags.vs)]);
   if ((await loadContender('p-limit')) === null)
     console.log('Skipped: idiomatic Node, because its packages are missing: npm ci --prefix bench');
   else list.set('Node, idiomatic', [node, IDIOMATIC, ...job]);
