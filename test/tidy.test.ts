@@ -118,6 +118,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/native/addon-file.ts': 'test/native/load.test.ts',
   'src/native/inflate.ts': 'test/inflate/decompress.test.ts',
   'src/native/inflate-portable.ts': 'test/inflate/decompress.test.ts',
+  'src/native/unzstd.ts': 'test/inflate/decompress.test.ts',
   'src/publish/setup.ts': 'types only',
   'src/publish/batch.ts': 'types only',
   'src/publish/frame-cursor.ts': 'test/publish/codec.test.ts',

@@ -10,6 +10,7 @@
 import zlib from 'node:zlib';
 import { MIB } from '../base/limits.ts';
 import { type Inflater, openInflater, openNative } from '../native/inflate.ts';
+import type { FrameDecoder } from '../native/unzstd.ts';
 import { DamagedError } from './damage.ts';
 import { DecodingError, type Progress, type WindowRoom } from './decoding.ts';
 import { gunzip } from './gunzip.ts';
@@ -20,6 +21,8 @@ export interface Decoders {
   inflater?: Inflater;
   /** For whole objects; null without the addon. */
   whole?: { readonly inflater: Inflater; readonly room: Uint8Array } | null;
+  /** Default: the addon's decoder of zstd frames. */
+  openFrame?: () => FrameDecoder | null;
 }
 
 /**
@@ -38,7 +41,7 @@ export async function* decompress(
     if (kind === 'text') {
       yield* stored;
     } else if (kind === 'zstd') {
-      yield* unzstd(stored, progress, room);
+      yield* unzstd(stored, progress, room, decoders.openFrame);
     } else {
       decoders.inflater ??= await openInflater();
       yield* gunzip(stored, decoders.inflater, progress);

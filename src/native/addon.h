@@ -1,6 +1,6 @@
 // What the native files share: Node-API, and the registration of functions. The addon trusts its caller to mean what it says, and
 // never its sizes: what would reach outside of an array is refused (args.h). It never prints, never throws a C++ exception, never
-// aborts, and keeps no state between calls but per-thread scratch memory and the decoders that JavaScript holds handles of (inflate.cc).
+// aborts, and keeps no state between calls but per-thread scratch memory and the decoders that JavaScript holds handles of (inflate.cc, unzstd.cc).
 #pragma once
 
 #include <node_api.h>

@@ -12,6 +12,7 @@ import {
 } from '../../src/inflate/decompress.ts';
 import { openNative } from '../../src/native/inflate.ts';
 import { openPortable } from '../../src/native/inflate-portable.ts';
+import { openFrameDecoder } from '../../src/native/unzstd.ts';
 
 type Kind = 'gzip' | 'zstd';
 
@@ -256,6 +257,37 @@ describe('decompress', () => {
       expect([i, one.content.equals(other.content)]).toEqual([i, true]);
       expect([one.error?.message, one.error?.damage]).toEqual([other.error?.message, other.error?.damage]);
     }
+  });
+
+  it('gives the same of zstd with the addon as with the decoder of Node, whatever is damaged and however it is cut', async () => {
+    let opened = 0;
+    const own: Decoders = {
+      openFrame: () => {
+        const decoder = openFrameDecoder();
+        if (decoder !== null) opened++;
+        return decoder;
+      },
+    };
+    const sound = Buffer.concat([pack.zstd(varied(6, 300_000)), skippable, pack.zstd(varied(7, 2_000))]);
+    let found = 0;
+    for (let i = 0; i < 120; i++) {
+      const damaged =
+        i % 3 === 0
+          ? Buffer.from(sound.subarray(0, 1 + Math.floor((i / 120) * sound.length)))
+          : Buffer.from(sound);
+      if (i % 3 !== 0) damaged[Math.floor((i / 120) * sound.length)]! ^= 1 << (i & 7);
+      const one = await inflate('zstd', damaged, [97, 5_000, 1 << 20][i % 3], own);
+      const other = await inflate('zstd', damaged, 1 << 20, { openFrame: () => null });
+      expect([i, one.content.equals(other.content)]).toEqual([i, true]);
+      expect([i, one.error?.message, one.error?.damage]).toEqual([
+        i,
+        other.error?.message,
+        other.error?.damage,
+      ]);
+      if (one.error !== null) found++;
+    }
+    expect(opened).toBeGreaterThanOrEqual(120);
+    expect(found).toBeGreaterThan(90);
   });
 
   it.each([
