@@ -94,19 +94,31 @@ inline bool isForeseen(const WindowScan& scan, const LinePattern& pattern, uint3
   return others == 0;
 }
 
+/** Whether a line is of a known kind, which is the latest then. */
+inline bool foresee(const WindowScan& scan, LinePatterns& known, uint32_t firstToken) {
+  if (isForeseen(scan, *known.latest, firstToken)) [[likely]] return true;
+  for (uint32_t i = 0; i < known.count; i++) {
+    LinePattern& pattern = known.patterns[i];
+    if (&pattern == known.latest || !isForeseen(scan, pattern, firstToken)) continue;
+    known.latest = &pattern;
+    return true;
+  }
+  return false;
+}
+
 inline uint32_t foreseenEnd(const ShapeWalk& walk) { return walk.foreseenEnd; }
 
 inline void beginLine(WindowScan& scan, ShapeWalk& walk, uint32_t firstToken) {
   constexpr ShapeWalk FRESH = {{0, 0, 0, 0, -1, NO_TOKEN, false}, 0, NO_TOKEN};
   walk = FRESH;
   ShapeState& shape = *scan.state.shape;
-  LinePattern& pattern = shape.pattern;
-  if (pattern.tokenCount != 0 && firstToken < scan.tokenCount) {
-    if (isForeseen(scan, pattern, firstToken)) [[likely]] {
-      walk.foreseenEnd = firstToken + pattern.tokenCount - 1;
+  LinePatterns& known = shape.known;
+  if (known.latest != nullptr && firstToken < scan.tokenCount) {
+    if (foresee(scan, known, firstToken)) [[likely]] {
+      walk.foreseenEnd = firstToken + known.latest->tokenCount - 1;
       return;
     }
-    distrustPattern(pattern);
+    distrustPatterns(known);
   }
   shape.seen.count = 0;
   shape.finds.begin();
@@ -140,21 +152,21 @@ inline bool finishLine(WindowScan& scan, ShapeWalk& walk, uint32_t lineAt, uint3
   const uint8_t* data = scan.window + state.tokenAt[firstToken];
   LineTokens<uint16_t> tokens = {state.tokenBytes, state.tokenAt, scan.window, firstToken, newlineToken,
                                  scan.window + scan.windowBytes, scan.hasBackslashes};
-  LinePattern& pattern = shape.pattern;
+  LinePatterns& known = shape.known;
   if (walk.foreseenEnd != NO_TOKEN) {
-    if (pattern.trust < PATTERN_TRUST_MAX) pattern.trust++;
-    pattern.used++;
+    if (known.trust < PATTERN_TRUST_MAX) known.trust++;
+    known.used++;
     tokens.bytes += firstToken;
     tokens.at += firstToken;
     tokens.end -= firstToken;
     tokens.first = 0;
-    return sinkShaped(state, scan.call, {line, lineEnd}, {data, dataEnd}, tokens, pattern.finds);
+    return sinkShaped(state, scan.call, {line, lineEnd}, {data, dataEnd}, tokens, known.latest->finds);
   }
   const uint32_t tokenCount = newlineToken - firstToken + 1;
-  if (pattern.tokenCount == 0 && tokenCount <= PATTERN_TOKENS_MAX) {
+  if (tokenCount <= PATTERN_TOKENS_MAX) {
     const WalkedLine walked = {state.tokenBytes + firstToken, state.tokenNext + firstToken, state.tokenAt + firstToken, firstToken,
                                tokenCount, scan.window, scan.windowBytes};
-    learnPattern(pattern, shape.program, walked, shape.seen, shape.finds);
+    learnPattern(known, shape.program, walked, shape.seen, shape.finds);
   }
   return sinkShaped(state, scan.call, {line, lineEnd}, {data, dataEnd}, tokens, shape.finds);
 }

@@ -36,8 +36,10 @@ void closeShape(ShapeState* shape) {
   freeProgram(shape->program);
   shape->finds.hits.release();
   shape->finds.opened.release();
-  shape->pattern.finds.hits.release();
-  shape->pattern.finds.opened.release();
+  for (LinePattern& pattern : shape->known.patterns) {
+    pattern.finds.hits.release();
+    pattern.finds.opened.release();
+  }
   shape->splices.release();
   shape->scratch.release();
   shape->tokens.bytes.release();

@@ -24,7 +24,7 @@ struct ShapeState {
   uint32_t nextChild[SHAPE_NODES_MAX + 1];
   /** Names that were compared in the line that is walked, and how lines before it were made. */
   SeenNames seen;
-  LinePattern pattern;
+  LinePatterns known;
   /** What the edits have made of pending records. */
   uint8_t* arena;
   uint64_t arenaBytes;

@@ -74,35 +74,49 @@ void takeTokens(LinePattern& pattern, const WalkedLine& line) {
   }
 }
 
-}  // namespace
-
-void distrustPattern(LinePattern& pattern) {
-  pattern.trust -= PATTERN_TRUST_LOST;
-  if (pattern.trust >= 0) return;
-  pattern.tokenCount = 0;
-  pattern.pauseNext = pattern.used >= PATTERN_USED_MIN ? 0 : pattern.pauseNext * 2 + 1;
-  if (pattern.pauseNext > PATTERN_PAUSE_MAX) pattern.pauseNext = PATTERN_PAUSE_MAX;
-  pattern.pause = pattern.pauseNext;
+void forget(LinePatterns& known) {
+  known.count = known.oldest = 0;
+  known.latest = nullptr;
+  known.pauseNext = known.used >= PATTERN_USED_MIN ? 0 : known.pauseNext * 2 + 1;
+  if (known.pauseNext > PATTERN_PAUSE_MAX) known.pauseNext = PATTERN_PAUSE_MAX;
+  known.pause = known.pauseNext;
 }
 
-void learnPattern(LinePattern& pattern, const ShapeProgram& program, const WalkedLine& line, const SeenNames& seen, const ShapeFinds& finds) {
-  if (pattern.pause > 0) {
-    pattern.pause--;
-    return;
-  }
-  const bool isSecond = line.count == pattern.lastTokenCount;
-  pattern.lastTokenCount = line.count;
+/** @returns False for a line that has too much to compare. */
+bool takeLine(LinePattern& pattern, const ShapeProgram& program, const WalkedLine& line, const SeenNames& seen, const ShapeFinds& finds) {
   // A line that is one value without brackets could stand for a blank one.
-  if (!isSecond || !isBracket(line.bytes[0]) || seen.count > PATTERN_NAMES_MAX) return;
+  if (!isBracket(line.bytes[0]) || seen.count > PATTERN_NAMES_MAX) return false;
   pattern.nameCount = 0;
   for (uint32_t i = 0; i < seen.count; i++) {
-    if (!takeName(pattern, program, line, seen.names[i])) return;
+    if (!takeName(pattern, program, line, seen.names[i])) return false;
   }
-  if (!takeFinds(pattern.finds, program, finds, line.first)) return;
   takeTokens(pattern, line);
   pattern.tokenCount = line.count;
-  pattern.trust = 0;
-  pattern.used = 0;
+  return takeFinds(pattern.finds, program, finds, line.first);
+}
+
+}  // namespace
+
+void distrustPatterns(LinePatterns& known) {
+  known.trust -= PATTERN_TRUST_LOST;
+  if (known.trust < 0) forget(known);
+}
+
+void learnPattern(LinePatterns& known, const ShapeProgram& program, const WalkedLine& line, const SeenNames& seen, const ShapeFinds& finds) {
+  if (known.pause > 0) {
+    known.pause--;
+    return;
+  }
+  if (known.count == 0) {
+    known.trust = PATTERN_TRUST_FIRST;
+    known.used = 0;
+  }
+  LinePattern& pattern = known.patterns[known.count < PATTERNS_MAX ? known.count : known.oldest];
+  // What it was before is lost in any case.
+  if (!takeLine(pattern, program, line, seen, finds)) return forget(known);
+  known.latest = &pattern;
+  if (known.count < PATTERNS_MAX) known.count++;
+  else known.oldest = (known.oldest + 1) % PATTERNS_MAX;
 }
 
 }  // namespace millrace

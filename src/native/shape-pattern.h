@@ -1,5 +1,5 @@
-// Shape pattern: how the lines before were made, which tokens and which names, so that the next one can be told to be made the same way
-// by comparing, not by walking. Then all places are where they were.
+// Shape pattern: how lines before were made, which tokens and which names, so that the next one can be told to be made the same way as one
+// of them by comparing, not by walking. Then all places are where they were.
 #pragma once
 
 #include "shape-line.h"
@@ -39,7 +39,7 @@ struct PatternName {
 };
 
 struct LinePattern {
-  /** With the newline; 0 where there is no pattern. */
+  /** With the newline. */
   uint32_t tokenCount;
   uint32_t nameCount;
   /** Tokens that have to be the same; those that are names, and the byte behind their quote; all others are values of one token. */
@@ -51,21 +51,31 @@ struct LinePattern {
   PatternName names[PATTERN_NAMES_MAX];
   /** Of the places, by tokens counted from the line's first. */
   ShapeFinds finds;
-
-  /** Rises with each line that is made this way, falls with each that is not. Without trust another pattern is learned, */
-  int32_t trust;
-  uint32_t used;
-  /** after so many other lines, more each time where patterns have been of no use, */
-  uint32_t pause;
-  uint32_t pauseNext;
-  /** from the second of two lines of so many tokens. */
-  uint32_t lastTokenCount;
 };
 
-constexpr int32_t PATTERN_TRUST_MAX = 8;
+/** Kinds of lines that are known at once: with fields that may be missing, or empty, most sources have more than one. */
+constexpr uint32_t PATTERNS_MAX = 4;
+
+struct LinePatterns {
+  LinePattern patterns[PATTERNS_MAX];
+  uint32_t count;
+  /** The one that was met last, with which the next line is first compared; null where there are none. */
+  LinePattern* latest;
+  /** The one that another kind of line replaces. */
+  uint32_t oldest;
+  /** Rises with each line of a known kind, falls with each of another one. Without trust all are forgotten, */
+  int32_t trust;
+  uint32_t used;
+  /** and others are learned after so many lines, more each time where those before have been of no use. */
+  uint32_t pause;
+  uint32_t pauseNext;
+};
+
+constexpr int32_t PATTERN_TRUST_MAX = 32;
 constexpr int32_t PATTERN_TRUST_LOST = 3;
-/** A pattern of fewer lines was of no use. */
-constexpr uint32_t PATTERN_USED_MIN = 16;
+constexpr int32_t PATTERN_TRUST_FIRST = PATTERN_TRUST_LOST * int32_t(PATTERNS_MAX);
+/** Patterns of fewer lines were of no use. */
+constexpr uint32_t PATTERN_USED_MIN = 64;
 constexpr uint32_t PATTERN_PAUSE_MAX = 255;
 
 /** The tokens of a line that has been walked. */
@@ -80,9 +90,9 @@ struct WalkedLine {
   uint32_t windowBytes;
 };
 
-/** A line was made another way. */
-void distrustPattern(LinePattern& pattern);
-/** Takes a valid line that was walked as the pattern of the next ones, if it is time for one. */
-void learnPattern(LinePattern& pattern, const ShapeProgram& program, const WalkedLine& line, const SeenNames& seen, const ShapeFinds& finds);
+/** A line was of no known kind. */
+void distrustPatterns(LinePatterns& known);
+/** Takes a valid line that was walked as the pattern of others, if it is time for one. */
+void learnPattern(LinePatterns& known, const ShapeProgram& program, const WalkedLine& line, const SeenNames& seen, const ShapeFinds& finds);
 
 }  // namespace millrace

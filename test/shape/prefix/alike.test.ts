@@ -111,6 +111,16 @@ describeScanners((under) => {
     ]);
   });
 
+  it('knows lines of more kinds than it keeps in mind', () => {
+    const kinds = ['"b":1', '"c":[2]', '"b":{"a":3}', '"ab":4', '"a":5', '"x":[],"y":0', '"long name":6'];
+    const lines = Array.from({ length: 200 }, (_, i) => {
+      const kind = kinds[(i < 100 ? i : i >> 2) % kinds.length]!;
+      return i % 2 === 0 ? `{"a":${i % 9},${kind}}` : `{${kind},"a":${i % 9}}`;
+    });
+    const wanted = lines.map((line) => ((JSON.parse(line) as { a: number }).a >= 4 ? 'record' : 'filtered'));
+    expect(judge('record.a >= 4', lines)).toEqual(wanted);
+  });
+
   it('looks no further than the last line, wherever it ends', () => {
     const lines = Array.from({ length: 9 }, (_, i) => `{"a":${i}}`);
     for (const end of ['}', '} ', ' }', '"}', '']) {
