@@ -69,10 +69,26 @@ export async function backfill(options: BackfillOptions, hooks: BackfillHooks = 
   const ending = openEnding(options.timeoutMs, hooks.signal);
   try {
     const prepared = await prepare(options, ending.signal, hooks);
-    const run = new Run(options, prepared, { ...hooks, signal: ending.signal }, startedAtMs);
+    const run = await begin(prepared, () => {
+      return new Run(options, prepared, { ...hooks, signal: ending.signal }, startedAtMs);
+    });
     return await run.execute();
   } finally {
     ending.close();
+  }
+}
+
+/** What cannot begin, for want of memory, leaves nothing open: whoever called may try again. */
+async function begin(prepared: Prepared, create: () => Run): Promise<Run> {
+  try {
+    return create();
+  } catch (error) {
+    const { journal, deadLetters, source, sink } = prepared;
+    await journal?.close({ status: 'failed', complete: false });
+    await deadLetters?.close();
+    source.close();
+    sink.close();
+    throw error;
   }
 }
 
