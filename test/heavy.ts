@@ -6,7 +6,7 @@
 
 export const IS_HEAVY = process.env.MILLRACE_HEAVY === '1';
 
-export const HEAVY_FILES = ['test/chaos/kills.test.ts', 'test/chaos/stops.test.ts'];
+export const HEAVY_FILES = ['test/chaos/kills.test.ts', 'test/chaos/stops.test.ts', 'test/package.test.ts'];
 
 /** How often. */
 export function countOf({ quick, heavy }: { readonly quick: number; readonly heavy: number }): number {

@@ -23,9 +23,10 @@ function guardStdout(): void {
   process.stdout.on('error', () => {});
 }
 
-/** Whether failures are told as JSON, too. */
+/** Whether failures are told as JSON, too. A command begins, and nothing of it is reported. */
 export function expectJson(isJson: boolean): void {
   stdout.isJson = isJson;
+  stdout.isReported = false;
 }
 
 /**

@@ -64,7 +64,7 @@ it.each([
     ]);
     expect(world.records()).toHaveLength(limit);
   },
-  60_000,
+  120_000,
 );
 
 it('through kills and a stop the run keeps to the lines that were the first ones when it began', async () => {

@@ -18,6 +18,7 @@ import {
   startLocalKinesis,
 } from '../../src/embedded/kinesis.ts';
 import type { BackfillReport } from '../../src/observe/report.ts';
+import { runInHost } from './host.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 export const BIN = join(ROOT, 'src', 'bin.mjs');
@@ -26,7 +27,7 @@ export const SAMPLES = join(ROOT, 'test', 'data', 'jsonl');
 export const STREAM = 'orders';
 export const BUCKET = 'bucket';
 /** A process that has not ended by then hangs. */
-const PROCESS_TIMEOUT_MS = 45_000;
+const PROCESS_TIMEOUT_MS = 100_000;
 
 /** What the process may find in its environment: no settings of the machine that runs the tests. */
 export const CLEAN_ENV = {
@@ -55,6 +56,8 @@ export interface RunSettings {
   /** More could come. Default false. */
   readonly isStdinOpen?: boolean;
   readonly cwd?: string;
+  /** The test looks at the start, the end, the memory or the time of the process. Default false. */
+  readonly isAlone?: boolean;
   /** Another copy of the program. */
   readonly bin?: string;
   /** A process that has not ended by then hangs. Default 45 s. */
@@ -65,9 +68,25 @@ export interface RunSettings {
 
 const SIGNAL_GAP_MS = 100;
 
+/** Read anew by each command, or the same for all of a process. */
+const HOSTED_VARIABLES = ['MILLRACE_SCANNER', 'MILLRACE_HASH_KEY'];
+
+/** Whether a command may share a process (host.ts): nothing is asked for that is the process's own. */
+function isHosted({ env = {}, stdin, isStdinOpen, bin, interrupt, isAlone = false }: RunSettings): boolean {
+  const own = [stdin, isStdinOpen, bin, interrupt];
+  const isPlain = Object.keys(env).every((name) => HOSTED_VARIABLES.includes(name));
+  return !isAlone && isPlain && own.every((it) => it === undefined);
+}
+
 /** Runs the program. */
 export async function runCommand(args: readonly string[], settings: RunSettings = {}): Promise<Ended> {
   const startedAtMs = performance.now();
+  if (isHosted(settings)) {
+    const env = { HOME: tmpdir(), ...CLEAN_ENV, ...settings.env };
+    const { cwd = tmpdir(), timeoutMs = PROCESS_TIMEOUT_MS } = settings;
+    const ended = await runInHost(env, { args, cwd, timeoutMs });
+    return { ...ended, durationMs: performance.now() - startedAtMs, drainMs: null };
+  }
   const child = spawn(process.execPath, [...NODE_FLAGS, settings.bin ?? BIN, ...args], {
     cwd: settings.cwd ?? tmpdir(),
     env: { HOME: tmpdir(), ...CLEAN_ENV, ...settings.env },

@@ -128,7 +128,7 @@ it('says in one line what memory the run may take, in more with --verbose, and k
   world = await World.open({ objects: OBJECTS, shards: 2 });
   const memory = (stderr: string) =>
     stderr.split('\n').filter((line) => /memory|^ +\d/.test(line) && !line.includes(' | '));
-  const short = await world.backfill(['--json', '--parsers', '1', '--publishers', '1']);
+  const short = await world.backfill(['--json', '--parsers', '1', '--publishers', '1'], { isAlone: true });
   const { memory: said, rssMaxBytes } = JSON.parse(short.stdout);
   const [line, ...rest] = memory(short.stderr);
   const mb = (bytes: number) => Math.round(bytes / 1e6);

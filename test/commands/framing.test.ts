@@ -73,7 +73,7 @@ it.each(
       records: { delivered: 0, deliveredBefore: ALL.length },
     });
   },
-  60_000,
+  120_000,
 );
 
 const textOf = ({ data }: DeadLetter) => Buffer.from(data!, 'base64').toString('latin1');
@@ -245,7 +245,7 @@ it('verify finds one value missing, one doubled and one altered', async () => {
     copied[one] = { ...copied[one]!, data: Buffer.from('{"i":"x"}') };
   });
   expect(altered).toMatchObject({ status: 'differ', altered: 1, examples: { altered: [place] } });
-}, 60_000);
+}, 120_000);
 
 it('where, edits, sample, schema and size limits see values as they see lines', async () => {
   world = await World.open({ objects: objectsOf(sideBySide), shards: 1 });

@@ -28,7 +28,7 @@ const HOT = 'the-hot-key';
 const hotKey = (i: number) => (i % 10 < 4 ? HOT : `cold-${(i * 7919) % 9_973}`);
 
 describe('a stream that is full', () => {
-  it('is what holds a run back, and more shards or --aggregate help', { timeout: 60_000 }, async () => {
+  it('is what holds a run back, and more shards or --aggregate help', { timeout: 120_000 }, async () => {
     await provisioned({ objects: [{ key: 'a.jsonl', body: lines(18_000, (i) => `k${i}`) }], shards: 4 });
     const { report, ended } = await world.report(['--partition-key', '/k']);
     expect(ended.exitCode).toBe(0);
@@ -40,7 +40,7 @@ describe('a stream that is full', () => {
   });
 
   it('of one key is one shard: the key is named by its hash, and no more shards are advised', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     await provisioned({ objects: [{ key: 'a.jsonl', body: lines(12_000, hotKey) }], shards: 4 });
     const { report } = await world.report(['--partition-key', '/k', '--publishers', '4']);
@@ -55,7 +55,7 @@ describe('a stream that is full', () => {
     expect(JSON.stringify(report)).not.toContain(HOT);
   });
 
-  it('of one key is no matter of more shards to bench, either', { timeout: 60_000 }, async () => {
+  it('of one key is no matter of more shards to bench, either', { timeout: 120_000 }, async () => {
     world = await World.open({ objects: [{ key: 'a.jsonl', body: lines(12_000, hotKey) }] });
     const source = ['--source', `s3://${BUCKET}/`, '--s3-endpoint-url', world.s3.endpoint];
     const stream = ['--shards', '4', '--provisioned', '--partition-key', '/k', '--quiet'];
@@ -65,7 +65,7 @@ describe('a stream that is full', () => {
     expect(stdout).not.toContain('on-demand stream');
   });
 
-  it('ends the report for people; --show-keys names the key itself', { timeout: 60_000 }, async () => {
+  it('ends the report for people; --show-keys names the key itself', { timeout: 120_000 }, async () => {
     await provisioned({ objects: [{ key: 'a.jsonl', body: lines(12_000, hotKey) }], shards: 4 });
     const { stdout } = await world.backfill(['--partition-key', '/k', '--show-keys', '--quiet']);
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
@@ -74,14 +74,14 @@ describe('a stream that is full', () => {
   });
 });
 
-it('a bound by --rate is what holds a run back, and no shard', { timeout: 60_000 }, async () => {
+it('a bound by --rate is what holds a run back, and no shard', { timeout: 120_000 }, async () => {
   world = await World.open({ objects: [{ key: 'a.jsonl', body: lines(6_000, (i) => `k${i}`) }] });
   const { report } = await world.report(['--rate', '2000/s']);
   expect(report.limit.stage).toBe('stream');
   expect(report.limit.helps).toBe('a higher --rate, or none.');
 });
 
-it('a slow source is what holds a run back', { timeout: 60_000 }, async () => {
+it('a slow source is what holds a run back', { timeout: 120_000 }, async () => {
   world = await World.open({ objects: [{ key: 'a.jsonl', body: lines(2_000, (i) => `k${i}`) }] });
   world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 120_000 }]);
   const { report } = await world.report();
@@ -90,7 +90,7 @@ it('a slow source is what holds a run back', { timeout: 60_000 }, async () => {
   expect(report.limit.helps).toContain('--downloads');
 });
 
-it('a schema that takes the parsers’ time is what holds a run back', { timeout: 60_000 }, async () => {
+it('a schema that takes the parsers’ time is what holds a run back', { timeout: 120_000 }, async () => {
   const body = Buffer.from(Array.from({ length: 20_000 }, (_, i) => `{"n":${i}}\n`).join(''));
   world = await World.open({ objects: [{ key: 'a.jsonl', body, repeat: 150 }] });
   const schema = join(world.folder, 'schema.json');

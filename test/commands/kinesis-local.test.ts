@@ -45,7 +45,7 @@ beforeAll(async () => {
   });
   endpoint = `http://127.0.0.1:${port}`;
   client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint });
-}, 60_000);
+}, 120_000);
 
 afterAll(() => {
   client.destroy();

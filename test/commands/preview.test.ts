@@ -237,7 +237,7 @@ it('of a line that is too long its beginning is shown, and lines that take more 
     2,
     expect.stringContaining('Expected --limit to be smaller: the first lines take more than the'),
   ]);
-}, 60_000);
+}, 120_000);
 
 it('says nothing on stdout where there is nothing, so that no line of it has to be left out', async () => {
   world = await World.open({ objects: [] });

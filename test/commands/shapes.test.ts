@@ -345,7 +345,7 @@ describe('row 13: much content in few bytes', () => {
     expect(beats.length / packed.get('beats.gz')!.length).toBeGreaterThan(300);
     expect(beats.length / packed.get('beats.zst')!.length).toBeGreaterThan(10_000);
     await open(packed, { kinesis: { discard: true } });
-    const { report, ended } = await world.report(['--aggregate']);
+    const { report, ended } = await world.report(['--aggregate'], { isAlone: true });
     expect(ended.exitCode).toBe(1);
     expect(report.objects).toMatchObject({ done: 4, failed: 0 });
     expect(report.records.delivered).toBe(1_200_000);

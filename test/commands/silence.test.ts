@@ -97,7 +97,7 @@ it.each([{ service: 'kinesis' }, { service: 's3' }, { service: 'credentials' }] 
     const world = await openWorld();
     const { flags, env, heard } = await silenced(world, service);
     const args = [...commandLine('backfill', world), '--timeout', '2s'];
-    const ended = await runCommand([...args, ...flags], { env, cwd: world.folder });
+    const ended = await runCommand([...args, ...flags], { env, cwd: world.folder, isAlone: true });
     expect(heard.bytes).toBeGreaterThan(0);
     expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([3, false]);
     expect(ended.stderr).toContain('Stopped by --timeout after 2 s; the same command resumes it');

@@ -194,4 +194,4 @@ it('credentials that live for an hour are renewed in time for a week, and nobody
     server.close();
     rmSync(folder, { recursive: true });
   }
-}, 60_000);
+}, 120_000);
