@@ -8,6 +8,7 @@
  * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here.
  * Operations off the hot path go through the SDK's client as usual.
  */
+import { copyBytes } from '../native/copy.ts';
 import { BodyHasher } from './body-hash.ts';
 import type { AwsCredentials, CredentialProvider } from './credentials.ts';
 import { type Deadline, Deadlines, LATE } from './deadlines.ts';
@@ -106,11 +107,12 @@ async function receive(
   else if (byteCount >= 0) {
     const memory = bodyFor?.(byteCount) ?? Buffer.allocUnsafe(byteCount);
     let at = 0;
-    await body.read((bytes) => {
-      memory.set(bytes, at);
+    const take = (bytes: Uint8Array) => {
+      copyBytes(memory, at, bytes);
       at += bytes.length;
       return bytes.length;
-    });
+    };
+    await body.read(take, () => memory.subarray(at, byteCount));
     return Buffer.from(memory.buffer, memory.byteOffset, at);
   } else {
     const whole = await readWhole(body, ANSWER_BYTES_MAX + 1);
