@@ -91,7 +91,7 @@ export class ParseThread {
     const { rules, lineBytesMax, isPortable } = this.setup;
     const { timeoutMs = TRANSFORM_TIMEOUT_MS, isVolatile = false } = this.setup.stages!;
     const guard = new Guard({ lineCpuMsMax: timeoutMs, onTry: () => this.#heart.beat() });
-    const pipeline = new Pipeline(stages, { guard, timeoutMs });
+    const pipeline = new Pipeline(stages, { guard, timeoutMs, heart: this.#heart });
     if (this.setup.closing !== undefined) closeWhenTold(this.setup.closing, pipeline);
     return new Transformer({
       bench: new Workbench(rules, lineBytesMax, { portable: isPortable, shaper }),

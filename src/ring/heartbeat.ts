@@ -1,10 +1,19 @@
 /**
  * Heartbeat: how the main thread sees that a thread hangs.
- * Owns  two int32 cells per thread in shared memory: beats, and whether it has work. Only the thread itself writes them.
+ * Owns  some int32 cells per thread in shared memory: beats, and whether it has work, which only the thread itself writes; and whether it
+ *       awaits code that others wrote. That may be stopped from outside where it does not come back, and nothing else may: both sides take
+ *       turns with one cell, so that a thread is never stopped behind its waiting.
  */
+import { threadId } from 'node:worker_threads';
+
 const STRIDE = 16;
 const BEATS = 0;
 const BUSY = 1;
+/** OUTSIDE: one of AWAIT. THREAD: the thread's number. LIMIT: milliseconds that its event loop may stand still while it awaits. */
+const OUTSIDE = 2;
+const THREAD = 3;
+const LIMIT = 4;
+const AWAIT = { NOTHING: 0, OTHERS: 1, STOPPING: 2, STOPPED: 3 } as const;
 const INTERVAL_MS = 1_000;
 /** A thread that has work and shows no sign of life for this time hangs. */
 export const HANG_MS = Number(process.env.MILLRACE_HANG_MS ?? 30_000);
@@ -18,13 +27,17 @@ export function createHeartbeats(count: number): SharedArrayBuffer {
 export class Heart {
   readonly #cells: Int32Array;
   readonly #at: number;
-  readonly #beating: NodeJS.Timeout;
+  #beating: NodeJS.Timeout;
 
   constructor(heartbeats: SharedArrayBuffer, index: number) {
     this.#cells = new Int32Array(heartbeats);
     this.#at = index * STRIDE;
-    // The event loop beats while it turns; a thread that stands still before a lane beats in `shouldStop`.
-    this.#beating = setInterval(() => this.beat(), INTERVAL_MS).unref();
+    this.#beating = this.#start();
+  }
+
+  /** The event loop beats while it turns; a thread that stands still before a lane beats in `shouldStop`. */
+  #start(): NodeJS.Timeout {
+    return setInterval(() => this.beat(), INTERVAL_MS).unref();
   }
 
   /** For a thread that has other work to do afterwards. */
@@ -39,6 +52,33 @@ export class Heart {
   set isBusy(value: boolean) {
     this.beat();
     Atomics.store(this.#cells, this.#at + BUSY, value ? 1 : 0);
+  }
+
+  /** Code of others is awaited from here on. Where the event loop stands still for longer, the main thread stops what runs there. */
+  awaitOthers(limitMs: number): void {
+    this.beat();
+    Atomics.store(this.#cells, this.#at + THREAD, threadId);
+    Atomics.store(this.#cells, this.#at + LIMIT, Math.ceil(limitMs));
+    Atomics.store(this.#cells, this.#at + OUTSIDE, AWAIT.OTHERS);
+  }
+
+  /** What was awaited has been stopped, or is about to be: what it had begun may never come. */
+  get isStopped(): boolean {
+    return Atomics.load(this.#cells, this.#at + OUTSIDE) >= AWAIT.STOPPING;
+  }
+
+  /**
+   * Nothing is awaited any more. @returns Whether it was stopped; null: that is about to happen, and may strike any callback of this thread
+   * until then, so it has to be asked again by another one.
+   */
+  leaveOthers(): boolean | null {
+    const at = this.#at + OUTSIDE;
+    if (Atomics.compareExchange(this.#cells, at, AWAIT.OTHERS, AWAIT.NOTHING) === AWAIT.OTHERS) return false;
+    if (Atomics.compareExchange(this.#cells, at, AWAIT.STOPPED, AWAIT.NOTHING) !== AWAIT.STOPPED) return null;
+    // It may have been the beat that was struck.
+    clearInterval(this.#beating);
+    this.#beating = this.#start();
+    return true;
   }
 }
 
@@ -68,5 +108,20 @@ export class HeartMonitor {
       if (seen.silentMs > hangMs) return index;
     }
     return null;
+  }
+
+  /** As of the last look: threads that stand still in code of others for longer than that may. Each is told once, and has to be stopped. */
+  takeStanding(): { readonly index: number; readonly threadId: number }[] {
+    return [...this.#seen.entries()].flatMap(([index, { silentMs }]) => {
+      const at = index * STRIDE;
+      if (silentMs <= Atomics.load(this.#cells, at + LIMIT)) return [];
+      const before = Atomics.compareExchange(this.#cells, at + OUTSIDE, AWAIT.OTHERS, AWAIT.STOPPING);
+      return before === AWAIT.OTHERS ? [{ index, threadId: Atomics.load(this.#cells, at + THREAD) }] : [];
+    });
+  }
+
+  /** @param isStopped False: it could not be done. */
+  endStanding(index: number, isStopped: boolean): void {
+    Atomics.store(this.#cells, index * STRIDE + OUTSIDE, isStopped ? AWAIT.STOPPED : AWAIT.OTHERS);
   }
 }

@@ -23,7 +23,7 @@ import { createParseShared } from '../parse/setup.ts';
 import { joinLeft } from '../publish/left.ts';
 import type { PublishNotice } from '../publish/setup.ts';
 import { STAT, sumStat } from '../publish/stats.ts';
-import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
+import { createHeartbeats, HANG_MS } from '../ring/heartbeat.ts';
 import { laneBytes } from '../ring/layout.ts';
 import { PHASE } from '../ring/phases.ts';
 import { createDoorbells, Doorbell } from '../ring/wait.ts';
@@ -32,6 +32,7 @@ import { ArchivedObjects } from './archived-objects.ts';
 import { type Budget, formatBudget, planBudget } from './budget.ts';
 import { openEnding } from './ending.ts';
 import { asFailure, asInterruption, hangFailure } from './failures.ts';
+import { HangWatch } from './hang-watch.ts';
 import { keepFirstLines, type LimitKeeper } from './limited-listing.ts';
 import { bytesOfTables } from './open-tables.ts';
 import { budgetInputOf, type Prepared, type PrepareHooks, prepare } from './prepare.ts';
@@ -365,11 +366,11 @@ class Run {
   }
 
   #startTimers(): NodeJS.Timeout[] {
-    const monitor = new HeartMonitor(this.#heartbeats);
+    const watch = new HangWatch(this.#heartbeats);
     const progress = setInterval(() => {
       this.#rssMaxBytes = Math.max(this.#rssMaxBytes, process.memoryUsage.rss());
       this.#hooks.onProgress?.(progressOf(this.#facts()));
-      const hanging = monitor.findHanging(performance.now(), HANG_MS);
+      const hanging = watch.look();
       if (hanging !== null) this.#takeHang(hanging);
     }, PROGRESS_INTERVAL_MS);
     this.#settling.start();

@@ -11,12 +11,13 @@ import { DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import { framingOf } from '../options/framing.ts';
 import { createParseShared, type ParseSetup, type RejectedLine, releaseWaiting } from '../parse/setup.ts';
-import { createHeartbeats, HANG_MS, HeartMonitor } from '../ring/heartbeat.ts';
+import { createHeartbeats, HANG_MS } from '../ring/heartbeat.ts';
 import { laneBytes } from '../ring/layout.ts';
 import { createDoorbells } from '../ring/wait.ts';
 import { scannerReason } from '../scan/open.ts';
 import type { SourceObject } from '../source/object.ts';
 import { hangFailure } from './failures.ts';
+import { HangWatch } from './hang-watch.ts';
 import { Reading, type ReadingOptions } from './reading.ts';
 
 /** What of a reading does not follow from its being a pass. */
@@ -122,9 +123,9 @@ export class Pass {
 
   /** Ends the pass when a parser hangs. */
   #listen(): NodeJS.Timeout {
-    const monitor = new HeartMonitor(this.#heartbeats);
+    const watch = new HangWatch(this.#heartbeats);
     return setInterval(() => {
-      const hanging = monitor.findHanging(performance.now(), HANG_MS);
+      const hanging = watch.look();
       if (hanging !== null) this.#failed.reject(hangFailure(hanging, this.#parserCount, HANG_MS));
     }, LISTEN_INTERVAL_MS);
   }

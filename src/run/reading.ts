@@ -38,6 +38,7 @@ import type { ObjectResume } from '../source/segments.ts';
 import type { ListRequest, RangeReader, Source } from '../source/source.ts';
 import type { Budget } from './budget.ts';
 import { workerFailure } from './failures.ts';
+import { stoppableFlags } from './hang-watch.ts';
 import type { LimitKeeper } from './limited-listing.ts';
 import { ParsePool } from './parse-pool.ts';
 
@@ -133,6 +134,7 @@ export class Reading {
       minThreads: 1,
       maxThreads: parserCount,
       idleTimeout: Number.POSITIVE_INFINITY,
+      ...(later.length > 0 && { execArgv: stoppableFlags(process.execArgv) }),
       recordTiming: false, // nobody asks Piscina for its histograms, which take memory and time to make
       workerData: {
         ...{ ...setup, memory: this.#source.memory },

@@ -13,11 +13,11 @@ import { createContext, Script } from 'node:vm';
 import { ENGINE, MIB } from '../base/limits.ts';
 
 /** First try of a line on its own, in times of the CPU time that it may take: on a machine that is not overloaded one is enough. */
-const FIRST_TRY_SHARE = 1.25;
+export const FIRST_TRY_SHARE = 1.25;
 /** A try lasts no longer: between two tries the thread has to show that it is alive. */
-const TRY_MS_MAX = 10_000;
+export const TRY_MS_MAX = 10_000;
 /** Work that this many tries did not finish waits for something that does not come. */
-const TRIES_MAX = 5;
+export const TRIES_MAX = 5;
 
 export interface GuardOptions {
   /** CPU time that a short line may take. */
@@ -77,7 +77,7 @@ export class Guard {
 }
 
 /** CPU time of this thread; before Node 23.9, which cannot tell, the time that has passed. */
-function threadCpuMs(): number {
+export function threadCpuMs(): number {
   if (process.threadCpuUsage === undefined) return performance.now();
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;

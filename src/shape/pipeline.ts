@@ -4,12 +4,14 @@
  * Gives  what becomes of each line: its outputs, nothing, or why it failed; what each stage has done, by its label.
  * Owns   the order of outputs, the time that a line may take, and the rule that a line has all of its outputs or none.
  * Never  blocks: all lines are begun before any is waited for, so that stages may gather them. JavaScript that does not come back is
- *        stopped by the guard; a promise that never settles is given up.
+ *        stopped by the guard, behind an `await` by who watches the thread; a promise that never settles is given up.
  */
 import type { RejectCode } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
+import type { Heart } from '../ring/heartbeat.ts';
 import { OUTPUTS_PER_LINE_MAX } from '../ring/slices.ts';
-import type { Guard } from '../scan/guard.ts';
+import { FIRST_TRY_SHARE, type Guard, TRIES_MAX, TRY_MS_MAX, threadCpuMs } from '../scan/guard.ts';
+import { Awaiting, Open } from './awaiting.ts';
 import { Carried, jsonOf } from './carried.ts';
 import { FIGURE, FIGURE_CELLS, type StageFigures, takeFigures } from './figures.ts';
 import type { RunningStage, StagePlace } from './stage.ts';
@@ -38,6 +40,8 @@ export interface PipelineOptions {
   readonly guard: Guard;
   /** A promise that has not settled when for so long no line has: its line failed. */
   readonly timeoutMs: number;
+  /** Of this thread: who watches it stops JavaScript that does not come back behind an `await`. By default nobody does. */
+  readonly heart?: Pick<Heart, 'awaitOthers' | 'isStopped' | 'leaveOthers'>;
 }
 
 /** One line of so many is timed: of the first ones more, which may be all that there are. To look at the clock twice costs as much as a short line. */
@@ -66,14 +70,16 @@ export class Pipeline {
   readonly #stages: readonly RunningStage[];
   readonly #guard: Guard;
   readonly #timeoutMs: number;
+  readonly #awaiting: Awaiting;
   readonly #figures: Float64Array;
   readonly #lineFigures: Float64Array;
   #lines = 0;
 
-  constructor(stages: readonly RunningStage[], { guard, timeoutMs }: PipelineOptions) {
+  constructor(stages: readonly RunningStage[], { guard, timeoutMs, heart }: PipelineOptions) {
     this.#stages = stages;
     this.#guard = guard;
     this.#timeoutMs = timeoutMs;
+    this.#awaiting = new Awaiting(timeoutMs, heart);
     this.#figures = new Float64Array(stages.length * FIGURE_CELLS);
     this.#lineFigures = new Float64Array(stages.length * FIGURE_CELLS);
   }
@@ -89,7 +95,7 @@ export class Pipeline {
   /** @returns The outcomes, or a promise of them where a stage is asynchronous. */
   run(lines: PipelineLines): LineOutcome[] | Promise<LineOutcome[]> {
     const { count } = lines;
-    const outcomes = new Array<LineOutcome | Promise<LineOutcome>>(count).fill(null);
+    const outcomes = new Array<LineOutcome | Open>(count).fill(null);
     let at = 0;
     while (at < count) {
       const isDone = this.#guard.runLines(() => {
@@ -97,22 +103,27 @@ export class Pipeline {
       });
       // The line at which the guard struck, on its own: it may be to blame, or all of those before it. None, where it struck behind the last.
       if (isDone || at === count) break;
-      const isInTime = this.#guard.runLine(() => {
-        outcomes[at] = this.#begin(lines, at);
-      }, lines.textAt(at).length);
-      if (!isInTime) outcomes[at] = this.#condemn(true);
+      outcomes[at] = this.#beginAlone(lines, at);
       at++;
     }
-    const isWaiting = outcomes.some((outcome) => outcome instanceof Promise);
-    return isWaiting ? this.#settle(outcomes) : (outcomes as LineOutcome[]);
+    const isWaiting = outcomes.some((outcome) => outcome instanceof Open);
+    return isWaiting ? this.#settle(outcomes, lines) : (outcomes as LineOutcome[]);
   }
 
   async close(): Promise<void> {
     for (const stage of this.#stages) await stage.close?.();
   }
 
+  #beginAlone(lines: PipelineLines, line: number): LineOutcome | Open {
+    let outcome: LineOutcome | Open = null;
+    const isInTime = this.#guard.runLine(() => {
+      outcome = this.#begin(lines, line);
+    }, lines.textAt(line).length);
+    return isInTime ? outcome : this.#condemn(true);
+  }
+
   /** Runs under the guard, which may strike anywhere in it. */
-  #begin(lines: PipelineLines, line: number): LineOutcome | Promise<LineOutcome> {
+  #begin(lines: PipelineLines, line: number): LineOutcome | Open {
     const figures = this.#lineFigures;
     // In place of fill(): a call costs more than the few cells.
     for (let i = 0; i < figures.length; i++) figures[i] = 0;
@@ -127,9 +138,16 @@ export class Pipeline {
     }
     // From here on there is nothing of the user's: what is added is added once.
     this.#lines++;
+    if (!(outcome instanceof Promise)) {
+      this.#addFigures(figures);
+      return outcome;
+    }
+    passage.figures = Float64Array.from(figures);
+    return new Open(outcome.catch(failureOf), passage.figures);
+  }
+
+  #addFigures(figures: Float64Array): void {
     for (let i = 0; i < figures.length; i++) this.#figures[i]! += figures[i]!;
-    passage.figures = this.#figures;
-    return outcome instanceof Promise ? outcome.catch(failureOf) : outcome;
   }
 
   /** The stages from `at` on. @throws {Failed} */
@@ -254,32 +272,46 @@ export class Pipeline {
   }
 
   /** Waits for all outcomes. Where none has come for the time that a line may take, those that are missing are given up. */
-  async #settle(begun: readonly (LineOutcome | Promise<LineOutcome>)[]): Promise<LineOutcome[]> {
-    const outcomes = new Array<LineOutcome | undefined>(begun.length).fill(undefined);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    let left = begun.length;
-    let settledAtMs = performance.now();
-    const settled = (index: number, outcome: LineOutcome) => {
-      outcomes[index] = outcome;
-      settledAtMs = performance.now();
-      if (--left === 0) resolve();
-    };
-    for (const [index, outcome] of begun.entries()) {
-      if (outcome instanceof Promise) void outcome.then((one) => settled(index, one));
-      else settled(index, outcome);
+  async #settle(begun: readonly (LineOutcome | Open)[], lines: PipelineLines): Promise<LineOutcome[]> {
+    const open = begun.filter((outcome) => outcome instanceof Open);
+    const isStopped = await this.#awaiting.all(open);
+    const outcomes: LineOutcome[] = [];
+    for (const [line, outcome] of begun.entries()) {
+      if (!(outcome instanceof Open)) outcomes.push(outcome);
+      else if (outcome.settled !== undefined || !isStopped) outcomes.push(this.#take(outcome));
+      // One of them is to blame; what others had begun may be lost with it. Each on its own: then it is known which.
+      else outcomes.push(await this.#settleAlone(lines, line));
     }
-    let timer: NodeJS.Timeout;
-    const look = () => {
-      const restMs = settledAtMs + this.#timeoutMs - performance.now();
-      if (restMs <= 0) resolve();
-      else timer = setTimeout(look, Math.ceil(restMs));
-    };
-    look();
-    await promise;
-    clearTimeout(timer!);
-    return outcomes.map((outcome) => (outcome === undefined ? this.#condemn(false) : outcome));
+    return outcomes;
+  }
+
+  /**
+   * A line again, when something has hung behind an `await`. What hangs now is this line, or a rest of what was begun before: so only
+   * one that is stopped twice is condemned, and that has had its time of the processor.
+   */
+  async #settleAlone(lines: PipelineLines, line: number): Promise<LineOutcome> {
+    let share = 1;
+    for (let tries = 1, stops = 0; ; tries++) {
+      const outcome = this.#beginAlone(lines, line);
+      if (!(outcome instanceof Open)) return outcome;
+      const start = { cpuMs: threadCpuMs(), clockMs: performance.now() };
+      const isStopped = await this.#awaiting.all([outcome], (this.#timeoutMs * FIRST_TRY_SHARE) / share);
+      if (!isStopped || outcome.settled !== undefined) return this.#take(outcome);
+      const cpuMs = threadCpuMs() - start.cpuMs;
+      if (cpuMs >= Math.min(this.#timeoutMs, TRY_MS_MAX) / 2) stops++;
+      if (stops === STOPS_MAX || tries === TRIES_MAX) return this.#take(outcome);
+      share = Math.max(0.1, Math.min(1, cpuMs / (performance.now() - start.clockMs)));
+    }
+  }
+
+  #take({ settled, figures }: Open): LineOutcome {
+    this.#addFigures(figures);
+    return settled === undefined ? this.#condemn(false) : settled;
   }
 }
+
+/** As often a line has to be stopped on its own before it is condemned. */
+const STOPS_MAX = 2;
 
 export function isFailure(outcome: LineOutcome): outcome is LineFailure {
   return outcome !== null && typeof outcome === 'object' && 'code' in outcome;

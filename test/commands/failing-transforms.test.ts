@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { dataOf, World } from './fixture.ts';
+import { dataOf, runCommand, World } from './fixture.ts';
 
 let world: World;
 afterEach(() => world?.close());
@@ -55,6 +55,60 @@ it.each([
   expect(dataOf(world.records())).toHaveLength(COUNT - 1);
 });
 
+const HANGS = {
+  'in a microtask': 'await null; for (;;);',
+  'behind a timer': 'await new Promise((resolve) => setTimeout(resolve, 20)); for (;;);',
+  'behind a file': "await readFile('/dev/null'); for (;;);",
+  'in a callback of its own': 'await new Promise(() => setImmediate(() => { for (;;); }));',
+};
+
+it.each(Object.entries(HANGS))(
+  'a transform that hangs behind an await, %s, loses that line alone: others that were on their way are sent once, and verify agrees',
+  async (_, hangs) => {
+    world = await World.open({ objects: [{ key: 'a.jsonl', body: BODY }], shards: 1 });
+    const [path, mark] = ['transform.mjs', 'fired'].map((name) => join(world.folder, name)) as [
+      string,
+      string,
+    ];
+    writeFileSync(
+      path,
+      `import { writeFileSync } from 'node:fs';
+       import { readFile } from 'node:fs/promises';
+       export default async (record) => {
+         if (record.i % 7 === 0) await new Promise((resolve) => setTimeout(resolve, record.i % 5));
+         else if (record.i % 3 === 0) await null;
+         if (record.i !== ${BAD}) return record;
+         writeFileSync(${JSON.stringify(mark)}, '');
+         ${hangs}
+       };`,
+    );
+    const flags = ['--transform', path, '--parsers', '2', '--transform-timeout', '1s'];
+    const { report, ended } = await world.report(flags, { timeoutMs: 150_000 });
+    expect([existsSync(mark), ended.exitCode, ended.stderr]).toEqual([true, 1, '']);
+    expect(report.lines).toMatchObject({ read: COUNT, rejected: 1, rejectedByCode: { TRANSFORM: 1 } });
+    expect(report.stages).toMatchObject([{ in: COUNT, out: COUNT - 1, failed: 1 }]);
+    const [letter] = world.deadLetters();
+    expect(letter!.message).toBe('Stage 1 use failed: it took longer than --transform-timeout');
+    expect(Buffer.from(letter!.data!, 'base64').toString()).toBe(LINES[BAD]);
+    expect(dataOf(world.records()).toSorted()).toEqual(LINES.filter((__, i) => i !== BAD).toSorted());
+    const services = [
+      '--s3-endpoint-url',
+      world.s3.endpoint,
+      '--kinesis-endpoint-url',
+      world.kinesis.endpoint,
+    ];
+    const verified = await runCommand(
+      ['verify', '--json', '--journal', world.journal, '--transform-timeout', '1s', ...services],
+      { cwd: world.folder, timeoutMs: 150_000 },
+    );
+    expect(JSON.parse(verified.stdout || 'null'), verified.stderr).toMatchObject({
+      ...{ missing: 0, foreign: 0, duplicated: 0 },
+      deadLetters: { held: 1, absent: 0 },
+    });
+  },
+  330_000,
+);
+
 it('a limit of dead letters counts those of transforms', async () => {
   const { flags } = await open(`throw new Error('no');`);
   const { ended, report } = await world.report([...flags, '--max-rejects', '0']);
@@ -65,7 +119,7 @@ it.each([
   ['ends its thread', 'process.exit(0);', /parser thread (failed|ended)/, {}],
   ['takes more memory than there is', 'for (;;) kept.push(new Array(1e5).fill(record.i));', /memory/, {}],
   [
-    'hangs behind an await',
+    'hangs behind an await for longer than a thread may, before its own time is over,',
     'return Promise.resolve().then(() => { for (;;); });',
     /no sign of life/,
     { MILLRACE_HANG_MS: '3000' },

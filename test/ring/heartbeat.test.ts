@@ -28,6 +28,26 @@ it('a beat starts the time anew, and a thread without work never hangs', () => {
   for (let nowMs = 1900; nowMs < 9000; nowMs += 250) expect(monitor.findHanging(nowMs, 1000)).toBeNull();
 });
 
+it('what others wrote is stopped once where it stands still for longer than it may, and never behind the waiting', () => {
+  const { hearts, monitor } = open();
+  const look = (nowMs: number) => {
+    expect(monitor.findHanging(nowMs, 30_000)).toBeNull();
+    return monitor.takeStanding().map(({ index }) => index);
+  };
+  hearts[1].isBusy = true;
+  for (let nowMs = 0; nowMs < 2000; nowMs += 250) expect(look(nowMs)).toEqual([]);
+  hearts[1].awaitOthers(1000);
+  expect([look(2000), look(2500), look(3000)]).toEqual([[], [], []]);
+  expect([look(3250), look(3500)]).toEqual([[1], []]);
+  // It is on its way: whoever comes back by himself has to wait for it.
+  expect([hearts[1].isStopped, hearts[1].leaveOthers()]).toEqual([true, null]);
+  monitor.endStanding(1, true);
+  expect([hearts[1].leaveOthers(), hearts[1].isStopped]).toEqual([true, false]);
+  hearts[1].awaitOthers(1000);
+  expect(hearts[1].leaveOthers()).toBe(false);
+  for (let nowMs = 3750; nowMs < 9000; nowMs += 250) expect(look(nowMs)).toEqual([]);
+});
+
 it('a process that stood still as a whole has no hanging thread: nobody could beat, and nobody could look', () => {
   const { hearts, monitor } = open();
   hearts[1].isBusy = true;

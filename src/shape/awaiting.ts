@@ -1,0 +1,66 @@
+/**
+ * Awaiting: lines of a slice whose stages have given promises, until these have settled.
+ * Takes  lines that are open. Gives  when all are settled, or those that are not are given up; whether something was stopped meanwhile.
+ * Owns   the rule that a line is given up when for the time that one may take none has settled.
+ * Never  relies on one callback alone: while code of others is stopped from outside, any callback of this thread may be lost.
+ */
+import type { Heart } from '../ring/heartbeat.ts';
+import { TRY_MS_MAX } from '../scan/guard.ts';
+import type { LineOutcome } from './pipeline.ts';
+
+/** A line on its way. */
+export class Open {
+  readonly promise: Promise<LineOutcome>;
+  /** What its stages have done for it: it counts when the line is dealt with, so that a line that is begun twice counts once. */
+  readonly figures: Float64Array;
+  settled: LineOutcome | undefined;
+
+  constructor(promise: Promise<LineOutcome>, figures: Float64Array) {
+    this.promise = promise;
+    this.figures = figures;
+  }
+}
+
+/** Two clocks, so that one that is lost does not stop the other. */
+const LOOKS_MS = [50, 70] as const;
+
+export class Awaiting {
+  readonly #timeoutMs: number;
+  readonly #heart: Pick<Heart, 'awaitOthers' | 'isStopped' | 'leaveOthers'> | undefined;
+
+  constructor(
+    timeoutMs: number,
+    heart: Pick<Heart, 'awaitOthers' | 'isStopped' | 'leaveOthers'> | undefined,
+  ) {
+    this.#timeoutMs = timeoutMs;
+    this.#heart = heart;
+  }
+
+  /** @param standingMs The event loop may stand still for so long. @returns Whether JavaScript was stopped: what is not settled may be lost. */
+  all(open: readonly Open[], standingMs = this.#timeoutMs): Promise<boolean> {
+    return new Promise((resolve) => {
+      let left = open.length;
+      let settledAtMs = performance.now();
+      let isOver = false;
+      const look = () => {
+        const isDue = left === 0 || performance.now() - settledAtMs >= this.#timeoutMs;
+        if (isOver || !(isDue || this.#heart?.isStopped)) return;
+        const isStopped = this.#heart?.leaveOthers() ?? (this.#heart === undefined ? false : null);
+        if (isStopped === null) return;
+        isOver = true;
+        for (const timer of timers) clearInterval(timer);
+        resolve(isStopped);
+      };
+      const timers = LOOKS_MS.map((ms) => setInterval(look, Math.min(ms, this.#timeoutMs)));
+      this.#heart?.awaitOthers(Math.min(standingMs, TRY_MS_MAX));
+      for (const one of open)
+        void one.promise.then((outcome) => {
+          if (isOver) return;
+          one.settled = outcome;
+          settledAtMs = performance.now();
+          left--;
+          if (left === 0) look();
+        });
+    });
+  }
+}
