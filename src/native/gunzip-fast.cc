@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "gunzip.h"
+#include "target-region.h"
 
 namespace millrace {
 namespace {
@@ -66,12 +67,7 @@ namespace {
 #undef GUNZIP_VECTOR
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2")
-#endif
+MILLRACE_TARGET_BEGIN("avx2,bmi,bmi2")
 #define GUNZIP_KERNEL avx2
 #define GUNZIP_VECTOR 32
 namespace millrace {
@@ -81,11 +77,7 @@ namespace {
 }  // namespace millrace
 #undef GUNZIP_KERNEL
 #undef GUNZIP_VECTOR
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+MILLRACE_TARGET_END
 #endif
 
 namespace millrace {

@@ -6,6 +6,7 @@
 #include "addon.h"
 #include "args.h"
 #include "frame.h"
+#include "target-region.h"
 
 #define MILLRACE_SIMD_NONE 0
 #define MILLRACE_SIMD_SSE2 1
@@ -43,33 +44,18 @@ static inline bool mayReadStripe([[maybe_unused]] const uint8_t* from) {
 #undef MILLRACE_KERNEL
 #undef MILLRACE_SIMD
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2")
-#endif
+MILLRACE_TARGET_BEGIN("avx2")
 #define MILLRACE_KERNEL avx2
 #define MILLRACE_SIMD MILLRACE_SIMD_AVX2
 #include "record-digest-kernel.h"
 #undef MILLRACE_KERNEL
-#if defined(__clang__)
-#pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx2,avx512f,avx512vl"))), apply_to = function)
-#else
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx2,avx512f,avx512vl")
-#endif
+MILLRACE_TARGET_END
+MILLRACE_TARGET_BEGIN("avx2,avx512f,avx512vl")
 #define MILLRACE_KERNEL avx512
 #include "record-digest-kernel.h"
 #undef MILLRACE_KERNEL
 #undef MILLRACE_SIMD
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+MILLRACE_TARGET_END
 
 #else
 #define MILLRACE_KERNEL generic

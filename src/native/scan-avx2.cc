@@ -1,6 +1,7 @@
 // Scan, AVX2: the windowed scanner for x86-64 machines of about 2013 and later.
 #include "scan-shape.h"
 #include "scan-sink.h"
+#include "target-region.h"
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #include <cstring>
@@ -11,14 +12,7 @@
 #include "scan-classes.h"
 #include "scan-places.h"
 
-// Everything up to the pop is compiled for these instructions, and has internal linkage: nothing of it can leak into code that
-// runs elsewhere.
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,pclmul")
-#endif
+MILLRACE_TARGET_BEGIN("avx2,bmi,bmi2,lzcnt,popcnt,pclmul")
 
 namespace millrace {
 namespace {
@@ -316,11 +310,7 @@ void hashGroup(const uint32_t (*blocks)[16], uint32_t, uint32_t wordCount, uint3
 }  // namespace
 }  // namespace millrace
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+MILLRACE_TARGET_END
 
 namespace millrace {
 const ScanKernels* scanKernelsAvx2() {

@@ -7,6 +7,7 @@
 
 #include "scan-shape.h"
 #include "scan-sink.h"
+#include "target-region.h"
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #include <cstring>
@@ -16,15 +17,7 @@
 
 #include "scan-classes.h"
 
-#define MILLRACE_AVX512 "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,lzcnt,popcnt,pclmul"
-// Everything up to the pop is compiled for these instructions, and has internal linkage: nothing of it can leak into code that
-// runs elsewhere.
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target(MILLRACE_AVX512))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,lzcnt,popcnt,pclmul")
-#endif
+MILLRACE_TARGET_BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,lzcnt,popcnt,pclmul")
 
 namespace millrace {
 namespace {
@@ -213,11 +206,7 @@ void hashGroup(const uint32_t (*blocks)[16], uint32_t, uint32_t wordCount, uint3
 }  // namespace
 }  // namespace millrace
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+MILLRACE_TARGET_END
 
 namespace millrace {
 const ScanKernels* scanKernelsAvx512() {

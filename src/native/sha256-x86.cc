@@ -1,5 +1,6 @@
 // SHA-256 on x86-64: by the SHA extensions, two texts at a time, which fill each other's gaps; without them eight or sixteen texts in vectors.
 #include "sha256.h"
+#include "target-region.h"
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #include <cpuid.h>
@@ -84,13 +85,7 @@ TARGET_SHA void addBySha(const Sha256Text* texts, size_t count, size_t blocks) {
 }  // namespace
 }  // namespace millrace
 
-// What is compiled for newer instructions has internal linkage: nothing of it can leak into code that runs elsewhere.
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2")
-#endif
+MILLRACE_TARGET_BEGIN("avx2")
 namespace millrace {
 namespace {
 #define SHA_LANES 8
@@ -100,14 +95,8 @@ namespace {
 #undef SHA_NAME
 }  // namespace
 }  // namespace millrace
-#if defined(__clang__)
-#pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx2,avx512f,avx512vl"))), apply_to = function)
-#else
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx2,avx512f,avx512vl")
-#endif
+MILLRACE_TARGET_END
+MILLRACE_TARGET_BEGIN("avx2,avx512f,avx512vl")
 namespace millrace {
 namespace {
 #define SHA_LANES 16
@@ -117,11 +106,7 @@ namespace {
 #undef SHA_NAME
 }  // namespace
 }  // namespace millrace
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+MILLRACE_TARGET_END
 
 namespace millrace {
 
