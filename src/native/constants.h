@@ -116,6 +116,13 @@
   X(uint32_t, REJECT_FILTER, 5) \
   X(uint32_t, REJECT_COLUMNS, 3) \
   X(uint32_t, OUTPUT_COLUMNS, 3) \
+  X(uint32_t, LINE_START, 0) \
+  X(uint32_t, LINE_OFFSET, 1) \
+  X(uint32_t, LINE_IS_ASCII, 2) \
+  X(uint32_t, LINE_COLUMNS, 3) \
+  X(uint32_t, TEXT_USED_BYTES, 0) \
+  X(uint32_t, TEXT_USED_ROWS, 1) \
+  X(uint32_t, TEXT_CELLS, 2) \
   /* Framing: src/scan/values-native.ts and src/scan/values.ts. */ \
   X(uint32_t, CUT_SIDE_BY_SIDE, 0) \
   X(uint32_t, CUT_BEGUN, 1) \

@@ -131,6 +131,19 @@ bool readLanes(napi_env env, ScanSetup& state, napi_value lanes, napi_value star
   return true;
 }
 
+/** @returns Why lines cannot go to the text, or null. */
+const char* readText(napi_env env, ScanSetup& state, napi_value text, napi_value rows, napi_value used) {
+  if (isNull(env, text)) return nullptr;
+  const View<uint8_t> bytes = viewOf<uint8_t>(env, text);
+  const View<double> cells = viewOf<double>(env, rows);
+  const View<double> counters = viewOf<double>(env, used);
+  const size_t rowsMax = cells.length / LINE_COLUMNS;
+  if (counters.length < TEXT_CELLS) return "Cannot open the native scanner: the text has no counters";
+  if (bytes.length == 0 || rowsMax == 0 || rowsMax > UINT32_MAX) return "Cannot open the native scanner: the text has no room";
+  state.text = {bytes.data, bytes.length, cells.data, uint32_t(rowsMax), counters.data};
+  return nullptr;
+}
+
 double doubleOf(napi_env env, napi_value value) {
   double number = 0;
   napi_get_value_double(env, value, &number);
@@ -172,12 +185,16 @@ napi_value throwNoMemory(napi_env env) {
 }
 
 napi_value scanCreate(napi_env env, napi_callback_info info) {
-  const Args<10> args(env, info);
+  const Args<13> args(env, info);
   const uint64_t keyCharsMax = countOf(env, args[5]);
   if (keyCharsMax > KEY_CHARS_MAX) return refuse(env, "Cannot open the native scanner: keys may be longer than it has room for");
   if (const char* fault = faultOfLanes(env, args[6], args[7])) return refuse(env, fault);
   auto* state = static_cast<ScanSetup*>(std::calloc(1, sizeof(ScanSetup)));
   if (state == nullptr) return throwNoMemory(env);
+  if (const char* fault = readText(env, *state, args[10], args[11], args[12])) {
+    freeSetup(state);
+    return refuse(env, fault);
+  }
   const ScanKernels* kernels[KERNELS_MAX];
   const uint32_t kernelCount = listKernels(kernels);
   const double wanted = doubleOf(env, args[8]);

@@ -103,6 +103,49 @@ bool writeRecord(ScanState& state, ScanCall& call, const PendingRecord& record, 
   return true;
 }
 
+/** Of a line. Four words at a time: the compiler makes vectors of them. */
+bool isAscii(const uint8_t* at, size_t bytes) {
+  uint64_t seen[4] = {};
+  for (; bytes >= sizeof seen; at += sizeof seen, bytes -= sizeof seen) {
+    uint64_t words[4];
+    std::memcpy(words, at, sizeof words);
+    for (int i = 0; i < 4; i++) seen[i] |= words[i];
+  }
+  uint64_t rest = seen[0] | seen[1] | seen[2] | seen[3];
+  for (; bytes >= 8; at += 8, bytes -= 8) {
+    uint64_t word;
+    std::memcpy(&word, at, 8);
+    rest |= word;
+  }
+  for (; bytes > 0; at++, bytes--) rest |= *at;
+  return (rest & 0x8080808080808080u) == 0;
+}
+
+/** @returns False when the text is full. */
+bool writeText(ScanState& state, ScanCall& call, const PendingRecord& record) {
+  TextSink& text = state.text;
+  const uint64_t used = uint64_t(text.used[TEXT_USED_BYTES]);
+  const uint32_t row = uint32_t(text.used[TEXT_USED_ROWS]);
+  const uint64_t needBytes = uint64_t(record.dataBytes) + 1;
+  if (needBytes > text.bytesMax - used || row == text.rowsMax) {
+    call.status = SCAN_LANE_FULL;
+    call.laneIndex = 0;
+    call.laneNeedBytes = uint32_t(needBytes);
+    call.next = record.line;
+    return false;
+  }
+  uint8_t* at = text.bytes + used;
+  copyBytes(at, record.data, record.dataBytes);
+  at[record.dataBytes] = ',';
+  double* cells = text.rows + size_t(row) * LINE_COLUMNS;
+  cells[LINE_START] = double(used);
+  cells[LINE_OFFSET] = double(originOf(call, record.line, call.frameRow).offset);
+  cells[LINE_IS_ASCII] = isAscii(at, record.dataBytes);
+  text.used[TEXT_USED_BYTES] = double(used + needBytes);
+  text.used[TEXT_USED_ROWS] = row + 1;
+  return true;
+}
+
 }  // namespace
 
 bool flushRecords(ScanState& state, ScanCall& call) {
@@ -110,13 +153,14 @@ bool flushRecords(ScanState& state, ScanCall& call) {
   if (count == 0) return true;
   if (state.shape != nullptr) state.shape->hashes.run(state.shape->program.hashKey);
   const bool hasLanes = state.laneCount > 0;
+  const bool hasText = state.text.bytes != nullptr;
   if (hasLanes) hashPending(state);
   state.pendingCount = 0;
   for (uint32_t i = 0; i < count; i++) {
     const PendingRecord& record = state.pending[i];
     countOthers(call, record.blankBefore, record.filteredBefore);
     const uint32_t dataBytes = record.dataBytes + state.appendsNewline;
-    if (hasLanes && !writeRecord(state, call, record, dataBytes)) {
+    if ((hasLanes && !writeRecord(state, call, record, dataBytes)) || (hasText && !writeText(state, call, record))) {
       // Lines after that record will be met again.
       call.blankBefore = 0;
       call.filteredBefore = 0;

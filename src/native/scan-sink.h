@@ -81,7 +81,8 @@ inline bool addRecord(ScanState& state, ScanCall& call, const uint8_t* line, con
   if (isMissing && !state.usesPositionalKeys) return addReject(state, call, line, lineEnd, REJECT_MISSING_KEY);
   if (key.key == nullptr) {
     key.key = keyScratch(state);
-    key.keyBytes = writePositionalKey(call, line, keyScratch(state));
+    // A text has no keys.
+    key.keyBytes = state.text.bytes == nullptr ? writePositionalKey(call, line, keyScratch(state)) : 1;
   }
   const uint64_t dataBytes = uint64_t(dataEnd - data);
   if (dataBytes + state.appendsNewline + key.keyBytes > state.recordBytesMax) {

@@ -151,6 +151,18 @@ const ScanKernels* scanKernelsAvx2();
 const ScanKernels* scanKernelsAvx512();
 const ScanKernels* scanKernelsNeon();
 
+/** Where lines go in place of lanes: into one text, each with a comma behind it. The arrays are those of JavaScript. */
+struct TextSink {
+  /** Null where lines go to lanes. */
+  uint8_t* bytes;
+  uint64_t bytesMax;
+  /** A row of LINE_COLUMNS a line. */
+  double* rows;
+  uint32_t rowsMax;
+  /** TEXT_: what is taken of both. Whoever has read them sets them back. */
+  double* used;
+};
+
 /** What a scanner keeps between calls. */
 struct ScanSetup {
   const ScanKernels* kernels;
@@ -183,6 +195,8 @@ struct ScanSetup {
   size_t* laneBytes;
   uint64_t* laneStarts;
   LaneWriter* lanes;
+  /** In place of lanes. */
+  TextSink text;
 
   /** One bit a level, for isJson. */
   uint64_t* depthStack;

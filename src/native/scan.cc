@@ -104,6 +104,14 @@ bool faultOfRows(const ScanCall& call, uint64_t from, size_t bytes) {
   return call.rowCount == 0 && from < call.end;
 }
 
+/** Whether its counters are none. */
+bool isTextOverfull(const TextSink& text) {
+  if (text.bytes == nullptr) return false;
+  const double bytes = text.used[TEXT_USED_BYTES];
+  const double rows = text.used[TEXT_USED_ROWS];
+  return !(bytes >= 0 && bytes <= double(text.bytesMax) && rows >= 0 && rows <= double(text.rowsMax));
+}
+
 /** scanRun(state, bytes, start, end, from, objectOffset, slice, coordinate, sums, rejects, decide, rows, mode) */
 napi_value scanRun(napi_env env, napi_callback_info info) {
   const Args<13> args(env, info);
@@ -140,6 +148,7 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   }
   if (call.rejectsMax == 0) return refuse(env, "Cannot scan: the rejects have no room");
   if (coordinate.length > KEY_CHARS_MAX) return refuse(env, "Cannot scan: the coordinate is longer than a key");
+  if (isTextOverfull(state.text)) return refuse(env, "Cannot scan: more of the text is taken than there is");
   state.pendingCount = 0;
   if (state.shape != nullptr) beginShape(*state.shape, call, env, args[10]);
   for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].open(state.laneBase[i], state.laneBytes[i]);

@@ -48,9 +48,11 @@ export async function openLeftOutBy(stages: Stages): Promise<LeftOutBy> {
       const shaped = shaper.shape(text, value, place, offset);
       if (where !== null && shaped.kind !== 'kept')
         return { stage: 'where', reason: WHY[VERDICTS[shaper.verdictOf(text, place, offset)]!] };
+      const left = shaped.kind === 'kept' ? shaped.text : text;
       await pipeline.run({
         count: 1,
-        textAt: () => (shaped.kind === 'kept' ? shaped.text : text),
+        textAt: () => left,
+        valueAt: () => JSON.parse(left) as unknown,
         placeAt: () => ({ ...place, offset, coordinate }),
       });
       const found = pipeline.takeFigures().find(({ dropped }) => dropped > 0);

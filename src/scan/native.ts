@@ -7,6 +7,7 @@
  */
 import type { NativeAddon } from '../native/load.ts';
 import { LANE_DATA_BYTE } from '../ring/layout.ts';
+import type { LineText } from './line-text.ts';
 import { parsePointer } from './pointer.ts';
 import {
   lineOffset,
@@ -37,6 +38,9 @@ interface ScanExports {
     starts: BigUint64Array,
     instructions: number,
     program: Uint8Array | null,
+    text: Uint8Array | null,
+    rows: Float64Array | null,
+    used: Float64Array | null,
   ): object;
   scanRun(
     state: object,
@@ -97,6 +101,8 @@ export interface NativeScannerOptions {
   /** Index into `nativeInstructions`; by default the fastest. Tests try them all. */
   readonly instructions?: number;
   readonly shaper?: LineShaper | null;
+  /** Lines go there, in place of lanes; `lane-full` says that it is. */
+  readonly text?: LineText | null;
 }
 
 export class NativeScanner implements Scanner {
@@ -105,6 +111,8 @@ export class NativeScanner implements Scanner {
   readonly #state: object;
   /** Keeps the lanes' memory: the native state points into it. */
   readonly #lanes: ScanLanes;
+  /** The same of the text. */
+  readonly text: LineText | null;
   readonly #sums = new Float64Array(SUM.CELLS);
   readonly #decide: Decide | null;
   /** The piece at hand. */
@@ -119,11 +127,12 @@ export class NativeScanner implements Scanner {
     addon: NativeAddon,
     rules: RecordRules,
     lanes: ScanLanes,
-    { instructions = -1, shaper = null }: NativeScannerOptions = {},
+    { instructions = -1, shaper = null, text = null }: NativeScannerOptions = {},
   ) {
     const scan = addon as unknown as ScanExports;
     this.#run = scan.scanRun;
     this.#lanes = lanes;
+    this.text = text;
     this.#state = scan.scanCreate(
       tokenBytes(rules.partitionKey),
       tokenBytes(rules.explicitHashKey),
@@ -136,6 +145,9 @@ export class NativeScanner implements Scanner {
       lanes.starts,
       instructions,
       shaper?.program(rules.partitionKey) ?? null,
+      text?.bytes ?? null,
+      text?.rows ?? null,
+      text?.used ?? null,
     );
     this.#decide = shaper && ((line, start, end) => this.#ask(shaper, line, start, end));
   }

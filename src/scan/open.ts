@@ -7,6 +7,7 @@
  */
 import { loadAddon } from '../native/load.ts';
 import { Guard } from './guard.ts';
+import type { LineText } from './line-text.ts';
 import { NativeScanner } from './native.ts';
 import { PortableScanner } from './portable.ts';
 import type { RecordRules, ScanLanes, Scanner } from './scanner.ts';
@@ -41,6 +42,17 @@ export function openScanner(rules: RecordRules, lanes: ScanLanes, options: OpenS
   return validator
     ? new ValidatingScanner(scanner, validator, rules.depthMax, new Guard({ onTry }), shaper)
     : scanner;
+}
+
+/** A scanner that puts lines into a text, or null: there is no native one here. @throws {OptionsError} As above. */
+export function openTextScanner(
+  rules: RecordRules,
+  text: LineText,
+  { portable = false, shaper = null }: Pick<OpenScannerOptions, 'portable' | 'shaper'>,
+): Scanner | null {
+  const { addon } = loadAddon();
+  if (addon === null || portable) return null;
+  return new NativeScanner(addon, rules, { buffers: [], starts: new BigUint64Array(0) }, { shaper, text });
 }
 
 /** What finds values side by side. */

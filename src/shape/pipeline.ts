@@ -22,6 +22,8 @@ export interface PipelineLines {
   readonly count: number;
   /** JSON, as the fast stages have left it. */
   textAt(line: number): string;
+  /** What it stands for: a value of its own each time, so that one that was changed is nobody else's. */
+  valueAt(line: number): unknown;
   placeAt(line: number): StagePlace;
 }
 
@@ -73,6 +75,8 @@ export class Pipeline {
   readonly #awaiting: Awaiting;
   readonly #figures: Float64Array;
   readonly #lineFigures: Float64Array;
+  /** The only stage, where it is a function of a value. */
+  readonly #only: RunningStage | null;
   #lines = 0;
 
   constructor(stages: readonly RunningStage[], { guard, timeoutMs, heart }: PipelineOptions) {
@@ -82,6 +86,12 @@ export class Pipeline {
     this.#awaiting = new Awaiting(timeoutMs, heart);
     this.#figures = new Float64Array(stages.length * FIGURE_CELLS);
     this.#lineFigures = new Float64Array(stages.length * FIGURE_CELLS);
+    this.#only = stages.length === 1 && stages[0]!.runText === undefined ? stages[0]! : null;
+  }
+
+  /** Whether it asks for the text of every line, and for no value that is made of many. */
+  get asksForTexts(): boolean {
+    return this.#stages[0]?.runText !== undefined;
   }
 
   /** What the stages have done since the last call. */
@@ -124,15 +134,67 @@ export class Pipeline {
 
   /** Runs under the guard, which may strike anywhere in it. */
   #begin(lines: PipelineLines, line: number): LineOutcome | Open {
+    const one = this.#lines < TIMED.FIRST_LINES ? TIMED.OF_FIRST : TIMED.OF_OTHERS;
+    const timedFor = this.#lines % one === 0 ? one : 0;
+    if (this.#only !== null && timedFor === 0) return this.#beginOnly(this.#only, lines, line);
+    return this.#account(lines.placeAt(line), timedFor, (passage) =>
+      this.#pass(this.#carriedAt(lines, line, passage), 0, passage),
+    );
+  }
+
+  /** In front of the clock: it may be parsed with many others. @throws {Failed} */
+  #carriedAt(lines: PipelineLines, line: number, passage: Passage): Carried {
+    if (this.asksForTexts) return Carried.ofText(lines.textAt(line));
+    try {
+      return Carried.ofValue(lines.valueAt(line));
+    } catch (error) {
+      throw this.#failed(0, error, passage);
+    }
+  }
+
+  /** The same for one function whose figures are plain: one record in, and one out. */
+  #beginOnly(only: RunningStage, lines: PipelineLines, line: number): LineOutcome | Open {
+    const place = lines.placeAt(line);
+    let result: unknown;
+    let error: unknown;
+    let text: string | null = null;
+    let step: 'run' | 'write' | 'done' = 'run';
+    try {
+      result = only.run(lines.valueAt(line), place);
+      step = 'write';
+      if (isPlain(result)) text = jsonOf(result);
+      step = 'done';
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (text !== null) {
+      this.#lines++;
+      this.#figures[FIGURE.IN]!++;
+      this.#figures[FIGURE.OUT]!++;
+      return text;
+    }
+    return this.#account(place, 0, (passage) => {
+      passage.figures[FIGURE.IN]!++;
+      if (step === 'done' && isThenable(result)) return this.#passLater(result, 0, passage);
+      if (step === 'done') return this.#passOn(result, 0, passage);
+      if (step === 'write') passage.figures[FIGURE.OUT]!++;
+      throw this.#failed(0, error, passage);
+    });
+  }
+
+  /** Adds what a line's work leaves in its figures, once: a line that is stopped in its first, synchronous part leaves none. */
+  #account(
+    place: StagePlace,
+    timedFor: number,
+    work: (passage: Passage) => LineOutcome | Promise<LineOutcome>,
+  ): LineOutcome | Open {
     const figures = this.#lineFigures;
     // In place of fill(): a call costs more than the few cells.
     for (let i = 0; i < figures.length; i++) figures[i] = 0;
-    const one = this.#lines < TIMED.FIRST_LINES ? TIMED.OF_FIRST : TIMED.OF_OTHERS;
-    const timedFor = this.#lines % one === 0 ? one : 0;
-    const passage: Passage = { place: lines.placeAt(line), timedFor, figures };
+    const passage: Passage = { place, timedFor, figures };
     let outcome: LineOutcome | Promise<LineOutcome>;
     try {
-      outcome = this.#pass(Carried.ofText(lines.textAt(line)), 0, passage);
+      outcome = work(passage);
     } catch (error) {
       outcome = failureOf(error);
     }
@@ -315,6 +377,15 @@ const STOPS_MAX = 2;
 
 export function isFailure(outcome: LineOutcome): outcome is LineFailure {
   return outcome !== null && typeof outcome === 'object' && 'code' in outcome;
+}
+
+/** Whether it is one record and a value, without a look at its members. Others may be so, too. */
+function isPlain(result: unknown): boolean {
+  if (typeof result !== 'object' || result === null) return false;
+  return (
+    Object.getPrototypeOf(result) === Object.prototype &&
+    typeof (result as { then?: unknown }).then !== 'function'
+  );
 }
 
 function failureOf(error: unknown): LineFailure {

@@ -13,6 +13,7 @@ import { VERDICT } from '../../src/publish/sink.ts';
 import { FRAME, FRAME_FLAG, FRAME_KIND } from '../../src/record/frame.ts';
 import { LANE_CAPACITY_BYTES_MAX, LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { SLICE_MASK } from '../../src/ring/slices.ts';
+import { LINE, TEXT as TEXT_CELL } from '../../src/scan/line-text.ts';
 import { CODES, KEY_CHARS_MAX, REJECT_COLUMNS, ROWS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
 import { OUTPUT_COLUMNS } from '../../src/scan/scanner.ts';
 import { CUT_STATE, CUT_STOPS, VALUE_KIND } from '../../src/scan/values.ts';
@@ -68,6 +69,8 @@ describe.skipIf(!addon)('src/native/constants.h (skipped where there is no addon
       ...listed('REJECT', CODES),
       REJECT_COLUMNS,
       OUTPUT_COLUMNS,
+      ...under('LINE', LINE),
+      ...under('TEXT', TEXT_CELL),
       ...under('ROWS', ROWS),
       ...under('CUT', CUT_STATE),
       ...listed('CUT', CUT_STOPS),

@@ -10,6 +10,7 @@ import { SHARD_ROW } from '../../src/publish/codec.ts';
 import { BATCH_FORM } from '../../src/publish/entries.ts';
 import { FRAME } from '../../src/record/frame.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
+import { LINE, TEXT as TEXT_CELL } from '../../src/scan/line-text.ts';
 import { KEY_CHARS_MAX, REJECT_COLUMNS, SUM } from '../../src/scan/native.ts';
 import { OUTPUT_COLUMNS } from '../../src/scan/scanner.ts';
 import { CUT_SUM } from '../../src/scan/values-native.ts';
@@ -88,6 +89,14 @@ function cursorOf(guarded: Guarded, length: number, at?: number): Uint32Array {
 function scannerOf(lanes: readonly Uint8Array[], startCells: number, keyCharsMax = KEY_CHARS_MAX): unknown {
   const starts = new BigUint64Array(startCells);
   return call.scanCreate!([Buffer.from('k')], null, 0, 64, 1000, keyCharsMax, lanes, starts, -1);
+}
+
+function textScannerOf(guarded: Guarded, text: number, rows: number, used: number | Float64Array): unknown {
+  const cells = typeof used === 'number' ? guarded.of(Float64Array, used) : used;
+  return call.scanCreate!(
+    ...[null, null, 2, 64, 1000, KEY_CHARS_MAX, [], new BigUint64Array(0), -1, null],
+    ...[guarded.of(Uint8Array, text), guarded.of(Float64Array, rows), cells],
+  );
 }
 
 /** Each call with its lengths: those that are right, and what each is when it is too short. */
@@ -268,6 +277,27 @@ const CASES: readonly Case[] = [
     right: { lane: 256 + 64 * 1024, starts: 2, keyChars: KEY_CHARS_MAX },
     wrong: { lane: 256 + 64 * 1024 - 1, starts: 1, keyChars: KEY_CHARS_MAX + 1 },
     run: (n) => scannerOf([filledLane().subarray(0, n.lane)], n.starts!, n.keyChars),
+  },
+  {
+    name: 'scanCreate with a text',
+    right: { text: 8, rows: LINE.COLUMNS, used: TEXT_CELL.CELLS },
+    wrong: { text: 0, rows: LINE.COLUMNS - 1, used: TEXT_CELL.CELLS - 1 },
+    run: (n, guarded) => textScannerOf(guarded, n.text!, n.rows!, n.used!),
+  },
+  {
+    name: 'scanRun into a text',
+    right: { bytes: 4, rows: 0 },
+    wrong: { bytes: 9, rows: 2 },
+    run: (n, guarded) => {
+      const used = new Float64Array(TEXT_CELL.CELLS);
+      const scanner = textScannerOf(guarded, 8, LINE.COLUMNS, used);
+      used.set([n.bytes!, n.rows!]);
+      const sums = new Float64Array(SUM.CELLS);
+      return call.scanRun!(
+        ...[scanner, TEXT, 0, TEXT.length, 0, 0, 0, Buffer.from('c')],
+        ...[sums, new Float64Array(REJECT_COLUMNS), null, null],
+      );
+    },
   },
   {
     name: 'scanRun',

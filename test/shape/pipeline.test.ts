@@ -18,6 +18,7 @@ function open(stages: readonly (Run | Partial<RunningStage>)[], timeoutMs = 300)
 const lines = (...texts: string[]) => ({
   count: texts.length,
   textAt: (line: number) => texts[line]!,
+  valueAt: (line: number) => JSON.parse(texts[line]!) as unknown,
   placeAt: () => PLACE,
 });
 const messageOf = (outcome: LineOutcome) => (isFailure(outcome) ? outcome.message : outcome);
