@@ -4,6 +4,7 @@
 #include "cbor-reader.h"
 #include "codec.h"
 #include "constants.h"
+#include "simdjson-calls.h"
 
 #include <simdjson.h>
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <immintrin.h>
 
-#include <simdjson.h>
+#include "simdjson-calls.h"
 
 #include "scan-classes.h"
 #include "scan-places.h"

@@ -1,7 +1,7 @@
 // Scan, base: the windowed scanner for every machine, in plain C++. Eight bytes at a time inside ordinary registers.
 #include <cstring>
 
-#include <simdjson.h>
+#include "simdjson-calls.h"
 
 #include "scan-classes.h"
 #include "scan-shape.h"

@@ -3,7 +3,7 @@
 
 #include "scan-shape.h"
 
-#include <simdjson.h>
+#include "simdjson-calls.h"
 
 namespace millrace {
 namespace {

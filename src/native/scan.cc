@@ -7,7 +7,7 @@
 #include "scan-shape.h"
 #include "scan-sink.h"
 
-#include <simdjson.h>
+#include "simdjson-calls.h"
 
 namespace millrace {
 namespace {

@@ -1,7 +1,7 @@
 // Shape where: see shape-where.h.
 #include "shape-where.h"
 
-#include <simdjson.h>
+#include "simdjson-calls.h"
 
 namespace millrace {
 namespace {
