@@ -49,6 +49,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/accounting/left-part.ts': 'test/accounting/accounting.test.ts and test/commands/many-records.test.ts',
   'src/shape/stages/open-stage.ts': 'test/shape/stages/use.test.ts',
   'src/shape/figures.ts': 'test/shape/pipeline.test.ts',
+  'src/shape/line-outcome.ts': 'test/shape/pipeline.test.ts',
   'src/shape/awaiting.ts': 'test/shape/pipeline.test.ts and test/commands/failing-transforms.test.ts',
   'src/run/hang-watch.ts': 'test/commands/failing-transforms.test.ts',
   'src/parse/trial.ts': 'test/commands/transforms.test.ts',

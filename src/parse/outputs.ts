@@ -5,7 +5,7 @@
  * Owns   the memory that they lie in until the next call. A text with line ends of its own, which only a value can be, is a run alone.
  */
 import { OUTPUT_COLUMNS, type Outputs as OutputTable } from '../scan/scanner.ts';
-import { isFailure, type LineOutcome, type Output } from '../shape/pipeline.ts';
+import { isFailure, type LineOutcome, type Output } from '../shape/line-outcome.ts';
 
 /** Outputs of one kind that follow each other: bytes[start, end) of the scratch. */
 export interface OutputRun {

@@ -18,14 +18,8 @@ import {
   type ScanPiece,
   type ScanResult,
 } from '../scan/scanner.ts';
-import {
-  isFailure,
-  type LineFailure,
-  type LineOutcome,
-  type Output,
-  type Pipeline,
-  type PipelineLines,
-} from '../shape/pipeline.ts';
+import { isFailure, type LineFailure, type LineOutcome, type Output } from '../shape/line-outcome.ts';
+import type { Pipeline, PipelineLines } from '../shape/pipeline.ts';
 import { type OutputRun, Scratch } from './outputs.ts';
 import type { Trial } from './trial.ts';
 import type { BenchLines, Workbench } from './workbench.ts';

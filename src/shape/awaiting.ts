@@ -6,7 +6,7 @@
  */
 import type { Heart } from '../ring/heartbeat.ts';
 import { TRY_MS_MAX } from '../scan/guard.ts';
-import type { LineOutcome } from './pipeline.ts';
+import type { LineOutcome } from './line-outcome.ts';
 
 /** A line on its way. */
 export class Open {

@@ -6,7 +6,6 @@
  * Never  blocks: all lines are begun before any is waited for, so that stages may gather them. JavaScript that does not come back is
  *        stopped by the guard, behind an `await` by who watches the thread; a promise that never settles is given up.
  */
-import type { RejectCode } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
 import type { Heart } from '../ring/heartbeat.ts';
 import { OUTPUTS_PER_LINE_MAX } from '../ring/slices.ts';
@@ -14,6 +13,14 @@ import { FIRST_TRY_SHARE, type Guard, TRIES_MAX, TRY_MS_MAX, threadCpuMs } from 
 import { Awaiting, Open } from './awaiting.ts';
 import { Carried, jsonOf } from './carried.ts';
 import { FIGURE, FIGURE_CELLS, type StageFigures, takeFigures } from './figures.ts';
+import {
+  Failed,
+  failureOf,
+  type LineFailure,
+  type LineOutcome,
+  type Output,
+  reasonOf,
+} from './line-outcome.ts';
 import type { RunningStage, StagePlace } from './stage.ts';
 import { StageFailure } from './stage-failure.ts';
 
@@ -27,17 +34,6 @@ export interface PipelineLines {
   placeAt(line: number): StagePlace;
 }
 
-/** Why a line has no outputs. */
-export interface LineFailure {
-  readonly code: RejectCode;
-  readonly message: string;
-}
-
-/** JSON text, or bytes that go out as they are. */
-export type Output = string | Uint8Array;
-/** A line of one output has just that. Null: the stages have dropped it. */
-export type LineOutcome = Output | readonly Output[] | LineFailure | null;
-
 export interface PipelineOptions {
   readonly guard: Guard;
   /** A promise that has not settled when for so long no line has: its line failed. */
@@ -48,16 +44,6 @@ export interface PipelineOptions {
 
 /** One line of so many is timed: of the first ones more, which may be all that there are. To look at the clock twice costs as much as a short line. */
 const TIMED = { FIRST_LINES: 4096, OF_FIRST: 16, OF_OTHERS: 256 } as const;
-const REASON_CHARS_MAX = 200;
-
-/** A failure on its way through promises, with the stage that it happened in. */
-class Failed extends Error {
-  readonly failure: LineFailure;
-  constructor(failure: LineFailure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
 
 /** A line while its stages run. */
 interface Passage {
@@ -375,10 +361,6 @@ export class Pipeline {
 /** As often a line has to be stopped on its own before it is condemned. */
 const STOPS_MAX = 2;
 
-export function isFailure(outcome: LineOutcome): outcome is LineFailure {
-  return outcome !== null && typeof outcome === 'object' && 'code' in outcome;
-}
-
 /** Whether it is one record and a value, without a look at its members. Others may be so, too. */
 function isPlain(result: unknown): boolean {
   if (typeof result !== 'object' || result === null) return false;
@@ -386,11 +368,6 @@ function isPlain(result: unknown): boolean {
     Object.getPrototypeOf(result) === Object.prototype &&
     typeof (result as { then?: unknown }).then !== 'function'
   );
-}
-
-function failureOf(error: unknown): LineFailure {
-  if (error instanceof Failed) return error.failure;
-  throw error;
 }
 
 /** Text that a stage has made in its own time is no value. */
@@ -402,16 +379,4 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (value instanceof Promise) return true;
   const isObject = typeof value === 'object' && value !== null && !(value instanceof Uint8Array);
   return isObject && typeof (value as { then?: unknown }).then === 'function';
-}
-
-/** What was thrown may be anything. */
-function reasonOf(error: unknown): string {
-  if (typeof error === 'string') return error.slice(0, REASON_CHARS_MAX);
-  try {
-    if (StageFailure.is(error)) return error.message;
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return text.split('\n', 1)[0]!.slice(0, REASON_CHARS_MAX);
-  } catch {
-    return 'it threw what has no text';
-  }
 }

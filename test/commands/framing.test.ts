@@ -349,7 +349,7 @@ it.each(scanners)(
   'values of several lines keep every byte that no stage names, in records as in dead letters, whether the scanner or JavaScript works on them: $scanner scanner',
   async ({ env }) => {
     const spreadOf = (i: number) => `{\r\n  "i": ${i}.0,\n\t"mail": "m",\n  "b": [1,\n 2]\n}`;
-    const body = Buffer.from([1, 2, 3, 4].map(spreadOf).join('') + '{"i":5,"mail":"n"}' + spreadOf(6));
+    const body = Buffer.from(`${[1, 2, 3, 4].map(spreadOf).join('')}{"i":5,"mail":"n"}${spreadOf(6)}`);
     world = await World.open({ objects: [{ key: 'a', body }], shards: 1 });
     const module = join(world.folder, 'stages.mjs');
     const stages = join(import.meta.dirname, '..', '..', 'src', 'shape', 'stages', 'library.ts');

@@ -1,7 +1,8 @@
 /** Pipeline: what becomes of lines in stages, whatever these do. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Guard } from '../../src/scan/guard.ts';
-import { isFailure, type LineOutcome, Pipeline } from '../../src/shape/pipeline.ts';
+import { isFailure, type LineOutcome } from '../../src/shape/line-outcome.ts';
+import { Pipeline } from '../../src/shape/pipeline.ts';
 import type { RunningStage } from '../../src/shape/stage.ts';
 
 const PLACE = { bucket: 'b', key: 'k', modifiedMs: null, offset: 0 };
