@@ -4,7 +4,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 import { HEAVY_FILES, IS_HEAVY } from './test/heavy.ts';
 import LongestFirst from './test/longest-first.ts';
 
-/** Many tests wait, for a pace or a limit in seconds, so that two a core keep the cores busy. More than eight would want much memory. */
+/** Many tests wait, for a pace or a limit in seconds, so that four a core keep the cores busy. More than eight would want much memory. */
 const WORKERS_MAX = 8;
 
 /**
@@ -57,7 +57,7 @@ export default defineConfig({
     // For tests that hang: beside other work one that does not may take ten times as long as alone.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: Math.min(2 * availableParallelism(), WORKERS_MAX),
+    maxWorkers: Math.min(4 * availableParallelism(), WORKERS_MAX),
     sequence: { sequencer: LongestFirst },
     // A machine that serves others may stand still for seconds. A test that needed its second try is named at the end of the run.
     retry: process.env.CI === 'true' ? 1 : 0,
