@@ -29,7 +29,7 @@ const FLAGS = [
   ],
 ];
 const SCANNER = [
-  ...['json-line.cc', 'scan-sink.cc', 'scan-shape.cc'],
+  ...['json-line.cc', 'scan-setup.cc', 'scan-sink.cc', 'scan-shape.cc'],
   ...['scan-base.cc', 'scan-avx2.cc', 'scan-avx512.cc', 'scan-neon.cc'],
   ...[
     'shape-edit.cc',
