@@ -12,8 +12,10 @@ import {
   ConsecutiveBreaker,
   circuitBreaker,
   ExponentialBackoff,
+  halfJitterGenerator,
   handleAll,
   type IPolicy,
+  noJitterGenerator,
   retry,
   TaskCancelledError,
   TimeoutStrategy,
@@ -65,11 +67,12 @@ export class LookupError extends Error {
 
 const DEFAULTS = { batch: 100, concurrency: 4, timeoutMs: 2000, retries: 5, cache: 10_000 };
 const LEAST = { batch: 1, concurrency: 1, timeoutMs: 1, retries: 0, cache: 0 };
-const RETRY = { initialDelay: 100, maxDelay: 2000 };
+/** Of each wait half is left to chance. All of them together outlast the time for which a service is left alone at first. */
+const RETRY = { initialDelay: 100, maxDelay: 2000, generator: halfJitterGenerator };
 /** Calls that fail in a row before the service is left alone. */
 const FAILURES_MAX = 5;
 /** For so long; twice as long with each probe that fails. */
-const OPEN = { initialDelay: 1000, maxDelay: 10_000 };
+const OPEN = { initialDelay: 1000, maxDelay: 10_000, generator: noJitterGenerator };
 /** Characters of JSON that are kept, of all answers. */
 const CACHE_CHARS_MAX = 32 * MIB;
 

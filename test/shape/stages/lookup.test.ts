@@ -1,5 +1,6 @@
 /** Lookup: a service is asked in few calls, with care, and each who asks gets an answer of his own. Time is the test's. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createRandom } from '../../../src/base/random.ts';
 import {
   type AskService,
   createLookup,
@@ -211,14 +212,17 @@ describe('a service that fails again and again', () => {
     expect(calls).toHaveLength(9);
   });
 
-  it('loses nothing of what waits, where it comes back within the retries', async () => {
-    const { lookup, calls } = serviceOf((keys, n) => (n < 5 ? failing() : answering(keys)), {
-      batch: 1,
-      concurrency: 5,
-    });
-    const keys = [1, 2, 3, 4, 5];
-    expect(await outcomes(keys.map(lookup))).toEqual(keys.map(nameOf));
-    expect(calls).toHaveLength(10);
+  it('loses nothing of what waits, where it comes back within the retries, whatever chance makes of waits', async () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      vi.spyOn(Math, 'random').mockImplementation(createRandom(seed));
+      const { lookup, calls } = serviceOf((keys, n) => (n < 5 ? failing() : answering(keys)), {
+        batch: 1,
+        concurrency: 5,
+      });
+      const keys = [1, 2, 3, 4, 5];
+      expect(await outcomes(keys.map(lookup)), `seed ${seed}`).toEqual(keys.map(nameOf));
+      expect(calls).toHaveLength(10);
+    }
   });
 });
 
