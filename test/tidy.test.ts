@@ -1,4 +1,5 @@
 /** House rules that a machine can check. Each failure names file and line. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -24,6 +25,7 @@ function grep(paths: readonly string[], pattern: RegExp): string[] {
 const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/commands/main.ts': 'test/commands',
   'src/options/demo.ts': 'constants only',
+  'src/parse/value-table.ts': '',
   'src/scan/json-text.ts': 'test/scan/values.test.ts',
   'src/scan/values-native.ts': 'test/scan/values.test.ts',
   'src/scan/values-portable.ts': 'test/scan/values.test.ts',
@@ -198,7 +200,18 @@ describe('tests', () => {
   });
 });
 
+const hasGit = existsSync(join(root, '.git'));
+const whyNoGit = hasGit ? '' : ' (not run: this is no checkout)';
+const TOP =
+  /^(src|workers|bench|test|docs|examples|\.ci)\/|^(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$|^LICENSE$|^\.git(ignore|attributes)$|^\.npmrc$|^[\w.-]+\.(json|ts)$/;
+
 describe('files', () => {
+  it.skipIf(!hasGit)(`lie in the folders that are named, and none beside them${whyNoGit}`, () => {
+    const tracked = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
+    expect(tracked.length).toBeGreaterThan(500);
+    expect(tracked.filter((path) => !TOP.test(path))).toEqual([]);
+  });
+
   it('that are written are opened by src/base/own-file.ts, with its care', () => {
     const names = 'open|openSync|createWriteStream|(write|append|copy)File(Sync)?';
     const pattern = new RegExp(`import \\{[^}]*\\b(${names})\\b[^}]*\\} from 'node:fs(/promises)?'`);

@@ -11,7 +11,6 @@ import { Settling } from '../accounting/settling.ts';
 import { streamCapacity } from '../accounting/window.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
-import { ENGINE } from '../base/limits.ts';
 import { printable } from '../base/printable.ts';
 import { createDigester, createDigestState } from '../digest/digest.ts';
 import type { FirstLines } from '../journal/first-lines.ts';
@@ -270,7 +269,7 @@ class Run {
       },
       onFailure: (error) => this.#end(error),
       limit: this.#limit,
-      onObject: () => this.#beginLong(),
+      onObject: () => this.#publishing.expect(this.#reading.listTally.listedBytes, false),
       onArchived: (object) => this.#guarded(() => this.#archived.add(object)),
       onListed: () => this.#takeListed(),
       onNotice: (text) => this.#hooks.onNotice?.(text),
@@ -317,17 +316,12 @@ class Run {
   /** The listing is complete: what it found is journaled, what it found archived is named. */
   #takeListed(): void {
     const { listed: objects, listedBytes: bytes } = this.#reading.listTally;
-    this.#publishing.begin(bytes > ENGINE.sendHereBytesMax ? 'threads' : 'here');
+    this.#publishing.expect(bytes, true);
     this.#prepared.journal?.append({ kind: 'listed', objects, bytes, complete: true });
     this.#guarded(() => {
       const notice = this.#archived.finish();
       if (notice !== null) this.#tell(notice);
     });
-  }
-
-  /** A run that is known to be long waits for the rest of its listing no more. */
-  #beginLong(): void {
-    if (this.#reading.listTally.listedBytes > ENGINE.sendHereBytesMax) this.#publishing.begin('threads');
   }
 
   #guarded(work: () => void): void {

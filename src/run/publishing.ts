@@ -88,6 +88,15 @@ export class Publishing {
   }
 
   /**
+   * Lets the publishers run where it is cheapest, once that is known.
+   * @param bytes Stored bytes of the run, as far as they are listed. @param areAll Of all its objects.
+   */
+  expect(bytes: number, areAll: boolean): void {
+    if (bytes > ENGINE.sendHereBytesMax) this.begin('threads');
+    else if (areAll) this.begin('here');
+  }
+
+  /**
    * Says where the publishers run. What is said first counts.
    * @param where `here`: little is going to be sent, or nothing.
    */

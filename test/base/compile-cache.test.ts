@@ -67,7 +67,9 @@ it('is not below a folder in which others could put another one in its place', a
   expect(existsSync(cache)).toBe(false);
 });
 
-it.skipIf(process.getuid?.() !== 0)('is not a folder that somebody else has made', async () => {
+const isRoot = process.getuid?.() === 0;
+const whyNot = isRoot ? '' : ' (not run: only root gives folders away)';
+it.skipIf(!isRoot)(`is not a folder that somebody else has made${whyNot}`, async () => {
   mkdirSync(cache, { recursive: true, mode: 0o700 });
   chownSync(cache, 12_345, 12_345);
   await start();

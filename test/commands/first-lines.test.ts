@@ -1,9 +1,9 @@
 /** `--limit`: the first lines of a source and no others, through kills, stops, resumes, verify and every way of naming objects. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
-import { BUCKET, dataOf, runCommand, STREAM, World } from './fixture.ts';
+import { BUCKET, dataOf, STREAM, World } from './fixture.ts';
+import { expectKept, sorted, verify } from './kept-firsts.ts';
 
 let world: World;
 afterEach(() => world?.close());
@@ -19,13 +19,6 @@ const OBJECTS = [
   { key: 'e/last.jsonl', body: bodyOf('last') },
 ];
 const ALL = ['plain', 'packed', 'zstd', 'last'].flatMap((object) => linesOf(object));
-const sorted = (texts: Iterable<string>) => [...texts].toSorted();
-
-const verify = async (flags: readonly string[]) => {
-  const services = ['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', world.kinesis.endpoint];
-  const ended = await runCommand(['verify', '--json', ...flags, ...services], { cwd: world.folder });
-  return { ended, report: JSON.parse(ended.stdout || 'null') };
-};
 
 it.each([
   { name: 'within a plain object', limit: 1500 },
@@ -47,7 +40,7 @@ it.each([
     });
     // The run's lines are the same where others have come in front of them.
     world.s3.put(BUCKET, { key: 'a/new.jsonl', body: bodyOf('new') });
-    const verified = await verify(['--journal', world.journal, '--strict']);
+    const verified = await verify(world, ['--journal', world.journal, '--strict']);
     expect(verified.report, verified.ended.stderr).toMatchObject({
       ...{ status: 'match', missing: 0, foreign: 0, duplicated: 0 },
       lines: { counted: limit, records: limit },
@@ -79,30 +72,11 @@ it('through kills and a stop the run keeps to the lines that were the first ones
     'journal.before-write:4:kill',
     'journal.after-sync:4:kill',
   ];
-  let news = 0;
-  for (const [i, fault] of faults.entries()) {
-    const log = join(world.folder, `fault-${i}`);
-    const ended = await world.backfill(flags, { env: { MILLRACE_FAULT: fault, MILLRACE_FAULT_LOG: log } });
-    expect([fault, ended.exitCode, existsSync(log)]).toEqual([fault, null, true]);
-    if (!readFileSync(world.journal, 'utf8').includes('"kind":"within"')) continue;
-    world.s3.put(BUCKET, { key: `a/new-${news}.jsonl`, body: bodyOf(`new-${news}`, 10) });
-    news++;
-  }
-  expect(news).toBeGreaterThan(3);
-  const stored = world.records().length;
-  const interrupt = { when: () => world.records().length > stored + 500, signals: ['SIGTERM' as const] };
-  const stopped = await world.report(flags, { interrupt });
-  expect(stopped.ended.exitCode, stopped.ended.stderr).toBe(143);
-  const { report, ended } = await world.report(flags);
-  expect(ended.exitCode, ended.stderr).toBe(0);
-  expect(sorted(new Set(dataOf(world.records())))).toEqual(sorted(ALL.slice(0, limit)));
-  expect(report).toMatchObject({ lines: { read: limit }, limited: { taken: limit, more: true } });
-  expect(report.records.delivered + report.records.deliveredBefore).toBe(limit);
-  const verified = await verify(['--journal', world.journal]);
-  expect(verified.report, verified.ended.stderr).toMatchObject({
-    status: 'match',
-    lines: { counted: limit },
+  const report = await expectKept(world, {
+    ...{ flags, faults, newsMin: 4, firsts: ALL.slice(0, limit) },
+    newObject: (name) => ({ key: `a/${name}.jsonl`, body: bodyOf(name, 10) }),
   });
+  expect(report.records.delivered + report.records.deliveredBefore).toBe(limit);
 }, 120_000);
 
 it('a source with fewer lines is delivered whole, and the report says so', async () => {
@@ -187,8 +161,8 @@ it('verify finds the first lines by itself where there is no journal', async () 
   world = await World.open({ objects: OBJECTS, shards: 1 });
   await world.report(['--limit', '2100']);
   const flags = [`s3://${BUCKET}/`, '--stream', STREAM, '--from', 'trim-horizon', '--strict'];
-  const same = await verify([...flags, '--limit', '2100']);
+  const same = await verify(world, [...flags, '--limit', '2100']);
   expect(same.report, same.ended.stderr).toMatchObject({ status: 'match', lines: { counted: 2100 } });
-  const more = await verify([...flags, '--limit', '2105']);
+  const more = await verify(world, [...flags, '--limit', '2105']);
   expect(more.report, more.ended.stderr).toMatchObject({ status: 'differ', missing: 5, foreign: 0 });
 });

@@ -1,10 +1,8 @@
-/** `--limit` and `preview` of values: the first ones side by side and of arrays, through kills, a stop, resumes and verify. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
 import type { PreviewLine } from '../../src/observe/preview.ts';
 import { BUCKET, dataOf, runCommand, STREAM, World } from './fixture.ts';
+import { expectKept, sorted, verify } from './kept-firsts.ts';
 
 let world: World;
 afterEach(() => world?.close());
@@ -28,13 +26,6 @@ const objectsOf = (bodyOf: (object: string) => Buffer) => [
   { key: 'd/zstd.zst', body: zstdCompressSync(bodyOf('zstd')) },
 ];
 const ALL = ['plain', 'packed', 'zstd'].flatMap(valuesOf);
-const sorted = (texts: Iterable<string>) => [...texts].toSorted();
-
-const verify = async (flags: readonly string[]) => {
-  const services = ['--s3-endpoint-url', world.s3.endpoint, '--kinesis-endpoint-url', world.kinesis.endpoint];
-  const ended = await runCommand(['verify', '--json', ...flags, ...services], { cwd: world.folder });
-  return { ended, report: JSON.parse(ended.stdout || 'null') };
-};
 
 it.each(
   KINDS.flatMap((kind) => [
@@ -59,7 +50,7 @@ it.each(
     });
     // Whatever comes in front of them.
     world.s3.put(BUCKET, { key: 'a/new', body: bodyOf('new') });
-    const verified = await verify(['--journal', world.journal, '--strict']);
+    const verified = await verify(world, ['--journal', world.journal, '--strict']);
     expect(verified.report, verified.ended.stderr).toMatchObject({
       ...{ status: 'match', missing: 0, foreign: 0, duplicated: 0 },
       lines: { counted: limit, records: limit },
@@ -72,7 +63,7 @@ it.each(
       expect.stringMatching(/limitLines was \d+, is now \d+/),
     ]);
     const anew = [`s3://${BUCKET}/`, '--exclude', 'a/*', '--stream', STREAM, '--from', 'trim-horizon'];
-    const alone = await verify([...anew, '--strict', ...given]);
+    const alone = await verify(world, [...anew, '--strict', ...given]);
     expect(alone.report, alone.ended.stderr).toMatchObject({ status: 'match', lines: { counted: limit } });
   },
   60_000,
@@ -90,28 +81,9 @@ it.each(KINDS)(
       'publisher.after-put:1:kill',
       'journal.before-sync:3:kill',
     ];
-    let news = 0;
-    for (const [i, fault] of faults.entries()) {
-      const log = join(world.folder, `fault-${i}`);
-      const ended = await world.backfill(flags, { env: { MILLRACE_FAULT: fault, MILLRACE_FAULT_LOG: log } });
-      expect([fault, ended.exitCode, existsSync(log)]).toEqual([fault, null, true]);
-      if (!readFileSync(world.journal, 'utf8').includes('"kind":"within"')) continue;
-      world.s3.put(BUCKET, { key: `a/new-${news}`, body: bodyOf(`new-${news}`) });
-      news++;
-    }
-    expect(news).toBeGreaterThan(1);
-    const stored = world.records().length;
-    const interrupt = { when: () => world.records().length > stored + 500, signals: ['SIGTERM' as const] };
-    const stopped = await world.report(flags, { interrupt });
-    expect(stopped.ended.exitCode, stopped.ended.stderr).toBe(143);
-    const { report, ended } = await world.report(flags);
-    expect(ended.exitCode, ended.stderr).toBe(0);
-    expect(sorted(new Set(dataOf(world.records())))).toEqual(sorted(ALL.slice(0, limit)));
-    expect(report).toMatchObject({ lines: { read: limit }, limited: { taken: limit, more: true } });
-    const verified = await verify(['--journal', world.journal]);
-    expect(verified.report, verified.ended.stderr).toMatchObject({
-      ...{ status: 'match', missing: 0, foreign: 0 },
-      lines: { counted: limit },
+    await expectKept(world, {
+      ...{ flags, faults, newsMin: 2, firsts: ALL.slice(0, limit) },
+      newObject: (name) => ({ key: `a/${name}`, body: bodyOf(name) }),
     });
   },
   120_000,
@@ -129,7 +101,7 @@ it('damage between values counts as one of them, whichever end of the limit it s
       letters.slice(0, limit).flatMap((letter) => letter ?? []),
     );
     expect(report).toMatchObject({ lines: { read: limit }, limited: { taken: limit, more: limit < 5 } });
-    const verified = await verify(['--journal', world.journal]);
+    const verified = await verify(world, ['--journal', world.journal]);
     expect(verified.report, verified.ended.stderr).toMatchObject({ missing: 0, lines: { counted: limit } });
     await world.close();
   }

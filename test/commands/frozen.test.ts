@@ -9,6 +9,7 @@ import { BIN, BUCKET, CLEAN_ENV, dataOf, differences, linesOf, World } from './f
 const LINES = clicks({ seed: 3, lineCount: 10_000 });
 const HANG_MS = 2_500;
 const hasProc = existsSync('/proc/self/stat');
+const whyNot = hasProc ? '' : ' (not run: no /proc)';
 
 let world: World;
 afterEach(() => world?.close());
@@ -17,7 +18,7 @@ afterEach(() => world?.close());
 const stateOf = (pid: number) => /\) (\w) /.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
 
 it.skipIf(!hasProc)(
-  'frozen by SIGSTOP it keeps its place, and by SIGCONT it delivers the rest',
+  `frozen by SIGSTOP it keeps its place, and by SIGCONT it delivers the rest${whyNot}`,
   async () => {
     world = await World.open({ objects: [{ key: 'a.jsonl', body: LINES }] });
     world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 200_000 }]);

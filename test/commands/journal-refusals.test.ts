@@ -33,6 +33,7 @@ const GOOD = Buffer.from(Array.from({ length: 40 }, (_, i) => `{"id":${i}}\n`).j
 const BAD = Buffer.from('no\nJSON\nat\nall\nin\nthese\nlines\nnot\none\n');
 const BOOT = '/proc/sys/kernel/random/boot_id';
 const hasFifo = spawnSync('mkfifo', ['--version']).status === 0;
+const whyNoFifo = hasFifo ? '' : ' (not run: no mkfifo)';
 
 let world: World;
 beforeEach(async () => {
@@ -73,7 +74,8 @@ interface Case {
   /** Leaves the files as they are found. */
   readonly prepare: () => unknown;
   readonly flags?: readonly string[];
-  readonly isSkipped?: boolean;
+  /** Why it is not run here, if it is not. */
+  readonly whyNot?: string;
 }
 
 const CASES: readonly Case[] = [
@@ -91,7 +93,7 @@ const CASES: readonly Case[] = [
       const holder = { ...HOLDER, host: hostname(), boot: bootId(), pidNamespace: 'pid:[1]' };
       writeFileSync(`${world.journal}.lock`, JSON.stringify(holder));
     },
-    isSkipped: bootId() === '',
+    whyNot: bootId() === '' ? ' (not run: this machine names no boot)' : '',
   },
   { found: "another run's", prepare: () => begin(['--partition-key', '/id']) },
   {
@@ -124,7 +126,7 @@ const CASES: readonly Case[] = [
   {
     found: 'a pipe, a device',
     prepare: () => execFileSync('mkfifo', [world.journal]),
-    isSkipped: !hasFifo,
+    whyNot: whyNoFifo,
   },
   {
     found: "`--restart` on someone else's file",
@@ -170,8 +172,8 @@ it('every row of the page has its case here, and no case is without a row', () =
 });
 
 describe('is refused in the words of the page, exit 2, and left as it is:', () => {
-  for (const { found, prepare, flags = [], isSkipped = false } of CASES) {
-    it.skipIf(isSkipped)(found, async () => {
+  for (const { found, prepare, flags = [], whyNot = '' } of CASES) {
+    it.skipIf(whyNot !== '')(`${found}${whyNot}`, async () => {
       await prepare();
       const stored = world.records().length;
       const isAboutDeadLetters = ROWS.get(found)![0]!.includes('D:');
@@ -257,7 +259,7 @@ it.each(READERS.flatMap((reader) => UNREADABLE.map((found) => ({ ...reader, ...f
   },
 );
 
-it.skipIf(!hasFifo)('status does not wait for a pipe', async () => {
+it.skipIf(!hasFifo)(`status does not wait for a pipe${whyNoFifo}`, async () => {
   rmSync(world.journal, { force: true });
   execFileSync('mkfifo', [world.journal]);
   const ended = await runCommand(['status', '--journal', world.journal]);

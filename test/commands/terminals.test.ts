@@ -46,6 +46,7 @@ const puts = (world: World) => world.kinesis.stats().requestsByOperation.PutReco
 const isSending = (world: World) => puts(world) >= 4;
 
 const hasFull = existsSync('/dev/full');
+const whyNotFull = hasFull ? '' : ' (not run: no /dev/full)';
 
 /** Runs the command with stdout and stderr where a test wants them. */
 async function runInto(
@@ -124,7 +125,7 @@ it('a hang-up is nothing to a command that never had a terminal, as under nohup'
 });
 
 describe('stderr that cannot be written', () => {
-  it.skipIf(!hasFull)('because the disk is full ends the progress, not the run', async () => {
+  it.skipIf(!hasFull)(`because the disk is full ends the progress, not the run${whyNotFull}`, async () => {
     const world = await open();
     const ended = await runInto(['backfill', 's3://bucket/', ...world.flags, '--json'], {
       stderr: '/dev/full',
@@ -132,10 +133,13 @@ describe('stderr that cannot be written', () => {
     expect([ended.exitCode, JSON.parse(ended.stdout).status]).toEqual([0, 'delivered']);
   });
 
-  it.skipIf(!hasFull)('does not change the exit code of a command that cannot start', async () => {
-    const ended = await runInto(['backfill', 'nonsense'], { stderr: '/dev/full', stdout: '/dev/full' });
-    expect(ended.exitCode).toBe(2);
-  });
+  it.skipIf(!hasFull)(
+    `does not change the exit code of a command that cannot start${whyNotFull}`,
+    async () => {
+      const ended = await runInto(['backfill', 'nonsense'], { stderr: '/dev/full', stdout: '/dev/full' });
+      expect(ended.exitCode).toBe(2);
+    },
+  );
 
   it.each(['backfill', 'verify'])(
     'because its reader is gone ends the progress of %s, not its work',
@@ -165,7 +169,7 @@ describe('stdout that cannot be written', () => {
       says: /Cannot write the report to stdout: ENOSPC/,
     },
   ])(
-    'loses the report of a run that ended ($name): exit 3, and the same command gives it',
+    `loses the report of a run that ended ($name): exit 3, and the same command gives it${whyNotFull}`,
     async ({ body, says }) => {
       const world = await open({ objects: [{ key: 'a.jsonl', body }] });
       const args = ['backfill', 's3://bucket/', ...world.flags, '--json', '--quiet'];
@@ -177,7 +181,7 @@ describe('stdout that cannot be written', () => {
     },
   );
 
-  it.skipIf(!hasFull)('keeps the exit code of a run that failed', async () => {
+  it.skipIf(!hasFull)(`keeps the exit code of a run that failed${whyNotFull}`, async () => {
     const ended = await runInto(['status', '--journal', '/no/such', '--json'], { stdout: '/dev/full' });
     expect([ended.exitCode, ended.stderr]).toEqual([2, expect.stringMatching(/Cannot read .*\/no\/such/)]);
   });

@@ -29,6 +29,7 @@ const OBJECTS = [
 
 /** `.ci/run` installs it. */
 const hasJq = spawnSync('jq', ['--version']).status === 0;
+const whyNoJq = hasJq ? '' : ' (not run: no jq)';
 
 interface Ended {
   readonly code: number;
@@ -161,7 +162,7 @@ describe('docs/JOURNAL.md', () => {
     copyFileSync(join(folder, journal()), join(folder, 'run.journal'));
   }
 
-  it.skipIf(!hasJq)('its commands with jq read a journal', async () => {
+  it.skipIf(!hasJq)(`its commands with jq read a journal${whyNoJq}`, async () => {
     await carry();
     const looked = await shell(`set -e\n${block('docs/JOURNAL.md', 'jq -r .kind')}`);
     expect([looked.code, looked.stderr]).toEqual([0, '']);

@@ -6,6 +6,7 @@ import { nativeInstructions } from '../../src/scan/native.ts';
 import type { ValueFinder } from '../../src/scan/values.ts';
 import { NativeValues } from '../../src/scan/values-native.ts';
 import { PortableValues } from '../../src/scan/values-portable.ts';
+import { BREAKERS } from './breakers.ts';
 import { cutParts } from './cut-parts.ts';
 import { partsOf } from './value-oracle.ts';
 
@@ -86,26 +87,6 @@ it('does with any bytes what the slow oracle does, however they come and whoever
     { numRuns: process.env.MILLRACE_HEAVY ? 2000 : 60 },
   );
 });
-
-const BREAKERS = [
-  '{',
-  '}',
-  '[',
-  ']',
-  ',',
-  ':',
-  '"',
-  '\\',
-  '\\"',
-  'tru',
-  '-',
-  '1.',
-  '\xff',
-  '\xa0',
-  '\0',
-  '{"a":',
-  '{"a" 1}',
-];
 
 /** The same value over several lines. */
 function spread(json: string): string {

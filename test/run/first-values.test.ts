@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { FirstValues } from '../../src/run/first-values.ts';
 import { PreviewValues } from '../../src/run/preview-values.ts';
 import { PortableValues } from '../../src/scan/values-portable.ts';
+import { BREAKERS } from '../parse/breakers.ts';
 import { cutParts } from '../parse/cut-parts.ts';
 
 const finder = new PortableValues();
@@ -14,24 +15,6 @@ const values = fc.oneof(fc.json({ maxDepth: 2 }), fc.json({ maxDepth: 2 }).map(s
 const documentOf = fc
   .array(values, { maxLength: 4 })
   .map((all) => `{"x":{"a":0},"a":[${all.join(' ,\n')}],"b":[1]}`);
-const BREAKERS = [
-  '{',
-  '}',
-  '[',
-  ']',
-  ',',
-  ':',
-  '"',
-  '\\',
-  '\\"',
-  'tru',
-  '-',
-  '1.',
-  '\xff',
-  '\0',
-  '{"a":',
-  '{"a" 1}',
-];
 const contentOf = fc
   .array(
     fc.oneof(

@@ -1,0 +1,20 @@
+/** Breakers: what damages JSON, in latin1, for tests of whoever finds values in what is damaged. */
+export const BREAKERS = [
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '"',
+  '\\',
+  '\\"',
+  'tru',
+  '-',
+  '1.',
+  '\xff',
+  '\xa0',
+  '\0',
+  '{"a":',
+  '{"a" 1}',
+];
