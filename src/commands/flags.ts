@@ -36,12 +36,21 @@ export async function readArguments(
     allowNegative: true,
   });
   const fromFile = typeof values.config === 'string' ? await readConfigFile(values.config) : {};
-  const raw: RawFlags = { ...fromFile, ...values };
+  const raw: RawFlags = { ...fromFile, ...asTyped(values, options) };
   expectJson(raw.json === true);
   const [word] = positionals;
   const words = fileWord === undefined || word === undefined ? [] : [{ name: fileWord, path: word }];
   assertDistinct([...words, ...namedFiles(table, raw)]);
   return { words: positionals, raw };
+}
+
+/** What the command does not have keeps its name: the parser takes `--no-` off whatever it stands before. */
+function asTyped(values: RawFlags, known: Readonly<Record<string, unknown>>): RawFlags {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) =>
+      value === false && !(name in known) ? [`no-${name}`, true] : [name, value],
+    ),
+  );
 }
 
 /** The files that flags name. Files beside them, and those with default names, are checked when the run begins. */

@@ -7,7 +7,7 @@ import { MillraceError } from '../base/errors.ts';
 import { EXIT, isSignalExit } from '../base/exit-code.ts';
 import { INSTALL_ADVICE, isInstallationBroken } from '../base/installation.ts';
 import { printable } from '../base/printable.ts';
-import { leaveSoon } from './leave.ts';
+import { leaveSoon, leaveWhole } from './leave.ts';
 import { expectJson, guardOutput, reportFailure } from './outlet.ts';
 import { exitOnSignals } from './signals.ts';
 import { commandToRun, runCommand } from './table.ts';
@@ -35,6 +35,7 @@ export async function main(args: readonly string[]): Promise<void> {
     process.exitCode = report(error);
     leaveSoon();
   }
+  leaveWhole();
 }
 
 /** Says what went wrong. @returns The exit code. */

@@ -144,3 +144,12 @@ it('says in one line what memory the run may take, in more with --verbose, and k
   expect([first, buffers.length]).toEqual([line, 6]);
   expect(long.stdout).toContain('  peak memory  ');
 });
+
+it('a flag that begins with --no- and that the command does not have is named as it was typed', async () => {
+  world = await World.open({ shards: 1 });
+  const ended = await world.backfill(['--no-colour', '--no-quiet']);
+  expect(ended.exitCode).toBe(2);
+  expect(ended.stderr).toBe(
+    'millrace: Expected flags of this command, but received --no-colour. See --help.\n',
+  );
+});

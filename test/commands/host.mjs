@@ -17,9 +17,12 @@ const UNSETTLED = 13;
 const commands = new AsyncLocalStorage();
 let count = 0;
 let running = null;
+/** Listeners of a process's end are being told of it: one that ends the process at once finds that nothing is left to do. */
+let isOver = false;
 
 const exit = process.exit.bind(process);
 process.exit = (code) => {
+  if (isOver) return;
   // Of an earlier command, whose process would no longer be there.
   const store = commands.getStore();
   if (store === undefined || store === running) exit(code);
@@ -42,12 +45,14 @@ process.on('beforeExit', () => {
   const { mark, isSettled } = running;
   if (!isSettled) exit(UNSETTLED);
   const exitCode = process.exitCode ?? 0;
+  isOver = true;
   for (const event of EVENTS)
     for (const listener of process.listeners(event)) {
       if (ours.get(event).includes(listener)) continue;
       if (event === 'exit') listener.call(process, exitCode);
       process.removeListener(event, listener);
     }
+  isOver = false;
   const code = process.exitCode ?? 0;
   process.exitCode = undefined;
   for (const name of Object.keys(process.env)) if (!(name in ENVIRONMENT)) delete process.env[name];
