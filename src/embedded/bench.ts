@@ -16,7 +16,8 @@ import { peakMemoryBytes } from '../base/peak-memory.ts';
 import type { BackfillReport } from '../observe/report.ts';
 import type { BackfillOptions } from '../options/backfill.ts';
 import { BENCH_BUCKET, BENCH_STREAM, type BenchOptions } from '../options/bench.ts';
-import { type BackfillHooks, backfill } from '../run/engine.ts';
+import { backfill } from '../run/engine.ts';
+import type { BackfillHooks } from '../run/hooks.ts';
 import type { BenchReport } from './bench-report.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 

@@ -4,7 +4,8 @@
  */
 import type { BackfillReport } from '../observe/report.ts';
 import { type BackfillOptions, type BackfillSettings, checkBackfillOptions } from '../options/backfill.ts';
-import { type BackfillHooks, backfill as run } from './engine.ts';
+import { backfill as run } from './engine.ts';
+import type { BackfillHooks } from './hooks.ts';
 
 /**
  * Carries objects to a stream. The same call goes on where an earlier one stopped.

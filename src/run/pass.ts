@@ -10,15 +10,14 @@ import type { MillraceError } from '../base/errors.ts';
 import { DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import { framingOf } from '../options/framing.ts';
-import { createParseShared, type ParseSetup, type RejectedLine, releaseWaiting } from '../parse/setup.ts';
-import { createHeartbeats, HANG_MS } from '../ring/heartbeat.ts';
-import { laneBytes } from '../ring/layout.ts';
-import { createDoorbells } from '../ring/wait.ts';
+import { type ParseSetup, type RejectedLine, releaseWaiting } from '../parse/setup.ts';
+import { HANG_MS } from '../ring/heartbeat.ts';
 import { scannerReason } from '../scan/open.ts';
 import type { SourceObject } from '../source/object.ts';
 import { hangFailure } from './failures.ts';
 import { HangWatch } from './hang-watch.ts';
 import { Reading, type ReadingOptions } from './reading.ts';
+import { RunMemory } from './run-memory.ts';
 
 /** What of a reading does not follow from its being a pass. */
 type Read = Pick<
@@ -50,14 +49,14 @@ export class Pass {
   readonly accounting: Accounting;
   readonly reading: Reading;
   readonly #parserCount: number;
-  readonly #shared = createParseShared();
-  readonly #heartbeats: SharedArrayBuffer;
+  readonly #memory: RunMemory;
   readonly #failed = Promise.withResolvers<never>();
 
   constructor({ rules, schema, stages, parserCount, digest, onDeadLetter, onFrames, ...read }: PassOptions) {
     const { budget } = read;
     this.#parserCount = parserCount;
-    this.#heartbeats = createHeartbeats(parserCount);
+    const { laneCapacityBytes } = budget;
+    this.#memory = new RunMemory({ parserCount, publisherCount: 1, laneCapacityBytes });
     this.accounting = new Accounting({
       journal: null,
       parserCount,
@@ -73,14 +72,8 @@ export class Pass {
       journal: null,
       setup: {
         rules,
-        lanes: Array.from({ length: parserCount }, () => [
-          new SharedArrayBuffer(laneBytes(budget.laneCapacityBytes)),
-        ]),
+        ...this.#memory.ofParsers,
         starts: new BigUint64Array(2),
-        doorbells: createDoorbells(1),
-        control: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
-        shared: this.#shared.buffer,
-        heartbeats: this.#heartbeats,
         slices: this.accounting.slices.memory,
         isOrdered: false,
         isCollecting: digest === null,
@@ -97,7 +90,7 @@ export class Pass {
       onRejected: (lines) => this.#release(lines),
       onFrames: (frames, object) => {
         onFrames(frames, object);
-        releaseWaiting(this.#shared, frames.byteLength);
+        releaseWaiting(this.#memory.parseShared, frames.byteLength);
       },
       onFound: () => this.accounting.release(this.accounting.writeEntries()),
       onFailure: (error: MillraceError) => this.#failed.reject(error),
@@ -123,7 +116,7 @@ export class Pass {
 
   /** Ends the pass when a parser hangs. */
   #listen(): NodeJS.Timeout {
-    const watch = new HangWatch(this.#heartbeats);
+    const watch = new HangWatch(this.#memory.heartbeats);
     return setInterval(() => {
       const hanging = watch.look();
       if (hanging !== null) this.#failed.reject(hangFailure(hanging, this.#parserCount, HANG_MS));
@@ -137,6 +130,6 @@ export class Pass {
 
   #release(lines: readonly RejectedLine[]): void {
     const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
-    releaseWaiting(this.#shared, bytes);
+    releaseWaiting(this.#memory.parseShared, bytes);
   }
 }

@@ -8,7 +8,8 @@ import { MillraceError } from '../base/errors.ts';
 import { fileMark, tracePath, writeTrace } from '../journal/redrive-trace.ts';
 import type { BackfillReport } from '../observe/report.ts';
 import type { BackfillOptions } from '../options/backfill.ts';
-import { type BackfillHooks, backfill } from './engine.ts';
+import { backfill } from './engine.ts';
+import type { BackfillHooks } from './hooks.ts';
 
 /** @throws {MillraceError} When the run cannot begin. */
 export async function redrive(options: BackfillOptions, hooks: BackfillHooks = {}): Promise<BackfillReport> {
