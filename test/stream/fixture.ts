@@ -3,6 +3,7 @@
  */
 import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { afterEach } from 'vitest';
 import {
   type LocalKinesis,
   type LocalKinesisOptions,
@@ -20,6 +21,8 @@ export interface Fixture {
   ): Promise<void>;
   /** Everything there is, in the order in which it came. */
   readAll(options?: Partial<ReadStreamOptions>): Promise<StreamRecord[]>;
+  /** What stands before it. */
+  readonly alsoCloses: { close(): Promise<void> }[];
   close(): Promise<void>;
 }
 
@@ -32,9 +35,11 @@ export async function startFixture(options: LocalKinesisOptions = { streams: { s
     requestHandler: new NodeHttpHandler(),
     maxAttempts: 1,
   });
+  const alsoCloses: Fixture['alsoCloses'] = [];
   return {
     kinesis,
     client,
+    alsoCloses,
     async put(records, stream = 's') {
       for (let from = 0; from < records.length; from += 500) {
         const Records = records.slice(from, from + 500).map(({ key, data, explicitHashKey }) => ({
@@ -61,8 +66,22 @@ export async function startFixture(options: LocalKinesisOptions = { streams: { s
     },
     async close() {
       client.destroy();
+      for (const one of alsoCloses) await one.close();
       await kinesis.close();
     },
+  };
+}
+
+/** For a test file: starts fixtures, which are closed after the test that asked for them. */
+export function useFixtures(): typeof startFixture {
+  const opened: Fixture[] = [];
+  afterEach(async () => {
+    for (const one of opened.splice(0)) await one.close();
+  });
+  return async (options) => {
+    const one = await startFixture(options);
+    opened.push(one);
+    return one;
   };
 }
 

@@ -1,6 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
-import { MillraceError } from '../../src/base/errors.ts';
 import { Aggregate } from '../../src/record/aggregate.ts';
 import type { StreamCheckpoint } from '../../src/stream/position.ts';
 import {
@@ -10,20 +9,11 @@ import {
   wallClock,
 } from '../../src/stream/read-stream.ts';
 import type { ReadError } from '../../src/stream/shard-reader.ts';
-import type { StreamRecord, Undecodable } from '../../src/stream/stream-batch.ts';
-import { FAST, type Fixture, idsOf, numbered, startFixture } from './fixture.ts';
+import type { StreamRecord } from '../../src/stream/stream-batch.ts';
+import { FAST, idsOf, numbered, useFixtures } from './fixture.ts';
 import { behindBy, type Meddling, startMeddler } from './meddler.ts';
 
-const opened: { close(): Promise<void> }[] = [];
-async function fixture(...args: Parameters<typeof startFixture>): Promise<Fixture> {
-  const one = await startFixture(...args);
-  opened.push(one);
-  return one;
-}
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.close();
-});
-
+const fixture = useFixtures();
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const aggregate = (records: readonly { key: string; data: string }[]) => {
   const made = new Aggregate();
@@ -102,11 +92,11 @@ describe('the end of reading', () => {
   async function readBehind(meddling: Meddling, options: Partial<ReadStreamOptions> = {}) {
     process.env.AWS_ACCESS_KEY_ID = 'a';
     process.env.AWS_SECRET_ACCESS_KEY = 'b';
-    const { kinesis, put } = await fixture();
+    const { kinesis, put, alsoCloses } = await fixture();
     await put(numbered(10));
     const service = await startMeddler(kinesis.endpoint, meddling);
     const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint: service.endpoint });
-    opened.push({ close: async () => client.destroy() }, service);
+    alsoCloses.push({ close: async () => client.destroy() }, service);
     const records: StreamRecord[] = [];
     const reader = readStream({
       client,
@@ -183,106 +173,6 @@ describe('start positions', () => {
       if (ids.length === 10) break;
     }
     expect(ids.sort((a, b) => a - b)).toEqual(range(15).slice(5));
-  });
-});
-
-describe('resharding', () => {
-  /** Records of one key, numbered, so that order can be seen across parents and children. */
-  const sameKey = (from: number) => numbered(20, from).map(({ data }) => ({ key: 'same', data }));
-  const split = (f: Fixture, ShardToSplit: string, NewStartingHashKey: bigint) =>
-    f.kinesis.call('SplitShard', {
-      StreamName: 's',
-      ShardToSplit,
-      NewStartingHashKey: `${NewStartingHashKey}`,
-    });
-  const merge = (f: Fixture, ShardToMerge: string, AdjacentShardToMerge: string) =>
-    f.kinesis.call('MergeShards', { StreamName: 's', ShardToMerge, AdjacentShardToMerge });
-  const inOrder = (records: readonly StreamRecord[]) =>
-    records.map(({ data }) => JSON.parse(Buffer.from(data).toString()).id as number);
-
-  it('before reading: parents come before children, through splits and merges', async () => {
-    const f = await fixture();
-    await f.put(sameKey(0));
-    split(f, 'shardId-000000000000', 2n ** 127n);
-    await f.put(sameKey(20));
-    merge(f, 'shardId-000000000001', 'shardId-000000000002');
-    await f.put(sameKey(40));
-    split(f, 'shardId-000000000003', 2n ** 126n);
-    await f.put(sameKey(60));
-    expect(inOrder(await f.readAll({ recordsPerCall: 7 }))).toEqual(range(80));
-  });
-
-  it('while reading: every record comes once, and in order per key', async () => {
-    const f = await fixture();
-    await f.put(sameKey(0));
-    const steps = [
-      async () => {
-        split(f, 'shardId-000000000000', 2n ** 127n);
-        await f.put(sameKey(20));
-      },
-      async () => {
-        merge(f, 'shardId-000000000001', 'shardId-000000000002');
-        await f.put(sameKey(40));
-      },
-    ];
-    const records: StreamRecord[] = [];
-    for await (const batch of readStream({ client: f.client, stream: 's', recordsPerCall: 5, ...FAST })) {
-      records.push(...batch.records());
-      if (records.length % 20 === 0) await steps.shift()?.();
-      if (records.length === 60) break;
-    }
-    expect(inOrder(records)).toEqual(range(60));
-  });
-
-  it('goes on in the children of a shard that never says that it is read to its end', async () => {
-    process.env.AWS_ACCESS_KEY_ID = 'a';
-    process.env.AWS_SECRET_ACCESS_KEY = 'b';
-    const f = await fixture();
-    await f.put(sameKey(0));
-    split(f, 'shardId-000000000000', 2n ** 127n);
-    await f.put(sameKey(20));
-    let kept = 0;
-    const service = await startMeddler(f.kinesis.endpoint, {
-      after({ operation, body }, said) {
-        if (operation !== 'GetRecords' || said.status !== 200) return said;
-        const { ChildShards: _, ...answer } = JSON.parse(said.body.toString());
-        if (answer.NextShardIterator) return said;
-        kept++;
-        const last = answer.Records.at(-1);
-        const after = {
-          ShardIteratorType: 'AFTER_SEQUENCE_NUMBER',
-          StartingSequenceNumber: last?.SequenceNumber,
-        };
-        const place = { StreamName: 's', ShardId: 'shardId-000000000000' };
-        const { ShardIterator } = last
-          ? (f.kinesis.call('GetShardIterator', { ...place, ...after }) as { ShardIterator: string })
-          : JSON.parse(body.toString());
-        return {
-          ...said,
-          body: Buffer.from(JSON.stringify({ ...answer, NextShardIterator: ShardIterator })),
-        };
-      },
-    });
-    const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint: service.endpoint });
-    opened.push({ close: async () => client.destroy() }, service);
-    const records: StreamRecord[] = [];
-    const options = {
-      client,
-      stream: 's',
-      wire: 'json' as const,
-      untilMs: Date.now(),
-      recordsPerCall: 7,
-      ...FAST,
-    };
-    for await (const batch of readStream(options)) records.push(...batch.records());
-    expect(inOrder(records)).toEqual(range(40));
-    expect(kept).toBeGreaterThan(0);
-  });
-
-  it('does not wait for parents that were never listed', async () => {
-    const f = await fixture({ streams: { s: 2 } });
-    await f.put(numbered(30));
-    expect(idsOf(await f.readAll({ shardIds: ['shardId-000000000001'] }))).not.toHaveLength(30);
   });
 });
 
@@ -381,153 +271,6 @@ describe('stopping and going on', () => {
       for await (const _ of readStream({ client, stream: 's', signal: stop.signal }));
     };
     await expect(read()).rejects.toThrow('enough');
-  });
-});
-
-describe('errors', () => {
-  /** A clock of which no time passes but by sleeping. */
-  const virtual = (): ReaderClock & { sleptMs: number[] } => {
-    let now = Date.now() + 1;
-    const sleptMs: number[] = [];
-    return {
-      sleptMs,
-      nowMs: () => now,
-      async sleep(durationMs) {
-        sleptMs.push(durationMs);
-        now += durationMs;
-      },
-    };
-  };
-
-  it.each([
-    {
-      name: 'throttling',
-      fault: { kind: 'error', code: 'ProvisionedThroughputExceededException' },
-      action: 'retry',
-    },
-    { name: 'internal failures', fault: { kind: 'error', code: 'InternalFailure' }, action: 'retry' },
-    { name: 'cut connections', fault: { kind: 'reset' }, action: 'retry' },
-    { name: 'garbled answers', fault: { kind: 'garble' }, action: 'retry' },
-    {
-      name: 'expired iterators',
-      fault: { kind: 'error', code: 'ExpiredIteratorException' },
-      action: 'renew-iterator',
-    },
-  ] as const)('survives $name, and tells of each', async ({ fault, action }) => {
-    const f = await fixture({ streams: { s: 2 } });
-    await f.put(numbered(100));
-    f.kinesis.setFaults([{ ...fault, operation: 'GetRecords', probability: 0.5, times: 20, name: 'f' }]);
-    const errors: ReadError[] = [];
-    const records = await f.readAll({
-      recordsPerCall: 4,
-      clock: virtual(),
-      onGetRecordsError: (error) => errors.push(error),
-    });
-    expect(idsOf(records)).toEqual(range(100));
-    expect(errors.length).toBe(f.kinesis.stats().faultsFired.f);
-    expect(errors.length).toBeGreaterThan(3);
-    expect(new Set(errors.map((error) => error.action))).toEqual(new Set([action]));
-  });
-
-  it('waits longer after each failure, up to ten seconds, and gives up after the time that was set', async () => {
-    const f = await fixture();
-    f.kinesis.setFaults([{ kind: 'error', operation: 'GetRecords' }]);
-    const clock = virtual();
-    const failure = await f
-      .readAll({ clock, unavailableMs: 60_000 })
-      .catch((error: unknown) => error as MillraceError);
-    expect(failure).toMatchObject({ code: 'MILLRACE_SERVICE_AWAY', exitCode: 3 });
-    expect(clock.sleptMs.slice(0, 5).map((ms, i) => ms >= 125 * 2 ** i && ms <= 250 * 2 ** i)).toEqual(
-      Array(5).fill(true),
-    );
-    expect(Math.max(...clock.sleptMs)).toBeLessThanOrEqual(10_000);
-  });
-
-  it.each([
-    {
-      name: 'no permission to read',
-      fault: { operation: 'GetRecords', code: 'AccessDeniedException' },
-      says: /allow .*kinesis:GetRecords/,
-    },
-    {
-      name: 'no permission to list',
-      fault: { operation: 'ListShards', code: 'AccessDeniedException' },
-      says: /allow kinesis:ListShards/,
-    },
-    {
-      name: 'no permission to decrypt',
-      fault: { operation: 'GetRecords', code: 'KMSAccessDeniedException' },
-      says: /kms:Decrypt/,
-    },
-    {
-      name: 'no iterator',
-      fault: { operation: 'GetShardIterator', code: 'InvalidArgumentException' },
-      says: /start position/,
-    },
-  ])('ends with advice: $name', async ({ fault, says }) => {
-    const f = await fixture();
-    f.kinesis.setFaults([{ kind: 'error', ...fault }]);
-    await expect(f.readAll()).rejects.toMatchObject({
-      code: 'MILLRACE_STREAM',
-      exitCode: 2,
-      message: expect.stringMatching(says),
-    });
-  });
-
-  it.each(['AccessDeniedException', 'KMSAccessDeniedException', 'ExpiredTokenException'])(
-    'reads on where it was denied twice after it had read (%s)',
-    async (code) => {
-      const f = await fixture();
-      await f.put(numbered(40));
-      f.kinesis.setFaults([{ kind: 'error', operation: 'GetRecords', code, skip: 2, times: 2 }]);
-      const records = await f.readAll({ recordsPerCall: 5, clock: virtual() });
-      expect(records).toHaveLength(40);
-      expect(f.kinesis.stats().faultsFired.error).toBe(2);
-    },
-  );
-
-  it('ends with advice where it stays denied after it had read', async () => {
-    const f = await fixture();
-    await f.put(numbered(40));
-    f.kinesis.setFaults([{ kind: 'error', operation: 'GetRecords', code: 'AccessDeniedException', skip: 2 }]);
-    const reading = f.readAll({ recordsPerCall: 5, clock: virtual(), unavailableMs: 30_000 });
-    await expect(reading).rejects.toMatchObject({
-      exitCode: 2,
-      message: expect.stringMatching(/allow .*GetRecords/),
-    });
-    expect(f.kinesis.stats().faultsFired.error).toBeGreaterThan(2);
-  });
-
-  it('ends with advice: no such stream', async () => {
-    const f = await fixture();
-    const error = await f.readAll({ stream: 'absent' }).catch((failure: unknown) => failure);
-    expect(error).toBeInstanceOf(MillraceError);
-    expect(String(error)).toMatch(
-      /Cannot read stream absent: ResourceNotFoundException.*check the stream name/,
-    );
-  });
-
-  it('tells of records that only look like aggregates, and delivers them', async () => {
-    const f = await fixture();
-    const broken = aggregate(numbered(2));
-    broken[broken.length - 1]! ^= 1;
-    await f.put([{ key: 'k', data: broken }]);
-    const told: Undecodable[] = [];
-    const records = await f.readAll({ onUndecodable: (one) => told.push(one) });
-    expect(records.map(({ data }) => Buffer.from(data))).toEqual([broken]);
-    expect(told).toEqual([
-      { shardId: 'shardId-000000000000', sequenceNumber: records[0]!.sequenceNumber, reason: 'checksum' },
-    ]);
-  });
-
-  it('tells of aggregates that reach beyond their shard, and delivers their parts', async () => {
-    const f = await fixture({ streams: { s: 2 } });
-    await f.put([{ key: 'a', data: aggregate(numbered(100)), explicitHashKey: '0' }]);
-    const found: { shardId: string; count: number }[] = [];
-    await f.put([{ key: 'b', data: aggregate(numbered(1)) }]);
-    const records = await f.readAll({ onOutsideHashRange: (one) => found.push(one) });
-    expect(found).toEqual([{ shardId: 'shardId-000000000000', count: 100 }]);
-    expect(records.map(({ isDropped }) => isDropped).sort()).toEqual([false, ...new Array(100).fill(true)]);
   });
 });
 
