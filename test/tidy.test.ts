@@ -24,7 +24,7 @@ function grep(paths: readonly string[], pattern: RegExp): string[] {
 /** Files without a test of their own name, each with where it is tested instead. */
 const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/commands/main.ts': 'test/commands',
-  'src/options/demo.ts': 'constants only',
+  'src/options/demo.ts': 'test/commands/flags.test.ts',
   'src/parse/value-table.ts': '',
   'src/scan/json-text.ts': 'test/scan/values.test.ts',
   'src/scan/values-native.ts': 'test/scan/values.test.ts',

@@ -3,6 +3,7 @@ import { EXIT } from '../base/exit-code.ts';
 import { formatCount } from '../base/quantity.ts';
 import { DEMO_BUCKET, DEMO_STREAM, type DemoProof, runDemo } from '../embedded/demo.ts';
 import { type BackfillReport, formatReport } from '../observe/report.ts';
+import { checkDemoOptions } from '../options/demo.ts';
 import { MANUAL } from '../options/manual.ts';
 import { openDisplay } from './display.ts';
 import { readArguments } from './flags.ts';
@@ -12,7 +13,8 @@ import { abortOnSignals } from './signals.ts';
 const FLAGS = MANUAL.demo.flags;
 
 export async function run(argv: string[]): Promise<void> {
-  const { raw } = await readArguments(argv, FLAGS);
+  const { words, raw } = await readArguments(argv, FLAGS);
+  checkDemoOptions(words, raw);
   const display = openDisplay(raw);
   const signal = abortOnSignals(display.notice, 'the same command begins again');
   const demo = runDemo({ signal, onProgress: display.update, onNotice: display.notice });

@@ -3,10 +3,10 @@
  * Takes  a table of flags (src/options/manual.ts). Gives  every word and flag as it was typed: src/options/ judges, so that one message
  *        names every problem.
  */
-import { parseArgs } from 'node:util';
 import { readConfigFile } from '../options/config-file.ts';
 import { assertDistinct, type NamedFile } from '../options/distinct-files.ts';
 import { type FlagTable, flagsByName, inGroups, type RawFlags } from '../options/flag.ts';
+import { readTyped } from '../options/typed.ts';
 import { expectJson } from './outlet.ts';
 
 /**
@@ -16,41 +16,20 @@ import { expectJson } from './outlet.ts';
  * @throws {OptionsError} When the file cannot be read as a table of flags, or two files are one.
  */
 export async function readArguments(
-  argv: string[],
+  argv: readonly string[],
   table: FlagTable,
   fileWord?: string,
 ): Promise<{ words: string[]; raw: RawFlags }> {
-  const options = Object.fromEntries(
-    inGroups(table)
-      .flatMap(([, group]) => group)
-      .map(({ name, kind }) => [
-        name,
-        { type: kind === 'switch' ? ('boolean' as const) : ('string' as const), multiple: kind === 'list' },
-      ]),
-  );
-  const { values, positionals } = parseArgs({
-    args: argv,
-    options,
-    strict: false,
-    allowPositionals: true,
-    allowNegative: true,
-  });
-  const fromFile = typeof values.config === 'string' ? await readConfigFile(values.config) : {};
-  const raw: RawFlags = { ...fromFile, ...asTyped(values, options) };
+  const known = new Map(inGroups(table).flatMap(([, group]) => group.map((flag) => [flag.name, flag])));
+  const { words, typed } = readTyped(argv, known);
+  const { config } = typed;
+  const fromFile = typeof config === 'string' && config !== '' ? await readConfigFile(config) : {};
+  const raw: RawFlags = { ...fromFile, ...typed };
   expectJson(raw.json === true);
-  const [word] = positionals;
-  const words = fileWord === undefined || word === undefined ? [] : [{ name: fileWord, path: word }];
-  assertDistinct([...words, ...namedFiles(table, raw)]);
-  return { words: positionals, raw };
-}
-
-/** What the command does not have keeps its name: the parser takes `--no-` off whatever it stands before. */
-function asTyped(values: RawFlags, known: Readonly<Record<string, unknown>>): RawFlags {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) =>
-      value === false && !(name in known) ? [`no-${name}`, true] : [name, value],
-    ),
-  );
+  const [word] = words;
+  const fileWords = fileWord === undefined || word === undefined ? [] : [{ name: fileWord, path: word }];
+  assertDistinct([...fileWords, ...namedFiles(table, raw)]);
+  return { words, raw };
 }
 
 /** The files that flags name. Files beside them, and those with default names, are checked when the run begins. */

@@ -6,13 +6,15 @@ import { Errors, run } from '@oclif/core';
 import { MillraceError, OptionsError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { commandConfig } from './config.ts';
+import { helpArguments } from './table.ts';
 
 /** @throws {MillraceError} For what it does not understand. */
 export async function help(args: readonly string[]): Promise<number> {
+  const asked = helpArguments(args);
   try {
     const config = commandConfig();
     await config.load();
-    await run([...args], config);
+    await run(asked, config);
     return EXIT.done;
   } catch (error) {
     if (error instanceof MillraceError) throw error;

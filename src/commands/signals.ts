@@ -17,11 +17,20 @@ const NAMES: readonly SignalName[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** As of the start of the process: a terminal that is gone does not count. */
 const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
 
-function listen(action: (name: SignalName, exitCode: SignalExitCode) => void): void {
+type Action = (name: SignalName, exitCode: SignalExitCode) => void;
+
+/** What a signal does now. Null: nobody listens yet. */
+let action: Action | null = null;
+
+/** Listeners are added once: a signal that came while code ran waits for the listener, and is lost with it if that is replaced meanwhile. */
+function listen(next: Action): void {
+  const isFirst = action === null;
+  action = next;
+  if (!isFirst) return;
   for (const name of NAMES) {
     const isIgnored = name === 'SIGHUP' && !hasTerminal;
     process.removeAllListeners(name);
-    process.on(name, () => isIgnored || action(name, EXIT[name]));
+    process.on(name, () => isIgnored || action!(name, EXIT[name]));
   }
 }
 

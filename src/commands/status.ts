@@ -11,8 +11,8 @@ import { printReport } from './outlet.ts';
 const FLAGS = MANUAL.status.flags;
 
 export async function run(argv: string[]): Promise<void> {
-  const { raw } = await readArguments(argv, FLAGS);
-  const { journal } = parseStatusOptions(raw);
+  const { words, raw } = await readArguments(argv, FLAGS);
+  const { journal } = parseStatusOptions(words, raw);
   if (journal === null) {
     const runs = await readRuns(RUNS_FOLDER);
     const text = raw.json === true ? JSON.stringify({ runs }) : formatRuns(runs, RUNS_FOLDER);

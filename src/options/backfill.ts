@@ -163,7 +163,7 @@ const STREAM_MISSING = 'Expected --stream to name the stream, but received nothi
  */
 export function parseBackfillOptions(sources: readonly string[], raw: RawFlags): BackfillOptions {
   const problems = new Problems();
-  problems.unknownFlags(Object.keys(raw), KNOWN);
+  problems.checkFlags(raw, KNOWN);
   checkSources(problems, sources, raw.inventory !== undefined);
   const stream = BACKFILL_FLAGS.stream.read(raw.stream, problems);
   if (stream === null) problems.add(STREAM_MISSING);

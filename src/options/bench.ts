@@ -60,9 +60,8 @@ export interface BenchOptions {
 /** @throws {OptionsError} With every problem. */
 export function parseBenchOptions(words: readonly string[], raw: RawFlags): BenchOptions {
   const problems = new Problems();
-  problems.unknownFlags(Object.keys(raw), KNOWN);
-  if (words.length > 0)
-    problems.add(`Expected no arguments, but received ${words.join(' ')}. Name sources with --source.`);
+  problems.checkFlags(raw, KNOWN);
+  problems.checkNoWords(words, 'Name sources with --source.');
   const own = readFlags(OWN_FLAGS, raw, problems);
   const isSourceEmbedded = own.source.length === 0 && raw.inventory === undefined;
   const isStreamEmbedded = (raw.stream ?? null) === null;

@@ -75,6 +75,9 @@ type Setting<Value> = Value extends readonly string[]
 /** Raw text by flag name, as typed or as a configuration file has it. */
 export type RawFlags = Readonly<Record<string, unknown>>;
 
+/** In place of the value of a flag that was typed without one. */
+export const NO_VALUE = Symbol('nothing');
+
 /** Reads flags by their names. Flags that the table does not know are ignored. */
 export function readFlags<Table extends FlagTable>(
   table: Table,

@@ -6,7 +6,7 @@
 import { isHttpUrl, shownUrl } from '../aws/endpoint.ts';
 import { formatBytes, parseDurationMs, parseSizeBytes, parseTimeMs } from '../base/quantity.ts';
 import { compileGlob } from '../source/glob.ts';
-import type { Flag, JsonSchema, Says } from './flag.ts';
+import { type Flag, type JsonSchema, NO_VALUE, type Says } from './flag.ts';
 
 /** The value of a flag without a default where it is not given. */
 type Or<Value, Given extends Says> = Given extends { readonly default: string } ? Value : Value | null;
@@ -57,6 +57,7 @@ export function scalar<Value, const Given extends Says>(
 
 /** Numbers that JSON does not have are shown, too. */
 function json(value: unknown): string {
+  if (value === NO_VALUE) return 'nothing';
   return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
@@ -203,11 +204,18 @@ export function duration<const Given extends Says>(name: string, says: Given) {
     {
       ...{ value: 'DURATION', expected: 'a duration like 90s, 15m or 2h' },
       schema: { type: 'string', pattern: '^\\s*\\d+(\\.\\d+)?\\s*([mM][sS]|[sSmMhHdD])\\s*$' },
-      parse: (given) => parseDurationMs(given) || null,
-      isValid: (option) => Number.isFinite(option) && (option as number) > 0,
+      parse: (given) => {
+        const durationMs = parseDurationMs(given);
+        return isDuration(durationMs) ? durationMs : null;
+      },
+      isValid: isDuration,
     },
     says,
   );
+}
+
+function isDuration(option: unknown): boolean {
+  return Number.isFinite(option) && (option as number) > 0;
 }
 
 /** Off unless it is given. */

@@ -43,7 +43,7 @@ const KNOWN = flagsByName(PREVIEW_KNOWN);
 /** @throws {OptionsError} With every problem. */
 export function parsePreviewOptions(sources: readonly string[], raw: RawFlags): PreviewOptions {
   const problems = new Problems();
-  problems.unknownFlags(Object.keys(raw), KNOWN);
+  problems.checkFlags(raw, KNOWN);
   checkSources(problems, sources, raw.inventory !== undefined);
   const given = readFlags({ ...RECORD_FLAGS, ...PREVIEW_FLAGS }, raw, problems);
   const aws = readAws(raw, problems);

@@ -4,7 +4,7 @@
  * Owns   the wording of what all flags have in common.
  */
 import { OptionsError } from '../base/errors.ts';
-import type { Flag } from './flag.ts';
+import type { Flag, RawFlags } from './flag.ts';
 import { nearestTo } from './nearest.ts';
 
 export class Problems {
@@ -19,14 +19,23 @@ export class Problems {
     this.add(`Expected --${name} to be ${expected}, but received ${received}.`);
   }
 
-  /** Names flags that the command does not have. */
-  unknownFlags(names: readonly string[], known: ReadonlyMap<string, Flag>): void {
-    for (const name of names) {
-      if (known.has(name)) continue;
+  /** Names flags that the command does not have, and judges those about its output, which nobody else reads. */
+  checkFlags(raw: RawFlags, known: ReadonlyMap<string, Flag>): void {
+    for (const [name, value] of Object.entries(raw)) {
+      const flag = known.get(name);
+      if (flag?.group === 'output') flag.read(value, this);
+      if (flag !== undefined) continue;
       const nearest = nearestTo(name, [...known.keys()]);
       const hint = nearest === null ? '' : ` Did you mean --${nearest}?`;
-      this.add(`Expected flags of this command, but received --${name}. See --help.${hint}`);
+      // A name with a hyphen in front is one that was typed with a single one.
+      const typed = name.startsWith('-') ? name : `--${name}`;
+      this.add(`Expected flags of this command, but received ${typed}. See --help.${hint}`);
     }
+  }
+
+  /** For a command that takes no words. @param advice What names things in their place. */
+  checkNoWords(words: readonly string[], advice: string): void {
+    if (words.length > 0) this.add(`Expected no arguments, but received ${words.join(' ')}. ${advice}`);
   }
 
   /** Names unknown options that a program gives. */

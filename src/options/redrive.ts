@@ -19,7 +19,7 @@ const KNOWN = flagsByName(REDRIVE_FLAGS, COMMON_FLAGS);
 /** @param words The dead-letter file. @throws {OptionsError} With every problem. */
 export function parseRedriveOptions(words: readonly string[], raw: RawFlags): BackfillOptions {
   const problems = new Problems();
-  problems.unknownFlags(Object.keys(raw), KNOWN);
+  problems.checkFlags(raw, KNOWN);
   if (words.length !== 1) problems.add(`Expected one dead-letter file, but received ${words.length}.`);
   const known = Object.fromEntries(Object.entries(raw).filter(([name]) => KNOWN.has(name)));
   const options = problems.collect(() => parseBackfillOptions(['-'], known));

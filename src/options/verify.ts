@@ -70,7 +70,7 @@ export function parseVerifyOptions(
   const kept = requestPayer ? { 'request-payer': true } : {};
   const raw: RawFlags = { ...(identity ? flagsOf(identity, VERIFY_FLAGS) : {}), ...kept, ...flags };
   const problems = new Problems();
-  problems.unknownFlags(Object.keys(raw), KNOWN);
+  problems.checkFlags(raw, KNOWN);
   const sources = words.length > 0 ? words : ((identity?.sources as readonly string[]) ?? []);
   checkSources(problems, sources, raw.inventory !== undefined);
   const stream = VERIFY_FLAGS.stream.read(raw.stream, problems);

@@ -8,6 +8,9 @@ import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { asInterruption } from './failures.ts';
 
+/** One timer of Node takes 24.8 days at most, and rings at once where it is given more. */
+const TIMER_MS = 86_400_000;
+
 export interface Ending {
   readonly signal: AbortSignal;
   /** Takes timer and listener back. */
@@ -24,7 +27,14 @@ export function openEnding(timeoutMs: number | null, outer?: AbortSignal): Endin
     const message = `Stopped by --timeout after ${timeoutMs! / 1000} s; the same command resumes it`;
     controller.abort(new MillraceError('MILLRACE_TIMEOUT', message, { exitCode: EXIT.resumable }));
   };
-  const timer = timeoutMs === null ? undefined : setTimeout(expire, timeoutMs);
+  const endsAtMs = performance.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
+  let timer: NodeJS.Timeout | undefined;
+  const wait = () => {
+    const leftMs = endsAtMs - performance.now();
+    if (leftMs <= 0) expire();
+    else timer = setTimeout(wait, Math.min(leftMs, TIMER_MS));
+  };
+  if (timeoutMs !== null) wait();
   return {
     signal: controller.signal,
     close() {

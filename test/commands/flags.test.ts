@@ -153,3 +153,85 @@ it('a flag that begins with --no- and that the command does not have is named as
     'millrace: Expected flags of this command, but received --no-colour. See --help.\n',
   );
 });
+
+it('what the command does not have is named as it was typed, all of it at once', async () => {
+  world = await World.open({ shards: 1 });
+  const typed = ['-x', '-xyz', '--__proto__=1', '--no-stream', '--no-such=1', '---y', '-5'];
+  const ended = await world.backfill(typed);
+  const named = typed.map((word) => word.replace(/=.*/, ''));
+  expect([ended.exitCode, ended.stderr.match(/(?<=received )\S+(?=\. See --help)/g)]).toEqual([2, named]);
+});
+
+it('no flag is taken for the value of the one in front of it, and a value may still begin with hyphens behind =', async () => {
+  world = await World.open({ objects: OBJECTS, shards: 1 });
+  const swallowed = await world.backfill(['--where', '--restart', '--include', '--dry-run', '--rate']);
+  expect([swallowed.exitCode, swallowed.stderr]).toEqual([
+    2,
+    [
+      'Expected --where to be text that is not empty, but received nothing.',
+      'Expected --include to be a list of texts, but received nothing.',
+      'Expected --rate to be a rate like 20MiB/s or 5000/s, but received nothing.',
+    ]
+      .map((line) => `millrace: ${line}\n`)
+      .join(''),
+  ]);
+  const { ended } = await world.report(['--start-after=--z', '--exclude', '-x', '--exclude', 'b/**']);
+  expect([ended.exitCode, dataOf(world.records()).sort()]).toEqual([0, ['"a/1.jsonl"', '"a/2.log"']]);
+});
+
+it.each([
+  { flag: '--dry-run=false', exitCode: 0, sent: 3 },
+  { flag: '--dry-run=true', exitCode: 0, sent: 0 },
+  { flag: '--dry-run=', exitCode: 2, sent: 0 },
+  { flag: '--json=yes', exitCode: 2, sent: 0 },
+  { flag: '--quiet=0', exitCode: 2, sent: 0 },
+  { flag: '--config=', exitCode: 2, sent: 0 },
+])('a switch may be told true or false, and nothing else: $flag', async ({ flag, exitCode, sent }) => {
+  world = await World.open({ objects: OBJECTS, shards: 1 });
+  const ended = await world.backfill([flag]);
+  expect([ended.exitCode, world.records().length]).toEqual([exitCode, sent]);
+  if (exitCode === 2)
+    expect(ended.stderr).toMatch(/^millrace: Expected --[a-z-]+ to be .*, but received "[^"]*"\.\n$/);
+});
+
+it.each([
+  { words: ['help'], says: /^Carries JSONL/ },
+  { words: ['-h'], says: /^Carries JSONL/ },
+  { words: ['help', 'status'], says: /millrace status/ },
+  { words: ['status', '-h'], says: /millrace status/ },
+  { words: ['version'], says: /^millrace\/\d/ },
+])('$words is help', async ({ words, says }) => {
+  const ended = await runCommand(words);
+  expect([ended.exitCode, ended.stderr]).toEqual([0, '']);
+  expect(ended.stdout).toMatch(says);
+});
+
+it.each([
+  { words: ['backfil'], received: 'backfil', hint: ' Did you mean backfill?' },
+  { words: ['help', 'nowhere'], received: 'nowhere', hint: '' },
+  { words: ['--json', 'status'], received: '--json', hint: '' },
+])(
+  '$words names no command: those that there are, and the nearest one',
+  async ({ words, received, hint }) => {
+    const ended = await runCommand(words);
+    const commands = 'backfill, bench, completion, demo, preview, redrive, status, verify';
+    expect([ended.exitCode, ended.stderr]).toEqual([
+      2,
+      `millrace: Expected a command, ${commands}, but received ${received}. See --help.${hint}\n`,
+    ]);
+  },
+);
+
+it.each([
+  { words: ['status', '.millrace/a.journal'], says: 'Name the journal with --journal.' },
+  { words: ['status', '--stream', 'x'], says: 'received --stream.' },
+  { words: ['demo', '--stream', 'mine'], says: 'received --stream.' },
+  { words: ['demo', 's3://bucket/'], says: 'brings its own source' },
+])(
+  '$words is refused before anything starts: nothing that was typed is passed over',
+  async ({ words, says }) => {
+    const ended = await runCommand(words);
+    expect([ended.exitCode, ended.stdout]).toEqual([2, '']);
+    expect(ended.stderr).toContain(says);
+  },
+);

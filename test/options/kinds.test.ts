@@ -84,6 +84,7 @@ describe('typed', () => {
     ['time', '2026-02-30'],
     ['duration', '5'],
     ['duration', '0s'],
+    ['duration', `${'9'.repeat(400)}d`],
     ['toggle', 'yes'],
     ['list', ['']],
     ['globs', [`{1..${9 ** 9}}`, '*'.repeat(5_000)]],

@@ -26,7 +26,7 @@ it('lets what is no matter of options pass', () => {
 
 it('names unknown names with the nearest that is known', () => {
   const problems = new Problems();
-  problems.unknownFlags(['json', 'quite', 'frobnicate'], flagsByName(OUTPUT_FLAGS));
+  problems.checkFlags({ json: true, quite: true, frobnicate: 'x' }, flagsByName(OUTPUT_FLAGS));
   problems.unknownOptions(['streem', 'aws'], ['stream', 'aws']);
   expect(problems.list).toEqual([
     'Expected flags of this command, but received --quite. See --help. Did you mean --quiet?',

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { MillraceError } from '../../src/base/errors.ts';
 import { openEnding, untilEnded } from '../../src/run/ending.ts';
 
@@ -11,6 +11,23 @@ it('a run whose time is up is told so, with exit 3', async () => {
     message: 'Stopped by --timeout after 0.005 s; the same command resumes it',
   });
   ending.close();
+});
+
+it('a run may have more time than one timer of Node takes, and has all of it', async () => {
+  const dayMs = 86_400_000;
+  vi.useFakeTimers();
+  try {
+    const ending = openEnding(30 * dayMs);
+    await vi.advanceTimersByTimeAsync(29.9 * dayMs);
+    expect(ending.signal.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(0.2 * dayMs);
+    expect(ending.signal.reason).toMatchObject({ code: 'MILLRACE_TIMEOUT', exitCode: 3 });
+    const closed = openEnding(30 * dayMs);
+    closed.close();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('a signal that was given before the start ends it at once, with its own reason', async () => {

@@ -67,6 +67,8 @@ export class LookupError extends Error {
 
 const DEFAULTS = { batch: 100, concurrency: 4, timeoutMs: 2000, retries: 5, cache: 10_000 };
 const LEAST = { batch: 1, concurrency: 1, timeoutMs: 1, retries: 0, cache: 0 };
+/** What one timer of Node takes: it rings at once where it is given more. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 /** Of each wait half is left to chance. All of them together outlast the time for which a service is left alone at first. */
 const RETRY = { initialDelay: 100, maxDelay: 2000, generator: halfJitterGenerator };
 /** Calls that fail in a row before the service is left alone. */
@@ -89,8 +91,10 @@ function checked(ask: unknown, options: LookupOptions): Required<LookupOptions> 
   const problems = typeof ask === 'function' ? [] : ['Expected enrichWith to be given a function.'];
   const all = { ...DEFAULTS, ...options };
   for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-    if (Number.isSafeInteger(all[name]) && all[name] >= LEAST[name]) continue;
-    const expected = `a whole number from ${LEAST[name]} on`;
+    const most = name === 'timeoutMs' ? TIMEOUT_MS_MAX : Number.MAX_SAFE_INTEGER;
+    if (Number.isSafeInteger(all[name]) && all[name] >= LEAST[name] && all[name] <= most) continue;
+    const until = most === TIMEOUT_MS_MAX ? `to ${most}` : 'on';
+    const expected = `a whole number from ${LEAST[name]} ${until}`;
     problems.push(`Expected ${name} of enrichWith to be ${expected}, but received ${String(all[name])}.`);
   }
   if (problems.length > 0) throw new OptionsError(problems);

@@ -253,7 +253,7 @@ it('options that cannot work are refused together', () => {
       'Expected enrichWith to be given a function.',
       'Expected batch of enrichWith to be a whole number from 1 on, but received 0.',
       'Expected concurrency of enrichWith to be a whole number from 1 on, but received 1.5.',
-      'Expected timeoutMs of enrichWith to be a whole number from 1 on, but received -1.',
+      'Expected timeoutMs of enrichWith to be a whole number from 1 to 2147483647, but received -1.',
     ].join('\n'),
   );
 });
