@@ -136,7 +136,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/publish/kinesis/sink.ts': 'test/publish/publisher.test.ts',
   'src/publish/kinesis/probe.ts': 'test/run/stream-watch.test.ts and test/commands',
   'src/run/sinks.ts': 'test/run/stream-watch.test.ts',
-  'src/publish/kinesis/negotiate-wire.ts': 'test/commands/services.test.ts',
   'src/stream/': 'test/stream',
   'src/verify/': 'test/verify',
   'src/shape/': 'test/shape',

@@ -6,6 +6,7 @@
  * Owns   nothing that leaves this thread: no secret crosses to another one. The metadata services of instances and containers are asked
  *        without a proxy: another machine would answer for itself.
  */
+import { whenLate } from '../base/patience.ts';
 import type { RequestHandler } from './request-handler.ts';
 import type { AwsTarget } from './target.ts';
 
@@ -97,15 +98,15 @@ export function withinTime(
   return async (options) => {
     const asked = provider;
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
+    const stop = whenLate(timeoutMs, () => {
       if (provider === asked) provider = open();
       const error = new Error(`the credential chain gave no answer within ${timeoutMs / 1000} s`);
       late.reject(Object.assign(error, { name: 'TimeoutError' }));
-    }, timeoutMs);
+    });
     try {
       return await Promise.race([asked(options), late.promise]);
     } finally {
-      clearTimeout(timer);
+      stop();
     }
   };
 }

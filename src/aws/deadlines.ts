@@ -3,7 +3,8 @@
  * request costs as much as its signature.
  * Takes  the length of all waits.
  * Gives  a deadline to each: what is told when it is late, unless it has been met.
- * Owns   one timer, which does not keep the thread alive: the sockets do that.
+ * Owns   one timer, which does not keep the thread alive: the sockets do that. While the process stands still no time passes: answers that have come
+ *        meanwhile are read before their calls can be late.
  */
 
 /** What may end a call early. An AbortSignal is one, too. */
@@ -19,7 +20,7 @@ export interface Ending {
 export const LATE = 'timeout';
 
 export class Deadline implements Ending {
-  readonly atMs: number;
+  atMs: number;
   aborted = false;
   reason: unknown;
   isMet = false;
@@ -50,20 +51,27 @@ export class Deadline implements Ending {
   }
 }
 
+/** Looks in the time of a wait: how long the process stood still is known as exactly. */
+const STEPS = 10;
+
 export class Deadlines {
   readonly #timeoutMs: number;
+  readonly #stepMs: number;
   /** In the order of their times, which is that of their beginning. */
   #open: Deadline[] = [];
   #timer: NodeJS.Timeout | null = null;
+  #armedAtMs = 0;
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
+    this.#stepMs = timeoutMs / STEPS;
   }
 
   begin(): Deadline {
-    const deadline = new Deadline(performance.now() + this.#timeoutMs);
+    const nowMs = performance.now();
+    const deadline = new Deadline(nowMs + this.#timeoutMs);
     this.#open.push(deadline);
-    if (this.#timer === null) this.#arm(this.#timeoutMs);
+    if (this.#timer === null) this.#arm(nowMs);
     return deadline;
   }
 
@@ -76,16 +84,20 @@ export class Deadlines {
     if (met > 0) this.#open.splice(0, met);
   }
 
-  #arm(delayMs: number): void {
+  #arm(nowMs: number): void {
+    this.#armedAtMs = nowMs;
+    const delayMs = Math.min(this.#stepMs, this.#open[0]!.atMs - nowMs);
     this.#timer = setTimeout(() => this.#ring(), Math.max(1, delayMs)).unref();
   }
 
   #ring(): void {
     this.#timer = null;
     const nowMs = performance.now();
+    const gapMs = nowMs - this.#armedAtMs;
+    if (gapMs > 2 * this.#stepMs) for (const open of this.#open) open.atMs += gapMs - this.#stepMs / 2;
     const late = this.#open.filter(({ isMet, atMs }) => !isMet && atMs <= nowMs);
     this.#open = this.#open.filter(({ isMet, atMs }) => !isMet && atMs > nowMs);
-    if (this.#open.length > 0) this.#arm(this.#open[0]!.atMs - nowMs);
+    if (this.#open.length > 0) this.#arm(nowMs);
     for (const deadline of late) deadline.abort(LATE);
   }
 }

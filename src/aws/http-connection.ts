@@ -9,6 +9,7 @@
 import assert from 'node:assert';
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { whenLate } from '../base/patience.ts';
 import type { Ending } from './deadlines.ts';
 import { aborted, Exchange, type HttpAnswer, HttpFailure } from './http-exchange.ts';
 import { formatRequestHead, type HttpRequestHead } from './http-head.ts';
@@ -148,20 +149,20 @@ export class HttpConnection {
       };
       const exchange = new Exchange(this, resolve, reject, () => {
         signal?.removeEventListener('abort', onAbort);
-        clearTimeout(timer);
+        stopWaiting();
       });
       this.#exchange = exchange;
-      const timer = this.#isOpen
-        ? undefined
-        : setTimeout(() => {
+      const stopWaiting = this.#isOpen
+        ? () => {}
+        : whenLate(connectTimeoutMs, () => {
             const message = `no connection within ${connectTimeoutMs} ms`;
             this.#error = new HttpFailure('ETIMEDOUT', message, false);
             this.#socket.destroy();
-          }, connectTimeoutMs);
+          });
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#socket.ref();
       const send = () => {
-        clearTimeout(timer);
+        stopWaiting();
         this.#socket.cork();
         this.#socket.write(text, 'latin1');
         for (const part of body) this.#socket.write(part);

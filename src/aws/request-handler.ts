@@ -11,6 +11,7 @@ import { type Duplex, pipeline, Transform } from 'node:stream';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { HttpRequest } from '@smithy/protocol-http';
+import { whenLate } from '../base/patience.ts';
 import { HttpFailure } from './http-exchange.ts';
 import { authorityOf, forwardedHead, type HttpProxy, type Origin, proxyOf } from './proxy.ts';
 import { nameProxy, openTunnel, refusal, type TlsTrust, tlsOptions } from './tunnel.ts';
@@ -146,12 +147,12 @@ class TunnelAgent extends HttpsAgent {
     const proxy = proxyOf(origin);
     if (proxy === null || onSocket === undefined) return super.createConnection(options, onSocket);
     const timeoutMs = this.#connectTimeoutMs;
-    const timer = setTimeout(() => {
+    const stopWaiting = whenLate(timeoutMs, () => {
       const message = `no way to ${authorityOf(origin)} through the proxy ${authorityOf(proxy)} within ${timeoutMs} ms`;
       raw.destroy(new HttpFailure('ETIMEDOUT', message, false));
-    }, timeoutMs);
+    });
     const settle = (error: Error | null, socket: Duplex = raw) => {
-      clearTimeout(timer);
+      stopWaiting();
       onSocket(error, socket);
     };
     const raw = openTunnel(proxy, origin, this.#trust, () => {

@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { MillraceError, OptionsError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
 import { entryFile } from '../base/package-root.ts';
+import { whenLate } from '../base/patience.ts';
 import type { StageSpec } from '../shape/stage.ts';
 import type { ProbeAnswer, ProbeTask } from '../shape/stages/probe.ts';
 
@@ -38,11 +39,11 @@ async function ask(task: ProbeTask, names: string): Promise<ProbeAnswer> {
   worker.once('error', (error: unknown) => refuse(error instanceof Error ? error.message : String(error)));
   worker.once('exit', (code) => refuse(`it ended its thread with exit code ${code}`));
   const { moduleLoadMs } = ENGINE;
-  const timer = setTimeout(() => refuse(`it is not loaded after ${moduleLoadMs / 1000} s`), moduleLoadMs);
+  const stop = whenLate(moduleLoadMs, () => refuse(`it is not loaded after ${moduleLoadMs / 1000} s`));
   try {
     return await promise;
   } finally {
-    clearTimeout(timer);
+    stop();
     await worker.terminate();
   }
 }

@@ -41,6 +41,7 @@ import { workerFailure } from './failures.ts';
 import { stoppableFlags } from './hang-watch.ts';
 import type { LimitKeeper } from './limited-listing.ts';
 import { ParsePool } from './parse-pool.ts';
+import { within } from './shutdown.ts';
 
 export interface ReadingOptions {
   readonly sources: readonly string[];
@@ -220,9 +221,7 @@ export class Reading {
     this.#onClosed = () => --left === 0 && resolve();
     const channel = new BroadcastChannel(this.#closing);
     channel.postMessage(null);
-    const timer = setTimeout(resolve, CLOSE_MS_MAX);
-    await promise;
-    clearTimeout(timer);
+    await within(CLOSE_MS_MAX, promise);
     channel.close();
   }
 

@@ -7,6 +7,7 @@
  * Never  decides that a run ends, or why.
  */
 import type { MillraceError } from '../base/errors.ts';
+import { whenLate } from '../base/patience.ts';
 import { PHASE } from '../ring/phases.ts';
 import { canDrain } from './failures.ts';
 
@@ -65,10 +66,10 @@ export class Shutdown {
 /** Waits for work to end, but no longer than that. The wait alone does not keep the process alive. */
 export async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
   const { promise: isOver, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, timeoutMs).unref();
+  const stop = whenLate(timeoutMs, resolve, { isUnref: true });
   try {
     await Promise.race([work, isOver]);
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }

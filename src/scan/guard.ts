@@ -78,7 +78,12 @@ export class Guard {
 
 /** CPU time of this thread; before Node 23.9, which cannot tell, the time that has passed. */
 export function threadCpuMs(): number {
-  if (process.threadCpuUsage === undefined) return performance.now();
+  return process.threadCpuUsage === undefined ? performance.now() : threadWorkMs();
+}
+
+/** The same; before Node 23.9 nothing. */
+export function threadWorkMs(): number {
+  if (process.threadCpuUsage === undefined) return 0;
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
 }

@@ -1,11 +1,13 @@
 /**
  * Awaiting: lines of a slice whose stages have given promises, until these have settled.
  * Takes  lines that are open. Gives  when all are settled, or those that are not are given up; whether something was stopped meanwhile.
- * Owns   the rule that a line is given up when for the time that one may take none has settled.
+ * Owns   the rule that a line is given up when for the time that one may take none has settled. In that time this thread was there to see it: what
+ *        came while the process stood still is not late.
  * Never  relies on one callback alone: while code of others is stopped from outside, any callback of this thread may be lost.
  */
+import { AwakeTime } from '../base/patience.ts';
 import type { Heart } from '../ring/heartbeat.ts';
-import { TRY_MS_MAX } from '../scan/guard.ts';
+import { TRY_MS_MAX, threadWorkMs } from '../scan/guard.ts';
 import type { LineOutcome } from './line-outcome.ts';
 
 /** A line on its way. */
@@ -23,6 +25,8 @@ export class Open {
 
 /** Two clocks, so that one that is lost does not stop the other. */
 const LOOKS_MS = [50, 70] as const;
+/** Looks come as often, unless the thread works or stands still. */
+const STEP_MS = 250;
 
 export class Awaiting {
   readonly #timeoutMs: number;
@@ -40,10 +44,10 @@ export class Awaiting {
   all(open: readonly Open[], standingMs = this.#timeoutMs): Promise<boolean> {
     return new Promise((resolve) => {
       let left = open.length;
-      let settledAtMs = performance.now();
+      const silence = new Silence(this.#timeoutMs);
       let isOver = false;
       const look = () => {
-        const isDue = left === 0 || performance.now() - settledAtMs >= this.#timeoutMs;
+        const isDue = left === 0 || silence.look() >= this.#timeoutMs;
         if (isOver || !(isDue || this.#heart?.isStopped)) return;
         const isStopped = this.#heart?.leaveOthers() ?? (this.#heart === undefined ? false : null);
         if (isStopped === null) return;
@@ -57,10 +61,32 @@ export class Awaiting {
         void one.promise.then((outcome) => {
           if (isOver) return;
           one.settled = outcome;
-          settledAtMs = performance.now();
+          silence.isBroken = true;
           left--;
           if (left === 0) look();
         });
     });
+  }
+}
+
+/** Since a line has settled. */
+class Silence {
+  /** A line has settled since the last look. */
+  isBroken = false;
+  readonly #time: AwakeTime;
+  #workMs = threadWorkMs();
+
+  constructor(timeoutMs: number) {
+    this.#time = new AwakeTime(Math.min(STEP_MS, timeoutMs / 2), performance.now());
+  }
+
+  look(): number {
+    const workMs = threadWorkMs();
+    const workedMs = workMs - this.#workMs;
+    this.#workMs = workMs;
+    this.#time.look(performance.now(), workedMs);
+    if (this.isBroken) this.#time.passedMs = 0;
+    this.isBroken = false;
+    return this.#time.passedMs;
   }
 }

@@ -236,7 +236,7 @@ class StallWatch {
   }
 
   #arm(): void {
-    this.#cancel = this.#clock.later(this.#halfMs, () => {
+    this.#cancel = this.#clock.late(this.#halfMs, () => {
       this.#cancel = null;
       if (this.#received + this.#receivedBefore < STALL_BYTES_MIN) {
         this.#onStall();

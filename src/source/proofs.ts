@@ -5,6 +5,7 @@
  * Owns   the sums of objects on their way. Segments are summed side by side, and combined in order.
  * Never  proves what this process has not read itself, or where the source holds no checksum of the whole object.
  */
+import { lateSignal } from '../base/patience.ts';
 import { type CrcName, combineCrcs, crc, crcToBase64 } from '../native/crc.ts';
 import type { Checksum } from './checksum.ts';
 import type { Segment, SourceObject } from './object.ts';
@@ -126,7 +127,7 @@ export class Proofs {
     const { reader, signal, timeoutMs } = this.#options;
     let asked = this.#asked.get(object);
     if (asked === undefined) {
-      const timed = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      const timed = AbortSignal.any([signal, lateSignal(timeoutMs)]);
       asked = reader.checksum?.(object, timed).catch(() => null) ?? Promise.resolve(null);
       this.#asked.set(object, asked);
     }

@@ -6,6 +6,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { isRepeatable } from '../aws/fault-kind.ts';
+import { whenLate } from '../base/patience.ts';
 import { type FailureKind, type SourceFailure, toMillraceError } from './source-failure.ts';
 
 /** Time and chance, so that tests own both. */
@@ -20,6 +21,8 @@ export interface Clock {
   random(): number;
   /** Calls back once; the result takes it back. Must not keep a process alive on its own. */
   later(durationMs: number, callback: () => void): () => void;
+  /** The same, when others have not done in that time what they should have. */
+  late(timeoutMs: number, callback: () => void): () => void;
 }
 
 export const systemClock: Clock = {
@@ -31,6 +34,7 @@ export const systemClock: Clock = {
     const timer = setTimeout(callback, durationMs);
     return () => clearTimeout(timer);
   },
+  late: (timeoutMs, callback) => whenLate(timeoutMs, callback),
 };
 
 export interface RetryPolicy {

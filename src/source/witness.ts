@@ -5,6 +5,7 @@
  * Owns   the last two objects that were read. Asking is a GET of the first byte.
  */
 import { MillraceError } from '../base/errors.ts';
+import { lateSignal } from '../base/patience.ts';
 import type { SourceObject } from './object.ts';
 import type { RangeReader } from './source.ts';
 import { type FailureKind, SourceFailure } from './source-failure.ts';
@@ -38,7 +39,7 @@ export class Witness {
     const other = this.#read.find(({ key }) => key !== denied.key);
     if (other === undefined) return false;
     try {
-      const { body } = await this.#reader.read(other, 0, 1, AbortSignal.timeout(this.#timeoutMs));
+      const { body } = await this.#reader.read(other, 0, 1, lateSignal(this.#timeoutMs));
       body.discard();
       return true;
     } catch (error) {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Deadlines, LATE } from '../../src/aws/deadlines.ts';
+import { standStill } from '../base/stand-still.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -58,4 +59,18 @@ it('tells its listener once, with the first reason, and nobody who has gone', ()
   deadline.abort('stop');
   vi.advanceTimersByTime(200);
   expect([gone.mock.calls.length, listener.mock.calls.length, deadline.reason]).toEqual([0, 1, 'stop']);
+});
+
+it('gives a call whose answer came while the process stood still the time to be read', async () => {
+  vi.useRealTimers();
+  const deadlines = new Deadlines(300);
+  const call = deadlines.begin();
+  standStill(1_000);
+  // Timers that are due are called before anything is read.
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  expect(call.aborted).toBe(false);
+  const isLate = new Promise((resolve) => call.addEventListener('abort', () => resolve(call.reason)));
+  const alive = setInterval(() => {}, 1_000);
+  expect(await isLate).toBe(LATE);
+  clearInterval(alive);
 });

@@ -53,8 +53,17 @@ describe('Breaker', () => {
   it.each([
     { afterMs: 59_999, isUnavailable: false },
     { afterMs: 60_000, isUnavailable: true },
-  ])('says away = $isAway $afterMs ms after the first of only failures', ({ afterMs, isUnavailable }) => {
+  ])('says unavailable = $isUnavailable $afterMs ms after the first of only failures', (expected) => {
     const breaker = failed(1, 1_000);
-    expect(breaker.onFailure(1_000 + afterMs)).toBe(isUnavailable);
+    expect(breaker.onFailure(1_000 + expected.afterMs)).toBe(expected.isUnavailable);
+  });
+
+  it('does not hold against a service that nobody asked it for hours: the process stood still', () => {
+    const breaker = new Breaker(300_000, () => 0);
+    const minuteMs = 60_000;
+    const hoursMs = 120 * minuteMs;
+    expect([0, hoursMs, 2 * hoursMs].map((nowMs) => breaker.onFailure(nowMs))).toEqual([false, false, false]);
+    const after = [1, 2, 3].map((minutes) => breaker.onFailure(2 * hoursMs + minutes * minuteMs));
+    expect(after).toEqual([false, false, true]);
   });
 });

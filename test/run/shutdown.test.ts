@@ -3,6 +3,7 @@ import { MillraceError } from '../../src/base/errors.ts';
 import { ENGINE } from '../../src/base/limits.ts';
 import { PHASE } from '../../src/ring/phases.ts';
 import { Shutdown, STOP_BUDGET_MS, within } from '../../src/run/shutdown.ts';
+import { standStill } from '../base/stand-still.ts';
 
 const never = new Promise<never>(() => {});
 const interrupted = new MillraceError('MILLRACE_INTERRUPTED', 'Stopped', { exitCode: 130 });
@@ -64,4 +65,19 @@ it('throws what the work throws that it waits for', async () => {
     'the work failed',
   );
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it('waits for work that was done while the process stood still, although its time is over', async () => {
+  vi.useRealTimers();
+  let isDone = false;
+  const work = new Promise<void>((resolve) =>
+    setImmediate(() => {
+      isDone = true;
+      resolve();
+    }),
+  );
+  const waited = within(200, work);
+  standStill(1_000);
+  await waited;
+  expect(isDone).toBe(true);
 });

@@ -4,6 +4,7 @@ import { Guard } from '../../src/scan/guard.ts';
 import { isFailure, type LineOutcome } from '../../src/shape/line-outcome.ts';
 import { Pipeline } from '../../src/shape/pipeline.ts';
 import type { RunningStage } from '../../src/shape/stage.ts';
+import { standStill } from '../base/stand-still.ts';
 
 const PLACE = { bucket: 'b', key: 'k', modifiedMs: null, offset: 0 };
 type Run = RunningStage['run'];
@@ -200,6 +201,13 @@ describe('the pipeline', () => {
     }
     await vi.advanceTimersByTimeAsync(1100);
     expect((await outcomes).map(messageOf)).toEqual(['0', '1', '2', expect.stringMatching(/longer than/)]);
+  });
+
+  it('gives up no line whose answer came while the process stood still', async () => {
+    const answering = (value: unknown) => new Promise((resolve) => setTimeout(resolve, 100, value));
+    const outcomes = open([answering]).run(lines('"one"', '"two"'));
+    standStill(1_500);
+    expect((await outcomes).map(messageOf)).toEqual(['"one"', '"two"']);
   });
 
   it('goes through slow lines that together take longer than one may', async () => {

@@ -3,7 +3,7 @@
  * Takes  a function that is given keys and gives their answers; keys one by one.
  * Gives  to each who asks an answer of his own, made anew from JSON, or null where the service knows none.
  * Owns   what is gathered into one call (what is asked in one turn of the event loop), how many calls are out, what is tried again and when,
- *        and the answers that are kept. Retries, circuit breaker and timeouts are cockatiel's, the bound of what is kept is lru-cache's.
+ *        and the answers that are kept. Retries and circuit breaker are cockatiel's, the bound of what is kept is lru-cache's.
  * Never  asks for a key twice at the same time, and keeps no failure.
  */
 import {
@@ -18,13 +18,12 @@ import {
   noJitterGenerator,
   retry,
   TaskCancelledError,
-  TimeoutStrategy,
-  timeout,
   wrap,
 } from 'cockatiel';
 import { LRUCache } from 'lru-cache';
 import { OptionsError } from '../../base/errors.ts';
 import { MIB } from '../../base/limits.ts';
+import { whenLate } from '../../base/patience.ts';
 
 export type LookupKey = string | number | boolean;
 
@@ -156,7 +155,7 @@ class Asking {
     this.#gathered = [];
     const keys = questions.map(({ key }) => key);
     this.#policy
-      .execute(({ signal }) => this.#ask(keys, { signal }))
+      .execute(() => inTime(async (signal) => this.#ask(keys, { signal }), this.#options.timeoutMs))
       .then((answers) => this.#settle(questions, answers))
       .catch((error: unknown) => {
         for (const question of questions) this.#fail(question, failureOf(error, this.#options));
@@ -196,8 +195,8 @@ class Asking {
   }
 }
 
-/** Each try takes a place among the calls, asks the breaker, and has its time. Waits between tries take no place. */
-function policyOf({ concurrency, retries, timeoutMs }: Required<LookupOptions>): IPolicy {
+/** Each try takes a place among the calls and asks the breaker. Waits between tries take no place. */
+function policyOf({ concurrency, retries }: Required<LookupOptions>): IPolicy {
   return wrap(
     retry(handleAll, { maxAttempts: retries, backoff: new ExponentialBackoff(RETRY) }),
     bulkhead(concurrency, Number.POSITIVE_INFINITY),
@@ -205,8 +204,25 @@ function policyOf({ concurrency, retries, timeoutMs }: Required<LookupOptions>):
       halfOpenAfter: new ExponentialBackoff(OPEN),
       breaker: new ConsecutiveBreaker(FAILURES_MAX),
     }),
-    timeout(timeoutMs, TimeoutStrategy.Aggressive),
   );
+}
+
+/** A call that takes longer than it may has failed, whatever it still does. @throws {TaskCancelledError} */
+async function inTime<Answer>(
+  call: (signal: AbortSignal) => Promise<Answer>,
+  timeoutMs: number,
+): Promise<Answer> {
+  const controller = new AbortController();
+  const late = Promise.withResolvers<never>();
+  const stop = whenLate(timeoutMs, () => {
+    late.reject(new TaskCancelledError());
+    controller.abort();
+  });
+  try {
+    return await Promise.race([call(controller.signal), late.promise]);
+  } finally {
+    stop();
+  }
 }
 
 function failureOf(error: unknown, { timeoutMs }: Required<LookupOptions>): LookupError {

@@ -9,7 +9,15 @@ import {
 } from '../../../src/shape/stages/lookup.ts';
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'Date'] });
+  const toFake = [
+    'setTimeout',
+    'clearTimeout',
+    'setImmediate',
+    'clearImmediate',
+    'Date',
+    'performance',
+  ] as const;
+  vi.useFakeTimers({ toFake: [...toFake] });
 });
 afterEach(() => {
   vi.useRealTimers();
