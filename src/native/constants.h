@@ -107,7 +107,13 @@
   X(uint32_t, SUM_RECORDS, 7) \
   X(uint32_t, SUM_BYTES, 8) \
   X(uint32_t, SUM_FILTERED, 9) \
-  X(uint32_t, SUM_CELLS, 10) \
+  X(uint32_t, SUM_UNSAMPLED, 10) \
+  X(uint32_t, SUM_CELLS, 11) \
+  /* What the scanner's own stages take: src/scan/shaper.ts. */ \
+  X(uint32_t, STAGE_TIME_SAMPLE, 0) \
+  X(uint32_t, STAGE_TIME_WHERE, 2) \
+  X(uint32_t, STAGE_TIME_EDITS, 4) \
+  X(uint32_t, STAGE_TIME_CELLS, 6) \
   X(uint32_t, REJECT_INVALID_JSON, 0) \
   X(uint32_t, REJECT_INVALID_UTF8, 1) \
   X(uint32_t, REJECT_TOO_DEEP, 2) \

@@ -158,10 +158,11 @@ const Sha256Kernel* hasherFor(uint32_t kernel, uint32_t kernelCount) {
 }
 
 /** Reads the stages, if there are any. @returns False without memory, or where they cannot be read. */
-bool readShape(napi_env env, ScanSetup& state, napi_value program, const Sha256Kernel* hasher) {
+bool readShape(napi_env env, ScanSetup& state, napi_value program, napi_value times, const Sha256Kernel* hasher) {
   if (isNull(env, program)) return true;
   const View<uint8_t> bytes = viewOf<uint8_t>(env, program);
-  state.shape = openShape(bytes.data, bytes.length, hasher);
+  const View<double> cells = viewOf<double>(env, times);
+  state.shape = openShape(bytes.data, bytes.length, hasher, cells.length < STAGE_TIME_CELLS ? nullptr : cells.data);
   if (state.shape == nullptr) return false;
   state.nameStartCount = namesOf(*state.shape, state.nameStarts);
   return true;
@@ -185,7 +186,7 @@ napi_value throwNoMemory(napi_env env) {
 }
 
 napi_value scanCreate(napi_env env, napi_callback_info info) {
-  const Args<13> args(env, info);
+  const Args<14> args(env, info);
   const uint64_t keyCharsMax = countOf(env, args[5]);
   if (keyCharsMax > KEY_CHARS_MAX) return refuse(env, "Cannot open the native scanner: keys may be longer than it has room for");
   if (const char* fault = faultOfLanes(env, args[6], args[7])) return refuse(env, fault);
@@ -216,7 +217,7 @@ napi_value scanCreate(napi_env env, napi_callback_info info) {
   state->depthStack = static_cast<uint64_t*>(std::calloc(size_t(state->depthMax) / 64 + 2, sizeof(uint64_t)));
   const bool isWhole = openScratch() != nullptr && state->depthStack != nullptr && readPointers(env, *state, args[0], args[1]) &&
                        readLanes(env, *state, args[6], args[7]) &&
-                       readShape(env, *state, args[9], hasherFor(kernel, kernelCount));
+                       readShape(env, *state, args[9], args[13], hasherFor(kernel, kernelCount));
   napi_value external;
   if (!isWhole || napi_create_external(env, state, finalizeSetup, nullptr, &external) != napi_ok) {
     freeSetup(state);

@@ -10,7 +10,7 @@ namespace millrace {
 /** Vectors may be read past the end of a name. */
 constexpr size_t NAME_SLACK = 64;
 
-/** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, keyCharsMax, lanes, starts, instructions, program, text, rows, used) */
+/** scanCreate(keyTokens, hashTokens, flags, depthMax, recordBytesMax, keyCharsMax, lanes, starts, instructions, program, text, rows, used, times) */
 napi_value scanCreate(napi_env env, napi_callback_info info);
 
 /** The thread's scratch. @returns Null without memory. */

@@ -143,7 +143,7 @@ inline bool finishLine(WindowScan& scan, ShapeWalk& walk, uint32_t lineAt, uint3
   }
   if (walk.needsSearch || state.shape->finds.lacksMemory) [[unlikely]] return validateLine(state, scan.call, line, line, lineEnd);
   if (state.shape->program.hasSample && !isSampled(state, scan.call, line)) {
-    scan.call.filteredBefore++;
+    scan.call.leftOutBefore += UNSAMPLED;
     return true;
   }
   const uint8_t* dataEnd = lineEnd;

@@ -17,7 +17,7 @@ uint32_t mix(uint32_t bits) {
 
 }  // namespace
 
-ShapeState* openShape(const uint8_t* program, size_t length, const Sha256Kernel* hasher) {
+ShapeState* openShape(const uint8_t* program, size_t length, const Sha256Kernel* hasher, double* times) {
   auto* shape = static_cast<ShapeState*>(std::calloc(1, sizeof(ShapeState)));
   if (shape == nullptr) return nullptr;
   if (!readProgram(shape->program, program, length)) {
@@ -28,6 +28,7 @@ ShapeState* openShape(const uint8_t* program, size_t length, const Sha256Kernel*
   shape->nodeAt[0] = SHAPE_NODES_MAX;
   shape->containerAt[0] = SHAPE_NONE;
   shape->hashes.kernel = hasher;
+  shape->clock.times = times;
   return shape;
 }
 
@@ -64,11 +65,13 @@ void beginShape(ShapeState& shape, const ScanCall& call, napi_env env, napi_valu
   shape.hashes.count = 0;
 }
 
-bool isSampled(const ScanState& state, ScanCall& call, const uint8_t* line) {
-  const ShapeState& shape = *state.shape;
-  if (!shape.program.hasSample) return true;
+bool isSampled(ScanState& state, ScanCall& call, const uint8_t* line) {
+  ShapeState& shape = *state.shape;
+  const uint64_t startTicks = shape.clock.isRunning ? readTicks() : 0;
   const uint64_t offset = originOf(call, line, call.sampleRow).offset;
-  return mix(mix(shape.sampleSeed ^ uint32_t(offset)) + uint32_t(offset >> 32) * 0x9e3779b9u) < shape.program.sampleBelow;
+  const uint32_t number = mix(mix(shape.sampleSeed ^ uint32_t(offset)) + uint32_t(offset >> 32) * 0x9e3779b9u);
+  if (shape.clock.isRunning) [[unlikely]] shape.clock.stop(STAGE_TIME_SAMPLE, startTicks);
+  return number < shape.program.sampleBelow;
 }
 
 bool shapeLine(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, const uint8_t* data,

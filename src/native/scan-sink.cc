@@ -151,19 +151,23 @@ bool writeText(ScanState& state, ScanCall& call, const PendingRecord& record) {
 bool flushRecords(ScanState& state, ScanCall& call) {
   const uint32_t count = state.pendingCount;
   if (count == 0) return true;
-  if (state.shape != nullptr) state.shape->hashes.run(state.shape->program.hashKey);
+  if (state.shape != nullptr && state.shape->hashes.count > 0) {
+    const uint64_t startTicks = state.shape->clock.isRunning ? readTicks() : 0;
+    state.shape->hashes.run(state.shape->program.hashKey);
+    if (state.shape->clock.isRunning) state.shape->clock.add(STAGE_TIME_EDITS, startTicks);
+  }
   const bool hasLanes = state.laneCount > 0;
   const bool hasText = state.text.bytes != nullptr;
   if (hasLanes) hashPending(state);
   state.pendingCount = 0;
   for (uint32_t i = 0; i < count; i++) {
     const PendingRecord& record = state.pending[i];
-    countOthers(call, record.blankBefore, record.filteredBefore);
+    countOthers(call, record.blankBefore, record.leftOutBefore);
     const uint32_t dataBytes = record.dataBytes + state.appendsNewline;
     if ((hasLanes && !writeRecord(state, call, record, dataBytes)) || (hasText && !writeText(state, call, record))) {
       // Lines after that record will be met again.
       call.blankBefore = 0;
-      call.filteredBefore = 0;
+      call.leftOutBefore = 0;
       return false;
     }
     call.lines++;
@@ -175,9 +179,9 @@ bool flushRecords(ScanState& state, ScanCall& call) {
 
 bool addReject(ScanState& state, ScanCall& call, const uint8_t* line, const uint8_t* lineEnd, uint32_t code) {
   if (!flushRecords(state, call)) return false;
-  countOthers(call, call.blankBefore, call.filteredBefore);
+  countOthers(call, call.blankBefore, call.leftOutBefore);
   call.blankBefore = 0;
-  call.filteredBefore = 0;
+  call.leftOutBefore = 0;
   if (call.rejected == call.rejectsMax) {
     call.status = SCAN_REJECTS_FULL;
     call.next = line;
@@ -240,9 +244,9 @@ bool findKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, Reco
 
 bool endBefore(ScanState& state, ScanCall& call, const uint8_t* line, uint32_t status) {
   if (!flushRecords(state, call)) return false;
-  countOthers(call, call.blankBefore, call.filteredBefore);
+  countOthers(call, call.blankBefore, call.leftOutBefore);
   call.blankBefore = 0;
-  call.filteredBefore = 0;
+  call.leftOutBefore = 0;
   call.status = status;
   call.next = line;
   return false;
@@ -268,8 +272,8 @@ bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const u
   }
   // Where values end is known only as long as all of them are valid, those that nobody wants as well.
   if (call.endsAtDamage && !isJsonOfAnyDepth(state, data, dataEnd)) return endBefore(state, call, line, SCAN_DAMAGED);
-  if (state.shape != nullptr && !isSampled(state, call, line)) {
-    call.filteredBefore++;
+  if (state.shape != nullptr && state.shape->program.hasSample && !isSampled(state, call, line)) {
+    call.leftOutBefore += UNSAMPLED;
     return true;
   }
   const char* text = reinterpret_cast<const char*>(data);

@@ -25,10 +25,10 @@ bool validateLine(ScanState& state, ScanCall& call, const uint8_t* line, const u
 uint32_t writePositionalKey(ScanCall& call, const uint8_t* line, uint8_t* out);
 
 /** Counts the lines since the last record that are not records. */
-inline void countOthers(ScanCall& call, uint32_t blank, uint32_t filtered) {
-  call.lines += blank + filtered;
+inline void countOthers(ScanCall& call, uint32_t blank, LeftOut leftOut) {
+  call.lines += blank + uint32_t(leftOut);
   call.blank += blank;
-  call.filtered += filtered;
+  call.leftOut += leftOut;
 }
 
 /** What a line's pointers led to. */
@@ -100,9 +100,9 @@ inline bool addRecord(ScanState& state, ScanCall& call, const uint8_t* line, con
   record.keyBytes = uint16_t(key.keyBytes);
   record.flags = uint8_t((key.hasExplicit ? FLAG_EXPLICIT_HASH_KEY : 0) | call.frameFlags);
   record.blankBefore = call.blankBefore;
-  record.filteredBefore = call.filteredBefore;
+  record.leftOutBefore = call.leftOutBefore;
   call.blankBefore = 0;
-  call.filteredBefore = 0;
+  call.leftOutBefore = 0;
   if (key.hasExplicit) {
     record.hashHigh = key.hashHigh;
     record.hashLow = key.hashLow;

@@ -27,6 +27,11 @@ constexpr uint32_t NAME_STARTS_MAX = 4;
 /** Of all names of a program. */
 constexpr uint32_t SHAPED_STARTS_MAX = 8;
 
+/** Lines that stages have left out: how many, and in the upper half those of them that are not of the sample. One call has far fewer than either holds. */
+using LeftOut = uint64_t;
+constexpr LeftOut FILTERED = 1;
+constexpr LeftOut UNSAMPLED = FILTERED | LeftOut(1) << 32;
+
 /** A record between being recognised and being written. Points into the piece, or into the state's key scratch. */
 struct PendingRecord {
   const uint8_t* line;
@@ -36,7 +41,7 @@ struct PendingRecord {
   uint64_t hashLow;
   uint32_t dataBytes;
   uint32_t blankBefore;
-  uint32_t filteredBefore;
+  LeftOut leftOutBefore;
   uint16_t keyBytes;
   uint8_t flags;
 };
@@ -70,11 +75,13 @@ struct ScanCall {
   uint32_t status;
   uint32_t laneIndex;
   uint32_t laneNeedBytes;
-  uint64_t lines, blank, filtered, records, recordBytes;
+  uint64_t lines, blank;
+  LeftOut leftOut;
+  uint64_t records, recordBytes;
   uint32_t rejected;
   /** Blank lines, and those that were filtered out, since the last record or reject. */
   uint32_t blankBefore;
-  uint32_t filteredBefore;
+  LeftOut leftOutBefore;
 };
 
 /** One call of cutValues: the values of bytes[start, end), each to become a line. */

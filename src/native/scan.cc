@@ -73,14 +73,17 @@ void scanLines(ScanState& state, ScanCall& call, const uint8_t* at) {
       at = windowEnd < end ? windowEnd + 1 : end;
       continue;
     }
-    if (!scanWindow(state, call, at, uint32_t(windowEnd - at))) return;
+    if (state.shape != nullptr) state.shape->clock.beginWindow(state.windowCount);
+    const bool mayGoOn = scanWindow(state, call, at, uint32_t(windowEnd - at));
+    if (state.shape != nullptr) state.shape->clock.endWindow();
+    if (!mayGoOn) return;
     at = windowEnd;
     if (state.windowBytes < WINDOW_BYTES) state.windowBytes *= 2;
     // Readers need not wait for the end of a long piece.
     for (uint32_t i = 0; i < state.laneCount; i++) state.lanes[i].publish();
   }
   if (!flushRecords(state, call)) return;
-  countOthers(call, call.blankBefore, call.filteredBefore);
+  countOthers(call, call.blankBefore, call.leftOutBefore);
   call.next = end;
 }
 
@@ -89,7 +92,7 @@ void scanValue(ScanState& state, ScanCall& call, const uint8_t* at) {
   const uint8_t* end = call.bytes + call.end;
   if (at < end && !validateLine(state, call, at, at, end)) return;
   if (!flushRecords(state, call)) return;
-  countOthers(call, call.blankBefore, call.filteredBefore);
+  countOthers(call, call.blankBefore, call.leftOutBefore);
   call.next = end;
 }
 
@@ -175,7 +178,8 @@ napi_value scanRun(napi_env env, napi_callback_info info) {
   sums.data[SUM_REJECTED] = call.rejected;
   sums.data[SUM_RECORDS] = double(call.records);
   sums.data[SUM_BYTES] = double(call.recordBytes);
-  sums.data[SUM_FILTERED] = double(call.filtered);
+  sums.data[SUM_FILTERED] = double(uint32_t(call.leftOut));
+  sums.data[SUM_UNSAMPLED] = double(call.leftOut >> 32);
   return nullptr;
 }
 

@@ -1,13 +1,14 @@
 /**
  * Stage figures: what each stage of a run has done in this process.
- * Takes  the stages; the tally of the process; what stages in JavaScript have counted themselves.
+ * Takes  the stages; the tally of the process; what the scanner, and stages in JavaScript, have counted and measured themselves.
  * Gives  a row for each stage, in their order.
- * Owns   the figures of what the scanner does. It counts nothing for them, so that they cost nothing: they follow from the tally. Where a sample and a
- *        condition both leave lines out, nobody knows which of them it was, and they are one row.
+ * Owns   the figures of what the scanner does. Most of them cost it nothing, because they follow from the tally; its times are measured on a few lines, and
+ *        stand for all that have come to the stage.
  */
 import { formatCount, formatDuration } from '../base/quantity.ts';
 import type { Tally } from '../journal/tally.ts';
-import type { StageFigures } from '../shape/figures.ts';
+import { STAGE_TIME } from '../scan/shaper.ts';
+import type { PrefixFigures, StageFigures } from '../shape/figures.ts';
 import type { Stages } from '../shape/stages.ts';
 
 /** Of one stage: records, or lines in front of the first stage in JavaScript. */
@@ -19,7 +20,7 @@ export interface StageReport {
   readonly dropped: number;
   /** Dead letters. */
   readonly failed: number;
-  /** In all threads together, from one line in some; null: it is part of scanning, and not known. */
+  /** In all threads together, from one line in some; null: no line that came here was measured. */
   readonly timeMs: number | null;
 }
 
@@ -30,6 +31,7 @@ const UNREADABLE = ['INVALID_JSON', 'INVALID_UTF8', 'TOO_DEEP'];
 export function stageReports(
   stages: Stages | null,
   tally: Pick<Tally, 'lines' | 'blank' | 'filtered' | 'codes'>,
+  prefix: PrefixFigures,
   later: readonly StageFigures[] = [],
 ): StageReport[] {
   if (stages === null) return [];
@@ -37,19 +39,29 @@ export function stageReports(
   const unreadable = UNREADABLE.reduce((sum, code) => sum + (tally.codes[code] ?? 0), 0);
   const failed = failedConditions(stages, tally.codes.FILTER ?? 0, later);
   const into = tally.lines - tally.blank;
-  const valid = into - unreadable;
+  const { unsampled } = prefix;
+  const valid = into - unsampled - unreadable;
   // What comes to the first stage in JavaScript has passed the scanner.
-  const passed = later[0]?.in ?? valid - tally.filtered - failed;
+  const passed = later[0]?.in ?? valid - (tally.filtered - unsampled) - failed;
   const rows: StageReport[] = [];
-  if (where === null && sample !== null) rows.push(rowOf('sample', into, passed + unreadable, 0));
-  if (where !== null) rows.push(rowOf(sample === null ? 'where' : 'sample, where', valid, passed, failed));
-  if (edits.length > 0) rows.push(rowOf('edits', passed, passed, 0));
+  const add = (kind: PrefixKind, enters: number, leaves: number, fails: number) => {
+    // A run that is cut may have counted lines in one place and not in the other.
+    const dropped = Math.max(0, enters - leaves - fails);
+    const counts = { in: enters, out: leaves, dropped, failed: fails };
+    rows.push({ label: kind.toLowerCase(), ...counts, timeMs: timeOf(prefix, kind, enters) });
+  };
+  if (sample !== null) add('SAMPLE', into, into - unsampled, 0);
+  if (where !== null) add('WHERE', valid, passed, failed);
+  if (edits.length > 0) add('EDITS', passed, passed, 0);
   return [...rows, ...later.map((stage) => ({ ...stage, timeMs: Math.round(stage.timeMs) }))];
 }
 
-function rowOf(label: string, into: number, out: number, failed: number): StageReport {
-  // A run that is cut may have counted lines in one place and not in the other.
-  return { label, in: into, out, dropped: Math.max(0, into - out - failed), failed, timeMs: null };
+type PrefixKind = 'SAMPLE' | 'WHERE' | 'EDITS';
+
+function timeOf({ times }: PrefixFigures, kind: PrefixKind, lines: number): number | null {
+  const timed = times[STAGE_TIME[kind]]!;
+  if (timed === 0) return lines === 0 ? 0 : null;
+  return Math.round(((times[STAGE_TIME[kind] + 1]! / timed) * lines) / 1e6);
 }
 
 /** Those of the scanner: conditions in JavaScript count their own. */

@@ -35,11 +35,20 @@ export class Findings {
   #slices: SliceReceipt[] = [];
   #ends: PieceEnd[] = [];
   #figures: StageFigures[] = [];
+  /** What the scanner measures of its own stages, or null: it has none. */
+  readonly #times: Float64Array | null;
+  #unsampled = 0;
   #hasPosted = false;
 
-  /** @param shared Of ParseSetup. @param isStopping Asked while it waits. */
-  constructor(post: PostMessage, shared: SharedArrayBuffer, isStopping: () => boolean) {
+  /** @param shared Of ParseSetup. @param isStopping Asked while it waits. @param times Of the shaper; they are made zero when they are told. */
+  constructor(
+    post: PostMessage,
+    shared: SharedArrayBuffer,
+    isStopping: () => boolean,
+    times: Float64Array | null = null,
+  ) {
     this.#post = post;
+    this.#times = times;
     this.#shared = new Int32Array(shared);
     this.#isStopping = isStopping;
   }
@@ -77,6 +86,11 @@ export class Findings {
     addFigures(this.#figures, figures);
   }
 
+  /** Lines that are not of the sample. */
+  addUnsampled(count: number): void {
+    this.#unsampled += count;
+  }
+
   /** Says which lines of a slice were rejected, before its receipt says how many. */
   reject(receipt: SliceReceipt, lines: readonly RejectedLine[]): void {
     receipt.codes ??= {};
@@ -108,7 +122,13 @@ export class Findings {
 
   #takeFound(): Found {
     const figures = this.#figures;
-    const found = { slices: this.#slices, ends: this.#ends, ...(figures.length > 0 && { figures }) };
+    const found = {
+      ...{ slices: this.#slices, ends: this.#ends },
+      ...(figures.length > 0 && { figures }),
+      ...(this.#times && { prefix: { unsampled: this.#unsampled, times: this.#times.slice() } }),
+    };
+    this.#times?.fill(0);
+    this.#unsampled = 0;
     this.#slices = [];
     this.#ends = [];
     this.#figures = [];

@@ -9,7 +9,7 @@ import type { LeftRange, Places, Range, RecordsLeft } from '../ring/ranges.ts';
 import { wake } from '../ring/wait.ts';
 import type { RecordRules, ScanTally } from '../scan/scanner.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
-import type { StageFigures } from '../shape/figures.ts';
+import type { PrefixFigures, StageFigures } from '../shape/figures.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { Format, LetterFacts, ShapedRecord } from '../source/object.ts';
 import type { LineCount } from './line-count.ts';
@@ -132,7 +132,7 @@ export type ParseTask =
     };
 
 /** What a parser found in one slice, which stands for the range [start, end) of its object. Its dead letters have been posted before. */
-export interface SliceReceipt extends ScanTally {
+export interface SliceReceipt extends Omit<ScanTally, 'unsampled'> {
   readonly slice: number;
   readonly piece: number;
   readonly start: number;
@@ -191,6 +191,8 @@ export interface Found {
   readonly ends: readonly PieceEnd[];
   /** What stages in JavaScript have done since then. */
   readonly figures?: readonly StageFigures[];
+  /** What the scanner has done of the stages in front of them. Absent where it has none. */
+  readonly prefix?: PrefixFigures;
 }
 
 /**

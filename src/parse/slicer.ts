@@ -20,6 +20,7 @@ import {
   type ScanPiece,
   type ScanResult,
 } from '../scan/scanner.ts';
+import type { LineShaper } from '../scan/shaper.ts';
 import { Findings, type PostMessage } from './findings.ts';
 import type { ParseSetup, RejectedLine, SliceReceipt } from './setup.ts';
 import { type LineRun, type LineSource, piecesOf, type SliceRange, slicesOf } from './slice-cut.ts';
@@ -45,6 +46,8 @@ export interface SlicerParts {
   readonly plainScanner?: Scanner;
   /** Stages in JavaScript: what they make of lines goes through the plain scanner. */
   readonly transformer?: Transformer | null;
+  /** Of the scanner's stages. */
+  readonly shaper?: LineShaper | null;
   readonly heart: Pick<Heart, 'beat'>;
   readonly post: PostMessage;
 }
@@ -64,7 +67,7 @@ export class Slicer {
   readonly #control: Int32Array;
 
   constructor({ setup, index, lanes, scanner, plainScanner = scanner, ...parts }: SlicerParts) {
-    const { heart, post, transformer = null } = parts;
+    const { heart, post, transformer = null, shaper = null } = parts;
     this.#transformer = transformer;
     this.#setup = setup;
     this.#lanes = lanes;
@@ -75,7 +78,7 @@ export class Slicer {
     this.#digest = new LaneDigest(lanes.buffers, setup.digestKey, setup.buckets?.[index]);
     this.#bell = new Doorbell(setup.doorbells);
     this.#control = new Int32Array(setup.control);
-    this.findings = new Findings(post, setup.shared, () => this.isStopping());
+    this.findings = new Findings(post, setup.shared, () => this.isStopping(), shaper?.times);
   }
 
   /**
@@ -188,6 +191,7 @@ export class Slicer {
       receipt.lines += result.lines;
       receipt.blank += result.blank;
       receipt.filtered += result.filtered;
+      this.findings.addUnsampled(result.unsampled);
       receipt.rejected += result.rejected;
       if (result.rejects.length > 0) this.findings.rejectAll(receipt, result.rejects, bytes);
     };
@@ -231,6 +235,7 @@ export class Slicer {
     }
     transformer.trial.leave();
     this.findings.addFigures(transformer.pipeline.takeFigures());
+    this.findings.addUnsampled(outcome.unsampled);
     const { lines, blank, filtered, added, rejects, reached, unwritten } = outcome;
     if (unwritten.length > 0) this.#leave(receipt, unwritten);
     Object.assign(receipt, { lines, blank, filtered, added, rejected: rejects.length });

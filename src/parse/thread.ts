@@ -63,7 +63,7 @@ export class ParseThread {
       setup,
       index,
       lanes: this.#lanes,
-      scanner,
+      ...{ scanner, shaper },
       ...(shaper && { plainScanner: openScanner(setup.rules, this.#lanes, options) }),
       ...(stages.length > 0 && { transformer: this.#transformer(stages, shaper, options) }),
       heart: this.#heart,

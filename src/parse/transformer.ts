@@ -29,6 +29,8 @@ export interface SliceOutcome {
   readonly lines: number;
   readonly blank: number;
   readonly filtered: number;
+  /** Those of them that are not of the sample. */
+  readonly unsampled: number;
   readonly rejects: readonly Reject[];
   /** Records beyond the first of their line. */
   readonly added: number;
@@ -224,7 +226,7 @@ export class Transformer {
     bench: BenchLines,
     only: Only,
   ): Omit<SliceOutcome, 'reached' | 'unwritten'> {
-    const { blank } = bench;
+    const { blank, unsampled } = bench;
     const rejects = [...bench.rejects];
     const sums = { lines: bench.lines - bench.offsets.length, filtered: bench.filtered, added: 0 };
     for (let line = 0; line < end; line++) {
@@ -242,7 +244,7 @@ export class Transformer {
     }
     if (rejects.length > bench.rejects.length)
       rejects.sort((one, other) => one.objectOffset - other.objectOffset);
-    return { ...sums, blank, rejects };
+    return { ...sums, blank, unsampled, rejects };
   }
 }
 

@@ -23,6 +23,7 @@ export interface BenchLines {
   readonly lines: number;
   readonly blank: number;
   readonly filtered: number;
+  readonly unsampled: number;
 }
 
 export interface WorkbenchOptions {
@@ -72,7 +73,7 @@ export class Workbench {
 
   read(pieces: readonly ScanPiece[]): BenchLines {
     const rejects: Reject[] = [];
-    const sums = { lines: 0, blank: 0, filtered: 0 };
+    const sums = { lines: 0, blank: 0, filtered: 0, unsampled: 0 };
     this.#shelf.clear();
     for (const piece of pieces) {
       for (let at = piece.start, isDone = false; !isDone; ) {
@@ -80,6 +81,7 @@ export class Workbench {
         sums.lines += result.lines;
         sums.blank += result.blank;
         sums.filtered += result.filtered;
+        sums.unsampled += result.unsampled;
         for (const reject of result.rejects) rejects.push(reject);
         this.#shelf.take(result.status === 'lane-full');
         isDone = result.status === 'done';

@@ -28,7 +28,7 @@ import {
   type ParseTask,
   type RejectedLine,
 } from '../parse/setup.ts';
-import { addFigures, type StageFigures } from '../shape/figures.ts';
+import { addFigures, addPrefixFigures, prefixFigures, type StageFigures } from '../shape/figures.ts';
 import { DeadLetterSource } from '../source/dead-letters.ts';
 import { DownloadPool } from '../source/download-pool.ts';
 import { newListTally } from '../source/list-tally.ts';
@@ -91,6 +91,8 @@ export class Reading {
   changedCount = 0;
   /** What stages in JavaScript have done, in their order. */
   readonly stageFigures: StageFigures[] = [];
+  /** And the scanner of those in front of them. */
+  readonly prefixFigures = prefixFigures();
   isListingDone = false;
   readonly #given: ReadingOptions;
   readonly #pool: Piscina<ParseTask, Found | null>;
@@ -119,8 +121,9 @@ export class Reading {
       accounting,
       sourceLines,
       tellsPlaces,
-      onFound: ({ figures = [] }) => {
+      onFound: ({ figures = [], prefix }) => {
         addFigures(this.stageFigures, figures);
+        if (prefix) addPrefixFigures(this.prefixFigures, prefix);
         given.onFound();
       },
       onFailure,

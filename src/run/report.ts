@@ -64,7 +64,10 @@ export interface RunFacts {
   /** The part of `doneBytes` that earlier processes did. */
   readonly doneBytesBefore: number;
   readonly shardCount: number;
-  readonly reading: Pick<Reading, 'listTally' | 'isListingDone' | 'stats' | 'changedCount' | 'stageFigures'>;
+  readonly reading: Pick<
+    Reading,
+    'listTally' | 'isListingDone' | 'stats' | 'changedCount' | 'stageFigures' | 'prefixFigures'
+  >;
   /** Of `--limit`, as far as they are known. */
   readonly firstLines: FirstLines | null;
   readonly stats: SharedArrayBuffer;
@@ -150,7 +153,7 @@ export function reportOf(facts: RunFacts): BackfillReport {
       rejected,
       rejectedByCode: codesOf(facts),
     },
-    stages: stageReports(prepared.stages, counts.tally, reading.stageFigures),
+    stages: stageReports(prepared.stages, counts.tally, reading.prefixFigures, reading.stageFigures),
     limited: limitedOf(facts),
     ...deliveryOf(facts),
     limit: facts.limitWatch.limit(

@@ -41,6 +41,7 @@ interface ScanExports {
     text: Uint8Array | null,
     rows: Float64Array | null,
     used: Float64Array | null,
+    times: Float64Array | null,
   ): object;
   scanRun(
     state: object,
@@ -76,7 +77,8 @@ export const SUM = {
   RECORDS: 7,
   BYTES: 8,
   FILTERED: 9,
-  CELLS: 10,
+  UNSAMPLED: 10,
+  CELLS: 11,
 } as const;
 export const STATUSES = ['done', 'lane-full', 'rejects-full', 'damaged'] as const;
 /** What rows stand for. */
@@ -113,6 +115,8 @@ export class NativeScanner implements Scanner {
   readonly #lanes: ScanLanes;
   /** The same of the text. */
   readonly text: LineText | null;
+  /** And of what the stages take. */
+  readonly #times: Float64Array | null;
   readonly #sums = new Float64Array(SUM.CELLS);
   readonly #decide: Decide | null;
   /** The piece at hand. */
@@ -133,6 +137,7 @@ export class NativeScanner implements Scanner {
     this.#run = scan.scanRun;
     this.#lanes = lanes;
     this.text = text;
+    this.#times = shaper?.times ?? null;
     this.#state = scan.scanCreate(
       tokenBytes(rules.partitionKey),
       tokenBytes(rules.explicitHashKey),
@@ -148,6 +153,7 @@ export class NativeScanner implements Scanner {
       text?.bytes ?? null,
       text?.rows ?? null,
       text?.used ?? null,
+      this.#times,
     );
     this.#decide = shaper && ((line, start, end) => this.#ask(shaper, line, start, end));
   }
@@ -186,6 +192,7 @@ export class NativeScanner implements Scanner {
       lines: sums[SUM.LINES]!,
       blank: sums[SUM.BLANK]!,
       filtered: sums[SUM.FILTERED]!,
+      unsampled: sums[SUM.UNSAMPLED]!,
       rejected,
       records: sums[SUM.RECORDS]!,
       recordBytes: sums[SUM.BYTES]!,

@@ -26,8 +26,9 @@ import {
   type Scanner,
   type ScanPiece,
   type ScanResult,
+  scanTally,
 } from './scanner.ts';
-import type { LineShaper } from './shaper.ts';
+import { type LineShaper, STAGE_TIME } from './shaper.ts';
 
 const NEWLINE = 0x0a;
 /** UTF-8 bytes of a character. */
@@ -35,7 +36,7 @@ const CHAR_BYTES_MAX = 4;
 
 /** What becomes of one line. */
 type Verdict =
-  | { readonly kind: 'blank' | 'filtered' }
+  | { readonly kind: 'blank' | 'filtered' | 'unsampled' }
   | { readonly kind: 'rejected'; readonly code: RejectCode; readonly message: string }
   | {
       readonly kind: 'record';
@@ -48,6 +49,10 @@ type Verdict =
 
 const BLANK: Verdict = { kind: 'blank' };
 const FILTERED: Verdict = { kind: 'filtered' };
+const UNSAMPLED: Verdict = { kind: 'unsampled' };
+
+/** Of so many lines one is timed in the stages. */
+const TIMED_ONE_IN = 16;
 
 /** Valid JSON on its way to a record: bytes[start, end), the text and the value that they stand for. */
 interface LineData {
@@ -68,6 +73,9 @@ export class PortableScanner implements Scanner {
   /** The key of the record at hand is #key[0, #keyBytes). */
   readonly #key: Buffer;
   #keyBytes = 0;
+  /** Lines that have come to the stages, and whether the one at hand is timed in them. */
+  #shapedLines = 0;
+  #isTimed = false;
 
   /** @throws {OptionsError} If a pointer of the rules is not valid. */
   constructor(rules: RecordRules, lanes: ScanLanes, shaper: LineShaper | null = null) {
@@ -87,7 +95,7 @@ export class PortableScanner implements Scanner {
     const encoding = isAscii(rest) ? 'latin1' : 'utf8';
     // One check of the whole piece, so that a good piece is not checked line by line.
     const isTrusted = encoding === 'latin1' || isUtf8(rest);
-    const tally = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
+    const tally = scanTally();
     const rejects: Reject[] = [];
     let status: ScanResult['status'] = 'done';
     let laneIndex = 0;
@@ -100,7 +108,8 @@ export class PortableScanner implements Scanner {
         ? this.#lookRaw(buffer, piece, next, end)
         : this.#look(buffer, piece, next, end, encoding, isTrusted);
       // Where values end is known only as long as all of them are valid, those that nobody wants as well.
-      const isDoubted = verdict.kind === 'rejected' || verdict.kind === 'filtered';
+      const isLeftOut = verdict.kind === 'filtered' || verdict.kind === 'unsampled';
+      const isDoubted = verdict.kind === 'rejected' || isLeftOut;
       if (piece.values && isDoubted && !isJsonText(buffer.toString('latin1', next, end))) {
         status = 'damaged';
         break;
@@ -115,7 +124,8 @@ export class PortableScanner implements Scanner {
         rejects.push({ code, message, start: next, end: lineEnd, objectOffset: lineOffset(piece, next) });
         tally.rejected++;
       } else if (verdict.kind !== 'record') {
-        tally[verdict.kind]++;
+        tally[isLeftOut ? 'filtered' : 'blank']++;
+        if (verdict.kind === 'unsampled') tally.unsampled++;
       } else {
         const hashKey = verdict.explicit ?? hashKeyOf(this.#key.subarray(0, this.#keyBytes));
         laneIndex = this.#laneOf(hashKey);
@@ -152,7 +162,10 @@ export class PortableScanner implements Scanner {
     while (dataEnd > dataStart && isSpace(buffer[dataEnd - 1]!)) dataEnd--;
     if (dataStart === dataEnd) return BLANK;
     const offset = lineOffset(piece, start);
-    if (this.#shaper?.isSampled(piece.coordinate, offset) === false) return FILTERED;
+    const shaper = this.#shaper;
+    this.#isTimed = this.#shapedLines++ % TIMED_ONE_IN === 0;
+    if (shaper && !this.#pass(shaper, 'SAMPLE', () => shaper.isSampled(piece.coordinate, offset)))
+      return UNSAMPLED;
     if (!isTrusted && !isUtf8(buffer.subarray(dataStart, dataEnd))) return rejected('INVALID_UTF8');
     if (isTooDeep(buffer, dataStart, dataEnd, this.#rules.depthMax)) return rejected('TOO_DEEP');
     const text = buffer.toString(encoding, dataStart, dataEnd);
@@ -162,20 +175,27 @@ export class PortableScanner implements Scanner {
     } catch {
       return rejected('INVALID_JSON');
     }
-    const shaped = this.#shaper?.shape(text, value, piece.place, offset);
-    if (shaped?.kind === 'filtered') return FILTERED;
-    if (shaped?.kind === 'refused') return rejected('FILTER');
-    if (shaped === undefined || shaped.text === text)
-      return this.#toRecord(piece, start, { bytes: buffer, start: dataStart, end: dataEnd, text, value });
-    const bytes = Buffer.from(shaped.text);
-    const edited = {
-      bytes,
-      start: 0,
-      end: bytes.length,
-      text: shaped.text,
-      value: JSON.parse(shaped.text) as unknown,
-    };
-    return this.#toRecord(piece, start, edited);
+    const asItIs = { bytes: buffer, start: dataStart, end: dataEnd, text, value };
+    if (!shaper) return this.#toRecord(piece, start, asItIs);
+    const judged = this.#pass(shaper, 'WHERE', () => shaper.judge(text, value, piece.place, offset));
+    if (judged !== 'kept') return judged === 'filtered' ? FILTERED : rejected('FILTER');
+    const edited = this.#pass(shaper, 'EDITS', () => shaper.edit(text));
+    if (edited === text) return this.#toRecord(piece, start, asItIs);
+    const bytes = Buffer.from(edited);
+    return this.#toRecord(piece, start, {
+      ...{ bytes, start: 0, end: bytes.length },
+      ...{ text: edited, value: JSON.parse(edited) as unknown },
+    });
+  }
+
+  /** Does a stage's work for the line at hand. */
+  #pass<T>({ times }: LineShaper, stage: 'SAMPLE' | 'WHERE' | 'EDITS', work: () => T): T {
+    if (!this.#isTimed) return work();
+    const startMs = performance.now();
+    const result = work();
+    times[STAGE_TIME[stage]]!++;
+    times[STAGE_TIME[stage] + 1]! += (performance.now() - startMs) * 1e6;
+    return result;
   }
 
   /** Bytes that go as they are. Only JSON has a key. */

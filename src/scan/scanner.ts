@@ -140,6 +140,8 @@ export interface ScanTally {
   blank: number;
   /** Lines that the stages have left out; they are neither sent nor rejected. */
   filtered: number;
+  /** Those of them that are not of the sample. */
+  unsampled: number;
   rejected: number;
   records: number;
   /** Data plus key bytes of the records. */
@@ -160,6 +162,17 @@ export interface ScanResult extends ScanTally {
   readonly laneNeedBytes: number;
   readonly rejects: readonly Reject[];
 }
+
+/** A tally of nothing. */
+export function scanTally(): ScanTally {
+  return { lines: 0, blank: 0, filtered: 0, unsampled: 0, rejected: 0, records: 0, recordBytes: 0 };
+}
+
+export function addScanTally(sum: ScanTally, part: ScanTally): void {
+  for (const name of COUNTS) sum[name] += part[name];
+}
+
+const COUNTS = Object.keys(scanTally()) as readonly (keyof ScanTally)[];
 
 /** What people read about a rejected line; SCHEMA and POISON bring their own sentences. */
 export const REJECT_MESSAGES = {

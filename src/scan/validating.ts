@@ -14,6 +14,7 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { isTooDeep } from './depth.ts';
 import type { Guard } from './guard.ts';
 import {
+  addScanTally,
   OUTPUT_COLUMNS,
   outputRow,
   REJECTS_PER_CALL_MAX,
@@ -21,7 +22,7 @@ import {
   type Scanner,
   type ScanPiece,
   type ScanResult,
-  type ScanTally,
+  scanTally,
 } from './scanner.ts';
 import type { LineShaper } from './shaper.ts';
 
@@ -119,7 +120,7 @@ export class ValidatingScanner implements Scanner {
     if (piece.outputs?.isRaw) return this.#scanner.scan(piece, from);
     const progress = this.#progressIn(piece, from);
     const { runs } = progress;
-    const sum: ScanTally = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
+    const sum = scanTally();
     const rejects: Reject[] = [];
     let next = from;
     const ended = (status: ScanResult['status'], laneIndex = 0, laneNeedBytes = 0) => {
@@ -136,8 +137,7 @@ export class ValidatingScanner implements Scanner {
         const end = Math.min(run.end, piece.end);
         const result = this.#scanner.scan({ ...piece, end }, next);
         next = result.next;
-        for (const name of ['lines', 'blank', 'filtered', 'rejected', 'records', 'recordBytes'] as const)
-          sum[name] += result[name];
+        addScanTally(sum, result);
         rejects.push(...result.rejects);
         if (result.status === 'lane-full') return ended('lane-full', result.laneIndex, result.laneNeedBytes);
         if (result.status === 'damaged') {

@@ -3,6 +3,7 @@
  * Takes  cells of one or many lines. Gives  the same by the labels of stages.
  * Owns   where what stands.
  */
+import { STAGE_TIME } from '../scan/shaper.ts';
 
 /** What a stage has done: records in and out, those that it dropped, those that failed in it, and its time (sampled). */
 export interface StageFigures {
@@ -12,6 +13,24 @@ export interface StageFigures {
   dropped: number;
   failed: number;
   timeMs: number;
+}
+
+/** What the scanner has done of the stages in front of these. */
+export interface PrefixFigures {
+  /** Lines that are not of the sample. */
+  unsampled: number;
+  /** STAGE_TIME (src/scan/shaper.ts): what was measured on a few lines of all. */
+  readonly times: Float64Array;
+}
+
+/** Figures of nothing. */
+export function prefixFigures(): PrefixFigures {
+  return { unsampled: 0, times: new Float64Array(STAGE_TIME.CELLS) };
+}
+
+export function addPrefixFigures(sum: PrefixFigures, part: PrefixFigures): void {
+  sum.unsampled += part.unsampled;
+  for (const [cell, measured] of part.times.entries()) sum.times[cell]! += measured;
 }
 
 /** Cells of a stage. */

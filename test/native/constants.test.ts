@@ -16,6 +16,7 @@ import { SLICE_MASK } from '../../src/ring/slices.ts';
 import { LINE, TEXT as TEXT_CELL } from '../../src/scan/line-text.ts';
 import { CODES, KEY_CHARS_MAX, REJECT_COLUMNS, ROWS, RULE, STATUSES, SUM } from '../../src/scan/native.ts';
 import { OUTPUT_COLUMNS } from '../../src/scan/scanner.ts';
+import { STAGE_TIME } from '../../src/scan/shaper.ts';
 import { CUT_STATE, CUT_STOPS, VALUE_KIND } from '../../src/scan/values.ts';
 import { CUT_SUM } from '../../src/scan/values-native.ts';
 import { PARTS } from '../../src/stream/answer.ts';
@@ -66,6 +67,7 @@ describe.skipIf(!addon)('src/native/constants.h (skipped where there is no addon
       ...under('RULE', RULE),
       ...listed('SCAN', STATUSES),
       ...under('SUM', SUM),
+      ...under('STAGE_TIME', STAGE_TIME),
       ...listed('REJECT', CODES),
       REJECT_COLUMNS,
       OUTPUT_COLUMNS,

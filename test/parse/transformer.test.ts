@@ -130,7 +130,7 @@ describe.each([{ portable: false }, { portable: true }])(
       const stage: RunningStage['run'] = (value) => [value, value];
       const whole = await run(lines, stage, { roomFor: 2 });
       expect(whole.outcome).toEqual({
-        ...{ lines: 3, blank: 1, filtered: 0, added: 1, reached: 1007, unwritten: [] },
+        ...{ lines: 3, blank: 1, filtered: 0, unsampled: 0, added: 1, reached: 1007, unwritten: [] },
         rejects: [expect.objectContaining({ objectOffset: 1003 })],
       });
       const torn = await run(lines, stage, { roomFor: 3 });

@@ -11,7 +11,15 @@ import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { createLane } from '../../src/ring/producer.ts';
 import { NativeScanner, nativeInstructions } from '../../src/scan/native.ts';
 import { PortableScanner } from '../../src/scan/portable.ts';
-import type { RecordRules, Reject, ScanLanes, Scanner, ScanTally } from '../../src/scan/scanner.ts';
+import {
+  addScanTally,
+  type RecordRules,
+  type Reject,
+  type ScanLanes,
+  type Scanner,
+  type ScanTally,
+  scanTally,
+} from '../../src/scan/scanner.ts';
 import type { LineShaper, PiecePlace } from '../../src/scan/shaper.ts';
 
 export const RULES: RecordRules = {
@@ -129,7 +137,7 @@ export function runScanner(
       ...(options.place && { place: options.place }),
     }),
   );
-  const tally: ScanTally = { lines: 0, blank: 0, filtered: 0, rejected: 0, records: 0, recordBytes: 0 };
+  const tally = scanTally();
   const rejects: Reject[] = [];
   const frames: SeenFrame[][] = lanes.buffers.map(() => []);
   const pads: string[] = [];
@@ -138,8 +146,7 @@ export function runScanner(
   for (let piece = pieces.shift(); piece !== undefined; ) {
     const result = scanner.scan(piece, from);
     calls[result.status] = (calls[result.status] ?? 0) + 1;
-    for (const name of ['lines', 'blank', 'filtered', 'rejected', 'records', 'recordBytes'] as const)
-      tally[name] += result[name];
+    addScanTally(tally, result);
     for (const reject of result.rejects) {
       rejects.push({ ...reject, start: reject.start - margin, end: reject.end - margin });
     }

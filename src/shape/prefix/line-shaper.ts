@@ -4,7 +4,13 @@
  * Gives  the native scanner its program and the answers that it cannot find itself; the portable one the outcome of all stages.
  * Owns   nothing of a line.
  */
-import type { LineShaper, PiecePlace, Shaped } from '../../scan/shaper.ts';
+import {
+  type Judgement,
+  type LineShaper,
+  type PiecePlace,
+  type Shaped,
+  STAGE_TIME,
+} from '../../scan/shaper.ts';
 import type { Stages } from '../stages.ts';
 import { Editor } from './edit.ts';
 import { predicateOf } from './predicate.ts';
@@ -21,6 +27,7 @@ export function createLineShaper(stages: Stages): LineShaper {
 }
 
 class StagesAtWork implements LineShaper {
+  readonly times = new Float64Array(STAGE_TIME.CELLS);
   readonly #stages: Stages;
   readonly #where: Where | null;
   readonly #editor: Editor | null;
@@ -50,11 +57,19 @@ class StagesAtWork implements LineShaper {
     return VERDICTS.indexOf(verdict);
   }
 
-  shape(text: string, value: unknown, place: PiecePlace | undefined, offset: number): Shaped {
+  judge(text: string, value: unknown, place: PiecePlace | undefined, offset: number): Judgement {
     const verdict = this.#where?.judge(value, text, { ...NOWHERE, ...place, offset }) ?? 'match';
     const { onWhereError } = this.#stages;
-    if (verdict === 'error' && onWhereError === 'dead-letter') return { kind: 'refused' };
-    if (verdict !== 'match' && !(verdict === 'error' && onWhereError === 'keep')) return { kind: 'filtered' };
-    return { kind: 'kept', text: this.#editor?.apply(text) ?? text };
+    if (verdict === 'error' && onWhereError === 'dead-letter') return 'refused';
+    return verdict === 'match' || (verdict === 'error' && onWhereError === 'keep') ? 'kept' : 'filtered';
+  }
+
+  edit(text: string): string {
+    return this.#editor?.apply(text) ?? text;
+  }
+
+  shape(text: string, value: unknown, place: PiecePlace | undefined, offset: number): Shaped {
+    const kind = this.judge(text, value, place, offset);
+    return kind === 'kept' ? { kind, text: this.edit(text) } : { kind };
   }
 }

@@ -75,7 +75,7 @@ void scan(uint8_t rules, const Exact& bytes, const ScanKernels* kernels, Outcome
       at = newline == nullptr ? end : newline + 1;
     }
     if (at >= end && flushRecords(state, call)) {
-      countOthers(call, call.blankBefore, call.filteredBefore);
+      countOthers(call, call.blankBefore, call.leftOutBefore);
       call.next = end;
     }
   }
