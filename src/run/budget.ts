@@ -27,6 +27,8 @@ export interface BudgetInput {
 export interface Budget {
   readonly downloads: number;
   readonly blocksPerSlot: number;
+  /** Of all slots together, for lines that nobody waits for: what runs ahead of the parsers beyond that is only memory. */
+  readonly blocksOutMax: number;
   readonly lineBytesMax: number;
   readonly laneCapacityBytes: number;
   /** Batches and bodies of one publisher. */
@@ -50,6 +52,9 @@ const LANE_BYTES_PREFERRED = 2 * MIB;
 /** In order mode a download runs ahead of the segment that is due, and needs room for that. */
 const BLOCKS_PER_SLOT = { none: 4, key: 8 } as const;
 const BLOCKS_PER_SLOT_MIN = 2;
+/** Beside one that each download fills: measured with one parser (docs/PERFORMANCE.md), and more for others, to be safe. */
+const BLOCKS_AHEAD_FIRST_PARSER = 4;
+const BLOCKS_AHEAD_PARSER = 8;
 /** A parser's block of decompressed bytes, the decoder's own memory, and rejected lines on their way. */
 const PARSER_BYTES = 16 * MIB;
 /** Of the longest value, where records are no lines: as it grows, as a line, and as what is lost. */
@@ -107,6 +112,10 @@ export function planBudget(input: BudgetInput): Budget {
     downloads,
     windowBytes: Math.max(0, restBytes - publishers * publisherBytes),
     blocksPerSlot,
+    // In order, what runs ahead stands in the way of what is due.
+    blocksOutMax: input.isOrdered
+      ? downloads * blocksPerSlot
+      : downloads + BLOCKS_AHEAD_FIRST_PARSER + (parsers - 1) * BLOCKS_AHEAD_PARSER,
     lineBytesMax,
     laneCapacityBytes,
     publisherBytes,

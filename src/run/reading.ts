@@ -163,6 +163,7 @@ export class Reading {
       sink: this.#parsePool,
       downloads: budget.downloads,
       blocksPerSlot: budget.blocksPerSlot,
+      blocksOutMax: budget.blocksOutMax,
       lineBytesMax: budget.lineBytesMax,
       segmentBytes: options.segmentBytes,
       blockBytes: Math.min(ENGINE.blockBytes, options.segmentBytes),

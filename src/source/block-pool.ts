@@ -1,10 +1,11 @@
 /**
  * BlockPool: the shared memory that downloads fill and parsers read.
  * Takes  releases, once the pieces in a block have been dealt with.
- * Gives  blocks to download slots. Each slot has a quota of its own, so that segments running ahead can never take the block
- *        that the segment everybody waits for needs: no deadlock, without any cleverness.
- * Owns   the one SharedArrayBuffer of all blocks, and the count of pieces that still refer to each.
- * Invariant: a slot never owns more than its quota of blocks plus one buffer for a long line.
+ * Gives  blocks to download slots, first the one that came back last: memory that was never used is never resident. Each slot has a quota
+ *        of its own, so that segments running ahead can never take the block that the segment everybody waits for needs.
+ * Owns   the one SharedArrayBuffer of all blocks, and the count of pieces that still refer to each; how many are filled at once where
+ *        nobody waits for a certain one.
+ * Invariant: a slot never owns more than its quota of blocks plus one buffer for a long line, and always gets what it says it needs of them.
  */
 import assert from 'node:assert';
 import type { CutBuffer } from './line-cutter.ts';
@@ -18,6 +19,8 @@ export interface BlockOwner {
   release(block: Block): void;
 }
 
+const NOBODY: BlockOwner = { release: () => assert.fail('a block that is free is not released') };
+
 /** Part of a SharedArrayBuffer. `bytes` = `buffer` from `byteOffset` on. */
 export interface Block extends CutBuffer {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
@@ -25,7 +28,8 @@ export interface Block extends CutBuffer {
   readonly byteOffset: number;
   /** 0-based within the pool; -1: a buffer of its own, for one long line. */
   readonly index: number;
-  readonly slot: BlockOwner;
+  /** Whoever has it. */
+  slot: BlockOwner;
   /** Pieces given away and not yet released, plus one while the slot is filling it. */
   references: number;
 }
@@ -35,6 +39,56 @@ export interface BlockPoolOptions {
   /** Blocks that one slot may hold, at least 2. */
   readonly blocksPerSlot: number;
   readonly blockBytes: number;
+  /**
+   * Blocks that may be out at once, but for those that slots cannot do without. More than slots: one that rests keeps its open block.
+   * Default: all.
+   */
+  readonly blocksOutMax?: number;
+}
+
+/** What all slots have in common. */
+class SharedBlocks {
+  readonly #free: Block[];
+  readonly #outMax: number;
+  #outCount = 0;
+  /** Who waits, the longest first. */
+  readonly #waiting = new Set<SlotBlocks>();
+
+  constructor(free: Block[], outMax: number) {
+    this.#free = free;
+    this.#outMax = outMax;
+  }
+
+  /** Blocks that may go out. */
+  get room(): number {
+    return this.#outMax - this.#outCount;
+  }
+
+  take(): Block {
+    this.#outCount++;
+    return this.#free.pop()!;
+  }
+
+  give(block: Block): void {
+    this.#outCount--;
+    this.#free.push(block);
+  }
+
+  enqueue(slot: SlotBlocks): void {
+    this.#waiting.add(slot);
+  }
+
+  dequeue(slot: SlotBlocks): void {
+    this.#waiting.delete(slot);
+  }
+
+  /** Wakes those for whom there is room, as many as can have what they want. */
+  wake(): void {
+    let taken = 0;
+    for (const slot of this.#waiting) {
+      if (slot.wake(taken)) taken += slot.wanted;
+    }
+  }
 }
 
 export class BlockPool {
@@ -45,12 +99,13 @@ export class BlockPool {
 
   constructor(options: BlockPoolOptions) {
     assert(options.blocksPerSlot >= 2, 'one block to fill while the other is read');
-    const { slotCount, blocksPerSlot, blockBytes } = options;
+    const { slotCount, blocksPerSlot, blockBytes, blocksOutMax = Number.POSITIVE_INFINITY } = options;
+    assert(blocksOutMax > slotCount, 'a slot that rests keeps its open block');
     this.blockBytes = blockBytes;
     this.memory = new SharedArrayBuffer(BlockPool.memoryBytes(options));
-    this.slots = Array.from({ length: slotCount }, (_, slotIndex) => {
-      return new SlotBlocks(slotIndex, this.memory, slotIndex * blocksPerSlot, blocksPerSlot, blockBytes);
-    });
+    const free = Array.from({ length: slotCount * blocksPerSlot }, (_, i) => this.#block(i));
+    const shared = new SharedBlocks(free.reverse(), blocksOutMax);
+    this.slots = Array.from({ length: slotCount }, () => new SlotBlocks(shared, blocksPerSlot, blockBytes));
   }
 
   /** What a pool costs, without its buffers for long lines (at most `lineBytesMax` a slot). */
@@ -62,44 +117,54 @@ export class BlockPool {
   close(reason: unknown): void {
     for (const slot of this.slots) slot.close(reason);
   }
+
+  #block(index: number): Block {
+    const byteOffset = index * this.blockBytes;
+    const bytes = new Uint8Array(this.memory, byteOffset, this.blockBytes);
+    return { bytes, buffer: this.memory, byteOffset, index, slot: NOBODY, references: 0 };
+  }
 }
 
 /** The blocks of one download slot. */
 export class SlotBlocks {
-  readonly slotIndex: number;
-  /** Blocks of the slot, free or not. */
+  /** Blocks that the slot may have. */
   readonly count: number;
   readonly blockBytes: number;
-  readonly #free: Block[] = [];
+  readonly #shared: SharedBlocks;
+  #owned = 0;
   #bigOwned = 0;
   #waiter: PromiseWithResolvers<void> | null = null;
   #wantsBig = false;
-  /** Free blocks that whoever waits is woken for. */
+  /** So many blocks it gets in any case. */
+  #needed = 0;
   #wanted = 1;
   #closed: { reason: unknown } | null = null;
 
-  constructor(
-    slotIndex: number,
-    memory: SharedArrayBuffer,
-    first: number,
-    count: number,
-    blockBytes: number,
-  ) {
-    this.slotIndex = slotIndex;
+  constructor(shared: SharedBlocks, count: number, blockBytes: number) {
+    this.#shared = shared;
     this.count = count;
     this.blockBytes = blockBytes;
-    for (let index = first + count - 1; index >= first; index--) {
-      const byteOffset = index * blockBytes;
-      const bytes = new Uint8Array(memory, byteOffset, blockBytes);
-      this.#free.push({ bytes, buffer: memory, byteOffset, index, slot: this, references: 0 });
-    }
   }
 
-  /** A free block with one reference, or null. */
-  take(): Block | null {
-    const block = this.#free.pop() ?? null;
-    if (block === null) this.#wantsBig = false;
-    else block.references = 1;
+  /** Blocks that whoever waits is woken for. */
+  get wanted(): number {
+    return this.#wantsBig ? 0 : this.#wanted;
+  }
+
+  /**
+   * A free block with one reference, or null.
+   * @param needed So many blocks the slot cannot do without, those that it has included: they are given whatever others have.
+   */
+  take(needed = 0): Block | null {
+    this.#needed = needed;
+    if (this.#roomBeside(0) < 1) {
+      this.#wantsBig = false;
+      return null;
+    }
+    const block = this.#shared.take();
+    block.slot = this;
+    block.references = 1;
+    this.#owned++;
     return block;
   }
 
@@ -123,9 +188,14 @@ export class SlotBlocks {
   release(block: Block): void {
     assert(block.references > 0 && block.slot === this);
     if (--block.references > 0) return;
-    if (block.index < 0) this.#bigOwned--;
-    else this.#free.push(block);
-    if (this.#isRoom) this.#wake();
+    block.slot = NOBODY;
+    if (block.index < 0) {
+      this.#bigOwned--;
+    } else {
+      this.#owned--;
+      this.#shared.give(block);
+    }
+    this.#shared.wake();
   }
 
   /**
@@ -135,23 +205,39 @@ export class SlotBlocks {
   room(blocks = 1): Promise<void> {
     if (this.#closed !== null) return Promise.reject(this.#closed.reason);
     this.#wanted = blocks;
-    if (this.#isRoom) return Promise.resolve();
+    if (this.#isRoomBeside(0)) return Promise.resolve();
     this.#waiter ??= Promise.withResolvers();
+    this.#shared.enqueue(this);
     return this.#waiter.promise;
   }
 
-  get #isRoom(): boolean {
-    return this.#wantsBig ? this.#bigOwned === 0 : this.#free.length >= this.#wanted;
+  /** The slot asks for nothing more now: what it was woken for is for others. */
+  rest(): void {
+    this.#shared.wake();
+  }
+
+  /** Wakes who waits, if there is room beside blocks that others were woken for. @returns Whether there is. */
+  wake(promised: number): boolean {
+    if (!this.#isRoomBeside(promised)) return false;
+    this.#shared.dequeue(this);
+    this.#waiter?.resolve();
+    this.#waiter = null;
+    return true;
   }
 
   close(reason: unknown): void {
     this.#closed = { reason };
+    this.#shared.dequeue(this);
     this.#waiter?.reject(reason);
     this.#waiter = null;
   }
 
-  #wake(): void {
-    this.#waiter?.resolve();
-    this.#waiter = null;
+  #isRoomBeside(promised: number): boolean {
+    return this.#wantsBig ? this.#bigOwned === 0 : this.#roomBeside(promised) >= this.#wanted;
+  }
+
+  #roomBeside(promised: number): number {
+    const own = this.#needed - this.#owned;
+    return Math.min(this.count - this.#owned, Math.max(own, this.#shared.room - promised));
   }
 }

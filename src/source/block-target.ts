@@ -10,6 +10,8 @@ import type { Holdback } from './holdback.ts';
 import type { CutTarget, OversizeLine } from './line-cutter.ts';
 import type { Format } from './object.ts';
 
+const COMPRESSED_BLOCKS_MIN = 2;
+
 /** What turns the bytes of one segment into events. */
 export interface Writer {
   write(chunk: Uint8Array): number;
@@ -81,6 +83,7 @@ export class BlockTarget implements CutTarget<Block> {
   readonly #holdback: Holdback;
   #block: Block | null = null;
   #big: Block | null = null;
+  #format: Format = 'plain';
   position = 0;
 
   constructor(blocks: SlotBlocks, holdback: Holdback) {
@@ -89,12 +92,13 @@ export class BlockTarget implements CutTarget<Block> {
   }
 
   begin(format: Format): void {
+    this.#format = format;
     this.#holdback.begin(format);
   }
 
   open(): Block | null {
     if (this.#block === null) {
-      this.#block = this.#blocks.take();
+      this.#block = this.#blocks.take(this.#needed);
       // What we wait for may be pending in a parse batch that waits for more.
       if (this.#block === null) this.#holdback.makeRoom();
     }
@@ -111,6 +115,15 @@ export class BlockTarget implements CutTarget<Block> {
    */
   room(): Promise<void> {
     return this.#blocks.room(this.#holdback.isHolding ? 1 : this.#blocks.count >> 1);
+  }
+
+  /**
+   * Blocks that nobody else's work brings back: all where they are held; of a compressed object, whose parser takes nothing else
+   * before its end, two, one to fill and one to be read. Lines of plain objects are taken as they come.
+   */
+  get #needed(): number {
+    if (this.#holdback.isHolding) return this.#blocks.count;
+    return this.#format === 'plain' ? 0 : COMPRESSED_BLOCKS_MIN;
   }
 
   close(): void {

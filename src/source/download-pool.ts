@@ -42,6 +42,8 @@ export interface DownloadPoolOptions {
   readonly isOrdered: boolean;
   /** Blocks that one download may fill before the first of them is released. Default 4, at least 2. */
   readonly blocksPerSlot?: number;
+  /** Blocks of lines that are out at once, of all downloads together. More than `downloads`; not in order. Default: all. */
+  readonly blocksOutMax?: number;
   /** Default ENGINE.blockBytes. */
   readonly blockBytes?: number;
   /** Longest line that is kept. Default 16 MiB; at least a block. One such line a slot is the worst case for memory. */
@@ -60,6 +62,8 @@ export interface DownloadPoolOptions {
   /** Ends `run()` at once, with the signal's reason. */
   readonly signal?: AbortSignal;
 }
+
+type BlockSizes = Pick<DownloadPoolOptions, 'downloads' | 'blocksPerSlot' | 'blockBytes' | 'blocksOutMax'>;
 
 const LINE_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
 const STALL_TIMEOUT_MS = 20_000;
@@ -110,15 +114,14 @@ export class DownloadPool {
     setMaxListeners(0, this.#controller.signal); // every request listens, and takes its listener back
   }
 
-  static #blockOptions(options: Pick<DownloadPoolOptions, 'downloads' | 'blocksPerSlot' | 'blockBytes'>) {
+  static #blockOptions(options: BlockSizes) {
     const { downloads: slotCount, blocksPerSlot = 4, blockBytes = ENGINE.blockBytes } = options;
-    return { slotCount, blocksPerSlot, blockBytes };
+    const { blocksOutMax = Number.POSITIVE_INFINITY } = options;
+    return { slotCount, blocksPerSlot, blockBytes, blocksOutMax };
   }
 
   /** Bytes that a pool with these options allocates. Long lines come on top: at most `downloads` x `lineBytesMax`. */
-  static memoryBytes(
-    options: Pick<DownloadPoolOptions, 'downloads' | 'blocksPerSlot' | 'blockBytes'>,
-  ): number {
+  static memoryBytes(options: BlockSizes): number {
     return BlockPool.memoryBytes(DownloadPool.#blockOptions(options));
   }
 

@@ -68,6 +68,7 @@ export class Slot {
     }
     if (failure !== null) this.#target.abandon();
     this.#holdback.end(failure);
+    this.#options.blocks.rest();
   }
 
   /** Nothing more will come: the open block goes back when its pieces have been read. */
@@ -75,6 +76,7 @@ export class Slot {
     this.#holdback.drop();
     this.#target.abandon();
     this.#target.close();
+    this.#options.blocks.rest();
   }
 
   /**

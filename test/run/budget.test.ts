@@ -30,6 +30,16 @@ describe('the budget', () => {
     expect(budget.publisherBytes).toBeGreaterThanOrEqual(4 * input.recordBytesMax);
   });
 
+  it('keeps fewer blocks out than there are on two cores, all of them in order, and more with more parsers', () => {
+    const [one, ordered, eight] = [{ parsers: 1 }, { parsers: 1, isOrdered: true }, { parsers: 8 }].map(
+      (input) => planBudget({ ...INPUT, ...input }),
+    );
+    expect(one!.blocksOutMax).toBe(20);
+    expect(one!.blocksOutMax).toBeLessThan(one!.downloads * one!.blocksPerSlot);
+    expect(ordered!.blocksOutMax).toBe(ordered!.downloads * ordered!.blocksPerSlot);
+    expect(eight!.blocksOutMax).toBeGreaterThan(eight!.downloads * eight!.blocksPerSlot);
+  });
+
   it('names the smallest memory that works: that much is enough, one MiB less is not', () => {
     const tooSmall = { ...INPUT, memoryBytes: MIB };
     let message = '';

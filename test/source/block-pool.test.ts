@@ -1,5 +1,5 @@
-/** BlockPool: quotas hold, and a slot that waits is woken by its own blocks only. */
-import { expect, it } from 'vitest';
+/** BlockPool: quotas hold, memory that came back last is used first, and whoever waits is woken when there is room for it. */
+import { describe, expect, it } from 'vitest';
 import { BlockPool, READ_PADDING_BYTES } from '../../src/source/block-pool.ts';
 
 const options = { slotCount: 2, blocksPerSlot: 2, blockBytes: 64 };
@@ -15,7 +15,7 @@ it('gives each slot its quota, and nothing of another slot', () => {
 
 it('leaves room to read past the last block and past a long line', () => {
   const pool = new BlockPool(options);
-  const last = Math.max(...[0, 1].map(() => pool.slots[1]!.take()!.byteOffset));
+  const last = Math.max(...[0, 0, 1, 1].map((slot) => pool.slots[slot]!.take()!.byteOffset));
   expect(pool.memory.byteLength - (last + 64)).toBe(READ_PADDING_BYTES);
   expect(pool.slots[0]!.takeBig(1000)!.buffer.byteLength).toBe(1000 + READ_PADDING_BYTES);
   expect(pool.memory.byteLength).toBe(BlockPool.memoryBytes(options));
@@ -75,4 +75,77 @@ it('ends all waiting when it is closed, now and later', async () => {
   pool.close(new Error('closed'));
   await expect(room).rejects.toThrow('closed');
   await expect(slot!.room()).rejects.toThrow('closed');
+});
+
+describe('fewer blocks out than there are', () => {
+  const scarce = { ...options, slotCount: 3, blocksOutMax: 4 };
+
+  it('uses the memory that came back last, whoever had it: the rest of it is never touched', () => {
+    const [one, other] = new BlockPool(scarce).slots;
+    const block = one!.take()!;
+    one!.release(block);
+    expect(other!.take()).toBe(block);
+    expect(block.slot).toBe(other);
+  });
+
+  it('gives no more than may be out, but what a slot cannot do without', () => {
+    const [one, other, third] = new BlockPool(scarce).slots;
+    const out = [one!.take(), one!.take(), other!.take(), other!.take()];
+    expect(out).not.toContain(null);
+    expect(third!.take()).toBeNull();
+    expect([third!.take(2), third!.take(2), third!.take(2)].map((block) => block?.references)).toEqual([
+      1,
+      1,
+      undefined,
+    ]);
+  });
+
+  it('wakes first who has waited longest, and only as many as there is room for', async () => {
+    const [one, other, third] = new BlockPool(scarce).slots;
+    const blocks = [one!.take()!, one!.take()!, other!.take()!];
+    const woken: string[] = [];
+    other!.take();
+    const waits = [third!, other!].map((slot, i) => {
+      expect(slot.take()).toBeNull();
+      return slot.room().then(() => woken.push(['third', 'other'][i]!));
+    });
+    one!.release(blocks[0]!);
+    await waits[0];
+    expect(woken).toEqual(['third']);
+    other!.release(blocks[2]!);
+    await waits[1];
+    expect(woken).toEqual(['third', 'other']);
+    expect([third!.take(), other!.take(), one!.take()].map((block) => block === null)).toEqual([
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it('wakes the next one when a slot that was woken rests without having taken anything', async () => {
+    const [one, other, third] = new BlockPool(scarce).slots;
+    const blocks = [one!.take()!, one!.take()!, other!.take()!];
+    other!.take();
+    const woken: string[] = [];
+    const waits = [third!, other!].map((slot, i) => {
+      expect(slot.take()).toBeNull();
+      return slot.room().then(() => woken.push(['third', 'other'][i]!));
+    });
+    other!.release(blocks[2]!);
+    await waits[0];
+    third!.rest();
+    await waits[1];
+    expect(woken).toEqual(['third', 'other']);
+  });
+
+  it('refuses a limit that slots at rest could use up', () => {
+    expect(() => new BlockPool({ ...scarce, blocksOutMax: 3 })).toThrow('keeps its open block');
+  });
+
+  it('a block that is free is not released again', () => {
+    const [one] = new BlockPool(scarce).slots;
+    const block = one!.take()!;
+    one!.release(block);
+    expect(() => block.slot.release(block)).toThrow('is not released');
+  });
 });

@@ -109,8 +109,9 @@ describe('DownloadPool', () => {
           blocksPerSlot: fc.integer({ min: 2, max: 4 }),
           downloads: fc.integer({ min: 1, max: 5 }),
           isOrdered: fc.boolean(),
+          ahead: fc.integer({ min: 1, max: 4 }),
         }),
-        async (objects, options) => {
+        async (objects, { ahead, ...options }) => {
           const prefix = `run-${runs++}/`;
           const expected = new Map<string, string>();
           objects.forEach((lengths, i) => {
@@ -124,6 +125,7 @@ describe('DownloadPool', () => {
             objects: found,
             lineBytesMax: 1000,
             ...options,
+            ...(!options.isOrdered && { blocksOutMax: options.downloads + ahead }),
           });
           expect(joined(recorded)).toEqual(expected);
           expect(recorded.pool.stats.retries).toBe(0);
@@ -143,7 +145,10 @@ describe('DownloadPool', () => {
     expect(recorded.parseBatches.reduce((sum, parseBatch) => sum + parseBatch.pieces, 0)).toBe(1000);
   });
 
-  it('waits when nothing is released, and goes on when it is', async () => {
+  it.each([
+    { blocksOutMax: 2 * 3, why: 'each download has its blocks' },
+    { blocksOutMax: 3, why: 'there are fewer for all of them' },
+  ])('waits when nothing is released, and goes on when it is: $why', async ({ blocksOutMax }) => {
     const server = await serve([{ key: 'big', body: lines('a', 2_000_000) }]);
     const held: ParseBatch[] = [];
     const { pool, recorded } = startPool({
@@ -152,6 +157,7 @@ describe('DownloadPool', () => {
       ...SMALL,
       downloads: 2,
       blocksPerSlot: 3,
+      blocksOutMax,
       release: (parseBatch) => held.push(parseBatch),
     });
     const running = pool.run();
@@ -170,7 +176,7 @@ describe('DownloadPool', () => {
     const drain = setInterval(() => held.splice(0).forEach(releaseParseBatch), 1);
     await running;
     clearInterval(drain);
-    expect(heldMax).toBeLessThanOrEqual(2 * 3 * SMALL.blockBytes);
+    expect(heldMax).toBeLessThanOrEqual(blocksOutMax * SMALL.blockBytes);
     expect(joined(recorded).get('big')).toBe(lines('a', 2_000_000).toString());
   });
 
