@@ -109,7 +109,7 @@ it('writes what is settled when its time has come, in one commit at a time', asy
   await vi.waitFor(() => {
     vi.advanceTimersByTime(20);
     expect(commits).toHaveLength(2);
-  });
+  }, 60_000);
 });
 
 it('commits what its receipt alone has settled when it is told to look, without a bell or a timer', async () => {

@@ -196,13 +196,19 @@ it('asks the provider again when the service calls the credentials expired, once
 });
 
 describe('eight requests in flight', () => {
-  /** Answers after 60 ms, when all eight have been signed with what is old by then. */
-  const later =
-    (answer: (response: ServerResponse, seen: Seen) => void) => (response: ServerResponse, seen: Seen) =>
-      setTimeout(() => answer(response, seen), 60);
+  const COUNT = 8;
+  /** Answers when all eight have come, signed with what is old by then; whatever comes behind them at once. */
+  const later = (answer: (response: ServerResponse, seen: Seen) => void) => {
+    const waiting: (() => void)[] = [];
+    let arrived = 0;
+    return (response: ServerResponse, seen: Seen) => {
+      waiting.push(() => answer(response, seen));
+      if (++arrived >= COUNT) for (const go of waiting.splice(0)) go();
+    };
+  };
   const keyOf = ({ headers }: Seen) => /Credential=(\w+)/.exec(headers.authorization!)![1]!;
   const calls = (caller: KinesisCaller) =>
-    Promise.all(Array.from({ length: 8 }, () => caller.call('PutRecords', Buffer.alloc(1))));
+    Promise.all(Array.from({ length: COUNT }, () => caller.call('PutRecords', Buffer.alloc(1))));
 
   it('all survive a clock that was set wrong', async () => {
     const serviceMs = Date.parse('2030-01-01T00:00:00Z');

@@ -6,7 +6,7 @@
  * Never  judges: see checker.ts. Never kills a process that is not its own child.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NODE_FLAGS } from '../../bench/node-flags.ts';
@@ -188,11 +188,12 @@ export interface Ended {
   readonly timedOut: boolean;
   readonly stdout: string;
   readonly stderr: string;
-  readonly durationMs: number;
   /** Milliseconds from the (first) signal to the end. */
   readonly afterSignalMs: number | null;
   /** Whether the fault point of MILLRACE_FAULT was reached. */
   readonly faultFired: boolean;
+  /** From the fault to the end, or null. */
+  readonly afterFaultMs: number | null;
 }
 
 export interface RunPlan {
@@ -218,7 +219,6 @@ let faultLogs = 0;
 export async function runOnce(world: World, flags: readonly string[], plan: RunPlan = {}): Promise<Ended> {
   faultLogs += 1;
   const faultLog = join(world.folder, `fault-${faultLogs}`);
-  const started = performance.now();
   const child = spawn(process.execPath, [...NODE_FLAGS, ...world.command(flags)], {
     cwd: world.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -272,8 +272,8 @@ export async function runOnce(world: World, flags: readonly string[], plan: RunP
     signal,
     timedOut,
     ...output,
-    durationMs: now - started,
     afterSignalMs: signalledAt === null ? null : now - signalledAt,
     faultFired: existsSync(faultLog),
+    afterFaultMs: existsSync(faultLog) ? Date.now() - statSync(faultLog).mtimeMs : null,
   };
 }

@@ -121,8 +121,9 @@ describe('a thread', () => {
           new RegExp(`^${message}.*; run the same command again to go on from the journal$`),
         );
         expect(report.rssMaxBytes).toBeLessThan(1000 << 20);
-        // Waiting for a thread that hangs would take the whole time of a drain, 20 s, on top of the 5 s that show that it does.
-        expect(one.durationMs).toBeLessThan(24_000);
+        // Waiting for a thread that hangs would take the whole time of a drain, 20 s, on top of the 5 s that show that it does. How long
+        // a thread takes to fill its memory is the machine's business.
+        if (!fault.endsWith(':oom')) expect(one.afterFaultMs).toBeLessThan(24_000);
         await finishAndCheck(world, await world.unjournaled(), [one]);
       } finally {
         await world.close();

@@ -121,7 +121,7 @@ it.each([
     expect([ended.exitCode, report.status], ended.stderr).toEqual([2, 'failed']);
     expect(report.error).toMatch(said);
     if (phase === 'deleted') {
-      await vi.waitUntil(() => !isThere());
+      await vi.waitUntil(() => !isThere(), 60_000);
       create();
     }
     const status = await runCommand(['status', '--journal', world.journal, '--json']);

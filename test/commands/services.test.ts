@@ -51,10 +51,11 @@ describe('an endpoint that answers CBOR with a page and status 500', () => {
     });
     const { report, ended } = await world.report(endpoint);
     expect([ended.exitCode, report.status, report.wire]).toEqual([0, 'delivered', 'json']);
-    const { report: found, durationMs } = await verify(world, endpoint);
+    const { report: found } = await verify(world, endpoint);
     expect(found.status).toBe('match');
-    expect(durationMs).toBeLessThan(30_000);
-    expect(service.asked.filter(({ wire }) => wire === 'cbor').length).toBeGreaterThan(4);
+    const inCbor = service.asked.filter(({ wire }) => wire === 'cbor').length;
+    // It is given up after some attempts, and not asked for again with every call.
+    expect([inCbor > 4, inCbor < service.asked.length / 2], `${inCbor}`).toEqual([true, true]);
   });
 });
 

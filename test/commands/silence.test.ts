@@ -97,11 +97,13 @@ it.each([{ service: 'kinesis' }, { service: 's3' }, { service: 'credentials' }] 
     const world = await openWorld();
     const { flags, env, heard } = await silenced(world, service);
     const args = [...commandLine('backfill', world), '--timeout', '2s'];
-    const ended = await runCommand([...args, ...flags], { env, cwd: world.folder, isAlone: true });
-    expect(heard.bytes).toBeGreaterThan(0);
-    expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([3, false]);
-    expect(ended.stderr).toContain('Stopped by --timeout after 2 s; the same command resumes it');
-    expect(ended.durationMs).toBeLessThan(2_000 + END_MS_MAX);
+    // On a slow machine 2 s may be over before the service is asked.
+    do {
+      const ended = await runCommand([...args, ...flags], { env, cwd: world.folder, isAlone: true });
+      expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([3, false]);
+      expect(ended.stderr).toContain('Stopped by --timeout after 2 s; the same command resumes it');
+      expect(ended.durationMs).toBeLessThan(2_000 + END_MS_MAX);
+    } while (heard.bytes === 0);
     expect((await world.backfill(['--quiet'])).exitCode).toBe(0);
     expect(differences(linesOf(BODY), dataOf(world.records()))).toEqual(new Map());
   },
@@ -187,13 +189,18 @@ it.each([
   '$name ends a run that asks at its end whether the stream is the same, and gets no answer',
   async ({ flags, signals, exitCode }) => {
     const world = await openWorld();
-    world.kinesis.setFaults([{ kind: 'stall', operation: 'DescribeStreamSummary', skip: 1 }]);
     const when = () => (world.kinesis.stats().faultsFired.stall ?? 0) > 0;
-    const { report, ended } = await world.report([...flags], { interrupt: { when, signals } });
-    expect(when()).toBe(true);
-    expect([ended.exitCode, report.status], ended.stderr).toEqual([exitCode, 'interrupted']);
-    expect(ended.durationMs).toBeLessThan(5_000 + END_MS_MAX);
-    expect(report.records).toMatchObject({ delivered: linesOf(BODY).length, repeatable: 0 });
+    let delivered = 0;
+    // On a slow machine the time may be over before everything is delivered: then the next run asks.
+    do {
+      world.kinesis.setFaults([{ kind: 'stall', operation: 'DescribeStreamSummary', skip: 1 }]);
+      const { report, ended } = await world.report([...flags], { interrupt: { when, signals } });
+      expect([ended.exitCode, report.status], ended.stderr).toEqual([exitCode, 'interrupted']);
+      expect(ended.durationMs).toBeLessThan(5_000 + END_MS_MAX);
+      expect(report.records.repeatable).toBe(0);
+      delivered += report.records.delivered;
+    } while (!when());
+    expect(delivered).toBe(linesOf(BODY).length);
     world.kinesis.setFaults([]);
     const { report: last } = await world.report();
     expect([last.status, last.records.delivered]).toEqual(['delivered', 0]);

@@ -5,6 +5,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLICKS_KEY, clicks } from '../../bench/workloads/clicks.ts';
+import { ENGINE } from '../../src/base/limits.ts';
 import { Aggregate, deaggregate } from '../../src/record/aggregate.ts';
 import { coordinateOf } from '../../src/run/parse-pool.ts';
 import { undocumentedFields } from './documented.ts';
@@ -301,7 +302,7 @@ it.each(['verify', 'backfill'])('%s is stopped also while it waits for a list on
     const settings = { cwd: world.folder, ...stdin, interrupt: { when, signals: ['SIGINT'] as const } };
     const ended = await runCommand(args, settings);
     expect([ended.exitCode, ended.isTimedOut], ended.stderr).toEqual([130, false]);
-    expect(ended.drainMs).toBeLessThan(10_000);
+    expect(ended.drainMs).toBeLessThan(ENGINE.stopMs);
   } finally {
     await world.close();
   }

@@ -27,7 +27,7 @@ it('gives what fits, lets others wait until it comes back, and loses none of it'
   const waiting = other.room.take(128 * MIB).then(() => {
     hasGot = true;
   });
-  await expect.poll(() => other.flushed.count).toBe(1);
+  await expect.poll(() => other.flushed.count, { timeout: 60_000 }).toBe(1);
   expect([hasGot, cells[PARSE_SHARED.WINDOWS_KIB]]).toEqual([false, 120 * 1024]);
   one.room.give();
   await waiting;

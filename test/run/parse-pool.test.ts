@@ -130,7 +130,7 @@ describe('plain pieces', () => {
     for (let i = 0; i < 6; i++) batch(pieceOf(segment, i * 100, 100));
     expect(pool.isBusy).toBe(true);
     tasks[0]!.done.resolve(null);
-    await expect.poll(() => pool.isBusy).toBe(false);
+    await expect.poll(() => pool.isBusy, { timeout: 60_000 }).toBe(false);
   });
 
   it('leave a range without a line to the accounting, where no piece stands for it', () => {

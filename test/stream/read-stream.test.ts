@@ -245,7 +245,7 @@ describe('stopping and going on', () => {
     for await (const _ of reader) break;
     await reader.close();
     // What was sent before the end may still arrive.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 2));
     const before = kinesis.stats().requests;
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(kinesis.stats().requests).toBe(before);
