@@ -20,6 +20,9 @@ export async function help(args: readonly string[]): Promise<number> {
     if (error instanceof MillraceError) throw error;
     if (error instanceof Errors.ExitError) return error.oclif.exit ?? EXIT.done;
     if (error instanceof Errors.CLIError) throw new OptionsError([error.message]);
-    throw error;
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall !== 'write') throw error;
+    console.error(`millrace: Cannot write the help to stdout: ${message}; the same command gives it again`);
+    return EXIT.resumable;
   }
 }

@@ -103,6 +103,16 @@ export function url<const Given extends Says>(name: string, says: Given) {
   return scalar(name, { ...form, shown: (value) => shownUrl(json(value)) }, says);
 }
 
+/** An object of S3. */
+export function objectUri<const Given extends Says>(name: string, says: Given) {
+  const form = textual('URI', 'an object like s3://bucket/key', (given) => OBJECT_URI.test(given), {
+    pattern: OBJECT_URI.source,
+  });
+  return scalar(name, form, says);
+}
+
+const OBJECT_URI = /^[sS]3:\/\/[^/]+\/./s;
+
 export function choice<const Choice extends string, const Given extends Says>(
   name: string,
   choices: readonly Choice[],

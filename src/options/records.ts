@@ -6,7 +6,7 @@ import { availableCores } from '../base/cores.ts';
 import { KIB, KINESIS, MIB } from '../base/limits.ts';
 import type { OptionsOf } from './flag.ts';
 import { framing } from './framing.ts';
-import { choice, globs, integer, pointer, size, text, threads, time, toggle } from './kinds.ts';
+import { choice, globs, integer, objectUri, pointer, size, text, threads, time, toggle } from './kinds.ts';
 import type { Problems } from './problems.ts';
 import { STAGE_FLAGS } from './stages.ts';
 
@@ -56,7 +56,7 @@ export const RECORD_FLAGS = {
   modifiedBeforeMs: time('modified-before', {
     ...{ ...chooses, help: 'only objects modified before this time (ISO 8601)' },
   }),
-  inventory: text('inventory', 'URI', {
+  inventory: objectUri('inventory', {
     ...{ ...chooses, help: 'manifest.json of an S3 Inventory, in place of listing' },
     meaning: 'an S3 Inventory `manifest.json` in place of listing',
   }),
@@ -135,6 +135,8 @@ export interface RecordOptions extends OptionsOf<typeof RECORD_FLAGS> {}
 export function checkSources(problems: Problems, sources: readonly string[], hasInventory: boolean): void {
   if (sources.length === 0 && !hasInventory)
     problems.add('Expected at least one SOURCE like s3://bucket/prefix, but received none.');
+  if (sources.indexOf('-') !== sources.lastIndexOf('-'))
+    problems.add('Expected - once among the SOURCEs: standard input can be read once.');
   for (const source of sources) {
     if (source !== '-' && !/^s3:\/\/[^/]+/i.test(source)) {
       const shown = shownUrl(JSON.stringify(source));

@@ -14,7 +14,7 @@ import type {
   PreviewTrouble,
 } from '../observe/preview.ts';
 import type { ParseSetup } from '../parse/setup.ts';
-import { FRAME, FRAME_FLAG } from '../record/frame.ts';
+import { FRAME, FRAME_FLAG, FRAME_KIND } from '../record/frame.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { SourceObject } from '../source/object.ts';
 import type { LeftOutBy } from './left-out-by.ts';
@@ -109,7 +109,9 @@ function textOf(bytes: Buffer, offset: number): string {
 
 function* recordsIn(frames: Uint8Array): Generator<Record> {
   const view = Buffer.from(frames.buffer, frames.byteOffset, frames.length);
-  for (let at = 0; at < view.length; at += view.readUInt32LE(at)) {
+  for (let at = 0; at < view.length; at += view.readUInt32LE(at + FRAME.FRAME_BYTES)) {
+    // Where the lane came to its end a PAD lies between the records, and may be shorter than a header.
+    if (view[at + FRAME.KIND] !== FRAME_KIND.RECORD) continue;
     const key = at + FRAME.HEADER_BYTES;
     const data = key + view.readUInt16LE(at + FRAME.KEY_BYTES);
     const isExplicit = (view[at + FRAME.FLAGS]! & FRAME_FLAG.EXPLICIT_HASH_KEY) !== 0;

@@ -295,3 +295,20 @@ it('shows what stages of a configuration make of a line, with tables, and calls 
     ['4 format', 2, 2, 0, 0],
   ]);
 });
+
+it('shows each of many lines with the one record that it becomes, however often the memory between the threads is filled', async () => {
+  const count = 50_000;
+  const body = Array.from({ length: count }, (_, i) => `{"id":${i},"text":"${'x'.repeat(i % 60)}"}\n`).join(
+    '',
+  );
+  world = await World.open({ objects: [{ key: 'a', body: Buffer.from(body) }], shards: 1 });
+  const ended = await preview(['--limit', String(count), '--json', '--partition-key', '/id']);
+  expect([ended.exitCode, ended.stderr]).toEqual([0, '']);
+  const lines = linesIn(ended.stdout);
+  expect(lines).toHaveLength(count);
+  const odd = lines.filter(
+    ({ records, before }, i) =>
+      records.length !== 1 || records[0]!.text !== before.text || records[0]!.partitionKey !== String(i),
+  );
+  expect(odd.slice(0, 3)).toEqual([]);
+});

@@ -186,6 +186,16 @@ describe('stdout that cannot be written', () => {
     expect([ended.exitCode, ended.stderr]).toEqual([2, expect.stringMatching(/Cannot read .*\/no\/such/)]);
   });
 
+  it.skipIf(!hasFull)(`is told of help and version, too${whyNotFull}`, async () => {
+    for (const word of ['--help', '--version']) {
+      const ended = await runInto([word], { stdout: '/dev/full' });
+      expect([ended.exitCode, ended.stderr]).toEqual([
+        3,
+        expect.stringMatching(/^millrace: Cannot write the help to stdout: ENOSPC[^\n]*gives it again\n$/),
+      ]);
+    }
+  });
+
   it('because its reader is gone leaves the exit code to the run', async () => {
     const world = await open();
     const child = spawn(process.execPath, [BIN, 'backfill', 's3://bucket/', ...world.flags, '--quiet'], {

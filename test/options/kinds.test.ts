@@ -7,6 +7,7 @@ import {
   globs,
   integer,
   list,
+  objectUri,
   pointer,
   size,
   text,
@@ -31,6 +32,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   toggle: toggle('x', says),
   list: list('x', 'URI', says),
   globs: globs('x', says),
+  objectUri: objectUri('x', says),
 };
 const SECOND_OF_JANUARY = Date.UTC(2026, 0, 2);
 
@@ -64,6 +66,7 @@ describe('typed', () => {
     ['list', 'one', ['one']],
     ['list', ['one', 'two'], ['one', 'two']],
     ['globs', '*.gz', ['*.gz']],
+    ['objectUri', 's3://b/a/manifest.json', 's3://b/a/manifest.json'],
   ])('%s takes %j for %j', (kind, raw, option) => {
     expect(typed(kind, raw)).toEqual(option);
   });
@@ -86,6 +89,8 @@ describe('typed', () => {
     ['duration', '0s'],
     ['duration', `${'9'.repeat(400)}d`],
     ['toggle', 'yes'],
+    ['objectUri', 'manifest.json'],
+    ['objectUri', 's3://bucket/'],
     ['list', ['']],
     ['globs', [`{1..${9 ** 9}}`, '*'.repeat(5_000)]],
   ])('%s refuses %j, and names the flag', (kind, raw) => {

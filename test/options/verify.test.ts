@@ -66,6 +66,12 @@ describe('without a journal', () => {
     });
   });
 
+  it('takes - once among the sources: there is no second standard input', () => {
+    expect(problemsOf(['-', 's3://b/', '-'], { stream: 's' }, null)).toEqual([
+      'Expected - once among the SOURCEs: standard input can be read once.',
+    ]);
+  });
+
   it('names every problem at once', () => {
     const flags = { from: 'journal', until: 'tomorrow', examples: '10001', strict: 'yes', publishers: '2' };
     expect(problemsOf([], flags, null)).toEqual([
