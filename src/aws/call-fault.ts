@@ -35,6 +35,11 @@ export function isUnnamed(code: string): boolean {
   return code === 'ENOTFOUND' || code === 'EAI_AGAIN';
 }
 
+/** An answer came that could not be read: the SDK's advice for programmers tells so, and is of no use to anybody else. */
+export function isForeignAnswer(error: unknown): boolean {
+  return /Deserialization error: to see the raw response/.test((error as Fault).message ?? '');
+}
+
 /** The service's code for the error, else the system's, else the name of the error. */
 export function codeOf(error: unknown): string {
   const { awsCode, code, name } = error as Fault;

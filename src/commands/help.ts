@@ -14,15 +14,29 @@ export async function help(args: readonly string[]): Promise<number> {
   try {
     const config = commandConfig();
     await config.load();
+    const isHeard = heard();
     await run(asked, config);
-    return EXIT.done;
+    return (await isHeard()) ? EXIT.done : EXIT.resumable;
   } catch (error) {
     if (error instanceof MillraceError) throw error;
     if (error instanceof Errors.ExitError) return error.oclif.exit ?? EXIT.done;
     if (error instanceof Errors.CLIError) throw new OptionsError([error.message]);
-    const { syscall, message } = error as NodeJS.ErrnoException;
-    if (syscall !== 'write') throw error;
-    console.error(`millrace: Cannot write the help to stdout: ${message}; the same command gives it again`);
-    return EXIT.resumable;
+    throw error;
   }
+}
+
+/** oclif has begun to throw what stdout says: it is said as of a report. @returns Whether all could be written. */
+function heard(): () => Promise<boolean> {
+  const { stdout } = process;
+  let isLost = false;
+  stdout.removeAllListeners('error');
+  stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (isLost || code === 'EPIPE') return;
+    isLost = true;
+    console.error(`millrace: Cannot write the help to stdout: ${message}; the same command gives it again`);
+  });
+  return async () => {
+    await new Promise((resolve) => stdout.write('', resolve));
+    return !isLost;
+  };
 }

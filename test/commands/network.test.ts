@@ -386,3 +386,24 @@ describe('addresses and variables', () => {
     expect(delivered(ended)).toBe(300);
   });
 });
+
+it.each([
+  { flag: '--kinesis-endpoint-url', service: 'Kinesis' },
+  { flag: '--s3-endpoint-url', service: 'S3' },
+])(
+  '$flag that leads to something else is named, in words for whoever typed it',
+  async ({ flag, service }) => {
+    const world = await World.open({ objects: [{ key: 'a', body: Buffer.from('{}') }], shards: 1 });
+    try {
+      const other = service === 'S3' ? world.kinesis.endpoint : world.s3.endpoint;
+      const ended = await world.backfill([flag, other]);
+      expect(ended.exitCode, ended.stderr).toBe(2);
+      const said = `${ended.stderr}${ended.stdout}`;
+      expect(said).toContain(`what answers at the endpoint is not ${service}`);
+      expect(said).toContain(`check ${flag}, the network and its proxies`);
+      expect(said).not.toMatch(/\$response|SyntaxError|@aws-sdk/);
+    } finally {
+      await world.close();
+    }
+  },
+);

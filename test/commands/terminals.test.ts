@@ -240,7 +240,8 @@ describe('an installation that is not whole', () => {
       name: 'a file that is cut off',
       damage: (root: string) => {
         const path = join(root, 'src/run/engine.ts');
-        writeFileSync(path, readFileSync(path, 'utf8').slice(0, 5_000));
+        const text = readFileSync(path, 'utf8');
+        writeFileSync(path, text.slice(0, text.lastIndexOf('}')));
       },
       args: ['backfill'],
     },

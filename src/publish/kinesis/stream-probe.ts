@@ -11,7 +11,7 @@ import {
   type Shard,
   type StreamDescriptionSummary,
 } from '@aws-sdk/client-kinesis';
-import { codeOf, isPassing, isTlsCode, isUnnamed, placeOf } from '../../aws/call-fault.ts';
+import { codeOf, isForeignAnswer, isPassing, isTlsCode, isUnnamed, placeOf } from '../../aws/call-fault.ts';
 import { birthOf, describeSuccessor, isSameStream } from '../../aws/stream-birth.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { EXIT, type FailureExitCode } from '../../base/exit-code.ts';
@@ -185,7 +185,12 @@ export function explain(error: unknown, stream: string, action: string): Millrac
     const help = 'check the endpoint; AWS_CA_BUNDLE names a file of the authorities that you trust';
     return streamError(stream, `${code}: ${message}`, help);
   }
-  return streamError(stream, `${code}: ${message}`, '', isPassing(error) ? EXIT.resumable : EXIT.refused);
+  const exitCode = isPassing(error) ? EXIT.resumable : EXIT.refused;
+  if (isForeignAnswer(error)) {
+    const help = 'check --kinesis-endpoint-url, the network and its proxies';
+    return streamError(stream, 'what answers at the endpoint is not Kinesis', help, exitCode, error);
+  }
+  return streamError(stream, `${code}: ${message}`, '', exitCode);
 }
 
 /** Codes that say what to do. Without `why` the service's message says it. */

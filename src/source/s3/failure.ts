@@ -4,7 +4,7 @@
  * Gives  a SourceFailure with its kind.
  * Owns   what S3's codes and statuses mean. Pure.
  */
-import { isProxyRefusal, isTlsCode } from '../../aws/call-fault.ts';
+import { isForeignAnswer, isProxyRefusal, isTlsCode } from '../../aws/call-fault.ts';
 import {
   type FaultKind,
   faultOfCode,
@@ -84,14 +84,17 @@ export function failureOf(error: unknown): SourceFailure {
     sdk.$metadata?.httpStatusCode !== undefined || kindOfCode(error.name) !== undefined;
   const serviceCode = isNamedByService ? error.name : String(sdk.code ?? sdk.Code ?? error.name);
   const bucketRegion = (isRedirect(status) && sdk.$response?.headers?.['x-amz-bucket-region']) || null;
-  const message = withRegion(error.message, bucketRegion);
+  const isForeign = isForeignAnswer(error);
+  const message = isForeign ? NOT_S3 : withRegion(error.message, bucketRegion);
   return new SourceFailure(kindOf(status, serviceCode, error.message), message, {
     status,
-    serviceCode,
+    serviceCode: isForeign ? 'ForeignAnswer' : serviceCode,
     bucketRegion,
     cause: error,
   });
 }
+
+const NOT_S3 = 'what answers at the endpoint is not S3; check --s3-endpoint-url, the network and its proxies';
 
 /** What an exception of the SDK, or of a socket, may carry. */
 type SdkError = Error & {
