@@ -31,13 +31,14 @@ export interface SettlingOptions {
   /** What the stream takes in a second. */
   readonly capacity: () => Capacity;
   readonly counts: () => StreamCounts;
+  /** Appends what else belongs into the journal, before each commit. */
+  readonly onCommit: () => void;
   readonly onFailure: (error: unknown) => void;
   readonly nowMs: () => number;
 }
 
-/** How often the clock is read for what is due by time, and once more when a commit is: every look costs a little, also where nothing moves. */
+/** How soon the clock is read again where something is due and a commit runs. */
 const TICK_MS = 50;
-const WINDOW_MS = 100;
 /** With the commit that follows at once, what is seen from outside is at most a second old, even on a slow disk. */
 const PULSE_MS = 500;
 /** Settled bytes that are committed at once, whatever their age; less where the window is small. */
@@ -51,8 +52,9 @@ export class Settling {
   readonly #before: { readonly records: number; readonly bytes: number };
   #window: WindowState;
   #timer: NodeJS.Timeout | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
   #isListening = false;
-  #windowAtMs = 0;
+  #windowDueMs = 0;
   #pulseAtMs: number;
   /** Since when something has been waiting to be committed, or null. */
   #waitingSinceMs: number | null = null;
@@ -75,7 +77,9 @@ export class Settling {
 
   /** More is known: what was settled by that needs no bell. */
   look(): void {
-    if (this.#isListening) this.#guarded(() => this.#commitIfDue(this.#options.nowMs()));
+    if (!this.#isListening) return;
+    this.#guarded(() => this.#commitIfDue(this.#options.nowMs()));
+    this.#arm();
   }
 
   /** Listens no more, and waits for the commit that runs. */
@@ -103,22 +107,33 @@ export class Settling {
       this.#guarded(() => {
         if (!accounting.takeSettled()) return;
         faultPoint('engine.settled');
-        this.#commitIfDue(this.#options.nowMs());
+        this.look();
       });
       await bell.rung(lastSeen);
     }
   }
 
+  /** Sets the timer for what is due next, unless the one that runs ends as early. */
   #arm(): void {
-    const dueMs =
-      this.#waitingSinceMs === null || this.#committing !== null
-        ? TICK_MS
-        : this.#waitingSinceMs + this.#window.commitMs - this.#options.nowMs();
-    const delayMs = Math.max(1, Math.min(TICK_MS, dueMs));
-    this.#timer = setTimeout(() => this.#tick(), delayMs);
+    const nowMs = this.#options.nowMs();
+    const atMs = Math.max(nowMs + 1, this.#nextDueMs(nowMs));
+    if (this.#timer !== null && this.#timerAtMs <= atMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAtMs = atMs;
+    this.#timer = setTimeout(() => this.#tick(), atMs - nowMs);
+  }
+
+  #nextDueMs(nowMs: number): number {
+    const { journal } = this.#options;
+    const pulseDueMs = journal === null ? Number.POSITIVE_INFINITY : this.#pulseAtMs + PULSE_MS;
+    const isCommitting = this.#committing !== null;
+    const commitDueMs = (this.#waitingSinceMs ?? Number.POSITIVE_INFINITY) + this.#window.commitMs;
+    const writeDueMs = Math.min(pulseDueMs, commitDueMs);
+    return Math.min(this.#windowDueMs, isCommitting ? Math.max(writeDueMs, nowMs + TICK_MS) : writeDueMs);
   }
 
   #tick(): void {
+    this.#timer = null;
     this.#guarded(() => this.#takeTime(this.#options.nowMs()));
     if (this.#isListening) this.#arm();
   }
@@ -134,7 +149,7 @@ export class Settling {
   /** Does what is due by time. */
   #takeTime(nowMs: number): void {
     const { journal } = this.#options;
-    if (nowMs - this.#windowAtMs >= WINDOW_MS) this.#window = this.#updateWindow(nowMs);
+    if (nowMs >= this.#windowDueMs) this.#window = this.#updateWindow(nowMs);
     if (journal !== null && nowMs - this.#pulseAtMs >= PULSE_MS && this.#committing === null) {
       this.#pulse(journal, nowMs);
       // At once, so that its time is the entry's.
@@ -160,6 +175,7 @@ export class Settling {
   #commit(journal: Journal): void {
     const { accounting, onFailure } = this.#options;
     this.#waitingSinceMs = null;
+    this.#options.onCommit();
     const written: readonly SliceReceipt[] = accounting.writeEntries();
     this.#committing = journal
       .commit()
@@ -187,7 +203,6 @@ export class Settling {
     const { accounting, capacity, counts } = this.#options;
     const { shardCount, heldShards } = counts();
     const { settledBytes, settledRecords } = accounting.counts;
-    this.#windowAtMs = nowMs;
     const state = this.#policy.update({
       nowMs,
       capacity: capacity(),
@@ -197,6 +212,7 @@ export class Settling {
       settledRecords,
     });
     accounting.slices.setWindow(state.windowBytes, state.sliceBytes);
+    this.#windowDueMs = nowMs + state.lookMs;
     return state;
   }
 }

@@ -61,6 +61,8 @@ export interface WindowState {
   readonly sliceBytes: number;
   /** What is settled waits no longer than this for its entry. */
   readonly commitMs: number;
+  /** When the window is to be set again. */
+  readonly lookMs: number;
 }
 
 const START_BYTES = 4 * MIB;
@@ -81,6 +83,13 @@ const REQUEST_BYTES_MAX = 512 * KIB;
 const RATE_WINDOW_MS = 2_000;
 /** Each commit is a sync of the disk, and costs the main thread half a millisecond. */
 const COMMIT_MS = 250;
+/** In a run that has gone on for a while each commit brings more, and one that is killed all the time has no such while. */
+const COMMIT_STEADY_MS = 500;
+/** Every wake-up of a thread that has nothing to do costs as much as what it carries: a window that stays about the same is left alone for longer. */
+const LOOK_MS = 100;
+const LOOK_STEADY_MS = 500;
+/** What has changed by less stays about the same. */
+const STEADY_SHARE = 0.125;
 /** What comes first is written soon, so that a run which is killed as soon as it works makes progress, too. */
 const COMMIT_FIRST_MS = 50;
 
@@ -88,6 +97,7 @@ export class WindowPolicy {
   readonly #options: WindowOptions;
   readonly #samples: { atMs: number; bytes: number }[] = [];
   #windowBytes = START_BYTES;
+  #sliceBytes = SLICE_BYTES_MIN;
 
   constructor(options: WindowOptions) {
     this.#options = options;
@@ -96,12 +106,20 @@ export class WindowPolicy {
   update(input: WindowInput): WindowState {
     const rate = this.#rate(input);
     const floor = this.#floor(input);
+    const before = { windowBytes: this.#windowBytes, sliceBytes: this.#sliceBytes };
     this.#windowBytes = Math.max(floor, Math.min(this.#wanted(input, rate), this.#ceiling(rate)));
     const { parserCount } = this.#options;
     const share = Math.min(this.#windowBytes / (SLICES_PER_PARSER * parserCount), rate * SLICE_SECONDS);
-    const sliceBytes = Math.floor(Math.max(SLICE_BYTES_MIN, Math.min(SLICE_BYTES_MAX, share)));
-    const commitMs = rate === 0 ? COMMIT_FIRST_MS : COMMIT_MS;
-    return { windowBytes: this.#windowBytes, sliceBytes, commitMs };
+    this.#sliceBytes = Math.floor(Math.max(SLICE_BYTES_MIN, Math.min(SLICE_BYTES_MAX, share)));
+    const isSteady = this.#isSteady(input);
+    const isSame =
+      isNear(before.windowBytes, this.#windowBytes) && isNear(before.sliceBytes, this.#sliceBytes);
+    return {
+      windowBytes: this.#windowBytes,
+      sliceBytes: this.#sliceBytes,
+      commitMs: isSteady ? COMMIT_STEADY_MS : rate === 0 ? COMMIT_FIRST_MS : COMMIT_MS,
+      lookMs: isSteady && isSame ? LOOK_STEADY_MS : LOOK_MS,
+    };
   }
 
   #wanted(
@@ -128,6 +146,12 @@ export class WindowPolicy {
     return Math.max(shardCount * requestBytes, this.#options.parserCount * SLICE_BYTES_MIN);
   }
 
+  /** Whether something had settled two seconds ago, and something has since. */
+  #isSteady({ nowMs, settledBytes }: WindowInput): boolean {
+    const [first] = this.#samples;
+    return first!.bytes > 0 && settledBytes > first!.bytes && nowMs - first!.atMs >= RATE_WINDOW_MS;
+  }
+
   /** Settled bytes a second, over the last two. */
   #rate({ nowMs, settledBytes }: WindowInput): number {
     const samples = this.#samples;
@@ -137,4 +161,8 @@ export class WindowPolicy {
     const seconds = (nowMs - first!.atMs) / 1000;
     return seconds > 0 ? (settledBytes - first!.bytes) / seconds : 0;
   }
+}
+
+function isNear(one: number, other: number): boolean {
+  return Math.abs(one - other) <= STEADY_SHARE * other;
 }

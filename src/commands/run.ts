@@ -28,7 +28,8 @@ export async function runToReport(
   try {
     const report = await run(options, {
       signal,
-      onProgress: display.update,
+      // With --quiet nobody asks, and nothing is reckoned.
+      ...(raw.quiet !== true && { onProgress: display.update }),
       onNotice: display.notice,
       // Who says how many threads send gets them.
       maySendHere: raw.publishers === undefined,

@@ -12,6 +12,7 @@
  * less. Where a slower shard refuses as much as before, its refusals are not about pace: they are noise, the factor goes back
  * to where it was, and only refusals beyond the noise count for the next seconds. Nobody gains when a sender slows down for noise.
  */
+import { compare, type Epoch } from './epoch.ts';
 import type { Rate } from './sink.ts';
 
 /** A throttled shard goes down to no less than this share of its ceiling, so that it can notice that the storm is over. */
@@ -34,25 +35,12 @@ const BURST_SECONDS = 1;
 const EPOCH_MS = 250;
 const EPOCH_RECORDS = 300;
 const EPOCH_MS_MAX = 2_000;
-/** A shard that refuses more than this is never taken for noisy: slowing down leaves the rest to other producers. */
-const NOISE_SHARE_MAX = 0.4;
 /** What is taken for noise is tried again after this time. */
 const NOISE_LIFE_MS = 10_000;
 /** Refusals up to this multiple of the noise are noise: a quarter second's sample is not exact. */
 const NOISE_SLACK = 1.25;
 /** Noise hardly ever refuses more records than this in a row: if it refuses four in ten, less than once in a thousand times. */
 const NOISE_IN_ROW_MAX = 8;
-/** Noise is told from fullness only where the shares that the two would refuse are this far apart, or chance would decide. */
-const NOISE_DIFFERENCE_MIN = 0.15;
-/** Of that difference, noise makes at most this part. */
-const NOISE_CHANGE_MAX = 0.15;
-
-/** What came back in some time: records per second that were sent, and the share of them that the shard refused. */
-interface Epoch {
-  readonly recordsPerSecond: number;
-  readonly refusedShare: number;
-}
-
 const NOTHING: Rate = { recordsPerSecond: 0, bytesPerSecond: 0 };
 
 export class ShardPace {
@@ -141,6 +129,20 @@ export class ShardPace {
     const recordsMs = missingMs(records, this.#recordTokens, recordsRate);
     const bytesMs = missingMs(bytes, this.#byteTokens, bytesRate);
     return Math.max(0, backoffMs, recordsMs, bytesMs);
+  }
+
+  /**
+   * Milliseconds for which a batch may wait longer than it has to, and the shard takes no less over time: until its bucket is full.
+   * 0 where there is no bound, and while the shard refuses: then the pace alone says when.
+   */
+  spareMs(nowMs: number): number {
+    this.#refill(nowMs);
+    const { recordsPerSecond, bytesPerSecond } = this.#limits;
+    if (this.#factor < 1 || this.#notBeforeMs > nowMs || !Number.isFinite(recordsPerSecond)) return 0;
+    // The emptier bucket is the one that holds the shard.
+    const records = BURST_SECONDS - this.#recordTokens / recordsPerSecond;
+    const bytes = BURST_SECONDS - this.#byteTokens / bytesPerSecond;
+    return Math.max(records, bytes) * 1000;
   }
 
   /** Takes the tokens of a batch that is being sent. They may go below zero: the debt delays the next one. */
@@ -266,22 +268,6 @@ export class ShardPace {
     );
     this.#byteTokens = refilled(this.#byteTokens, this.#limits.bytesPerSecond * this.#factor, elapsedSeconds);
   }
-}
-
-/**
- * What slower sending has changed. A full shard stores as much as before and has less to refuse; noise stays what it was.
- * @returns `fuller`: it has helped, so compare with this epoch from now on; `faster`: more was sent than before, so nothing is known yet
- * and this is the rate to compare with; `unclear`: slow down more, then it will be clear.
- */
-function compare(before: Epoch, now: Epoch): 'fuller' | 'noise' | 'faster' | 'unclear' {
-  if (now.recordsPerSecond > before.recordsPerSecond) return 'faster';
-  const storedPerSecond = before.recordsPerSecond * (1 - before.refusedShare);
-  const shareIfFull = Math.max(0, 1 - storedPerSecond / now.recordsPerSecond);
-  const difference = before.refusedShare - shareIfFull;
-  const change = before.refusedShare - now.refusedShare;
-  if (change > difference / 2) return 'fuller';
-  const isClear = difference >= NOISE_DIFFERENCE_MIN && change <= difference * NOISE_CHANGE_MAX;
-  return isClear && now.refusedShare <= NOISE_SHARE_MAX ? 'noise' : 'unclear';
 }
 
 function refilled(tokens: number, ratePerSecond: number, elapsedSeconds: number): number {

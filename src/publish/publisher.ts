@@ -14,6 +14,7 @@ import type { Batch } from './batch.ts';
 import { Breaker } from './breaker.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Codec } from './codec.ts';
+import { Gathering } from './gathering.ts';
 import { type Drained, LaneDrain } from './lane-drain.ts';
 import { type DigestFrames, LeftCollector } from './left.ts';
 import { type OrderPolicy, orderOf } from './order.ts';
@@ -51,6 +52,7 @@ export class Publisher {
   readonly #drain: LaneDrain;
   readonly #breaker: Breaker;
   readonly #runPace: ShardPace;
+  readonly #gathering = new Gathering();
   readonly #set: ShardSet;
   readonly #settleParts: SettleParts;
   readonly #refusals: Refusals;
@@ -63,6 +65,8 @@ export class Publisher {
   #heldShards = 0;
   #rateHeldShards = 0;
   #hasFailed = false;
+  /** Every shard has a batch that waits. */
+  #isSated = false;
 
   constructor(setup: PublishSetup, parts: PublisherParts) {
     const { rules } = setup;
@@ -138,8 +142,9 @@ export class Publisher {
         phase === PHASE.FLUSH && lanes === 'empty' && this.#set.isEmpty && !this.#reshard.hasMisrouted;
       if (!isStopping && this.#weighRefusals(isDone)) continue;
       if (isDone && this.#inFlight === 0 && !this.#reshard.isAsked) return this.#end();
-      // With enough to send, only answers and the clock bring anything new.
-      await this.#ear.heard(seen, Math.min(sleepMs, SLEEP_MAX_MS), lanes === 'enough');
+      // With enough to send, or a batch of every shard that is held, only answers and the clock bring anything new.
+      const isMuted = lanes === 'enough' || this.#isSated;
+      await this.#ear.heard(seen, Math.min(sleepMs, SLEEP_MAX_MS), isMuted);
     }
   }
 
@@ -197,14 +202,13 @@ export class Publisher {
    * cache. Batches that their shard's pace or order holds do not count, or a hot shard would stop the others.
    */
   #hasEnough(): boolean {
-    const { queues, paces } = this.#set;
+    const { queues, shards } = this.#set;
     const nowMs = this.#parts.nowMs();
     let missing = this.#setup.rules.inFlightMax;
-    for (let shardIndex = 0; shardIndex < paces.length && missing > 0; shardIndex++) {
+    for (let shardIndex = 0; shardIndex < shards.length && missing > 0; shardIndex++) {
       const batch = queues.peek(shardIndex);
       if (batch === null) continue;
-      const records = this.#set.recordsOnWire(batch);
-      if (paces[shardIndex]!.delayMs(records, batch.payloadBytes, nowMs) === 0)
+      if (this.#gathering.waitMs(shardIndex, this.#set, batch, nowMs) === 0)
         missing -= Math.min(queues.closedCount(shardIndex), this.#order.shardInFlightMax);
     }
     return missing <= 0;
@@ -213,6 +217,7 @@ export class Publisher {
   /** Starts every request that may go now. @returns Milliseconds until the next one may. */
   #dispatch(isFlushing: boolean): number {
     const nowMs = this.#parts.nowMs();
+    this.#isSated = false;
     if (!this.#reshard.isIdle) return this.#reshard.advance(nowMs, this.#inFlight);
     this.#heldShards = 0;
     this.#rateHeldShards = 0;
@@ -222,6 +227,7 @@ export class Publisher {
       const shardIndex = (this.#firstShard + turn) % shardCount;
       sleepMs = Math.min(sleepMs, this.#dispatchShard(shardIndex, isFlushing, nowMs));
     }
+    this.#isSated = this.#set.shards.every((_, shardIndex) => this.#set.queues.peek(shardIndex) !== null);
     // The next round starts one shard further, so that no shard is always last when requests in flight are scarce.
     this.#firstShard = (this.#firstShard + 1) % shardCount;
     return sleepMs;
@@ -229,7 +235,7 @@ export class Publisher {
 
   #dispatchShard(shardIndex: number, isFlushing: boolean, nowMs: number): number {
     const { rules } = this.#setup;
-    const { queues, inFlight, paces } = this.#set;
+    const { queues, inFlight } = this.#set;
     const inFlightMax = this.#refusals.isInDoubt ? 1 : rules.inFlightMax;
     while (this.#inFlight < inFlightMax && inFlight[shardIndex]! < this.#order.shardInFlightMax) {
       if (!queues.peek(shardIndex) && queues.openCount(shardIndex) > 0) {
@@ -239,12 +245,11 @@ export class Publisher {
       }
       const batch = queues.peek(shardIndex);
       if (!batch) return SLEEP_MAX_MS;
-      const records = this.#set.recordsOnWire(batch);
       const runDelayMs = this.#runPace.delayMs(batch.count, batch.payloadBytes, nowMs);
-      const shardDelayMs = Math.max(
-        this.#breaker.delayMs(nowMs),
-        paces[shardIndex]!.delayMs(records, batch.payloadBytes, nowMs),
-      );
+      const paceDelayMs = isFlushing
+        ? this.#set.paceDelayMs(shardIndex, batch, nowMs)
+        : this.#gathering.waitMs(shardIndex, this.#set, batch, nowMs);
+      const shardDelayMs = Math.max(this.#breaker.delayMs(nowMs), paceDelayMs);
       const delayMs = Math.max(shardDelayMs, runDelayMs);
       if (delayMs > 0) {
         this.#heldShards++;

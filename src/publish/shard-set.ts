@@ -88,6 +88,11 @@ export class ShardSet {
       : Math.min(batch.count, 1 + Math.floor(batch.payloadBytes / aggregateBytesMax));
   }
 
+  /** Milliseconds until the shard's pace lets the batch go; 0 = now. */
+  paceDelayMs(shardIndex: number, batch: Batch, nowMs: number): number {
+    return this.paces[shardIndex]!.delayMs(this.recordsOnWire(batch), batch.payloadBytes, nowMs);
+  }
+
   /**
    * Switches to the sink's shards as they are now. Nothing may be in flight.
    * @param ahead Go before everything that waits. Their memory belongs to the queues afterwards.

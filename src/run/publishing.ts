@@ -54,9 +54,6 @@ const TIMES = {
   recordFailuresMax: 30,
 } as const;
 
-/** How often records sent again are journaled. */
-const AGAIN_INTERVAL_MS = 50;
-
 /** First hash keys of the publishers, for the parsers; without publishers, one that takes everything. */
 export function publisherStarts(prepared: Prepared, publisherCount: number): BigUint64Array {
   return packStarts(publisherCount === 0 ? [{ start: 0n }] : cutOwnedRanges(prepared.shards, publisherCount));
@@ -70,6 +67,7 @@ export class Publishing {
   /** How the publishers that have ended did so. */
   readonly receipts: PublishReceipt[] = [];
   readonly #given: PublishingOptions;
+  readonly #sentAgain: SentAgain;
   #pool: Piscina<PublishTask, PublishReceipt> | null = null;
   /** How publishers are run, once that is known. */
   readonly #runPublisher = Promise.withResolvers<RunPublisher>();
@@ -83,6 +81,7 @@ export class Publishing {
     this.#given = given;
     this.#asking = AbortSignal.any([this.#closing.signal, ...(given.signal ? [given.signal] : [])]);
     this.stats = createStats(Math.max(1, threads));
+    this.#sentAgain = new SentAgain(this.stats, given.prepared.journal);
     if (!given.maySendHere) this.begin('threads');
     this.#abandoned = Array.from({ length: threads }, () => Promise.withResolvers<void>());
   }
@@ -118,13 +117,9 @@ export class Publishing {
    * Never rejects: a failure goes to `onFailure`.
    */
   async run(): Promise<void> {
-    const { onFailure, prepared, publisherCount } = this.#given;
+    const { onFailure, publisherCount } = this.#given;
     if (publisherCount === 0) return;
-    const sentAgain = new SentAgain(this.stats, prepared.journal);
-    const timers = [
-      watchStream(this.#watch, onFailure),
-      setInterval(() => sentAgain.append(), AGAIN_INTERVAL_MS),
-    ];
+    const timer = watchStream(this.#watch, onFailure);
     try {
       const hasFailed = await this.#publish(await this.#runPublisher.promise);
       // An early end does not call anything delivered, and the next process asks before it puts anything.
@@ -132,9 +127,14 @@ export class Publishing {
     } catch (error) {
       if (!this.#asking.aborted) onFailure(asFailure(error));
     } finally {
-      for (const timer of timers) clearInterval(timer);
-      sentAgain.append();
+      clearInterval(timer);
+      this.noteSentAgain();
     }
+  }
+
+  /** Journals what was sent again since the last call; to be called with every commit. */
+  noteSentAgain(): void {
+    this.#sentAgain.append();
   }
 
   /** @returns Whether a publisher failed. */

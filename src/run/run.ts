@@ -120,7 +120,7 @@ export class Run {
       this.#tell(`the portable scanner serves, which is slower: ${scannerReason()}`);
     hooks.onNotice?.(formatBudget(this.#budget, this.#options));
     this.#journalPositions();
-    const timers = this.#startTimers();
+    const progress = this.#startTimers();
     const onAbort = () => this.#end(asInterruption(hooks.signal!.reason));
     hooks.signal?.addEventListener('abort', onAbort, { once: true });
     if (hooks.signal?.aborted) onAbort();
@@ -132,7 +132,8 @@ export class Run {
     } catch (error) {
       this.#end(asFailure(error));
     } finally {
-      for (const timer of timers) clearInterval(timer);
+      clearInterval(progress);
+      this.#limitWatch.stop();
       hooks.signal?.removeEventListener('abort', onAbort);
       await this.#close();
     }
@@ -248,6 +249,7 @@ export class Run {
         records: sumStat(stats, STAT.RECORDS),
         bytes: sumStat(stats, STAT.BYTES),
       }),
+      onCommit: () => this.#publishing.noteSentAgain(),
       onFailure: (error) => this.#end(asFailure(error)),
       nowMs: () => performance.now(),
     });
@@ -294,7 +296,7 @@ export class Run {
     if (beyond !== null) this.#end(beyond);
   }
 
-  #startTimers(): NodeJS.Timeout[] {
+  #startTimers(): NodeJS.Timeout {
     const watch = new HangWatch(this.#memory.heartbeats);
     const progress = setInterval(() => {
       this.#rssMaxBytes = Math.max(this.#rssMaxBytes, process.memoryUsage.rss());
@@ -303,7 +305,8 @@ export class Run {
       if (hanging !== null) this.#takeHang(hanging);
     }, PROGRESS_INTERVAL_MS);
     this.#settling.start();
-    return [progress, this.#limitWatch.start()];
+    this.#limitWatch.start();
+    return progress;
   }
 
   #createLimitWatch(): LimitWatch {

@@ -47,6 +47,7 @@ beforeEach(() => {
   settling = new Settling({
     ...{ accounting, journal, parserCount: 1, publisherCount: 1 },
     ...{ capacity: () => UNBOUNDED, counts: () => COUNTS, nowMs: () => performance.now() },
+    onCommit: () => {},
     onFailure: (error) => {
       throw error;
     },
@@ -122,7 +123,7 @@ it('commits what its receipt alone has settled when it is told to look, without 
   expect(commits).toHaveLength(1);
 });
 
-it('looks at the clock twenty times a second, and when a commit is due', async () => {
+it('looks at the clock when a commit is due', async () => {
   settling.start();
   accounting.addSlice(object, receiptOf(1, 0, 400));
   acknowledge(1);
@@ -135,6 +136,23 @@ it('looks at the clock twenty times a second, and when a commit is due', async (
   }
   expect(performance.now() - startMs).toBeLessThanOrEqual(55);
   expect(looks).toBeLessThanOrEqual(2);
+});
+
+it('sleeps where nothing is due: it writes its pulse twice a second, and looks at the window', async () => {
+  settling.start();
+  let looks = 0;
+  const startMs = performance.now();
+  while (performance.now() - startMs < 3_000) {
+    vi.advanceTimersToNextTimer();
+    looks++;
+    commits.at(-1)?.resolve();
+    await Promise.resolve();
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  // Ten looks a second at a window that is not set yet.
+  expect(looks).toBeLessThanOrEqual(45);
+  expect(commits.length).toBeGreaterThanOrEqual(5);
 });
 
 it('waits, when it stops, for the commit that runs', async () => {

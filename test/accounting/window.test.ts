@@ -32,6 +32,7 @@ describe('the window', () => {
       windowBytes: 4 * MIB,
       sliceBytes: 16 * KIB,
       commitMs: 50,
+      lookMs: 100,
     });
   });
   it('is eight seconds of what the stream is known to take, in records or in bytes', () => {
@@ -47,7 +48,7 @@ describe('the window', () => {
     const policy = new WindowPolicy({ parserCount: 2, publisherCount: 2 });
     const rate = { bytesPerSecond: 100 * MIB, recordBytes: 684 };
     const state = follow(policy, 5, rate, { heldShards: 3 });
-    expect(state).toEqual({ windowBytes: 48 * MIB, sliceBytes: MIB, commitMs: 250 });
+    expect(state).toEqual({ windowBytes: 48 * MIB, sliceBytes: MIB, commitMs: 500, lookMs: 500 });
   });
   it('is eight seconds of what is stored where every shard is held', () => {
     const policy = new WindowPolicy({ parserCount: 2, publisherCount: 2 });
@@ -73,6 +74,21 @@ describe('a slice', () => {
     const rate = { bytesPerSecond: 684_000, recordBytes: 684 };
     const capacity = { recordsPerSecond: 1_000, bytesPerSecond: MIB };
     const { sliceBytes, commitMs } = follow(policy, 5, rate, { capacity });
-    expect([sliceBytes, commitMs]).toEqual([85_500, 250]);
+    expect([sliceBytes, commitMs]).toEqual([85_500, 500]);
+  });
+});
+
+describe('how long things wait', () => {
+  const rate = { bytesPerSecond: 684_000, recordBytes: 684 };
+  const capacity = { recordsPerSecond: 1_000, bytesPerSecond: MIB };
+  it('commits come twice as often in the first two seconds, so that a run which is killed all the time gets on', () => {
+    const policy = new WindowPolicy({ parserCount: 1, publisherCount: 1 });
+    expect(follow(policy, 1.5, rate, { capacity })).toMatchObject({ commitMs: 250, lookMs: 100 });
+  });
+  it('a window that stays about the same is left alone for half a second, one that changes for a tenth', () => {
+    const policy = new WindowPolicy({ parserCount: 1, publisherCount: 1 });
+    expect(follow(policy, 5, rate, { capacity })).toMatchObject({ commitMs: 500, lookMs: 500 });
+    const faster = { recordsPerSecond: 2_000, bytesPerSecond: MIB };
+    expect(policy.update({ ...input(5_500, 684_000 * 5.5, 684), capacity: faster }).lookMs).toBe(100);
   });
 });
