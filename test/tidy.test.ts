@@ -74,6 +74,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/journal/look.ts': 'test/observe/status.test.ts and test/commands/journal-refusals.test.ts',
   'src/journal/first-lines.ts': 'test/run/first-lines.test.ts',
   'src/source/content.ts': 'test/run/first-lines.test.ts',
+  'src/run/trial-turns.ts': 'test/commands/transforms.test.ts',
   'src/run/limited-listing.ts': 'test/run/first-lines.test.ts and test/commands/first-lines.test.ts',
   'src/run/left-out-by.ts': 'test/commands/preview.test.ts',
   'src/run/preview.ts': 'test/commands/preview.test.ts',

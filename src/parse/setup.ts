@@ -56,11 +56,14 @@ export interface ParseSetup {
   readonly windowBytes: number;
 }
 
-export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1, WINDOWS_KIB: 2, TRIAL: 3 } as const;
+/** TRIAL: whether lines have been tried twice. TURN: the number of the task whose lines may be. */
+export const PARSE_SHARED = { STARTED: 0, WAITING_BYTES: 1, WINDOWS_KIB: 2, TRIAL: 3, TURN: 4 } as const;
 
 /** What parsers share with each other and with the main thread: PARSE_SHARED says what stands where. */
 export function createParseShared(): Int32Array<SharedArrayBuffer> {
-  return new Int32Array(new SharedArrayBuffer(4 * Int32Array.BYTES_PER_ELEMENT));
+  return new Int32Array(
+    new SharedArrayBuffer(Object.keys(PARSE_SHARED).length * Int32Array.BYTES_PER_ELEMENT),
+  );
 }
 
 /** So many bytes of messages have been dealt with: parsers that stand before the bound may go on. */
@@ -204,6 +207,8 @@ export type ParseMessage =
   | ({ readonly kind: 'found' } & Found)
   /** The stages of this parser have closed what they had opened. */
   | { readonly kind: 'closed' }
+  /** Lines have been tried twice: from here on they may come in any order. */
+  | { readonly kind: 'tried' }
   /** The run cannot go on, and nothing more is sent by this parser. */
   | { readonly kind: 'failed'; readonly error: WireError }
   | { readonly kind: 'frames'; readonly piece: number; readonly frames: Uint8Array };

@@ -132,7 +132,8 @@ export class Slicer {
     const rangeEnd = end < run.end ? run.lines.offsetOf(end) : run.rangeEnd;
     const judged = { ...run, end, rangeEnd };
     for (const slice of valueSlicesOf(judged, () => this.#transformBytes())) {
-      if (!trial.isOver) await trial.enter(() => this.isStopping());
+      if (!trial.isOver && transformer.hasLines(valuePiecesOf(source, slice, 0)))
+        await trial.enter(() => this.isStopping());
       const receipt = this.#open(source.piece, slice.start, slice.end, slice.bytes);
       await this.#transformPieces(
         transformer,
@@ -200,7 +201,8 @@ export class Slicer {
   async #transform(transformer: Transformer, source: LineSource, run: LineRun): Promise<void> {
     const { trial } = transformer;
     for (const slice of slicesOf(run, () => this.#transformBytes())) {
-      if (!trial.isOver) await trial.enter(() => this.isStopping());
+      if (!trial.isOver && transformer.hasLines(piecesOf(source, run, slice, 0)))
+        await trial.enter(() => this.isStopping());
       const receipt = this.#openSlice(source, slice);
       await this.#transformPieces(
         transformer,
@@ -233,7 +235,6 @@ export class Slicer {
       this.findings.fail(error);
       throw new StoppedError(error.message);
     }
-    transformer.trial.leave();
     this.findings.addFigures(transformer.pipeline.takeFigures());
     this.findings.addUnsampled(outcome.unsampled);
     const { lines, blank, filtered, added, rejects, reached, unwritten } = outcome;

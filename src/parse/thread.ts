@@ -41,6 +41,8 @@ export class ParseThread {
   readonly #lanes: ScanLanes;
   readonly #slicer: Slicer;
   readonly #heart: Heart;
+  /** Null without stages in JavaScript. */
+  #trial: Trial | null = null;
   /** Opened with the first compressed object, and kept: making its block costs more than a small object. */
   #inflation: Inflation | null = null;
 
@@ -93,12 +95,14 @@ export class ParseThread {
     const guard = new Guard({ lineCpuMsMax: timeoutMs, onTry: () => this.#heart.beat() });
     const pipeline = new Pipeline(stages, { guard, timeoutMs, heart: this.#heart });
     if (this.setup.closing !== undefined) closeWhenTold(this.setup.closing, pipeline);
+    const tell = () => parentPort?.postMessage({ kind: 'tried' } satisfies ParseMessage);
+    this.#trial = new Trial(this.setup.shared, !isVolatile, tell);
     return new Transformer({
       bench: new Workbench(rules, lineBytesMax, { portable: isPortable, shaper }),
       pipeline,
       checker: openScanner(rules, { buffers: [], starts: new BigUint64Array(0) }, options),
       hasSchema: options.validator !== undefined,
-      trial: new Trial(this.setup.shared, !isVolatile),
+      trial: this.#trial,
     });
   }
 
@@ -120,10 +124,17 @@ export class ParseThread {
 
   async #run(task: ParseTask): Promise<void> {
     if (this.setup.isOrdered) this.#mark(FRAME_KIND.BEGIN, task.sequence);
+    await this.#takeTurn(task);
     if (task.kind === 'plain') for (const piece of task.pieces) await this.#scanPlain(piece);
     else if (task.kind === 'whole') await this.#inflater.runWhole(task);
     else await this.#inflater.runStream(task);
     if (this.setup.isOrdered) this.#mark(FRAME_KIND.END, task.sequence);
+  }
+
+  /** What is inflated may hold memory that the task whose turn it is waits for: it is not begun before. */
+  async #takeTurn({ kind, sequence }: ParseTask): Promise<void> {
+    this.#trial?.begin(sequence);
+    if (kind !== 'plain') await this.#trial?.enter(() => this.#slicer.isStopping());
   }
 
   get #inflater(): Inflation {

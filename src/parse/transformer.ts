@@ -84,6 +84,11 @@ export class Transformer {
     return this.#parts.trial;
   }
 
+  /** Whether there are lines for the stages in these. */
+  hasLines(pieces: readonly ScanPiece[]): boolean {
+    return this.#parts.bench.read(pieces).source.count > 0;
+  }
+
   /**
    * @param pieces Lines of one slice: all of one object. @param wanted Which outputs of the line at an offset, or null: all of every line.
    * @returns A promise only where a stage gives one, and while lines are tried twice.
@@ -132,6 +137,7 @@ export class Transformer {
       this.trial.pass();
       return outcomes;
     }
+    this.trial.fail();
     const why = 'it made other records of the same lines when they were tried twice';
     const risk =
       'after a kill, lines that are sent again would be other records, and verify could not prove the outcome';

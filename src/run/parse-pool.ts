@@ -37,6 +37,7 @@ import {
 import type { OversizeLine } from '../source/line-cutter.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
 import { workerFailure } from './failures.ts';
+import type { TrialTurns } from './trial-turns.ts';
 
 /** Parse batches that each parser is given or has waiting before the next ones may gather: about a millisecond of work each. */
 const AHEAD = 3;
@@ -46,6 +47,8 @@ export interface ParsePoolOptions {
   readonly accounting: Accounting;
   /** Told what the parser threads count, where they count lines. */
   readonly sourceLines?: SourceLines | undefined;
+  /** Lines of the first tasks are tried twice: told which tasks there are. */
+  readonly turns?: TrialTurns | null;
   /** A condition asks where lines lie. */
   readonly tellsPlaces: boolean;
   /** The accounting knows of these slices, whether they came as a message or as the answer to a task. */
@@ -67,6 +70,7 @@ export class ParsePool implements SourceSink {
   readonly #sourceLines: SourceLines | undefined;
   readonly #parserCount: number;
   readonly #tellsPlaces: boolean;
+  readonly #turns: TrialTurns | null;
   readonly #onFound: (found: Found) => void;
   readonly #onFailure: (error: MillraceError) => void;
   /** Plain segments on their way, with the offset up to which pieces stand for them. */
@@ -85,6 +89,7 @@ export class ParsePool implements SourceSink {
     this.#sourceLines = options.sourceLines;
     this.#parserCount = options.parserCount;
     this.#tellsPlaces = options.tellsPlaces;
+    this.#turns = options.turns ?? null;
     this.#onFound = options.onFound;
     this.#onFailure = options.onFailure;
   }
@@ -237,6 +242,7 @@ export class ParsePool implements SourceSink {
     onEnd: () => void = () => {},
   ): void {
     const { object, start, end } = piece.segment;
+    this.#turns?.begin(task.sequence);
     const watched = this.#pool!.run(task, { transferList: [...transferList] })
       .then((found) => {
         if (found !== null) this.takeFound(found);
@@ -246,6 +252,7 @@ export class ParsePool implements SourceSink {
         this.#onFailure(workerFailure('parser', error, `${objectUri(object)}, bytes ${start} to ${end}`));
       })
       .finally(() => {
+        this.#turns?.end(task.sequence);
         this.#tasks.delete(watched);
         this.#checkIdle();
       });

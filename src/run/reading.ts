@@ -42,6 +42,7 @@ import { stoppableFlags } from './hang-watch.ts';
 import type { LimitKeeper } from './limited-listing.ts';
 import { ParsePool } from './parse-pool.ts';
 import { within } from './shutdown.ts';
+import { TrialTurns } from './trial-turns.ts';
 
 export interface ReadingOptions {
   readonly sources: readonly string[];
@@ -101,6 +102,7 @@ export class Reading {
   readonly #reader: RangeReader;
   readonly #abort = new AbortController();
   #onClosed: () => unknown = () => {};
+  #onTried: () => void = () => {};
   /** Where stages in JavaScript are told to close; null without them. */
   #closing: string | null = null;
   /** Objects that are no longer what they were when the first lines were found. */
@@ -112,7 +114,8 @@ export class Reading {
     const onUnversioned = () => given.onNotice?.(UNVERSIONED_NOTICE);
     this.#reader = source.openReader({ onUnversioned });
     const { accounting, sourceLines, onFailure } = given;
-    const { where = null, later = [] } = setup.stages ?? {};
+    const { where = null, later = [], isVolatile = false } = setup.stages ?? {};
+    const isTried = later.length > 0 && !isVolatile;
     if (later.length > 0) this.#closing = `millrace ${randomUUID()}`;
     const tellsPlaces = (where?.includes('source') ?? false) || later.length > 0;
     const parserCount = setup.lanes.length;
@@ -121,6 +124,7 @@ export class Reading {
       accounting,
       sourceLines,
       tellsPlaces,
+      turns: isTried ? new TrialTurns(setup.shared) : null,
       onFound: ({ figures = [], prefix }) => {
         addFigures(this.stageFigures, figures);
         if (prefix) addPrefixFigures(this.prefixFigures, prefix);
@@ -130,7 +134,7 @@ export class Reading {
     });
     this.#source =
       given.deadLetters === null
-        ? this.#createDownloads()
+        ? this.#createDownloads(isTried)
         : new DeadLetterSource(given.deadLetters, this.#parsePool, given.options.framing !== 'lines');
     this.#pool = new Piscina<ParseTask, Found | null>({
       filename: fileURLToPath(entryFile('parse')),
@@ -155,9 +159,10 @@ export class Reading {
     this.#parsePool.start(this.#pool);
   }
 
-  #createDownloads(): DownloadPool {
+  /** @param isTried The first lines of the listing have to come first. */
+  #createDownloads(isTried: boolean): DownloadPool {
     const { budget, options, setup } = this.#given;
-    return new DownloadPool({
+    const downloads = new DownloadPool({
       reader: this.#reader,
       objects: this.#objects(),
       sink: this.#parsePool,
@@ -169,10 +174,12 @@ export class Reading {
       blockBytes: Math.min(ENGINE.blockBytes, options.segmentBytes),
       compression: options.compression,
       isText: options.framing !== 'lines',
-      isOrdered: setup.isOrdered,
+      isOrdered: setup.isOrdered || isTried,
       resume: (object) => this.#resume(object),
       signal: this.#abort.signal,
     });
+    if (!setup.isOrdered) this.#onTried = () => downloads.endOrder();
+    return downloads;
   }
 
   /** Requests and bytes so far. */
@@ -211,6 +218,8 @@ export class Reading {
       onFrames?.(message.frames, this.#parsePool.objectOf(message.piece));
     } else if (message.kind === 'failed') {
       this.#given.onFailure(MillraceError.fromWire(message.error));
+    } else if (message.kind === 'tried') {
+      this.#onTried();
     } else if (message.kind === 'closed') {
       this.#onClosed();
     } else this.#parsePool.takeFound(message);

@@ -94,18 +94,28 @@ export class Delivery {
   /** Ends that must follow the pending pieces. */
   #ends: { segment: Segment; error: MillraceError | null }[] = [];
   #cancelLinger: (() => void) | null = null;
+  #isOrdered: boolean;
   /** Ordered mode: segments given out and not yet delivered to their end, first the one that is due. */
   readonly #issued = new Map<Segment, { backlog: DeliveryEvent[]; isFinished: boolean }>();
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#isOrdered = options.isOrdered;
     this.#piecesMax = options.parseBatchPiecesMax ?? 256;
     this.#lingerMs = options.lingerMs ?? 5;
   }
 
   /** A segment has been given to a slot. In ordered mode segments leave in the order of these calls. */
   issue(segment: Segment): void {
-    if (this.#options.isOrdered) this.#issued.set(segment, { backlog: [], isFinished: false });
+    if (this.#isOrdered) this.#issued.set(segment, { backlog: [], isFinished: false });
+  }
+
+  /** From here on segments leave as they come. */
+  endOrder(): void {
+    if (!this.#isOrdered) return;
+    this.#isOrdered = false;
+    for (const { backlog } of this.#issued.values()) for (const event of backlog) this.#pass(event);
+    this.#issued.clear();
   }
 
   begin(segment: Segment): void {
@@ -145,7 +155,7 @@ export class Delivery {
   }
 
   #take(segment: Segment, event: DeliveryEvent): void {
-    if (this.#options.isOrdered) {
+    if (this.#isOrdered) {
       const [due] = this.#issued.keys();
       if (segment !== due) {
         this.#issued.get(segment)!.backlog.push(event);
@@ -157,7 +167,7 @@ export class Delivery {
 
   /** Ordered mode: when the due segment has ended the next one becomes due, and its backlog leaves. */
   #finish(segment: Segment): void {
-    if (!this.#options.isOrdered) return;
+    if (!this.#isOrdered) return;
     this.#issued.get(segment)!.isFinished = true;
     for (const [next, entry] of this.#issued) {
       for (const event of entry.backlog.splice(0)) this.#pass(event);

@@ -38,7 +38,7 @@ export interface DownloadPoolOptions {
   readonly compression: 'auto' | 'none' | 'gzip' | 'zstd';
   /** Plain objects are carried as text: see segments.ts. */
   readonly isText?: boolean;
-  /** Deliver segments strictly in listing order. */
+  /** Deliver segments strictly in listing order, to the end or until `endOrder`. */
   readonly isOrdered: boolean;
   /** Blocks that one download may fill before the first of them is released. Default 4, at least 2. */
   readonly blocksPerSlot?: number;
@@ -133,6 +133,12 @@ export class DownloadPool {
   /** Downloads that may run now; below `downloads` after throttles. */
   get downloadLimit(): number {
     return this.#adaptive.limit;
+  }
+
+  /** From here on segments are delivered as they come. */
+  endOrder(): void {
+    this.#planner.endOrder();
+    this.#delivery.endOrder();
   }
 
   /** Takes no new segment; `run()` resolves when those under way have been delivered. */

@@ -54,6 +54,7 @@ export class Planner {
   /** Objects whose first segment is out and whose format is not known yet. */
   #unknown = 0;
   #isExhausted = false;
+  #isOrdered: boolean;
   #isStopped = false;
   #objectIndex = 0;
   #queue: Promise<unknown> = Promise.resolve();
@@ -62,6 +63,7 @@ export class Planner {
 
   constructor(options: PlannerOptions) {
     this.#options = options;
+    this.#isOrdered = options.isOrdered;
     this.#objects = options.objects[Symbol.asyncIterator]();
   }
 
@@ -109,6 +111,12 @@ export class Planner {
     return this.#plans.get(segment)!.failure;
   }
 
+  /** From here on a segment need not wait for an earlier one. */
+  endOrder(): void {
+    this.#isOrdered = false;
+    this.#wake?.();
+  }
+
   /** Gives nothing more: every later `next()` is null. */
   stop(): void {
     this.#isStopped = true;
@@ -126,7 +134,7 @@ export class Planner {
     while (!this.#isStopped) {
       const segment = this.#nextOpen();
       if (segment !== null) return segment;
-      const mustWait = this.#unknown > 0 && (this.#isExhausted || this.#options.isOrdered);
+      const mustWait = this.#unknown > 0 && (this.#isExhausted || this.#isOrdered);
       if (mustWait) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;

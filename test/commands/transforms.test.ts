@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { S3Fault } from '../../src/embedded/fast-s3.ts';
 import { dataOf, runCommand, World } from './fixture.ts';
 
 let world: World;
@@ -251,8 +252,23 @@ const EIGHT = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((key) => ({
   ),
 }));
 
-it('what is tried twice are the first hundred lines alone, whatever the number of threads', async () => {
-  world = await World.open({ objects: EIGHT, shards: 1 });
+it.each<{ name: string; fault: S3Fault; exitCode: number; first: string; isPacked?: boolean }>([
+  {
+    name: 'of an object that comes late',
+    fault: { kind: 'internal-error', times: 3 },
+    exitCode: 0,
+    first: 'a',
+  },
+  {
+    name: 'of a compressed object that comes late',
+    ...{ fault: { kind: 'internal-error', times: 3 }, exitCode: 0, first: 'a', isPacked: true },
+  },
+  { name: 'of the next, where the first is gone', fault: { kind: 'no-such-key' }, exitCode: 1, first: 'b' },
+])('what is tried twice are the first hundred lines in the order of the listing, $name', async (given) => {
+  const { fault, exitCode, first, isPacked } = given;
+  const objects = EIGHT.map(({ key, body }) => ({ key, body: isPacked ? gzipSync(body) : body }));
+  world = await World.open({ objects, shards: 1 });
+  world.s3.setFaults([{ ...fault, target: 'a' }]);
   const [path, calls] = [join(world.folder, 'count.mjs'), join(world.folder, 'calls')];
   writeFileSync(
     path,
@@ -262,18 +278,18 @@ it('what is tried twice are the first hundred lines alone, whatever the number o
        return record;
      };`,
   );
-  const { report, ended } = await world.report(['--transform', path, '--parsers', '4', '--downloads', '1']);
-  expect(ended.exitCode, ended.stderr).toBe(0);
+  const { report, ended } = await world.report(['--transform', path, '--parsers', '4']);
+  expect(ended.exitCode, ended.stderr).toBe(exitCode);
+  expect(world.s3.stats().faultsFired[fault.kind]).toBeGreaterThan(0);
   const counts = new Map<string, number>();
   for (const call of readFileSync(calls, 'utf8').trimEnd().split('\n'))
     counts.set(call, (counts.get(call) ?? 0) + 1);
   const twice = [...counts].filter(([, count]) => count > 1);
-  // Whichever object has come first.
-  const first = twice[0]![0][0];
   expect(twice.toSorted()).toEqual(Array.from({ length: 100 }, (_, i) => [`${first}${i}`, 2]).toSorted());
-  expect(counts.size).toBe(8 * 600);
+  const total = (8 - report.objects.failed) * 600;
+  expect(counts.size).toBe(total);
   // A trial is no work of the stage.
-  expect(report.stages).toMatchObject([{ in: 8 * 600, out: 8 * 600 }]);
+  expect(report.stages).toMatchObject([{ in: total, out: total }]);
 });
 
 it('a module that is not repeatable has sent nothing, from no thread, when it is refused', async () => {
@@ -303,6 +319,22 @@ it('a module that is not repeatable has sent nothing, from no thread, when it is
   const allowed = await world.report([...flags, '--volatile-transform', '--restart']);
   expect(allowed.ended.exitCode, allowed.ended.stderr).toBe(0);
   expect(world.records()).toHaveLength(8 * 600);
+}, 60_000);
+
+it('a module that is not repeatable for lines of the first object alone is refused each time, however late that comes', async () => {
+  world = await World.open({ objects: EIGHT, shards: 1 });
+  const path = join(world.folder, 'late.mjs');
+  writeFileSync(
+    path,
+    'let time = 0; export default (record) => (record.o === "a" ? { time: time++ } : record);',
+  );
+  for (let turn = 0; turn < 3; turn++) {
+    world.s3.setFaults([{ kind: 'internal-error', target: 'a', times: 2 }]);
+    const { report, ended } = await world.report(['--transform', path, '--parsers', '4', '--restart']);
+    expect(world.s3.stats().faultsFired['internal-error']).toBe(2 * (turn + 1));
+    expect([ended.exitCode, report.error]).toEqual([2, expect.stringContaining('not repeatable')]);
+    expect(world.records()).toEqual([]);
+  }
 }, 60_000);
 
 it('a run whose first lines are all left out before the stage is tried with the first that are not', async () => {

@@ -155,6 +155,26 @@ describe('Delivery', () => {
     made.end(b, new MillraceError('MILLRACE_OBJECT_CHANGED', 'x'));
     expect(told.slice(5)).toEqual(['oversize 1', 'end 1 failed', 'begin 2', 'parse batch 2 200', 'end 2']);
   });
+
+  it('lets segments out as they come once the order has ended, those that waited first', () => {
+    const { made, told, whole } = delivery({ isOrdered: true });
+    const [a, b, c, d] = [0, 1, 2, 3].map((index) => segmentOf(index)) as [
+      Segment,
+      Segment,
+      Segment,
+      Segment,
+    ];
+    for (const segment of [a, b, c, d]) made.issue(segment);
+    whole(c, 200);
+    whole(b, 200);
+    expect(told).toEqual([]);
+    made.endOrder();
+    const waited = ['begin 1', 'parse batch 1 200', 'end 1', 'begin 2', 'parse batch 2 200', 'end 2'];
+    expect(told).toEqual(waited);
+    made.drop(d);
+    whole(a, 200);
+    expect(told.slice(waited.length)).toEqual(['begin 0', 'parse batch 0 200', 'end 0']);
+  });
 });
 
 it('releaseParcel gives the blocks back, each as often as it is in use', () => {
