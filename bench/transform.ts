@@ -2,8 +2,9 @@
  * Question: what does a module `(value) => value` cost a parser thread, beside bare JSON.parse and JSON.stringify of the same lines?
  * Workloads: github-684 and clicks-77, seed 42, keyed by pointer, in slices of 256 KiB, into one lane that a reader empties.
  * Contenders: bare JSON.parse and JSON.stringify of lines that are texts already; the same from bytes to bytes; the way of a slice through
- * stages (src/parse/transformer.ts) with that module, both scans, the guard and the lane included; with one that gives two records of a line; with a
- * stage `drop` that stands behind the scanner; and the plain scanner, which is what a run without transforms costs. Shares are of the first contender's time, of the same round, and of the second's: lines come
+ * stages (src/parse/transformer.ts) with that module, both scans, the guard and the lane included; the same without the addon's watch
+ * (src/scan/watch.ts), and without any guard; with a module that gives two records of a line; with a stage `drop` that stands behind the scanner; and the
+ * plain scanner, which is what a run without transforms costs. Shares are of the first contender's time, of the same round, and of the second's: lines come
  * as bytes and go as bytes, whoever parses them.
  * Run: `node bench/transform.ts [--keep FOLDER] [--smoke]`.
  */
@@ -31,6 +32,7 @@ const WORKLOAD_BYTES = flags.smoke ? 40_000 : 512 << 10;
 const SLICE_BYTES = 256 << 10;
 const ROUNDS = 7;
 const CALLS = 30;
+const same = { run: (value: unknown) => value };
 const NO_LANES = { buffers: [], starts: new BigUint64Array(0) };
 
 function slicesOf(bytes: Buffer): ScanPiece[] {
@@ -44,14 +46,27 @@ function slicesOf(bytes: Buffer): ScanPiece[] {
   return pieces;
 }
 
+/** What stops nothing. */
+class NoGuard extends Guard {
+  override runLines(work: () => void): boolean {
+    work();
+    return true;
+  }
+}
+
 /** Carries all lines through a stage. @returns Records. */
-function carrying(rules: RecordRules, bytes: Buffer, stage: Omit<RunningStage, 'label'>): () => number {
+function carrying(
+  rules: RecordRules,
+  bytes: Buffer,
+  stage: Omit<RunningStage, 'label'>,
+  guard = new Guard(),
+): () => number {
   const lanes = oneLane();
   const cells = new Int32Array(lanes.buffers[0]!);
   const scanner = openScanner(rules, lanes);
   const transformer = new Transformer({
     bench: new Workbench(rules, 2 << 20, { portable: false, shaper: null }),
-    pipeline: new Pipeline([{ label: '1 use', ...stage }], { guard: new Guard(), timeoutMs: 5000 }),
+    pipeline: new Pipeline([{ label: '1 use', ...stage }], { guard, timeoutMs: 5000 }),
     checker: openScanner(rules, NO_LANES),
     ...{ hasSchema: false, trial: new Trial(createParseShared().buffer, false) },
   });
@@ -134,7 +149,12 @@ for (const workload of WORKLOADS.filter(({ name }) => name === 'github-684' || n
   const subjects = [
     { name: 'bare JSON.parse and JSON.stringify', run: bare },
     { name: 'the same, from bytes to bytes', run: fromBytes },
-    { name: '--transform, (value) => value', run: carrying(rules, bytes, { run: (value) => value }) },
+    { name: '--transform, (value) => value', run: carrying(rules, bytes, same) },
+    {
+      name: 'the same, guarded by node:vm',
+      run: carrying(rules, bytes, same, new Guard({ portable: true })),
+    },
+    { name: 'the same, without a guard', run: carrying(rules, bytes, same, new NoGuard()) },
     {
       name: '--transform, two records of a line',
       run: carrying(rules, bytes, { run: (value) => [value, value] }),

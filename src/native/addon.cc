@@ -14,6 +14,7 @@ void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.c
 void registerScan(napi_env env, napi_value exports);          // scan.cc
 void registerSha256(napi_env env, napi_value exports);        // sha256-pair.cc
 void registerUnzstd(napi_env env, napi_value exports);        // unzstd.cc
+void registerWatch(napi_env env, napi_value exports);         // watch.cc
 napi_value initAddon(napi_env env, napi_value exports) {
   registerConstants(env, exports);
   registerCopy(env, exports);
@@ -26,6 +27,7 @@ napi_value initAddon(napi_env env, napi_value exports) {
   registerScan(env, exports);
   registerSha256(env, exports);
   registerUnzstd(env, exports);
+  registerWatch(env, exports);
   exportCodec(env, exports);
   return exports;
 }

@@ -6,11 +6,14 @@
  *        or a process that was stopped condemns nothing, and `verify` comes to the verdict of the run.
  * Never  is a sandbox. Never continues interrupted work: none of its `catch` or `finally` blocks runs, so it is done again or given up.
  *
- * `node:vm` is Node's only way to stop JavaScript from outside without ending its thread; regular expressions, BigInts and
- * sorting stop there, too. What cannot be stopped is one long call into native code, such as `JSON.parse`: those are linear.
+ * V8 can be told from another thread to stop JavaScript; regular expressions, BigInts and sorting stop there, too. The addon has such a
+ * thread for each guard (watch.ts); without it `node:vm` starts one for each piece of work, which takes as long as forty lines of 684 bytes.
+ * What cannot be stopped is one long call into native code, such as `JSON.parse`: those are linear.
  */
 import { createContext, Script } from 'node:vm';
 import { ENGINE, MIB } from '../base/limits.ts';
+import { loadAddon } from '../native/load.ts';
+import { Watch } from './watch.ts';
 
 /** First try of a line on its own, in times of the CPU time that it may take: on a machine that is not overloaded one is enough. */
 export const FIRST_TRY_SHARE = 1.25;
@@ -24,18 +27,24 @@ export interface GuardOptions {
   readonly lineCpuMsMax?: number;
   /** Called between two tries, which may take seconds each. */
   readonly onTry?: () => void;
+  /** As if there were no addon. Tests try both. */
+  readonly portable?: boolean;
 }
 
+/** @returns false when the work was stopped. */
+type RunFor = (work: () => void, timeoutMs: number) => boolean;
+
 export class Guard {
-  readonly #room: { work: () => void };
-  readonly #script = new Script('work()');
+  /** Made when it is first needed: many a guard never is. */
+  #runFor: RunFor | null = null;
   readonly #lineCpuMsMax: number;
   readonly #onTry: () => void;
+  readonly #portable: boolean;
 
-  constructor({ lineCpuMsMax = ENGINE.lineCpuMsMax, onTry = () => {} }: GuardOptions = {}) {
+  constructor({ lineCpuMsMax = ENGINE.lineCpuMsMax, onTry = () => {}, portable = false }: GuardOptions = {}) {
     this.#lineCpuMsMax = lineCpuMsMax;
+    this.#portable = portable;
     this.#onTry = onTry;
-    this.#room = createContext({ work: () => {} }) as { work: () => void };
   }
 
   /**
@@ -65,15 +74,31 @@ export class Guard {
   }
 
   #run(work: () => void, timeoutMs: number): boolean {
-    this.#room.work = work;
+    this.#runFor ??= (this.#portable ? null : openWatch()) ?? openRoom();
+    return this.#runFor(work, timeoutMs);
+  }
+}
+
+function openWatch(): RunFor | null {
+  const { addon } = loadAddon();
+  const watch = addon && Watch.open(addon);
+  return watch && ((work, timeoutMs) => watch.run(work, timeoutMs));
+}
+
+/** The same by `node:vm`. */
+function openRoom(): RunFor {
+  const room = createContext({ work: () => {} }) as { work: () => void };
+  const script = new Script('work()');
+  return (work, timeoutMs) => {
+    room.work = work;
     try {
-      this.#script.runInContext(this.#room, { timeout: timeoutMs });
+      script.runInContext(room, { timeout: timeoutMs });
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return false;
       throw error;
     }
-  }
+  };
 }
 
 /** CPU time of this thread; before Node 23.9, which cannot tell, the time that has passed. */
