@@ -1,7 +1,7 @@
 /**
  * Question: what do two things cost that are done to every byte, copying it into shared memory and hashing it for the signature?
  * Workloads: chunks of 64 KiB, as sockets give them, copied to places that do and do not lie alike in their words; bodies of 400 KiB,
- * two at a time, as a publisher signs them. Contenders give equal bytes and equal hashes, or the clock does not start.
+ * two at a time and sixteen, as a publisher signs them. Contenders give equal bytes and equal hashes, or the clock does not start.
  * Run: `node bench/bytes.ts [--keep FOLDER] [--smoke]`.
  */
 import { deepStrictEqual } from 'node:assert/strict';
@@ -81,4 +81,32 @@ addFigures(
   'node:crypto',
   await takeTurns(subjects, flags.smoke),
 );
+
+const many = Array.from({ length: 16 }, (_, seed) =>
+  new Uint8Array(BODY_BYTES).map((_, i) => i * (seed + 3)),
+);
+const sha256Many = addon?.sha256Many as ((bodies: Uint8Array[], out: Uint8Array) => void) | undefined;
+if (sha256Pair === undefined || sha256Many === undefined) {
+  notes.push('No hashing of sixteen bodies at once: the addon, the SHA instructions or AVX-512 are missing.');
+} else {
+  const out = Buffer.alloc(16 * 32);
+  sha256Many(many, out);
+  deepStrictEqual(
+    many.map((_, i) => out.toString('hex', 32 * i, 32 * i + 32)),
+    many.map((body) => hash('sha256', body)),
+  );
+  const pairs = () => {
+    for (let i = 0; i < many.length; i += 2) sha256Pair(many[i]!, many[i + 1]!, digests);
+  };
+  const both = [
+    { name: 'two by two', itemsPerCall: 16, run: pairs },
+    { name: 'sixteen at once', itemsPerCall: 16, run: () => sha256Many(many, out) },
+  ];
+  addFigures(
+    'SHA-256 of sixteen bodies of 400 KiB',
+    BODY_BYTES / 1e6,
+    'two by two',
+    await takeTurns(both, flags.smoke),
+  );
+}
 report('what do copying and hashing cost?', figures, { keep: flags.keep, notes });

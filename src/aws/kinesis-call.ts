@@ -62,6 +62,7 @@ export interface KinesisCaller {
    * @param body In one piece or several; it must not change until the call ends.
    * @param signal Ends the call early, with its reason as the cause.
    * @param bodyFor Gives the memory for a large answer, at least this many bytes; it is the caller's again when the call ends.
+   * @param bodyHash The body's SHA-256 in hex, where that is known already.
    * @throws {KinesisCallError} For everything but an answer with status 200.
    */
   call(
@@ -69,6 +70,7 @@ export interface KinesisCaller {
     body: Uint8Array | readonly Uint8Array[],
     signal?: AbortSignal,
     bodyFor?: BodyMemory,
+    bodyHash?: string | null,
   ): Promise<KinesisAnswer>;
   /** Closes the sockets. Calls that are under way fail. May be called again. */
   close(): void;
@@ -156,10 +158,13 @@ class Caller implements KinesisCaller {
     body: Uint8Array | readonly Uint8Array[],
     signal?: AbortSignal,
     bodyFor?: BodyMemory,
+    bodyHash: string | null = null,
   ): Promise<KinesisAnswer> {
     this.#callCount++;
     try {
-      return await this.#call(operation, body instanceof Uint8Array ? [body] : body, signal, bodyFor);
+      const parts = body instanceof Uint8Array ? [body] : body;
+      const hash = bodyHash ?? (await this.#hasher.hash(parts, this.#callCount));
+      return await this.#call(operation, parts, hash, signal, bodyFor);
     } finally {
       this.#callCount--;
     }
@@ -168,10 +173,10 @@ class Caller implements KinesisCaller {
   async #call(
     operation: KinesisOperation,
     parts: readonly Uint8Array[],
+    bodyHash: string,
     signal: AbortSignal | undefined,
     bodyFor: BodyMemory | undefined,
   ): Promise<KinesisAnswer> {
-    const bodyHash = await this.#hasher.hash(parts, this.#callCount);
     const signed = await this.#sign(operation, parts, bodyHash);
     const answer = await this.#exchange(operation, parts, signed.headers, signal, bodyFor);
     if (answer.status === 200) return answer;

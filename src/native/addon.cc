@@ -13,6 +13,7 @@ void registerInflate(napi_env env, napi_value exports);       // inflate.cc
 void registerRecordDigest(napi_env env, napi_value exports);  // record-digest.cc
 void registerScan(napi_env env, napi_value exports);          // scan.cc
 void registerSha256(napi_env env, napi_value exports);        // sha256-pair.cc
+void registerSha256Many(napi_env env, napi_value exports);    // sha256-many.cc
 void registerUnzstd(napi_env env, napi_value exports);        // unzstd.cc
 void registerWatch(napi_env env, napi_value exports);         // watch.cc
 napi_value initAddon(napi_env env, napi_value exports) {
@@ -26,6 +27,7 @@ napi_value initAddon(napi_env env, napi_value exports) {
   registerRecordDigest(env, exports);
   registerScan(env, exports);
   registerSha256(env, exports);
+  registerSha256Many(env, exports);
   registerUnzstd(env, exports);
   registerWatch(env, exports);
   exportCodec(env, exports);

@@ -21,20 +21,29 @@ template <int ONE, int TWO, int THREE, bool SHIFTS>
   out = one ^ two ^ three;
 }
 
-/** Word `at` of a block of each text, its highest byte first. */
-[[gnu::always_inline]] inline void loadWord(const uint8_t* const* blocks, int at, Words& out) {
-  uint32_t words[SHA_LANES];
-  for (int lane = 0; lane < SHA_LANES; lane++) {
-    std::memcpy(&words[lane], blocks[lane] + 4 * at, 4);
-    words[lane] = __builtin_bswap32(words[lane]);
-  }
-  std::memcpy(&out, words, sizeof out);
+#define LANES SHA_LANES
+#define LANES_TARGET
+#include "lanes-block.h"
+#undef LANES
+#undef LANES_TARGET
+
+/** Turns the bytes of each word around. */
+[[gnu::always_inline]] inline void reverse(Words& word) {
+#if SHA_LANES == 8
+  typedef uint8_t Bytes __attribute__((vector_size(32)));
+  const Bytes bytes = (Bytes)word;
+  word = (Words)__builtin_shufflevector(bytes, bytes, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12, 19, 18, 17, 16, 23, 22, 21,
+                                        20, 27, 26, 25, 24, 31, 30, 29, 28);
+#else
+  word = (((word << 8) | (word >> 24)) & 0x00ff00ff) | (((word >> 8) | (word << 24)) & 0xff00ff00);
+#endif
 }
 
 /** One block of each text. */
 inline void addBlock(Words* state, const uint8_t* const* blocks) {
   Words words[16];
-  for (int i = 0; i < 16; i++) loadWord(blocks, i, words[i]);
+  loadBlock(blocks, 0, words);
+  for (int i = 0; i < 16; i++) reverse(words[i]);
   Words v[8];
   for (int i = 0; i < 8; i++) v[i] = state[i];
 #pragma GCC unroll 64
@@ -53,10 +62,11 @@ inline void addBlock(Words* state, const uint8_t* const* blocks) {
     Words& h = v[(71 - round) & 7];
     Words sum1, sum0;
     mix<6, 11, 25, false>(e, sum1);
+    // What the next round waits for is added last: these additions are as few as they can be behind the turns of `a` and `e`.
     h += (word + SHA256_ROUNDS[round]) + (g ^ (e & (f ^ g))) + sum1;
     d += h;
     mix<2, 13, 22, false>(a, sum0);
-    h += sum0 + ((a & b) | (c & (a | b)));
+    h = (h + ((a & b) | (c & (a | b)))) + sum0;
   }
   for (int i = 0; i < 8; i++) state[i] += v[i];
 }

@@ -8,25 +8,13 @@
 namespace millrace {
 namespace {
 
-/** Takes what is left of a text from its block `block` on, its padding, and writes the digest. */
-void finish(const Sha256Kernel& kernel, Sha256State state, View<uint8_t> text, size_t block, uint8_t* out) {
-  const size_t whole = text.length / SHA256_BLOCK_BYTES;
-  const Sha256Text rest = {&state, text.data + block * SHA256_BLOCK_BYTES};
-  kernel.addBlocks(&rest, 1, whole - block);
-  uint8_t tail[2 * SHA256_BLOCK_BYTES];
-  const size_t done = whole * SHA256_BLOCK_BYTES;
-  const Sha256Text padding = {&state, tail};
-  kernel.addBlocks(&padding, 1, padSha256(text.data + done, text.length - done, text.length, tail));
-  storeSha256(state, out);
-}
-
 void hashPair(const Sha256Kernel& kernel, View<uint8_t> first, View<uint8_t> second, uint8_t* out) {
   Sha256State states[2] = {SHA256_EMPTY, SHA256_EMPTY};
   const Sha256Text texts[2] = {{&states[0], first.data}, {&states[1], second.data}};
   const size_t shared = (first.length < second.length ? first.length : second.length) / SHA256_BLOCK_BYTES;
   kernel.addBlocks(texts, 2, shared);
-  finish(kernel, states[0], first, shared, out);
-  finish(kernel, states[1], second, shared, out + SHA256_DIGEST_BYTES);
+  finishSha256(kernel, states[0], first.data, first.length, shared, out);
+  finishSha256(kernel, states[1], second.data, second.length, shared, out + SHA256_DIGEST_BYTES);
 }
 
 constexpr const char* NO_ROOM = "Cannot hash two texts: there is no room for both digests";

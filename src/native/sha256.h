@@ -83,4 +83,16 @@ inline size_t padSha256(const uint8_t* rest, size_t restBytes, uint64_t bytes, u
   return blocks;
 }
 
+/** Takes what is left of a text from its block `block` on, its padding, and writes the digest. */
+inline void finishSha256(const Sha256Kernel& kernel, Sha256State state, const uint8_t* text, size_t bytes, size_t block, uint8_t* out) {
+  const size_t whole = bytes / SHA256_BLOCK_BYTES;
+  const size_t done = whole * SHA256_BLOCK_BYTES;
+  const Sha256Text rest = {&state, text + block * SHA256_BLOCK_BYTES};
+  kernel.addBlocks(&rest, 1, whole - block);
+  uint8_t tail[2 * SHA256_BLOCK_BYTES];
+  const Sha256Text padding = {&state, tail};
+  kernel.addBlocks(&padding, 1, padSha256(text + done, bytes - done, bytes, tail));
+  storeSha256(state, out);
+}
+
 }  // namespace millrace

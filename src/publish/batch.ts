@@ -19,6 +19,8 @@ export interface Batch {
   isRetry: boolean;
   /** The refused request that its records are from, while it is unknown which of them caused the refusal. */
   suspicion?: Suspicion | null;
+  /** What its sink has worked out ahead about the request that it will be (`Sink.prepare`); null where that is nothing. */
+  prepared?: string | null;
   /** How often its only record was refused by itself. */
   refusals?: number;
 }

@@ -10,6 +10,7 @@ import { Listener } from '../ring/listener.ts';
 import { PHASE } from '../ring/phases.ts';
 import { countersOf } from '../ring/slices.ts';
 import { Doorbell } from '../ring/wait.ts';
+import { Ahead, isPrepared } from './ahead.ts';
 import type { Batch } from './batch.ts';
 import { Breaker } from './breaker.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -58,6 +59,7 @@ export class Publisher {
   readonly #refusals: Refusals;
   readonly #failures: RequestFailures;
   readonly #order: OrderPolicy;
+  readonly #ahead: Ahead;
   readonly #reshard: Reshard;
   /** Batches whose answer is due. */
   readonly #sent = new Set<Batch>();
@@ -74,6 +76,7 @@ export class Publisher {
     this.#setup = setup;
     this.#parts = parts;
     this.#order = orderOf(rules);
+    this.#ahead = new Ahead(parts.sink, this.#order, rules.inFlightMax);
     this.#ear = new Listener(new Doorbell(setup.doorbells).bell(setup.publisherIndex));
     this.#control = new Int32Array(setup.control);
     this.#stats = statsRow(setup.stats, setup.publisherIndex);
@@ -198,18 +201,20 @@ export class Publisher {
   }
 
   /**
-   * Whether as many batches wait for a free request as can be in flight. What is drained beyond that would only leave the processor's
-   * cache. Batches that their shard's pace or order holds do not count, or a hot shard would stop the others.
+   * Whether as many batches wait for a free request as can be in flight, or be prepared at once. What is drained beyond that would only
+   * leave the processor's cache. Batches that their shard's pace or order holds do not count, or a hot shard would stop the others.
    */
   #hasEnough(): boolean {
     const { queues, shards } = this.#set;
     const nowMs = this.#parts.nowMs();
-    let missing = this.#setup.rules.inFlightMax;
+    const batchCount = this.#aheadCount;
+    const shardMax = Math.max(this.#order.shardInFlightMax, batchCount);
+    let missing = Math.max(this.#setup.rules.inFlightMax, batchCount);
     for (let shardIndex = 0; shardIndex < shards.length && missing > 0; shardIndex++) {
       const batch = queues.peek(shardIndex);
       if (batch === null) continue;
       if (this.#gathering.waitMs(shardIndex, this.#set, batch, nowMs) === 0)
-        missing -= Math.min(queues.closedCount(shardIndex), this.#order.shardInFlightMax);
+        missing -= Math.min(queues.closedCount(shardIndex), shardMax);
     }
     return missing <= 0;
   }
@@ -223,6 +228,7 @@ export class Publisher {
     this.#rateHeldShards = 0;
     let sleepMs = SLEEP_MAX_MS;
     const shardCount = this.#set.shards.length;
+    if (this.#aheadCount > 0) this.#sendPrepared(isFlushing, nowMs);
     for (let turn = 0; turn < shardCount; turn++) {
       const shardIndex = (this.#firstShard + turn) % shardCount;
       sleepMs = Math.min(sleepMs, this.#dispatchShard(shardIndex, isFlushing, nowMs));
@@ -233,11 +239,50 @@ export class Publisher {
     return sleepMs;
   }
 
+  /** How many batches may wait to be prepared together: none before anything was taken, so that a limit of size is learned by few. */
+  get #aheadCount(): number {
+    const mayWait = this.#stats[STAT.ANSWERED]! > 0 && !this.#refusals.hasSizeLimit;
+    return mayWait ? this.#ahead.batchCount : 0;
+  }
+
+  /** What is prepared goes first: when nothing of it is left, many batches wait that can be prepared together. */
+  #sendPrepared(isFlushing: boolean, nowMs: number): void {
+    const { queues, shards } = this.#set;
+    for (let turn = 0; turn < shards.length; turn++) {
+      const shardIndex = (this.#firstShard + turn) % shards.length;
+      while (this.#mayStart(shardIndex)) {
+        const batch = queues.peek(shardIndex);
+        if (!batch || !isPrepared(batch)) break;
+        if (this.#shardDelayMs(shardIndex, batch, isFlushing, nowMs) > 0) break;
+        if (this.#runPace.delayMs(batch.count, batch.payloadBytes, nowMs) > 0) break;
+        this.#send(shardIndex, queues.shift(shardIndex), nowMs);
+      }
+    }
+    if (this.#inFlight < this.#inFlightMax) this.#ahead.prepare(queues, this.#firstShard);
+  }
+
+  #mayStart(shardIndex: number): boolean {
+    return (
+      this.#inFlight < this.#inFlightMax && this.#set.inFlight[shardIndex]! < this.#order.shardInFlightMax
+    );
+  }
+
+  get #inFlightMax(): number {
+    return this.#refusals.isInDoubt ? 1 : this.#setup.rules.inFlightMax;
+  }
+
+  /** How long a batch waits for its shard, or for the service as a whole. */
+  #shardDelayMs(shardIndex: number, batch: Batch, isFlushing: boolean, nowMs: number): number {
+    const paceMs = isFlushing
+      ? this.#set.paceDelayMs(shardIndex, batch, nowMs)
+      : this.#gathering.waitMs(shardIndex, this.#set, batch, nowMs);
+    return Math.max(this.#breaker.delayMs(nowMs), paceMs);
+  }
+
   #dispatchShard(shardIndex: number, isFlushing: boolean, nowMs: number): number {
     const { rules } = this.#setup;
-    const { queues, inFlight } = this.#set;
-    const inFlightMax = this.#refusals.isInDoubt ? 1 : rules.inFlightMax;
-    while (this.#inFlight < inFlightMax && inFlight[shardIndex]! < this.#order.shardInFlightMax) {
+    const { queues } = this.#set;
+    while (this.#mayStart(shardIndex)) {
       if (!queues.peek(shardIndex) && queues.openCount(shardIndex) > 0) {
         const dueMs = queues.openedAtMs(shardIndex) + rules.lingerMs - nowMs;
         if (!isFlushing && dueMs > 0) return dueMs;
@@ -246,10 +291,7 @@ export class Publisher {
       const batch = queues.peek(shardIndex);
       if (!batch) return SLEEP_MAX_MS;
       const runDelayMs = this.#runPace.delayMs(batch.count, batch.payloadBytes, nowMs);
-      const paceDelayMs = isFlushing
-        ? this.#set.paceDelayMs(shardIndex, batch, nowMs)
-        : this.#gathering.waitMs(shardIndex, this.#set, batch, nowMs);
-      const shardDelayMs = Math.max(this.#breaker.delayMs(nowMs), paceDelayMs);
+      const shardDelayMs = this.#shardDelayMs(shardIndex, batch, isFlushing, nowMs);
       const delayMs = Math.max(shardDelayMs, runDelayMs);
       if (delayMs > 0) {
         this.#heldShards++;

@@ -90,6 +90,11 @@ export class Refusals {
     return this.#row > 0 && this.#answers() === this.#answersInRow;
   }
 
+  /** Somebody on the way takes no large requests: of those that are made already, more may be refused. */
+  get hasSizeLimit(): boolean {
+    return this.#tooLargeBytes !== Number.POSITIVE_INFINITY;
+  }
+
   /** Refusals in a row, without one answer by anybody. Those that were on their way together count as one. */
   get inRow(): number {
     return this.isInDoubt ? this.#row : 0;

@@ -75,6 +75,11 @@ export class ShardQueues {
     return this.#ready[shardIndex]!.length;
   }
 
+  /** The closed batches of a shard, the next one first. They stay in the queue. */
+  closed(shardIndex: number): readonly Batch[] {
+    return this.#ready[shardIndex]!;
+  }
+
   /** When the open batch of a shard got its buffer. Meaningless when `openCount` is 0. */
   openedAtMs(shardIndex: number): number {
     return this.#openedAtMs[shardIndex]!;
@@ -187,7 +192,7 @@ export class ShardQueues {
   fork(shardIndex: number, bytes: number, from: Batch): Batch {
     const buffer = this.#pool.take(bytes, true)!;
     this.#heldBytes[shardIndex]! += buffer.byteLength;
-    return { ...from, buffer, bytes: 0, isEntries: false, count: 0, payloadBytes: 0 };
+    return { ...from, buffer, bytes: 0, isEntries: false, prepared: null, count: 0, payloadBytes: 0 };
   }
 
   /** The frames of a batch, which stays as it is. They may be a copy. */
@@ -206,7 +211,7 @@ export class ShardQueues {
     writeFrames(batch, this.#form!, frames);
     this.#heldBytes[shardIndex]! += frames.byteLength;
     this.release(shardIndex, batch);
-    Object.assign(batch, { buffer: frames, bytes, isEntries: false });
+    Object.assign(batch, { buffer: frames, bytes, isEntries: false, prepared: null });
   }
 
   /** Takes every waiting batch out, oldest first per shard: for a rebuild after a reshard. */

@@ -84,6 +84,13 @@ export interface SinkProbe {
 export interface Sink {
   /** How the entries of its requests look, where it takes batches of them, too. Default null: frames alone. */
   readonly entryForm?: EntryForm | null;
+  /** How many batches `prepare` wants at once. Default 0: it prepares none. */
+  readonly preparedAtOnce?: number;
+  /**
+   * Does at once for many batches that wait what `put` would do for each alone, and says so in each (`Batch.prepared`); or leaves them as
+   * they are, where that would save nothing.
+   */
+  prepare?(batches: readonly Batch[]): void;
   /**
    * Sends a batch, or as much of it as one request takes.
    * @throws {unknown} When the request as a whole failed: `classify` says what that means.

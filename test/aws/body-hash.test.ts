@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { BodyHasher } from '../../src/aws/body-hash.ts';
+import { BodyHasher, bodiesAtOnce, hashBodies } from '../../src/aws/body-hash.ts';
 import { loadAddon } from '../../src/native/load.ts';
 
 /** Pieces of one buffer, so that they begin anywhere in a word. */
@@ -68,6 +68,45 @@ it.skipIf(addon === null)(
     }
     expect(() => hashBy!(kernels.length, out, out, out)).toThrow(RangeError);
     expect(() => hashBy!(0, out, out, out.subarray(1))).toThrow(RangeError);
+  },
+);
+
+const hashManyBy = addon?.sha256ManyBy as
+  | ((kernel: number, bodies: readonly Uint8Array[], out: Uint8Array) => void)
+  | undefined;
+
+it.skipIf(addon === null)(
+  `hashes up to sixteen bodies at once, however their lengths differ, by every kernel: ${kernels.join(', ')}${addon === null ? ` (not run: ${reason})` : ''}`,
+  () => {
+    const lengths = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 3_000 }));
+    const some = fc.array(fc.tuple(lengths, fc.integer({ min: 0, max: 70 })), { maxLength: 16 });
+    fc.assert(
+      fc.property(some, fc.nat({ max: kernels.length - 1 }), (shapes, kernel) => {
+        const bodies = shapes.map(([length, start], n) =>
+          Uint8Array.from({ length: start + length }, (_, i) => i * 13 + n).subarray(start),
+        );
+        const out = Buffer.alloc(32 * bodies.length + 1, 0xee);
+        hashManyBy!(kernel, bodies, out);
+        const hashes = bodies.map((_, i) => out.toString('hex', 32 * i, 32 * i + 32));
+        expect(hashes).toEqual(bodies.map((one) => hash('sha256', one)));
+        expect(out.at(-1)).toBe(0xee);
+      }),
+      { numRuns: 300 },
+    );
+    const [one] = [new Uint8Array(3)];
+    expect(() => hashManyBy!(kernels.length, [one], new Uint8Array(32))).toThrow(RangeError);
+    expect(() => hashManyBy!(0, [one, one], new Uint8Array(63))).toThrow(RangeError);
+    expect(() => hashManyBy!(0, new Array(17).fill(one), new Uint8Array(1024))).toThrow(RangeError);
+  },
+);
+
+const hashesMany = bodiesAtOnce() > 0;
+it.skipIf(!hashesMany)(
+  `gives the hashes of many bodies that are there, and none for a few${hashesMany ? '' : ' (not run: this machine hashes many no faster than two)'}`,
+  () => {
+    const bodies = Array.from({ length: bodiesAtOnce() }, (_, i) => new Uint8Array(1_000 + 99 * i).fill(i));
+    expect(hashBodies(bodies)).toEqual(bodies.map((one) => hash('sha256', one)));
+    expect(hashBodies(bodies.slice(0, 2))).toBeNull();
   },
 );
 

@@ -36,6 +36,8 @@ export interface Trial {
   readonly random?: () => number;
   /** Runs after the shards were listed, before the first record is sent: what the publisher cannot know yet. */
   readonly meanwhile?: (kinesis: LocalKinesis) => void;
+  /** Runs before the publisher has the sink. */
+  readonly onSink?: (sink: KinesisSink) => void;
 }
 
 /** Publishes records that stand in one lane, flushed, to an embedded Kinesis. */
@@ -43,6 +45,7 @@ export async function publish(trial: Trial): Promise<Outcome> {
   const kinesis = await startLocalKinesis({
     streams: { s: trial.shardCount ?? 2 },
     faults: trial.faults ?? [],
+    verifyPayloadHash: true,
   });
   closers.push(() => kinesis.close());
   process.env.AWS_ACCESS_KEY_ID = 'a';
@@ -78,6 +81,7 @@ export async function publish(trial: Trial): Promise<Outcome> {
       canPredictShard: true,
     },
   });
+  trial.onSink?.(sink);
   const outcome = await runPublisher(setup, sink, pool, trial.random);
   const stored = new Map<string, string[]>();
   if ((kinesis.call('ListStreams', {}) as { StreamNames: string[] }).StreamNames.includes('s')) {

@@ -5,6 +5,7 @@
  * Owns   the memory of the request body while it is on its way.
  * Never  retries, paces or decides what a verdict means: see publisher.ts.
  */
+import { bodiesAtOnce, hashBodies } from '../../aws/body-hash.ts';
 import { type KinesisAnswer, KinesisCallError, type KinesisCaller } from '../../aws/kinesis-call.ts';
 import type { Wire } from '../../aws/wire.ts';
 import { faultPoint } from '../../base/fault-points.ts';
@@ -38,6 +39,8 @@ export class RecordPutter {
   readonly #suffix: Uint8Array;
   /** The form in which batches may come, beside frames; null: none. Aggregates are made of frames. */
   readonly entryForm: EntryForm | null;
+  /** How many batches of entries are hashed in less time than each alone; 0: this machine gains nothing. */
+  readonly preparedAtOnce: number;
 
   constructor(caller: KinesisCaller, codec: PutCodec, pool: BufferPool, options: PutOptions) {
     this.#caller = caller;
@@ -47,6 +50,14 @@ export class RecordPutter {
     const { wire, stream, aggregateBytesMax } = options;
     this.#suffix = bodySuffix(wire, stream);
     this.entryForm = wire === 'cbor' && aggregateBytesMax === null ? CBOR_ENTRIES : null;
+    this.preparedAtOnce = this.entryForm === null ? 0 : bodiesAtOnce();
+  }
+
+  /** Hashes the bodies of batches that wait. Batches of frames have none yet. */
+  prepare(batches: readonly Batch[]): void {
+    const ready = batches.filter(({ isEntries }) => isEntries);
+    const hashes = hashBodies(ready.map((batch) => this.#bodyOf(batch)));
+    for (const [i, hash] of hashes?.entries() ?? []) ready[i]!.prepared = hash;
   }
 
   /**
@@ -68,11 +79,16 @@ export class RecordPutter {
   }
 
   /** Entries are most of a body already, and stay where they are. */
-  async #putEntries({ buffer, bytes, count }: Batch, shard: OwnedShard): Promise<PutAnswer> {
-    const body = buffer.subarray(0, closeEntries(buffer, bytes, count, this.#suffix));
+  async #putEntries(batch: Batch, shard: OwnedShard): Promise<PutAnswer> {
+    const { bytes, count, prepared = null } = batch;
     const frameVerdicts = new Uint8Array(count);
-    const verdict = await this.#call(body, shard, frameVerdicts);
+    const verdict = await this.#call(this.#bodyOf(batch), shard, frameVerdicts, prepared);
     return { verdict, frameVerdicts, frames: count, framesBytes: bytes, misrouted: NONE };
+  }
+
+  /** Closes around the entries, as often as it is asked. */
+  #bodyOf({ buffer, bytes, count }: Batch): Uint8Array {
+    return buffer.subarray(0, closeEntries(buffer, bytes, count, this.#suffix));
   }
 
   async #putPlain(batch: Batch, frames: Uint8Array, shard: OwnedShard, out: Uint8Array): Promise<PutAnswer> {
@@ -122,12 +138,17 @@ export class RecordPutter {
     return { verdict, frameVerdicts, frames: made.frames, framesBytes: made.framesBytes, misrouted };
   }
 
-  async #call(body: Uint8Array, shard: OwnedShard, verdicts: Uint8Array): Promise<PutVerdict> {
+  async #call(
+    body: Uint8Array,
+    shard: OwnedShard,
+    verdicts: Uint8Array,
+    bodyHash: string | null = null,
+  ): Promise<PutVerdict> {
     faultPoint('publisher.before-put');
     let memory: Uint8Array | null = null;
     const memoryFor = (byteCount: number) => (memory = this.#pool.take(byteCount, true)!);
     try {
-      const answer = await this.#caller.call('PutRecords', body, undefined, memoryFor);
+      const answer = await this.#caller.call('PutRecords', body, undefined, memoryFor, bodyHash);
       faultPoint('publisher.after-put');
       return this.#read(answer, this.#options.canPredictShard ? shard.shardId : null, verdicts);
     } finally {

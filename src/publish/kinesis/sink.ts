@@ -49,6 +49,14 @@ export class KinesisSink implements Sink {
     return this.#putter.entryForm;
   }
 
+  get preparedAtOnce(): number {
+    return this.#putter.preparedAtOnce;
+  }
+
+  prepare(batches: readonly Batch[]): void {
+    this.#putter.prepare(batches);
+  }
+
   put(batch: Batch, shard: OwnedShard): Promise<PutAnswer> {
     return this.#putter.put(batch, shard);
   }
