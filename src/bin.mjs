@@ -1,8 +1,9 @@
-#!/usr/bin/env -S node --single-threaded-gc --min-semi-space-size=4
+#!/usr/bin/env -S node --single-threaded-gc --min-semi-space-size=4 --max-semi-space-size=4
 /**
  * The program's front door. Plain JavaScript, so that a Node that is too old gets one clear line instead of a syntax error.
  * The flags in the first line: the engine has a thread for each core, and the collector's helper threads only take time from them; a young
- * generation that begins with 4 MB is not collected while a start loads its code (docs/PERFORMANCE.md). In the repository it runs the TypeScript sources, or what was built from them as they are; in the published package what was built.
+ * generation that begins with 4 MB is not collected while a start loads its code, and one that grows only takes memory (docs/PERFORMANCE.md).
+ * In the repository it runs the TypeScript sources, or what was built from them as they are; in the published package what was built.
  * Nothing is imported before it is needed, and Node's own modules are asked for by call: an import of one reads all that it has to offer, and
  * loads the parts that are made only when they are read.
  */

@@ -26,6 +26,7 @@ export const FAULT_POINTS = [
   'parser.task',
   'publisher.before-put',
   'publisher.after-put',
+  'reader.task',
   'engine.settled',
 ] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];

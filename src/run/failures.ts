@@ -2,7 +2,7 @@
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { INSTALL_ADVICE, isInstallationBroken } from '../base/installation.ts';
-import { ENGINE } from '../base/limits.ts';
+import { heapReason } from '../base/thread-heap.ts';
 
 const ADVICE = 'run the same command again to go on from the journal';
 
@@ -44,9 +44,7 @@ export function workerFailure(
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-    ? `it ran out of memory (${ENGINE.threadHeapMib} MiB of JavaScript heap)`
-    : error.message;
+  return heapReason(error) ?? error.message;
 }
 
 /** A thread that has work and shows no sign of life. @param thread 0-based; the parsers come first. */

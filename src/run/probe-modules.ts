@@ -8,6 +8,7 @@ import { MillraceError, OptionsError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
 import { entryFile } from '../base/package-root.ts';
 import { whenLate } from '../base/patience.ts';
+import { threadHeap } from '../base/thread-heap.ts';
 import type { StageSpec } from '../shape/stage.ts';
 import type { ProbeAnswer, ProbeTask } from '../shape/stages/probe.ts';
 
@@ -31,7 +32,7 @@ export async function probeModules(specs: readonly StageSpec[]): Promise<Probed>
 async function ask(task: ProbeTask, names: string): Promise<ProbeAnswer> {
   const worker = new Worker(entryFile('probe'), {
     workerData: task,
-    resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
+    resourceLimits: threadHeap('values'),
   });
   const { promise, resolve, reject } = Promise.withResolvers<ProbeAnswer>();
   const refuse = (why: string) => reject(new OptionsError([`Cannot load --transform ${names}: ${why}.`]));

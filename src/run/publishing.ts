@@ -12,6 +12,7 @@ import { Piscina } from 'piscina';
 import { MillraceError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
 import { entryFile } from '../base/package-root.ts';
+import { threadHeap } from '../base/thread-heap.ts';
 import { keyWatchOf } from '../observe/limit-watch.ts';
 import type { BackfillOptions } from '../options/backfill.ts';
 import type { PublishNotice, PublishReceipt, PublishRules, PublishTask } from '../publish/setup.ts';
@@ -193,7 +194,7 @@ export class Publishing {
       minThreads: threads,
       maxThreads: threads,
       recordTiming: false, // nobody asks Piscina for its histograms, which take memory and time to make
-      resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
+      resourceLimits: threadHeap('bytes'),
       // A publisher owns sockets: it must never stand still in Atomics.wait between tasks.
       atomics: 'disabled',
     });

@@ -17,6 +17,7 @@ import { MillraceError } from '../base/errors.ts';
 import { ENGINE } from '../base/limits.ts';
 import { objectUri } from '../base/object-uri.ts';
 import { entryFile } from '../base/package-root.ts';
+import { threadHeap } from '../base/thread-heap.ts';
 import { SettledSet } from '../journal/settled-set.ts';
 import { type JournalState, type Lookup, workOf } from '../journal/state.ts';
 import type { RecordOptions } from '../options/records.ts';
@@ -119,6 +120,7 @@ export class Reading {
     if (later.length > 0) this.#closing = `millrace ${randomUUID()}`;
     const tellsPlaces = (where?.includes('source') ?? false) || later.length > 0;
     const parserCount = setup.lanes.length;
+    const makesValues = later.length > 0 || setup.schema !== null || setup.isPortable;
     this.#parsePool = new ParsePool({
       parserCount,
       accounting,
@@ -148,7 +150,7 @@ export class Reading {
         ...{ ...setup, memory: this.#source.memory },
         ...(this.#closing !== null && { closing: this.#closing }),
       } satisfies ParseSetup,
-      resourceLimits: { maxOldGenerationSizeMb: ENGINE.threadHeapMib },
+      resourceLimits: threadHeap(makesValues ? 'values' : 'bytes'),
       // A thread that sleeps between two tasks would keep what its stages have begun from going on.
       ...(later.length > 0 && { atomics: 'disabled' as const }),
       // Order mode needs tasks to reach the parsers in sequence; by default a task that finds no thread free goes to the tail.

@@ -7,6 +7,7 @@
 import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
 import { MillraceError, type WireError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
+import { faultPoint } from '../base/fault-points.ts';
 import { createDigester, type DigestSums } from '../digest/digest.ts';
 import type { StartPosition } from './position.ts';
 import type { ReadLimits } from './read-pace.ts';
@@ -58,6 +59,7 @@ export async function read(task: ReadTask): Promise<ReadReceipt> {
   let error: WireError | null = null;
   const client = createKinesisClient(task.target);
   try {
+    faultPoint('reader.task');
     const { stream, shardIds, start, untilMs, pollIntervalMs, callsInFlight, limits, wire } = task;
     const reader = readStream({
       ...{ client, stream, shardIds, start, untilMs, pollIntervalMs, callsInFlight, limits, wire },

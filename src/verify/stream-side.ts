@@ -12,6 +12,7 @@ import { availableCores } from '../base/cores.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { entryFile } from '../base/package-root.ts';
+import { threadHeap } from '../base/thread-heap.ts';
 import { addBuckets } from '../digest/buckets.ts';
 import { addSums, bucketTableBytes, type DigestSums } from '../digest/digest.ts';
 import { openStreamClient } from '../stream/client.ts';
@@ -102,6 +103,7 @@ async function digestStream(
     minThreads: 0,
     maxThreads: threads,
     recordTiming: false, // nobody asks Piscina for its histograms, which take memory and time to make
+    resourceLimits: threadHeap('values'),
   });
   const progress = new SharedArrayBuffer(4);
   const timer = setInterval(

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { MillraceError, type WireError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
+import { heapReason } from '../base/thread-heap.ts';
 import { DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import { openStreamClient, retentionHoursOf } from '../stream/client.ts';
 import { streamNameOf } from '../stream/list-shards.ts';
@@ -94,7 +95,8 @@ function wireOf(failure: unknown, signal: AbortSignal | undefined): WireError {
       exitCode: EXIT.SIGINT,
     }).toWire();
   }
-  const message = `Cannot verify: ${failure instanceof Error ? failure.message : String(failure)}`;
+  const why = failure instanceof Error ? (heapReason(failure) ?? failure.message) : String(failure);
+  const message = `Cannot verify: ${why}`;
   return new MillraceError('MILLRACE_WORKER', message, { exitCode: EXIT.resumable }).toWire();
 }
 

@@ -324,6 +324,21 @@ describe('a parser thread of verify', () => {
   });
 });
 
+it('ends with 3 and says so when a thread that reads the stream has no more memory', async () => {
+  world = await World.open({ objects: [{ key: 'a.jsonl', body: CLICKS }], shards: 1 });
+  try {
+    const args = ['verify', 's3://bucket/', '--stream', STREAM, '--json', '--quiet', ...endpoints()];
+    const ended = await runCommand(args, { env: { MILLRACE_FAULT: 'reader.task:1:oom' } });
+    expect([ended.exitCode, ended.stderr, ended.isTimedOut]).toEqual([3, '', false]);
+    expect(JSON.parse(ended.stdout)).toMatchObject({
+      status: 'failed',
+      error: 'Cannot verify: it ran out of memory (512 MiB of JavaScript heap)',
+    });
+  } finally {
+    await world.close();
+  }
+});
+
 it('does not start without the journal that it was told to read', async () => {
   const ended = await runCommand(['verify', '--journal', '/nowhere/no.journal', '--json']);
   expect([ended.exitCode, JSON.parse(ended.stdout)]).toEqual([
