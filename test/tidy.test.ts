@@ -152,6 +152,7 @@ const WRITERS = [
   'src/journal/files.ts', // with the flags of own-file.ts
   'src/run/restore-file.ts', // into what own-file.ts has opened
   'src/base/fault-points.ts', // tests alone ask for it
+  'src/base/given-file.ts', // reads pipes without standing still
   'src/native/addon-file.ts', // reads the head of Node's executable
 ];
 

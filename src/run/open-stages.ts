@@ -27,7 +27,8 @@ export async function openStages(options: StageOptions): Promise<Stages | null> 
   const stages = { ...(await planned(flags, specs)), modules, timeoutMs, isVolatile };
   await assertConditions(stages);
   const hashes = [...stages.edits, ...stages.later].some(({ kind }) => kind === 'hash');
-  return hashes ? { ...stages, hashKey: hashKeyFrom(options.hashKeyFile) ?? refuseWithoutKey() } : stages;
+  if (!hashes) return stages;
+  return { ...stages, hashKey: (await hashKeyFrom(options.hashKeyFile)) ?? refuseWithoutKey() };
 }
 
 /** What flags say goes before the list. */

@@ -6,10 +6,11 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+
 import { dirname, join, resolve } from 'node:path';
 import { untilNamed } from '../aws/await-name.ts';
 import { MillraceError, OptionsError } from '../base/errors.ts';
+import { readGivenFile } from '../base/given-file.ts';
 import { isObjectUri } from '../base/object-uri.ts';
 import { DeadLetters } from '../journal/dead-letters.ts';
 import { Journal } from '../journal/journal.ts';
@@ -335,8 +336,7 @@ export async function readSchema(
   if (path === null) return null;
   let text: string;
   try {
-    // Without a byte order mark; text that is not UTF-8 would silently become another schema.
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    text = await readGivenFile(path);
   } catch (error) {
     throw new OptionsError([
       `Cannot read --schema ${path}: ${error instanceof Error ? error.message : error}.`,

@@ -7,6 +7,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { MillraceError, OptionsError } from '../base/errors.ts';
+import { assertRegularFile } from '../base/given-file.ts';
 import { ENGINE } from '../base/limits.ts';
 import { DamagedError, isDamage } from '../inflate/damage.ts';
 import { headerOf } from '../journal/look.ts';
@@ -32,6 +33,7 @@ const PROBLEMS_MAX = 10;
 export async function checkDeadLetters(path: string, isFramed = false): Promise<void> {
   const problems: string[] = [];
   try {
+    assertRegularFile(path);
     for await (const { deadLetter, problem } of readDeadLetters(createReadStream(path), isFramed)) {
       const message = deadLetter === null ? malformation(problem) : truncation(deadLetter);
       if (message !== null && problems.push(`${path}: ${message}.`) === PROBLEMS_MAX) break;

@@ -1,4 +1,5 @@
 /** Repaired dead letters on their way back: issue 5, item 4, the real command. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -122,6 +123,17 @@ it('gives letters about whole objects on: there is nothing in them that could be
 });
 
 describe('a file that is not what it should be', () => {
+  it('is refused as a pipe: it is read once to be checked and once more to be sent, and there would be nothing left', async () => {
+    world = await World.open({ shards: 1 });
+    const pipe = join(world.folder, 'pipe.jsonl');
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    const ended = await redrive([pipe]);
+    expect([ended.exitCode, ended.stderr]).toEqual([
+      2,
+      `millrace: Cannot read ${pipe}: it is no regular file, and is read more than once; write it to a file first.\n`,
+    ]);
+  });
+
   it('is not sent at all: every problem is named, exit 2', async () => {
     const letters = await deadLettersOf();
     const before = rows();

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const read = (content: string) => {
+const read = (content: string | Buffer) => {
   const path = join(folder, 'config');
   writeFileSync(path, content);
   return readConfigFile(path);
@@ -41,6 +41,10 @@ it.each([
   ['just text', 'to hold keys and values'],
   ['a: [', 'Cannot read --config'],
   ['config: other.yaml', 'to name no other file'],
+  ['a: 1\n---\nb: 2\n', /config: it holds more than one document\.$/],
+  ['stream: !!js/function "x"', /config: Unresolved tag: \S+ at line 1, column 9\.$/],
+  ['stream: a\nstream: b', /config: Map keys must be unique at line 2, column 1\.$/],
+  [Buffer.from('where: record.name == "M\xfcller"', 'latin1'), /config: it is not UTF-8\.$/],
 ])('refuses %j', async (content, says) => {
   await expect(read(content)).rejects.toThrow(says);
 });

@@ -2,18 +2,25 @@
  * Hash key: the key of `hash`, from a file or the variable MILLRACE_HASH_KEY, never from a flag.
  * Never  shows the key.
  */
-import { readFileSync } from 'node:fs';
 import { OptionsError } from '../../base/errors.ts';
+import { readGivenFile } from '../../base/given-file.ts';
 
 const KEY_VARIABLE = 'MILLRACE_HASH_KEY';
 /** Shorter keys can be found by trying. */
 const KEY_BYTES_MIN = 16;
 
-/** @returns Null where no file is named and the variable is not set. @throws {OptionsError} For a key that cannot be read, or is too short. */
-export function hashKeyFrom(file: string | null): Uint8Array | null {
-  const from = file === null ? `the variable ${KEY_VARIABLE}` : `--hash-key-file ${file}`;
-  const key = file === null ? process.env[KEY_VARIABLE] : readKey(file);
-  if (key === undefined) return null;
+/** @returns Null where the variable is not set. @throws {OptionsError} For a key that is too short. */
+export function hashKeyOfVariable(): Uint8Array | null {
+  const key = process.env[KEY_VARIABLE];
+  return key === undefined ? null : checked(key, `the variable ${KEY_VARIABLE}`);
+}
+
+/** Of the file, or where none is named of the variable. @throws {OptionsError} For a key that cannot be read, too. */
+export async function hashKeyFrom(file: string | null): Promise<Uint8Array | null> {
+  return file === null ? hashKeyOfVariable() : checked(await readKey(file), `--hash-key-file ${file}`);
+}
+
+function checked(key: string, from: string): Uint8Array {
   const bytes = Buffer.from(key.replace(/\r?\n$/, ''), 'utf8');
   if (bytes.length >= KEY_BYTES_MIN) return bytes;
   throw new OptionsError([
@@ -27,9 +34,9 @@ export function refuseWithoutKey(): never {
   throw new OptionsError([`Expected a key for --hash, but received none: ${advice}.`]);
 }
 
-function readKey(path: string): string {
+async function readKey(path: string): Promise<string> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    return await readGivenFile(path);
   } catch (error) {
     const why = error instanceof Error ? error.message : error;
     throw new OptionsError([`Cannot read --hash-key-file ${path}: ${why}.`]);

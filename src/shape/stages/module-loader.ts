@@ -8,7 +8,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { type LoadHookSync, type ResolveHookSync, registerHooks } from 'node:module';
 import { dirname, isAbsolute, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -43,7 +43,7 @@ export class ModuleLoader {
       this.#note(loaded);
       return result;
     };
-    if (!existsSync(new URL(url)))
+    if (!statSync(new URL(url), { throwIfNoEntry: false })?.isFile())
       throw new OptionsError([`Cannot load --transform ${module}: there is no such file.`]);
     const resolve: ResolveHookSync = (specifier, context, next) => {
       const result = next(specifier, context);

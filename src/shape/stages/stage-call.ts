@@ -5,7 +5,7 @@
  */
 import { Carried } from '../carried.ts';
 import type { RunningStage, StagePlace, StageRecord, StageSpec, TextResult } from '../stage.ts';
-import { hashKeyFrom } from './hash-key.ts';
+import { hashKeyOfVariable } from './hash-key.ts';
 import type { StageRoom } from './open-stage.ts';
 
 /** Known in every copy of this code: a module of the user's may bring its own. */
@@ -60,7 +60,7 @@ export function isPromise<Value>(result: Value | PromiseLike<Value>): result is 
 /** What stages find that are called outside of a run. */
 const PLAIN_ROOM: StageRoom = {
   get hashKey() {
-    return hashKeyFrom(null);
+    return hashKeyOfVariable();
   },
 };
 

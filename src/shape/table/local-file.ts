@@ -7,10 +7,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { assertRegularFile } from '../../base/given-file.ts';
 import { type TableFile, unreadable } from './rows/table-file.ts';
 
 export async function openLocalTable(path: string): Promise<TableFile> {
   try {
+    assertRegularFile(path);
     const before = await marksOf(path);
     const hash = createHash('sha256');
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
