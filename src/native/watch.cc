@@ -151,6 +151,18 @@ napi_value openWatch(napi_env env, napi_callback_info) {
   return handle;
 }
 
+bool isThrown(napi_env env) {
+  bool isThrown = false;
+  napi_is_exception_pending(env, &isThrown);
+  return isThrown;
+}
+
+/** Whether this thread still runs JavaScript: it asks a function for its length. */
+bool mayRun(napi_env env, napi_value function) {
+  napi_value length;
+  return napi_get_named_property(env, function, "length", &length) == napi_ok;
+}
+
 /** runWatched(watch, work, timeoutMs): whether the function came to its end. What it throws is thrown on. */
 napi_value runWatched(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
@@ -162,15 +174,17 @@ napi_value runWatched(napi_env env, napi_callback_info info) {
   napi_get_undefined(env, &nothing);
   watch->begin(std::min<uint64_t>(countOf(env, args[2]), UINT32_MAX) * 1'000'000);
   napi_value result;
-  const napi_status status = napi_call_function(env, nothing, args[1], 0, nullptr, &result);
+  const bool isDone = napi_call_function(env, nothing, args[1], 0, nullptr, &result) == napi_ok;
   const bool isStruck = watch->end();
-  if (status != napi_ok && isStruck) {
-    napi_value struck;
-    napi_get_and_clear_last_exception(env, &struck);
+  if (isStruck) napi_get_and_clear_last_exception(env, &result);
+  if (!isStruck && !isDone && isThrown(env)) return nullptr;
+  // The thread itself may be ended, too: by the main thread, or because it has no memory. Taking our strike back took that back as well.
+  if (!mayRun(env, args[1])) {
+    terminateExecution(currentIsolate());
+    return nullptr;
   }
-  napi_value isDone = nullptr;
-  if (status == napi_ok || isStruck) napi_get_boolean(env, status == napi_ok, &isDone);
-  return isDone;
+  napi_get_boolean(env, isDone, &result);
+  return result;
 }
 
 }  // namespace

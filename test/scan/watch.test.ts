@@ -1,5 +1,8 @@
 /** Watch: work that is stopped by the addon, in all the places where it may be stopped, and threads that end within it. */
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/native/load.ts';
@@ -25,17 +28,19 @@ async function inThread(body: string, meanwhile?: (worker: Worker) => unknown) {
       ${body}
     });`;
   const shared = new SharedArrayBuffer(4);
+  const cells = new Int32Array(shared);
   const worker = new Worker(code, { eval: true, workerData: shared });
   const said: unknown[] = [];
   let error: unknown = null;
   worker.on('message', (what) => said.push(what)).on('error', (what) => (error = what));
   const ended = new Promise<number>((resolve) => worker.once('exit', resolve));
-  const arrived = Atomics.waitAsync(new Int32Array(shared), 0, 0).value;
+  const arrived = Atomics.waitAsync(cells, 0, 0).value;
   if (meanwhile !== undefined) {
     await arrived;
     await meanwhile(worker);
   }
-  return { exitCode: await ended, said, error: error as NodeJS.ErrnoException | null };
+  const exitCode = await ended;
+  return { exitCode, said, error: error as NodeJS.ErrnoException | null, bell: cells[0]! };
 }
 
 describe.skipIf(addon === null)('a watch (skipped where there is no addon)', () => {
@@ -112,9 +117,33 @@ describe.skipIf(addon === null)('a watch (skipped where there is no addon)', () 
     expect({ exitCode, said, error }).toEqual({ exitCode: 1, said: [], error: null });
   });
 
+  it('does not keep a thread alive that is ended while its work is being stopped', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'watch-'));
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    // Opening waits for a writer, in a call that nothing stops, until both have happened.
+    const body = `
+      const { openSync } = require('node:fs');
+      const work = () => {
+        Atomics.store(bell, 0, 1);
+        Atomics.notify(bell, 0);
+        openSync(${JSON.stringify(pipe)}, 'r');
+      };
+      watch.run(work, 50);
+      Atomics.store(bell, 0, 2);
+      say('alive');`;
+    const { exitCode, bell } = await inThread(body, (worker) => {
+      void worker.terminate();
+      expect(open().run(forever, 250)).toBe(false);
+      closeSync(openSync(pipe, 'r+'));
+    });
+    expect({ exitCode, bell }).toEqual({ exitCode: 1, bell: 1 });
+    rmSync(folder, { recursive: true });
+  });
+
   it('lets a thread end itself within work', async () => {
     const leaving = await inThread(`watch.run(() => process.exit(7), ${LONG_MS}); say('alive');`);
-    expect(leaving).toEqual({ exitCode: 7, said: [], error: null });
+    expect(leaving).toMatchObject({ exitCode: 7, said: [], error: null });
   });
 
   it.skipIf(process.platform !== 'linux')('leaves no thread behind when its own has ended', async () => {
