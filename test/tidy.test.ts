@@ -56,7 +56,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/shape/figures.ts': 'test/shape/pipeline.test.ts',
   'src/shape/line-outcome.ts': 'test/shape/pipeline.test.ts',
   'src/shape/awaiting.ts': 'test/shape/pipeline.test.ts and test/commands/failing-transforms.test.ts',
-  'src/run/hang-watch.ts': 'test/commands/failing-transforms.test.ts',
   'src/parse/trial.ts': 'test/commands/transforms.test.ts',
   'src/shape/stages/own-names.ts': 'test/commands/transforms.test.ts and test/package.test.ts',
   'src/shape/stages/module-loader.ts': 'test/shape/stages/use.test.ts and test/commands/transforms.test.ts',

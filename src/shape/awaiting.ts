@@ -30,11 +30,11 @@ const STEP_MS = 250;
 
 export class Awaiting {
   readonly #timeoutMs: number;
-  readonly #heart: Pick<Heart, 'awaitOthers' | 'isStopped' | 'leaveOthers'> | undefined;
+  readonly #heart: Pick<Heart, 'awaitOthers' | 'beat' | 'isStopped' | 'leaveOthers'> | undefined;
 
   constructor(
     timeoutMs: number,
-    heart: Pick<Heart, 'awaitOthers' | 'isStopped' | 'leaveOthers'> | undefined,
+    heart: Pick<Heart, 'awaitOthers' | 'beat' | 'isStopped' | 'leaveOthers'> | undefined,
   ) {
     this.#timeoutMs = timeoutMs;
     this.#heart = heart;
@@ -47,6 +47,8 @@ export class Awaiting {
       const silence = new Silence(this.#timeoutMs);
       let isOver = false;
       const look = () => {
+        // What comes here stands still nowhere.
+        this.#heart?.beat();
         const isDue = left === 0 || silence.look() >= this.#timeoutMs;
         if (isOver || !(isDue || this.#heart?.isStopped)) return;
         const isStopped = this.#heart?.leaveOthers() ?? (this.#heart === undefined ? false : null);

@@ -39,7 +39,7 @@ export interface PipelineOptions {
   /** A promise that has not settled when for so long no line has: its line failed. */
   readonly timeoutMs: number;
   /** Of this thread: who watches it stops JavaScript that does not come back behind an `await`. By default nobody does. */
-  readonly heart?: Pick<Heart, 'awaitOthers' | 'isStopped' | 'leaveOthers'>;
+  readonly heart?: Pick<Heart, 'awaitOthers' | 'beat' | 'isStopped' | 'leaveOthers'>;
 }
 
 /** One line of so many is timed: of the first ones more, which may be all that there are. To look at the clock twice costs as much as a short line. */

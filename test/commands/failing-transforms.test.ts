@@ -1,5 +1,5 @@
 /** Transforms that go wrong, in the real command: each ends in a dead letter or a named failure, and the run can be resumed. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { dataOf, runCommand, World } from './fixture.ts';
@@ -25,7 +25,7 @@ async function open(does: string): Promise<{ flags: string[]; hasFired: () => bo
   ];
   writeFileSync(
     path,
-    `import { existsSync, writeFileSync } from 'node:fs';
+    `import { existsSync, readFileSync, writeFileSync } from 'node:fs';
      const kept = [];
      export default (record) => {
        if (record.i !== ${BAD} || existsSync(${JSON.stringify(cure)})) return record;
@@ -144,3 +144,22 @@ it.each([
   },
   90_000,
 );
+
+it('an asynchronous transform is not begun again because --transform-timeout is short, as long as lines of its slice go on', async () => {
+  const lines = Array.from({ length: 12 }, (_, i) => `{"i":${i}}\n`).join('');
+  world = await World.open({ objects: [{ key: 'a', body: Buffer.from(lines) }], shards: 1 });
+  const [path, calls] = [join(world.folder, 'slow.mjs'), join(world.folder, 'calls')];
+  writeFileSync(
+    path,
+    `import { appendFileSync } from 'node:fs';
+     export default async (record) => {
+       appendFileSync(${JSON.stringify(calls)}, record.i + ' ');
+       await new Promise((resolve) => setTimeout(resolve, 250 * record.i));
+       return record;
+     };`,
+  );
+  const flags = ['--transform', path, '--transform-timeout', '600ms', '--volatile-transform'];
+  const { report, ended } = await world.report(flags);
+  expect([ended.exitCode, report.records.delivered], ended.stderr).toEqual([0, 12]);
+  expect(readFileSync(calls, 'utf8')).toBe('0 1 2 3 4 5 6 7 8 9 10 11 ');
+}, 60_000);
