@@ -81,7 +81,14 @@ export const realFiles: Files = {
   rename,
   remove: (path) => rm(path, { force: true }),
   makeFolderOf: async (path) => {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const folder = dirname(path);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      // Node says so of a read-only file system, too: the plain call says why.
+      if (errnoOf(error) === 'ENOENT') await mkdir(folder, { mode: 0o700 });
+      throw error;
+    }
   },
   syncFolderOf: async (path) => {
     const handle = await open(dirname(path), 'r');

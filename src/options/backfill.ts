@@ -4,6 +4,7 @@
  * Gives  frozen options, or one OptionsError that names every problem.
  */
 import { availableCores } from '../base/cores.ts';
+import { OptionsError } from '../base/errors.ts';
 import { KIB, KINESIS } from '../base/limits.ts';
 import { parsePercent, parseRate, type Rate } from '../base/quantity.ts';
 import { type AwsOptions, type AwsSettings, acceptAws, readAws } from './aws.ts';
@@ -17,7 +18,7 @@ import {
 } from './flag.ts';
 import { choice, duration, integer, scalar, size, text, threads, toggle } from './kinds.ts';
 import { COMMON_FLAGS } from './output.ts';
-import { Problems } from './problems.ts';
+import { Problems, shownValue } from './problems.ts';
 import { checkSources, RECORD_FLAGS } from './records.ts';
 import { checkOneOrder } from './stages.ts';
 
@@ -182,6 +183,8 @@ const SETTINGS = ['sources', 'aws', ...Object.keys(BACKFILL_FLAGS)];
  */
 export function checkBackfillOptions(settings: BackfillSettings | BackfillOptions): BackfillOptions {
   const problems = new Problems();
+  if (typeof settings !== 'object' || settings === null)
+    throw new OptionsError([`Expected options, but received ${shownValue(settings)}.`]);
   const isNamed = ([name, value]: [string, unknown]) => name !== 'deadLetters' || value !== null;
   const names = Object.entries(settings)
     .filter(isNamed)

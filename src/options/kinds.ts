@@ -6,7 +6,8 @@
 import { isHttpUrl, shownUrl } from '../aws/endpoint.ts';
 import { formatBytes, parseDurationMs, parseSizeBytes, parseTimeMs } from '../base/quantity.ts';
 import { compileGlob } from '../source/glob.ts';
-import { type Flag, type JsonSchema, NO_VALUE, type Says } from './flag.ts';
+import type { Flag, JsonSchema, Says } from './flag.ts';
+import { shownValue } from './problems.ts';
 
 /** The value of a flag without a default where it is not given. */
 type Or<Value, Given extends Says> = Given extends { readonly default: string } ? Value : Value | null;
@@ -30,7 +31,7 @@ interface Scalar<Value> {
 /** A flag whose value is one text. */
 export function scalar<Value, const Given extends Says>(
   name: string,
-  { parse, isValid, expected, typed, shown = json, ...rest }: Scalar<Value>,
+  { parse, isValid, expected, typed, shown = shownValue, ...rest }: Scalar<Value>,
   says: Given,
 ): Flag<Or<Value, Given>> {
   const fallback = () => (says.default === undefined ? null : parse(says.default)) as Or<Value, Given>;
@@ -53,12 +54,6 @@ export function scalar<Value, const Given extends Says>(
     },
     typed: (option) => (typed === undefined || option === null ? option : typed(option as Value)),
   };
-}
-
-/** Numbers that JSON does not have are shown, too. */
-function json(value: unknown): string {
-  if (value === NO_VALUE) return 'nothing';
-  return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
 /** A text of any form. */
@@ -100,7 +95,7 @@ export function url<const Given extends Says>(name: string, says: Given) {
   const form = textual('URL', 'a URL like https://host:port', isHttpUrl, {
     pattern: '^[hH][tT][tT][pP][sS]?:',
   });
-  return scalar(name, { ...form, shown: (value) => shownUrl(json(value)) }, says);
+  return scalar(name, { ...form, shown: (value) => shownUrl(shownValue(value)) }, says);
 }
 
 /** An object of S3. */
@@ -233,7 +228,7 @@ export function toggle(name: string, says: Says): Flag<boolean> {
   const read: Flag<boolean>['read'] = (raw, problems) => {
     const value = raw ?? false;
     if (typeof value === 'boolean') return value;
-    problems.expected(name, 'true or false', json(value));
+    problems.expected(name, 'true or false', shownValue(value));
     return false;
   };
   return {
@@ -248,7 +243,7 @@ export function list(name: string, value: string, says: Says): Flag<readonly str
     const given = raw ?? [];
     const texts = Array.isArray(given) ? given : [given];
     if (texts.every((item) => typeof item === 'string' && item !== '')) return texts as string[];
-    problems.expected(name, 'a list of texts', json(given));
+    problems.expected(name, 'a list of texts', shownValue(given));
     return [];
   };
   const one = { type: 'string', minLength: 1 };

@@ -4,8 +4,19 @@
  * Owns   the wording of what all flags have in common.
  */
 import { OptionsError } from '../base/errors.ts';
-import type { Flag, RawFlags } from './flag.ts';
+import { type Flag, NO_VALUE, type RawFlags } from './flag.ts';
 import { nearestTo } from './nearest.ts';
+
+/** A value as a message shows it: as JSON, or where JSON has no such thing, by what it is. */
+export function shownValue(value: unknown): string {
+  if (value === NO_VALUE) return 'nothing';
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  try {
+    return JSON.stringify(value) ?? `a ${typeof value}`.replace('a undefined', 'nothing');
+  } catch {
+    return 'an object that JSON cannot hold';
+  }
+}
 
 export class Problems {
   readonly list: string[] = [];

@@ -7,7 +7,7 @@ import { KIB, KINESIS, MIB } from '../base/limits.ts';
 import type { OptionsOf } from './flag.ts';
 import { framing } from './framing.ts';
 import { choice, globs, integer, objectUri, pointer, size, text, threads, time, toggle } from './kinds.ts';
-import type { Problems } from './problems.ts';
+import { type Problems, shownValue } from './problems.ts';
 import { STAGE_FLAGS } from './stages.ts';
 
 const shapes = { group: 'record', identity: 'shapes' } as const;
@@ -139,7 +139,7 @@ export function checkSources(problems: Problems, sources: readonly string[], has
     problems.add('Expected - once among the SOURCEs: standard input can be read once.');
   for (const source of sources) {
     if (source !== '-' && !/^s3:\/\/[^/]+/i.test(source)) {
-      const shown = shownUrl(JSON.stringify(source));
+      const shown = shownUrl(shownValue(source));
       problems.add(`Expected SOURCE to be s3://bucket/prefix or -, but received ${shown}.`);
     }
   }

@@ -12,7 +12,7 @@ import { assertLast, inputOf, STAGE_KINDS, type StageKind, specsOf } from '../sh
 import type { Stage } from '../shape/stages/stage-call.ts';
 import type { Flag, JsonSchema, Says } from './flag.ts';
 import { nearestTo } from './nearest.ts';
-import type { Problems } from './problems.ts';
+import { type Problems, shownValue } from './problems.ts';
 
 /** What a program gives as `stages`. */
 export type StageList = Pipe | Stage | readonly (Pipe | Stage | StageSpec)[];
@@ -142,7 +142,7 @@ function isKind(kind: unknown): kind is StageKind {
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'number' ? String(value) : JSON.stringify(value).slice(0, 100);
+  return shownValue(value).slice(0, 100);
 }
 
 const TEXT: JsonSchema = { type: 'string', minLength: 1 };

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,3 +107,20 @@ it.each([
 ])('says "$says"', ({ error, says }) => {
   expect(reasonOf(error)).toBe(says);
 });
+
+const canMount =
+  spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', '-o', 'ro', 'tmpfs', '/mnt']).status === 0;
+it.skipIf(!canMount)(
+  `a folder on a read-only file system cannot be made for that reason${canMount ? '' : ' (not run: nothing can be mounted)'}`,
+  () => {
+    const files = join(import.meta.dirname, '..', '..', 'src', 'journal', 'files.ts');
+    const program = `const { realFiles } = await import(${JSON.stringify(files)});
+      await realFiles.makeFolderOf('/mnt/.millrace/run.journal').catch(({ code }) => console.log(code));`;
+    const mounted = 'mount -t tmpfs -o ro tmpfs /mnt && exec "$@"';
+    const node = [process.execPath, '--input-type=module', '-e', program];
+    const { stdout, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', mounted, 'sh', ...node], {
+      encoding: 'utf8',
+    });
+    expect(stdout, stderr).toBe('EROFS\n');
+  },
+);

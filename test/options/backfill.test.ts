@@ -149,6 +149,20 @@ describe('settings of a program', () => {
   });
 });
 
+it.each([undefined, null, 'events', 5n])(
+  'refuses what is no object of options with an error of options: %s',
+  (given) => {
+    expect(() => backfillOptions(given as never)).toThrow(OptionsError);
+  },
+);
+
+it('refuses values that JSON has no form for with an error of options', () => {
+  const given = { sources: 's3://a/', stream: 's', limitLines: 5n, where: () => true, transform: () => 1 };
+  expect(() => backfillOptions(given as never)).toThrow(
+    /--limit to be .* received 5\.\n|--where .* a function/,
+  );
+});
+
 it('does not take dead letters in place of sources from a program: that is what redrive is for', () => {
   const settings = { sources: 's3://b/', stream: 's', deadLetters: 'x.jsonl' };
   expect(problemsOf(() => backfillOptions(settings as BackfillSettings))).toEqual([

@@ -1,9 +1,9 @@
 /** All that is wrong, in one message, each once. */
 import { expect, it } from 'vitest';
 import { OptionsError } from '../../src/base/errors.ts';
-import { flagsByName } from '../../src/options/flag.ts';
+import { flagsByName, NO_VALUE } from '../../src/options/flag.ts';
 import { OUTPUT_FLAGS } from '../../src/options/output.ts';
-import { Problems } from '../../src/options/problems.ts';
+import { Problems, shownValue } from '../../src/options/problems.ts';
 
 it('names each problem once, and ends nothing where there is none', () => {
   const problems = new Problems();
@@ -32,5 +32,26 @@ it('names unknown names with the nearest that is known', () => {
     'Expected flags of this command, but received --quite. See --help. Did you mean --quiet?',
     'Expected flags of this command, but received --frobnicate. See --help.',
     'Expected options of this call, but received streem. Did you mean stream?',
+  ]);
+});
+
+it('shows every value that a program may give, also those that JSON has no form for', () => {
+  const circle: { self?: unknown } = {};
+  circle.self = circle;
+  const values = [
+    NO_VALUE,
+    5n,
+    Number.NaN,
+    undefined,
+    () => 1,
+    Symbol('x'),
+    circle,
+    'a"b',
+    null,
+    [undefined],
+  ];
+  expect(values.map(shownValue)).toEqual([
+    ...['nothing', '5', 'NaN', 'nothing', 'a function', 'a symbol', 'an object that JSON cannot hold'],
+    ...['"a\\"b"', 'null', '[null]'],
   ]);
 });
