@@ -21,7 +21,7 @@ import {
   refuseDeadLettersOf,
   writeOwner,
 } from './dead-letter-owner.ts';
-import { type Files, type OpenedFile, realFiles, writeAll } from './files.ts';
+import { type Files, isPassingOnDisk, type OpenedFile, realFiles, reasonOf, writeAll } from './files.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { deadLettersFailure, type Opened, setDeadLettersAside, takeOut } from './take-out.ts';
 
@@ -100,8 +100,8 @@ export class DeadLetters {
   }
 
   /**
-   * @throws {MillraceError} MILLRACE_DEAD_LETTER: exit 2 when the file is not the one that the journal knows, exit 3 when the
-   * disk fails.
+   * @throws {MillraceError} MILLRACE_DEAD_LETTER: exit 2 when the file is not the one that the journal knows, or cannot be
+   * opened, exit 3 when the disk fails.
    */
   static async open(options: DeadLettersOptions): Promise<DeadLetters> {
     const files = options.files ?? realFiles;
@@ -119,7 +119,7 @@ export class DeadLetters {
       return new DeadLetters(options, { ...(await openOwn(files, options)), lock });
     } catch (error) {
       await lock?.release().catch(() => undefined);
-      throw error instanceof MillraceError ? error : deadLettersFailure(options.path, error);
+      throw error instanceof MillraceError ? error : openFailure(options.path, error);
     }
   }
 
@@ -210,6 +210,12 @@ interface Parts {
   readonly lock: Lock | null;
   readonly opened: Opened;
   readonly claim: (() => Promise<void>) | null;
+}
+
+function openFailure(path: string, error: unknown): MillraceError {
+  if (isPassingOnDisk(error)) return deadLettersFailure(path, error);
+  const why = `Cannot open the dead-letter file ${path}: ${reasonOf(error)}. Nothing was sent; name another one with --dead-letter`;
+  return new MillraceError('MILLRACE_DEAD_LETTER', why, { cause: error, exitCode: EXIT.refused });
 }
 
 const LOCKED = { code: 'MILLRACE_DEAD_LETTER', what: 'dead-letter file' } as const;

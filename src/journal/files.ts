@@ -210,6 +210,11 @@ export function errnoOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
+/** A failing disk can be cured and the command repeated (exit 3); a path that cannot be opened must be changed (exit 2). */
+export function isPassingOnDisk(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', ''].includes(errnoOf(error));
+}
+
 /** One phrase for people about what the system said. */
 export function reasonOf(error: unknown): string {
   const phrases: Record<string, string> = {

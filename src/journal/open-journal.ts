@@ -18,7 +18,7 @@ import {
   type JournalEntry,
   type RunEntry,
 } from './entries.ts';
-import { errnoOf, type Files, type OpenedFile, reasonOf, removeDraft, writeAll } from './files.ts';
+import { type Files, isPassingOnDisk, type OpenedFile, reasonOf, removeDraft, writeAll } from './files.ts';
 import type { Lock } from './lock.ts';
 import { readJournal } from './read.ts';
 import { conditionOf, type Identity, identityDifferences } from './run-name.ts';
@@ -187,11 +187,8 @@ function unusable(path: string, reason: string): MillraceError {
   return new MillraceError('MILLRACE_JOURNAL', `Cannot use the journal ${path}: ${reason}`);
 }
 
-/** A failing disk can be cured and the command repeated (exit 3); a path that cannot be opened must be changed (exit 2). */
 export function openError(path: string, error: unknown): MillraceError {
-  const exitCode = ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM', ''].includes(errnoOf(error))
-    ? EXIT.resumable
-    : EXIT.refused;
+  const exitCode = isPassingOnDisk(error) ? EXIT.resumable : EXIT.refused;
   return new MillraceError('MILLRACE_JOURNAL', `Cannot open the journal ${path}: ${reasonOf(error)}`, {
     cause: error,
     exitCode,

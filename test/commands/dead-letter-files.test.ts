@@ -126,3 +126,13 @@ describe('two names of one file', () => {
     expect(world.records()).toHaveLength(0);
   });
 });
+
+it('a dead-letter file that is a folder is refused with 2: the same command would meet it again', async () => {
+  await openWorld();
+  const ended = await run('a', ['--dead-letter', world.folder]);
+  expect(ended.exitCode, ended.stderr).toBe(2);
+  expect(JSON.parse(ended.stdout).error).toBe(
+    `Cannot open the dead-letter file ${world.folder}: it is a folder (EISDIR). Nothing was sent; name another one with --dead-letter`,
+  );
+  expect(world.records()).toEqual([]);
+});
