@@ -163,7 +163,6 @@ export class Pipeline {
       passage.figures[FIGURE.IN]!++;
       if (step === 'done' && isThenable(result)) return this.#passLater(result, 0, passage);
       if (step === 'done') return this.#passOn(result, 0, passage);
-      if (step === 'write') passage.figures[FIGURE.OUT]!++;
       throw this.#failed(0, error, passage);
     });
   }
@@ -224,20 +223,23 @@ export class Pipeline {
       // A copy: its memory is the stage's, which may use it again.
       return Uint8Array.from(result);
     }
+    // What JSON cannot hold has failed in the last stage, and has not come out of it.
+    const isLast = stage === this.#stages.length - 1;
     if (!Array.isArray(result)) {
+      const text = isLast && !(result instanceof Carried) ? this.#textOf(result, passage) : null;
       figures[at + FIGURE.OUT]!++;
-      if (result instanceof Carried) return this.#pass(result, stage + 1, passage);
-      if (stage === this.#stages.length - 1) return this.#textOf(result, passage);
-      return this.#pass(Carried.ofValue(result), stage + 1, passage);
+      if (text !== null) return text;
+      return this.#pass(result instanceof Carried ? result : Carried.ofValue(result), stage + 1, passage);
     }
     const elements = result.filter((element) => element !== null && element !== undefined);
     if (elements.length === 0) figures[at + FIGURE.DROPPED]!++;
-    figures[at + FIGURE.OUT]! += elements.length;
+    if (!isLast) figures[at + FIGURE.OUT]! += elements.length;
     const outputs = elements.map((element) => {
       if (element instanceof Uint8Array && element.byteLength > 0) return Uint8Array.from(element);
       if (element instanceof Uint8Array) throw this.#failed(stage, 'it gave bytes without any', passage);
       return this.#pass(Carried.ofValue(element), stage + 1, passage);
     });
+    if (isLast) figures[at + FIGURE.OUT]! += elements.length;
     if (outputs.some((output) => output instanceof Promise))
       return Promise.all(outputs).then((settled) => this.#join(settled, stage, passage));
     return this.#join(outputs as LineOutcome[], stage, passage);

@@ -42,6 +42,19 @@ describe('the pipeline', () => {
     expect(pipeline.takeFigures()).toMatchObject([{ in: 0 }, { in: 0 }]);
   });
 
+  it.each<{ name: string; run: Run; first: string }>([
+    { name: 'a value', run: (value) => (value === 1 ? { n: 1n } : value), first: '2' },
+    { name: 'a promise', run: async (value) => (value === 1 ? { n: 1n } : value), first: '2' },
+    { name: 'one of several', run: (value) => (value === 1 ? [0, { n: 1n }] : [value]), first: '2' },
+  ])('counts as failed, and not as out, what JSON cannot hold: $name', async ({ run, first }) => {
+    for (const stages of [[run], [(value: unknown) => value, run]]) {
+      const pipeline = open(stages);
+      const [failed, kept] = await pipeline.run(lines('1', '2'));
+      expect([messageOf(failed!), kept]).toEqual([expect.stringContaining('JSON cannot hold'), first]);
+      expect(pipeline.takeFigures().at(-1)).toMatchObject({ in: 2, out: 1, dropped: 0, failed: 1 });
+    }
+  });
+
   it('has the outcome of every line also where the guard strikes behind the last one', () => {
     const strikesLate = {
       runLines(work: () => void) {
