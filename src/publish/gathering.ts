@@ -14,8 +14,13 @@ import type { ShardSet } from './shard-set.ts';
 
 /** A shard takes a whole number of batches between its own moments: half a second fills one (shard-set.ts). */
 const MOMENT_MS = 250;
-/** A batch that is due so soon goes with the others; its shard's tokens are a debt for as long. */
-const EARLY_MS = 5;
+/**
+ * A batch goes this long after its pace says at least: where one request takes a little less time on its way than the one before, the shard
+ * would refuse a few of its records, and each of them costs a second time.
+ */
+const SLACK_MS = 10;
+/** A timer that ends a little early serves as well. */
+const EARLY_MS = 2;
 
 export class Gathering {
   /** Of each shard, by index, the moment that its batch waits for. After a reshard they may be those of other shards, for one moment. */
@@ -31,8 +36,8 @@ export class Gathering {
     const delayMs = set.paceDelayMs(shardIndex, batch, nowMs);
     const spareMs = set.paces[shardIndex]!.spareMs(nowMs);
     if (spareMs === 0) return delayMs;
-    if (delayMs > EARLY_MS) {
-      const dueMs = nowMs + delayMs - EARLY_MS;
+    if (delayMs > 0) {
+      const dueMs = nowMs + delayMs + SLACK_MS;
       const momentMs = Math.ceil(dueMs / MOMENT_MS) * MOMENT_MS;
       this.#momentMs[shardIndex] = momentMs;
       return Math.min(momentMs - nowMs, spareMs);

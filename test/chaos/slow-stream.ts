@@ -32,6 +32,8 @@ const MOVING_MS = 2_000;
 const REPEATED_MAX = 10 * SHARDS * 1_000;
 const SOURCE_BYTES_MAX = 64 * 1024 * 1024;
 const LINE_BYTES = 400;
+/** Refused on any machine. Whether the shards' own limits refuse something is left to chance, and to how soon one process follows another. */
+const REFUSED = { kind: 'throttle', skip: 20, times: 20 } as const;
 /** Records that the stream takes of a run without an end, in a life of mean length. */
 const RECORDS_PER_LIFE = 9_000;
 
@@ -56,7 +58,15 @@ export interface SlowRun {
 export async function slowRun(seed: number, kind: SlowKind, end: SlowEnd, endsMax: number): Promise<SlowRun> {
   const random = seeded(seed);
   const objects = sourceOf(random, kind, endsMax * RECORDS_PER_LIFE);
-  const world = await World.open({ random, objects, tuning: [], limits: 'real', shards: SHARDS });
+  const kinesisFaults = [REFUSED];
+  const world = await World.open({
+    random,
+    objects,
+    tuning: [],
+    limits: 'real',
+    shards: SHARDS,
+    kinesisFaults,
+  });
   const flags = [...flagsOf(kind), ...(kind === 'split' ? transformIn(world.folder) : [])];
   const problems: string[] = [];
   const unjournaled: number[] = [];

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/publish/batch.ts';
 import { Gathering } from '../../src/publish/gathering.ts';
 import { ShardPace } from '../../src/publish/pace.ts';
@@ -7,6 +7,10 @@ const SHARD = { recordsPerSecond: 1_000, bytesPerSecond: 1_048_576 };
 const UNKNOWN = { recordsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY };
 const BATCH = { count: 500, payloadBytes: 350_000 } as Batch;
 const SECONDS = 60;
+let tooEarly = 0;
+beforeEach(() => {
+  tooEarly = 0;
+});
 
 /** Shards that always have a batch, each with a phase of its own, asked whenever one of them says that it may go. */
 function follow(paces: readonly ShardPace[], batch = BATCH) {
@@ -24,6 +28,7 @@ function follow(paces: readonly ShardPace[], batch = BATCH) {
       const waitMs = gathering.waitMs(shard, set, batch, nowMs);
       sleepMs = Math.min(sleepMs, waitMs);
       if (waitMs > 0) continue;
+      if (pace.delayMs(batch.count, batch.payloadBytes, nowMs) > 0) tooEarly++;
       pace.take(batch.count, batch.payloadBytes, nowMs);
       sent.push({ shard, atMs: nowMs });
       sleepMs = 0;
@@ -64,6 +69,11 @@ describe('shards that their pace holds', () => {
       expect(records).toBeGreaterThan(most * 0.98 - 2 * BATCH.count);
       expect(records).toBeLessThanOrEqual(most + BATCH.count);
     }
+  });
+
+  it('send nothing before their pace lets them', () => {
+    expect(follow(shards()).length).toBeGreaterThan(8 * 100);
+    expect(tooEarly).toBe(0);
   });
 
   it('are not held any longer where they refuse: what the pace says counts', () => {
