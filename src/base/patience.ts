@@ -62,3 +62,25 @@ export function lateSignal(timeoutMs: number): AbortSignal {
   whenLate(timeoutMs, onLate, { isUnref: true });
   return controller.signal;
 }
+
+/** More between two failures says nothing about who fails: others are asked again sooner, unless the process stands still. */
+const GAP_MS_MAX = 60_000;
+
+/** For how long something has gone wrong without an end. */
+export class Trouble {
+  #atMs: number | null = null;
+  #lastedMs = 0;
+
+  /** It goes wrong now. @returns How long it has lasted. */
+  add(nowMs: number): number {
+    // A clock that people set may go back.
+    this.#lastedMs += Math.max(0, Math.min(nowMs - (this.#atMs ?? nowMs), GAP_MS_MAX));
+    this.#atMs = nowMs;
+    return this.#lastedMs;
+  }
+
+  end(): void {
+    this.#atMs = null;
+    this.#lastedMs = 0;
+  }
+}

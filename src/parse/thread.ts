@@ -58,7 +58,7 @@ export class ParseThread {
     assert(buffers, 'a lane has one writer: no thread may start in place of one that ended');
     this.#lanes = { buffers, starts: setup.starts };
     this.#heart = new Heart(setup.heartbeats, index);
-    const onTry = () => this.#heart.beat();
+    const onTry = (silenceMs: number) => this.#heart.announceSilence(silenceMs);
     const options = { portable: setup.isPortable, validator, onTry };
     const scanner = openScanner(setup.rules, this.#lanes, { ...options, shaper });
     this.#slicer = new Slicer({
@@ -92,7 +92,10 @@ export class ParseThread {
   ): Transformer {
     const { rules, lineBytesMax, isPortable } = this.setup;
     const { timeoutMs = TRANSFORM_TIMEOUT_MS, isVolatile = false } = this.setup.stages!;
-    const guard = new Guard({ lineCpuMsMax: timeoutMs, onTry: () => this.#heart.beat() });
+    const guard = new Guard({
+      lineCpuMsMax: timeoutMs,
+      onTry: (silenceMs) => this.#heart.announceSilence(silenceMs),
+    });
     const pipeline = new Pipeline(stages, { guard, timeoutMs, heart: this.#heart });
     if (this.setup.closing !== undefined) closeWhenTold(this.setup.closing, pipeline);
     const tell = () => parentPort?.postMessage({ kind: 'tried' } satisfies ParseMessage);

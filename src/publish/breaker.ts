@@ -4,13 +4,12 @@
  * Gives  whether a request may go now, and when the service counts as unavailable for good.
  * Owns   one union of states. Pure: the caller brings the clock and chance. One breaker per publisher thread.
  */
+import { Trouble } from '../base/patience.ts';
 
 /** Consecutive failed requests that open the breaker. */
 const FAILURES_MAX = 5;
 const PROBE_BASE_MS = 500;
 const PROBE_MAX_MS = 10_000;
-/** Probes fail more often than this, unless the process stands still: then nobody has asked the service. */
-const GAP_MS_MAX = 60_000;
 
 export type BreakerState = 'closed' | 'open' | 'probing';
 
@@ -19,9 +18,7 @@ export class Breaker {
   #failures = 0;
   #probeAtMs = 0;
   #probes = 0;
-  /** When it last failed, without a success since. */
-  #failedAtMs: number | null = null;
-  #failingMs = 0;
+  readonly #trouble = new Trouble();
   /** How often it opened: for the report. */
   openedCount = 0;
   readonly #unavailableMs: number;
@@ -54,15 +51,12 @@ export class Breaker {
     this.#state = 'closed';
     this.#failures = 0;
     this.#probes = 0;
-    this.#failedAtMs = null;
-    this.#failingMs = 0;
+    this.#trouble.end();
   }
 
   /** Says that a request failed as a whole: 5xx, reset, timeout. @returns True when the service is unavailable for good. */
   onFailure(nowMs: number): boolean {
     this.#failures++;
-    this.#failingMs += Math.min(nowMs - (this.#failedAtMs ?? nowMs), GAP_MS_MAX);
-    this.#failedAtMs = nowMs;
     // In state open this is a request from before it opened: it says nothing new.
     if (this.#state !== 'open' && (this.#state === 'probing' || this.#failures >= FAILURES_MAX)) {
       if (this.#state === 'closed') this.openedCount++;
@@ -70,6 +64,6 @@ export class Breaker {
       const capMs = Math.min(PROBE_MAX_MS, PROBE_BASE_MS * 2 ** this.#probes++);
       this.#probeAtMs = nowMs + capMs * (0.5 + this.#random() / 2);
     }
-    return this.#failingMs >= this.#unavailableMs;
+    return this.#trouble.add(nowMs) >= this.#unavailableMs;
   }
 }

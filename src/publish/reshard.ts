@@ -8,6 +8,7 @@
  */
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
+import { Trouble } from '../base/patience.ts';
 import type { ShardRange } from '../record/hash-range.ts';
 import type { Batch } from './batch.ts';
 import type { Codec } from './codec.ts';
@@ -49,7 +50,7 @@ export class Reshard {
   readonly #parts: ReshardParts;
   #state: 'idle' | 'due' | 'asked' = 'idle';
   #askedAtMs = Number.NEGATIVE_INFINITY;
-  #failingSinceMs: number | null = null;
+  readonly #trouble = new Trouble();
   #misrouted: Misrouted[] = [];
 
   constructor(parts: ReshardParts) {
@@ -99,7 +100,7 @@ export class Reshard {
     try {
       this.#change(await sink.partitions());
       this.#state = 'idle';
-      this.#failingSinceMs = null;
+      this.#trouble.end();
     } catch (error) {
       this.#state = 'due';
       this.#fail(error);
@@ -137,9 +138,8 @@ export class Reshard {
     const { setup, post, nowMs, onHopeless } = this.#parts;
     const reason = error instanceof Error ? error.message : String(error);
     post({ kind: 'refresh-failed', reason });
-    this.#failingSinceMs ??= nowMs();
     const { unavailableMs } = setup.rules;
-    if (nowMs() - this.#failingSinceMs < unavailableMs) return;
+    if (this.#trouble.add(nowMs()) < unavailableMs) return;
     // The shards were listed before: a denial may be over soon, and is the reason given where it is not.
     if (error instanceof MillraceError && error.exitCode === EXIT.refused) {
       onHopeless(error);

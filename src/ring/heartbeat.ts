@@ -13,6 +13,8 @@ const BUSY = 1;
 const OUTSIDE = 2;
 const THREAD = 3;
 const LIMIT = 4;
+/** Milliseconds for which it may be silent beyond the time of all threads: until it says otherwise, or its task ends. */
+const SILENCE = 5;
 const AWAIT = { NOTHING: 0, OTHERS: 1, STOPPING: 2, STOPPED: 3 } as const;
 const INTERVAL_MS = 1_000;
 /** A thread that has work and shows no sign of life for this time hangs. */
@@ -45,18 +47,24 @@ export class Heart {
     clearInterval(this.#beating);
   }
 
+  /** The thread is about to begin something that may take so long, and that ends by itself then. */
+  announceSilence(silenceMs: number): void {
+    Atomics.store(this.#cells, this.#at + SILENCE, Math.ceil(silenceMs));
+    this.beat();
+  }
+
   beat(): void {
     Atomics.add(this.#cells, this.#at + BEATS, 1);
   }
 
   set isBusy(value: boolean) {
-    this.beat();
+    this.announceSilence(0);
     Atomics.store(this.#cells, this.#at + BUSY, value ? 1 : 0);
   }
 
   /** Code of others is awaited from here on. Where the event loop stands still for longer, the main thread stops what runs there. */
-  awaitOthers(limitMs: number): void {
-    this.beat();
+  awaitOthers(limitMs: number, silenceMs = 0): void {
+    this.announceSilence(silenceMs);
     Atomics.store(this.#cells, this.#at + THREAD, threadId);
     Atomics.store(this.#cells, this.#at + LIMIT, Math.ceil(limitMs));
     Atomics.store(this.#cells, this.#at + OUTSIDE, AWAIT.OTHERS);
@@ -73,6 +81,7 @@ export class Heart {
    */
   leaveOthers(): boolean | null {
     const at = this.#at + OUTSIDE;
+    Atomics.store(this.#cells, this.#at + SILENCE, 0);
     if (Atomics.compareExchange(this.#cells, at, AWAIT.OTHERS, AWAIT.NOTHING) === AWAIT.OTHERS) return false;
     if (Atomics.compareExchange(this.#cells, at, AWAIT.STOPPED, AWAIT.NOTHING) !== AWAIT.STOPPED) return null;
     // It may have been the beat that was struck.
@@ -96,7 +105,7 @@ export class HeartMonitor {
     this.#seen = Array.from({ length: this.#cells.length / STRIDE }, () => ({ beats: -1, silentMs: 0 }));
   }
 
-  /** The first thread that has work and has not beaten for `hangMs`, 0-based; null when all are well. */
+  /** The first thread that has work and has not beaten for `hangMs`, and as long as it said that it would not, 0-based; null when all are well. */
   findHanging(nowMs: number, hangMs: number): number | null {
     const passedMs = Math.min(nowMs - this.#lookedAtMs, LOOK_GAP_MS_MAX);
     this.#lookedAtMs = nowMs;
@@ -105,7 +114,8 @@ export class HeartMonitor {
       const isBusy = Atomics.load(this.#cells, index * STRIDE + BUSY) === 1;
       seen.silentMs = beats === seen.beats && isBusy ? seen.silentMs + passedMs : 0;
       seen.beats = beats;
-      if (seen.silentMs > hangMs) return index;
+      const silenceMs = Atomics.load(this.#cells, index * STRIDE + SILENCE);
+      if (seen.silentMs > hangMs + silenceMs) return index;
     }
     return null;
   }

@@ -8,6 +8,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
+import { Trouble } from '../base/patience.ts';
 import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
 
 export interface StreamWatchOptions {
@@ -57,14 +58,15 @@ export function watchStream(
  */
 export async function confirmStream(options: StreamWatchOptions): Promise<void> {
   const { sink, stream, advice, signal, unavailableMs = UNAVAILABLE_MS } = options;
-  const startMs = performance.now();
+  const trouble = new Trouble();
+  trouble.add(performance.now());
   for (;;) {
     try {
       return await sink.confirm(stream, advice, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof MillraceError) throw error;
-      const elapsedMs = performance.now() - startMs;
+      const elapsedMs = trouble.add(performance.now());
       const isGone = error instanceof Error && error.name === 'ResourceNotFoundException';
       if (isGone && elapsedMs >= GONE_MS) throw gone(options);
       if (elapsedMs >= unavailableMs) throw unconfirmed(stream.name, error);

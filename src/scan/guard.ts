@@ -12,21 +12,67 @@
  */
 import { createContext, Script } from 'node:vm';
 import { ENGINE, MIB } from '../base/limits.ts';
+import { threadCpuMs, threadStarvedMs } from '../base/thread-time.ts';
 import { loadAddon } from '../native/load.ts';
 import { Watch } from './watch.ts';
 
 /** First try of a line on its own, in times of the CPU time that it may take: on a machine that is not overloaded one is enough. */
 export const FIRST_TRY_SHARE = 1.25;
-/** A try lasts no longer: between two tries the thread has to show that it is alive. */
+/** A try lasts no longer, where the thread has the processor. */
 export const TRY_MS_MAX = 10_000;
-/** Work that this many tries did not finish waits for something that does not come. */
+/** The same where others have it, or a quota gives the thread little. */
+const STARVED_TRY_MS_MAX = 600_000;
+/** Work that this many tries did not finish, and not for want of a processor, waits for something that does not come. */
 export const TRIES_MAX = 5;
+/** Where the system does not say how long a thread lacked a processor: what waits needs less CPU time than this share. */
+const WAITING_SHARE_MAX = 0.002;
+
+/** What a thread had in some time by the clock. */
+export interface TryTimes {
+  readonly clockMs: number;
+  readonly cpuMs: number;
+  /** It was ready to work; null: unknown. */
+  readonly starvedMs: number | null;
+}
+
+/** Whether it got little done because it had no processor: then nothing is known of the work. */
+export function isStarved({ clockMs, cpuMs, starvedMs }: TryTimes): boolean {
+  return starvedMs === null ? cpuMs >= WAITING_SHARE_MAX * clockMs : starvedMs >= clockMs / 2;
+}
+
+/** How long the next try lasts, so that it gets its CPU time at the share of the processor that the last one had. */
+export function nextTryMs(tryMs: number, cpuMsMax: number, times: TryTimes): number {
+  const share = times.cpuMs / times.clockMs;
+  const wantedMs = Math.max(2 * tryMs, (cpuMsMax / share) * FIRST_TRY_SHARE);
+  return Math.min(wantedMs, isStarved(times) ? STARVED_TRY_MS_MAX : TRY_MS_MAX);
+}
+
+/** For how long a thread is silent in a try beyond what any may be. */
+export function silenceOf(tryMs: number): number {
+  return tryMs > TRY_MS_MAX ? tryMs : 0;
+}
+
+/** Counters of the calling thread, in milliseconds. */
+export function threadTimes(): TryTimes {
+  return { clockMs: performance.now(), cpuMs: threadCpuMs(), starvedMs: threadStarvedMs() };
+}
+
+export function timesSince(start: TryTimes, now: TryTimes): TryTimes {
+  const isKnown = start.starvedMs !== null && now.starvedMs !== null;
+  return {
+    clockMs: now.clockMs - start.clockMs,
+    cpuMs: now.cpuMs - start.cpuMs,
+    starvedMs: isKnown ? now.starvedMs! - start.starvedMs! : null,
+  };
+}
 
 export interface GuardOptions {
   /** CPU time that a short line may take. */
   readonly lineCpuMsMax?: number;
-  /** Called between two tries, which may take seconds each. */
-  readonly onTry?: () => void;
+  /** Called before each try of a line, with `silenceOf` it. */
+  readonly onTry?: (silenceMs: number) => void;
+  /** By default those of this thread. */
+  readonly times?: () => TryTimes;
   /** As if there were no addon. Tests try both. */
   readonly portable?: boolean;
 }
@@ -38,11 +84,18 @@ export class Guard {
   /** Made when it is first needed: many a guard never is. */
   #runFor: RunFor | null = null;
   readonly #lineCpuMsMax: number;
-  readonly #onTry: () => void;
+  readonly #onTry: (silenceMs: number) => void;
+  readonly #times: () => TryTimes;
   readonly #portable: boolean;
 
-  constructor({ lineCpuMsMax = ENGINE.lineCpuMsMax, onTry = () => {}, portable = false }: GuardOptions = {}) {
+  constructor({
+    lineCpuMsMax = ENGINE.lineCpuMsMax,
+    onTry = () => {},
+    times = threadTimes,
+    portable = false,
+  }: GuardOptions = {}) {
     this.#lineCpuMsMax = lineCpuMsMax;
+    this.#times = times;
     this.#portable = portable;
     this.#onTry = onTry;
   }
@@ -58,18 +111,17 @@ export class Guard {
   /** Work on one line of this size. @returns false when it takes more than its time. */
   runLine(work: () => void, lineBytes: number): boolean {
     const cpuMsMax = this.#lineCpuMsMax + (lineBytes / MIB) * ENGINE.lineCpuMsPerMib;
-    let tryMs = cpuMsMax * FIRST_TRY_SHARE;
-    for (let tries = 1; ; tries++) {
-      this.#onTry();
-      const start = { cpuMs: threadCpuMs(), clockMs: performance.now() };
-      const isDone = this.#run(work, Math.ceil(Math.min(tryMs, TRY_MS_MAX)));
-      const cpuMs = threadCpuMs() - start.cpuMs;
-      if (cpuMs >= cpuMsMax) return false;
+    let tryMs = Math.min(cpuMsMax * FIRST_TRY_SHARE, TRY_MS_MAX);
+    for (let triesLeft = TRIES_MAX; ; ) {
+      this.#onTry(silenceOf(tryMs));
+      const start = this.#times();
+      const isDone = this.#run(work, Math.ceil(tryMs));
+      const had = timesSince(start, this.#times());
+      if (had.cpuMs >= cpuMsMax) return false;
       if (isDone) return true;
-      if (tries === TRIES_MAX) return false;
-      // Long enough to get its time at the share of the processor that it had.
-      const share = cpuMs / (performance.now() - start.clockMs);
-      tryMs = Math.max(2 * tryMs, (cpuMsMax / share) * FIRST_TRY_SHARE);
+      if (!isStarved(had)) triesLeft--;
+      if (triesLeft === 0) return false;
+      tryMs = nextTryMs(tryMs, cpuMsMax, had);
     }
   }
 
@@ -99,16 +151,4 @@ function openRoom(): RunFor {
       throw error;
     }
   };
-}
-
-/** CPU time of this thread; before Node 23.9, which cannot tell, the time that has passed. */
-export function threadCpuMs(): number {
-  return process.threadCpuUsage === undefined ? performance.now() : threadWorkMs();
-}
-
-/** The same; before Node 23.9 nothing. */
-export function threadWorkMs(): number {
-  if (process.threadCpuUsage === undefined) return 0;
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
 }

@@ -25,7 +25,7 @@ export interface OpenScannerOptions {
   /** Stages between a valid line and its record. */
   readonly shaper?: LineShaper | null;
   /** Called now and then while a line that takes long is validated. */
-  readonly onTry?: () => void;
+  readonly onTry?: (silenceMs: number) => void;
 }
 
 /**

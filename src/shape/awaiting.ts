@@ -6,8 +6,9 @@
  * Never  relies on one callback alone: while code of others is stopped from outside, any callback of this thread may be lost.
  */
 import { AwakeTime } from '../base/patience.ts';
+import { threadStarvedMs, threadWorkMs } from '../base/thread-time.ts';
 import type { Heart } from '../ring/heartbeat.ts';
-import { TRY_MS_MAX, threadWorkMs } from '../scan/guard.ts';
+import { silenceOf, TRY_MS_MAX } from '../scan/guard.ts';
 import type { LineOutcome } from './line-outcome.ts';
 
 /** A line on its way. */
@@ -41,7 +42,7 @@ export class Awaiting {
   }
 
   /** @param standingMs The event loop may stand still for so long. @returns Whether JavaScript was stopped: what is not settled may be lost. */
-  all(open: readonly Open[], standingMs = this.#timeoutMs): Promise<boolean> {
+  all(open: readonly Open[], standingMs = Math.min(this.#timeoutMs, TRY_MS_MAX)): Promise<boolean> {
     return new Promise((resolve) => {
       let left = open.length;
       const silence = new Silence(this.#timeoutMs);
@@ -58,7 +59,7 @@ export class Awaiting {
         resolve(isStopped);
       };
       const timers = LOOKS_MS.map((ms) => setInterval(look, Math.min(ms, this.#timeoutMs)));
-      this.#heart?.awaitOthers(Math.min(standingMs, TRY_MS_MAX));
+      this.#heart?.awaitOthers(standingMs, silenceOf(standingMs));
       for (const one of open)
         void one.promise.then((outcome) => {
           if (isOver) return;
@@ -71,7 +72,7 @@ export class Awaiting {
   }
 }
 
-/** Since a line has settled. */
+/** Since a line has settled, without the time in which this thread was ready and had no processor. */
 class Silence {
   /** A line has settled since the last look. */
   isBroken = false;
@@ -79,16 +80,20 @@ class Silence {
   #workMs = threadWorkMs();
 
   constructor(timeoutMs: number) {
-    this.#time = new AwakeTime(Math.min(STEP_MS, timeoutMs / 2), performance.now());
+    this.#time = new AwakeTime(Math.min(STEP_MS, timeoutMs / 2), ownMs());
   }
 
   look(): number {
     const workMs = threadWorkMs();
     const workedMs = workMs - this.#workMs;
     this.#workMs = workMs;
-    this.#time.look(performance.now(), workedMs);
+    this.#time.look(ownMs(), workedMs);
     if (this.isBroken) this.#time.passedMs = 0;
     this.isBroken = false;
     return this.#time.passedMs;
   }
+}
+
+function ownMs(): number {
+  return performance.now() - (threadStarvedMs() ?? 0);
 }

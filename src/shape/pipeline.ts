@@ -9,7 +9,16 @@
 import { printable } from '../base/printable.ts';
 import type { Heart } from '../ring/heartbeat.ts';
 import { OUTPUTS_PER_LINE_MAX } from '../ring/slices.ts';
-import { FIRST_TRY_SHARE, type Guard, TRIES_MAX, TRY_MS_MAX, threadCpuMs } from '../scan/guard.ts';
+import {
+  FIRST_TRY_SHARE,
+  type Guard,
+  isStarved,
+  nextTryMs,
+  TRIES_MAX,
+  TRY_MS_MAX,
+  threadTimes,
+  timesSince,
+} from '../scan/guard.ts';
 import { Awaiting, Open } from './awaiting.ts';
 import { Carried, jsonOf } from './carried.ts';
 import { FIGURE, FIGURE_CELLS, type StageFigures, takeFigures } from './figures.ts';
@@ -340,17 +349,18 @@ export class Pipeline {
    * one that is stopped twice is condemned, and that has had its time of the processor.
    */
   async #settleAlone(lines: PipelineLines, line: number): Promise<LineOutcome> {
-    let share = 1;
-    for (let tries = 1, stops = 0; ; tries++) {
+    let tryMs = Math.min(this.#timeoutMs * FIRST_TRY_SHARE, TRY_MS_MAX);
+    for (let triesLeft = TRIES_MAX, stops = 0; ; ) {
       const outcome = this.#beginAlone(lines, line);
       if (!(outcome instanceof Open)) return outcome;
-      const start = { cpuMs: threadCpuMs(), clockMs: performance.now() };
-      const isStopped = await this.#awaiting.all([outcome], (this.#timeoutMs * FIRST_TRY_SHARE) / share);
+      const start = threadTimes();
+      const isStopped = await this.#awaiting.all([outcome], tryMs);
       if (!isStopped || outcome.settled !== undefined) return this.#take(outcome);
-      const cpuMs = threadCpuMs() - start.cpuMs;
-      if (cpuMs >= Math.min(this.#timeoutMs, TRY_MS_MAX) / 2) stops++;
-      if (stops === STOPS_MAX || tries === TRIES_MAX) return this.#take(outcome);
-      share = Math.max(0.1, Math.min(1, cpuMs / (performance.now() - start.clockMs)));
+      const had = timesSince(start, threadTimes());
+      if (had.cpuMs >= Math.min(this.#timeoutMs, TRY_MS_MAX) / 2) stops++;
+      if (!isStarved(had)) triesLeft--;
+      if (stops === STOPS_MAX || triesLeft === 0) return this.#take(outcome);
+      tryMs = nextTryMs(tryMs, this.#timeoutMs, had);
     }
   }
 

@@ -11,6 +11,7 @@ import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { KINESIS } from '../base/limits.ts';
+import { Trouble } from '../base/patience.ts';
 import type { ChildShard } from './answer.ts';
 import { AnswerMemory } from './answer-memory.ts';
 import { Lineage, type ShardInfo } from './lineage.ts';
@@ -211,14 +212,15 @@ class Reader implements StreamReader {
   /** Once records were read, asks for as long as a service may be unavailable. @throws {MillraceError} MILLRACE_STREAM, MILLRACE_SERVICE_AWAY. */
   async #list(): Promise<ShardInfo[]> {
     const { client, stream, unavailableMs = UNAVAILABLE_MS } = this.#options;
-    const sinceMs = this.#clock.nowMs();
+    const trouble = new Trouble();
+    trouble.add(this.#clock.nowMs());
     for (;;) {
       try {
         return await listShards(client, stream, this.#stop.signal);
       } catch (error) {
         this.#stop.signal.throwIfAborted();
         const failure = classifyReadFailure(error, this.#streamName);
-        const isOver = !this.#client.hasRead || this.#clock.nowMs() - sinceMs >= unavailableMs;
+        const isOver = trouble.add(this.#clock.nowMs()) >= unavailableMs || !this.#client.hasRead;
         if (failure.kind === 'fatal' || (failure.kind === 'denied' && isOver)) throw failure.error;
         const message = `Cannot list the shards of stream ${this.#streamName}: ${(error as Error).message}`;
         if (isOver)

@@ -8,6 +8,7 @@
 import type { Wire } from '../aws/wire.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
+import { Trouble } from '../base/patience.ts';
 import type { Answer, AnswerOutline, HashRange } from './answer.ts';
 import type { AnswerMemory } from './answer-memory.ts';
 import type { ShardInfo } from './lineage.ts';
@@ -58,11 +59,13 @@ export class ShardReader {
   readonly #range: HashRange | null;
   #position: ShardPosition;
   #iterator: string | null = null;
-  #failingSinceMs: number | null = null;
+  readonly #failing = new Trouble();
   /** Answers in CBOR that could not be read, one after the other. */
   #unreadableCount = 0;
   /** How far reading had come when it last got on, and when that was. */
-  #moved = { readToMs: Number.NEGATIVE_INFINITY, atMs: 0 };
+  #readToMs = Number.NEGATIVE_INFINITY;
+  /** Answers that bring it no further. */
+  readonly #standing = new Trouble();
   /** `open`; `closed`: read to the end of the shard; `until`: read as far as was wanted. */
   state: 'open' | 'closed' | 'until' = 'open';
 
@@ -100,7 +103,7 @@ export class ShardReader {
       const { body, wire } = await client.records(this.#iterator, recordsPerCall, signal, memory.bodyFor);
       const answer = memory.answerFor(wire);
       const outline = this.#open(answer, body, wire);
-      this.#failingSinceMs = null;
+      this.#failing.end();
       pace.succeeded(startMs, body.length);
       this.#goOn(outline, startMs);
       return { answer, outline };
@@ -147,10 +150,12 @@ export class ShardReader {
     if (isEmpty && readToMs >= untilMs + (behindMs > 0 ? ARRIVAL_MARGIN_MS : 0)) this.state = 'until';
     else if (behindMs === 0 ? startMs < untilMs : isEmpty && behindMs < pollIntervalMs)
       pace.rest(startMs, pollIntervalMs);
-    if (!isEmpty || readToMs > this.#moved.readToMs + ARRIVAL_MARGIN_MS)
-      this.#moved = { readToMs, atMs: startMs };
-    else if (this.state === 'open' && startMs - this.#moved.atMs >= this.#options.unavailableMs)
-      throw this.#stuck(behindMs);
+    if (!isEmpty || readToMs > this.#readToMs + ARRIVAL_MARGIN_MS) {
+      this.#readToMs = readToMs;
+      this.#standing.end();
+    }
+    const standingMs = this.#standing.add(startMs);
+    if (this.state === 'open' && standingMs >= this.#options.unavailableMs) throw this.#stuck(behindMs);
   }
 
   /** Always behind, with nothing in any answer: waiting for an end would take for ever. */
@@ -177,8 +182,7 @@ export class ShardReader {
       onGetRecordsError?.({ shardId: shard.shardId, error, action: 'fatal' });
       throw failure.error;
     }
-    this.#failingSinceMs ??= now;
-    if (now - this.#failingSinceMs >= unavailableMs) {
+    if (this.#failing.add(now) >= unavailableMs) {
       onGetRecordsError?.({ shardId: shard.shardId, error, action: 'fatal' });
       if (failure.kind === 'denied') throw failure.error;
       const message = `Cannot read stream ${streamName}: no answer for shard ${shard.shardId} in ${Math.round(unavailableMs / 1000)} s, at last ${error.message}`;

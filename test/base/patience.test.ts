@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { AwakeTime, lateSignal, whenLate } from '../../src/base/patience.ts';
+import { AwakeTime, lateSignal, Trouble, whenLate } from '../../src/base/patience.ts';
 import { standStill } from './stand-still.ts';
 
 afterEach(() => vi.useRealTimers());
@@ -63,4 +63,14 @@ describe('what is late', () => {
     clearInterval(alive);
     expect(signal.reason).toMatchObject({ name: 'TimeoutError', message: 'no answer within 20 ms' });
   });
+});
+
+it('trouble lasts from its first moment to its end; hours in which nobody asked are a minute of it', () => {
+  const trouble = new Trouble();
+  expect([1_000, 31_000, 91_000].map((nowMs) => trouble.add(nowMs))).toEqual([0, 30_000, 90_000]);
+  expect([3_600_000, 3_601_000, 3_500_000].map((nowMs) => trouble.add(nowMs))).toEqual([
+    150_000, 151_000, 151_000,
+  ]);
+  trouble.end();
+  expect([4_000_000, 4_001_000].map((nowMs) => trouble.add(nowMs))).toEqual([0, 1_000]);
 });

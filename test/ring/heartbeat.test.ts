@@ -57,3 +57,20 @@ it('a process that stood still as a whole has no hanging thread: nobody could be
     expect(monitor.findHanging(nowMs, 30_000)).toBeNull();
   expect(monitor.findHanging(3_630_000, 30_000)).toBe(1);
 });
+
+it('a thread that says for how long it will be silent does not hang before that, and hangs after it', () => {
+  const { hearts, monitor } = open();
+  const look = (fromMs: number, toMs: number) => {
+    const found: unknown[] = [];
+    for (let nowMs = fromMs; nowMs <= toMs; nowMs += 500) found.push(monitor.findHanging(nowMs, 1_000));
+    return new Set(found);
+  };
+  hearts[1].isBusy = true;
+  hearts[1].announceSilence(5_000);
+  hearts[1].beat();
+  expect(look(0, 6_000)).toEqual(new Set([null]));
+  expect(look(6_500, 6_500)).toEqual(new Set([1]));
+  hearts[1].announceSilence(0);
+  expect(look(7_000, 8_000)).toEqual(new Set([null]));
+  expect(look(8_500, 8_500)).toEqual(new Set([1]));
+});

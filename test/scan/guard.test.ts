@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/native/load.ts';
-import { Guard } from '../../src/scan/guard.ts';
+import { Guard, nextTryMs, TRIES_MAX, TRY_MS_MAX, type TryTimes } from '../../src/scan/guard.ts';
 
 function forever(): void {
   for (;;);
@@ -102,3 +102,50 @@ describe.each(KINDS.filter(([, portable]) => portable || loadAddon().addon !== n
     });
   },
 );
+
+/** What each try had, and how many tries there were; from `enough` on it has all the CPU time that a line may take. */
+function triesUnder(had: TryTimes, enough: number): number {
+  let tries = 0;
+  let reads = 0;
+  const total = { clockMs: 0, cpuMs: 0, starvedMs: 0 as number | null };
+  const times = () => {
+    // Once before each try, and once behind it.
+    if (reads++ % 2 === 1) {
+      total.clockMs += had.clockMs;
+      total.cpuMs += tries < enough ? had.cpuMs : 1_000;
+      total.starvedMs = had.starvedMs === null ? null : total.starvedMs! + had.starvedMs;
+    }
+    return { ...total };
+  };
+  const guard = new Guard({ lineCpuMsMax: 8, onTry: () => tries++, times });
+  expect(guard.runLine(forever, 1)).toBe(false);
+  return tries;
+}
+
+it.each([
+  { name: 'others had the processor', had: { clockMs: 1.1, cpuMs: 1, starvedMs: 1 }, tries: 8 },
+  {
+    name: 'it had some of it, and the system says no more',
+    had: { clockMs: 1.1, cpuMs: 1, starvedMs: null },
+    tries: 8,
+  },
+  { name: 'it waited for something', had: { clockMs: 1.1, cpuMs: 1, starvedMs: 0 }, tries: TRIES_MAX },
+])('a line is tried $tries times where $name', ({ had, tries }) => {
+  expect(triesUnder(had, 8)).toBe(tries);
+});
+
+it.each([
+  {
+    name: 'at two hundredths of a processor is long enough for all that a line may take',
+    had: { clockMs: 10_000, cpuMs: 200, starvedMs: 9_800 },
+    wantedMs: 175_000,
+  },
+  { name: 'that waits is short', had: { clockMs: 10_000, cpuMs: 1, starvedMs: 0 }, wantedMs: TRY_MS_MAX },
+  {
+    name: 'without a processor ends some time',
+    had: { clockMs: 10_000, cpuMs: 0, starvedMs: 10_000 },
+    wantedMs: 600_000,
+  },
+])('the try behind one $name', ({ had, wantedMs }) => {
+  expect(nextTryMs(3_500, 2_800, had)).toBeCloseTo(wantedMs);
+});

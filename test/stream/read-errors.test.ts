@@ -128,6 +128,19 @@ describe('errors', () => {
     expect(f.kinesis.stats().faultsFired.error).toBeGreaterThan(2);
   });
 
+  it('does not give a shard up for hours in which the process stood still, and nobody asked', async () => {
+    const f = await fixture();
+    await f.put(numbered(40));
+    f.kinesis.setFaults([
+      { kind: 'error', operation: 'GetRecords', code: 'InternalFailure', skip: 2, times: 3 },
+    ]);
+    const clock = virtual();
+    const sleep: ReaderClock['sleep'] = (durationMs, signal) => clock.sleep(durationMs + 3_600_000, signal);
+    const standing = { ...clock, sleep };
+    expect(await f.readAll({ recordsPerCall: 5, clock: standing })).toHaveLength(40);
+    expect(f.kinesis.stats().faultsFired.error).toBe(3);
+  });
+
   it('ends with advice: no such stream', async () => {
     const f = await fixture();
     const error = await f.readAll({ stream: 'absent' }).catch((failure: unknown) => failure);
