@@ -1,3 +1,4 @@
+import { Console } from 'node:console';
 import { EXIT } from '../base/exit-code.ts';
 import { formatPreview, previewJson } from '../observe/preview.ts';
 import { PREVIEW_KNOWN, parsePreviewOptions } from '../options/preview.ts';
@@ -11,6 +12,8 @@ import { abortOnSignals } from './signals.ts';
 export async function run(argv: string[]): Promise<void> {
   const { words, raw } = await readArguments(argv, PREVIEW_KNOWN);
   const options = parsePreviewOptions(words, raw);
+  // Stages are asked in this thread, too, about lines that are left out: what they print is no line of ours.
+  globalThis.console = new Console(process.stderr, process.stderr);
   const display = openDisplay(raw);
   const signal = abortOnSignals(display.notice, 'nothing was sent');
   try {

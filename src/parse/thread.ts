@@ -19,7 +19,7 @@ import type { LineShaper } from '../scan/shaper.ts';
 import type { LineValidator } from '../scan/validating.ts';
 import { Pipeline } from '../shape/pipeline.ts';
 import type { RunningStage } from '../shape/stage.ts';
-import { TRANSFORM_TIMEOUT_MS } from '../shape/stages.ts';
+import { type Stages, TRANSFORM_TIMEOUT_MS } from '../shape/stages.ts';
 import { Inflation } from './inflation.ts';
 import { sendLetter } from './letters.ts';
 import { LineCounter } from './line-count.ts';
@@ -35,6 +35,12 @@ import { Slicer, StoppedError } from './slicer.ts';
 import { Transformer } from './transformer.ts';
 import { Trial } from './trial.ts';
 import { Workbench } from './workbench.ts';
+
+async function openRunning(stages: Stages): Promise<readonly RunningStage[]> {
+  const { printOnStderr } = await import('../shape/stages/voice.ts');
+  printOnStderr();
+  return await (await import('../shape/stages/open-stage.ts')).openStages(stages);
+}
 
 export class ParseThread {
   readonly setup: ParseSetup;
@@ -78,10 +84,7 @@ export class ParseThread {
     const { schema, stages = null } = setup;
     const validator = schema && (await import('../scan/schema.ts')).createValidator(schema.text, schema.name);
     const shaper = stages && (await import('../shape/prefix/line-shaper.ts')).createLineShaper(stages);
-    const running =
-      stages === null || stages.later.length === 0
-        ? []
-        : await (await import('../shape/stages/open-stage.ts')).openStages(stages);
+    const running = stages === null || stages.later.length === 0 ? [] : await openRunning(stages);
     return new ParseThread(setup, validator ?? undefined, shaper, running);
   }
 

@@ -84,6 +84,36 @@ describe('--transform', () => {
     },
   );
 
+  it('what a module prints goes to stderr: stdout has the one document of --json', async () => {
+    world = await World.open({ objects: objects(), shards: 1 });
+    const module = moduleOf(`console.log('loaded');
+      export default (record) => {
+        if (record.i === 0) console.info('asked');
+        if (record.i === 0) process.stdout.write('written\\n');
+        return record.i < 5 ? record : undefined;
+      };`);
+    const { report, ended } = await world.report(module);
+    expect([ended.exitCode, report.status], ended.stderr).toEqual([0, 'delivered']);
+    for (const word of ['loaded', 'asked', 'written']) expect(ended.stderr).toContain(`${word}\n`);
+    const args = [
+      'preview',
+      's3://bucket/',
+      '--s3-endpoint-url',
+      world.s3.endpoint,
+      '--limit',
+      '8',
+      '--json',
+    ];
+    const shown = await runCommand([...args, ...module], { cwd: world.folder });
+    const outcomes = shown.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).outcome);
+    expect(outcomes).toHaveLength(8);
+    expect(outcomes).toContain('filtered');
+    expect(shown.stderr).toContain('loaded\n');
+  });
+
   it('takes TypeScript, asynchronous functions, objects with open and close, and a named export', async () => {
     world = await World.open({ objects: objects().slice(0, 1), shards: 1 });
     writeFileSync(

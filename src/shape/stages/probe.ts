@@ -10,6 +10,7 @@ import { MillraceError, OptionsError, type WireError } from '../../base/errors.t
 import type { StageSpec } from '../stage.ts';
 import { ModuleLoader } from './module-loader.ts';
 import { loadTransform, stagesIn } from './use.ts';
+import { printOnStderr } from './voice.ts';
 
 export interface ProbeTask {
   readonly specs: readonly StageSpec[];
@@ -48,6 +49,7 @@ class Probe {
 }
 
 async function answer({ specs }: ProbeTask): Promise<ProbeAnswer> {
+  printOnStderr();
   const probe = new Probe();
   try {
     const expanded: StageSpec[] = [];
