@@ -1,10 +1,10 @@
 // The digest's inner loops, compiled once per kind of processor: record-digest.cc includes this file several times, each time with
-// MILLRACE_KERNEL (a namespace) and MILLRACE_SIMD (one of the numbers below) defined. See record-digest.h for what is computed.
-// No include guard, on purpose.
+// MILLRACE_KERNEL (a namespace), MILLRACE_SIMD (one of its numbers) and MILLRACE_WIDTH (records side by side) defined. See record-digest.h
+// for what is computed. No include guard, on purpose.
 namespace millrace {
 namespace MILLRACE_KERNEL {
 
-typedef uint64_t Lanes __attribute__((vector_size(8 * RECORD_LANES)));
+typedef uint64_t Lanes __attribute__((vector_size(8 * MILLRACE_WIDTH)));
 
 #if MILLRACE_SIMD == MILLRACE_SIMD_AVX2
 
@@ -136,18 +136,18 @@ static inline void sipCompress(Lanes& v0, Lanes& v1, Lanes& v2, Lanes& v3, const
   v0 ^= word;
 }
 
-static void finish(const uint64_t* sipKey, const RecordDigestMessages* messages, Hash128* hashes) {
+static inline void finishSome(const uint64_t* sipKey, const RecordDigestMessages* messages, size_t first, Hash128* hashes) {
   const Lanes zero = {};
   Lanes v0 = zero + (sipKey[0] ^ 0x736f6d6570736575ull);
   Lanes v1 = zero + (sipKey[1] ^ 0x646f72616e646f6dull ^ 0xee);
   Lanes v2 = zero + (sipKey[0] ^ 0x6c7967656e657261ull);
   Lanes v3 = zero + (sipKey[1] ^ 0x7465646279746573ull);
   Lanes word;
-  std::memcpy(&word, messages->nhA, sizeof word);
+  std::memcpy(&word, messages->nhA + first, sizeof word);
   sipCompress(v0, v1, v2, v3, word);
-  std::memcpy(&word, messages->nhB, sizeof word);
+  std::memcpy(&word, messages->nhB + first, sizeof word);
   sipCompress(v0, v1, v2, v3, word);
-  std::memcpy(&word, messages->lengths, sizeof word);
+  std::memcpy(&word, messages->lengths + first, sizeof word);
   sipCompress(v0, v1, v2, v3, word);
   sipCompress(v0, v1, v2, v3, zero + (uint64_t(24) << 56));
   v2 ^= zero + 0xee;
@@ -156,7 +156,11 @@ static void finish(const uint64_t* sipKey, const RecordDigestMessages* messages,
   v1 ^= zero + 0xdd;
   sipRounds<4>(v0, v1, v2, v3);
   const Lanes b = v0 ^ v1 ^ v2 ^ v3;
-  for (size_t lane = 0; lane < RECORD_LANES; lane++) hashes[lane] = {a[lane], b[lane]};
+  for (size_t lane = 0; lane < MILLRACE_WIDTH; lane++) hashes[first + lane] = {a[lane], b[lane]};
+}
+
+static void finish(const uint64_t* sipKey, const RecordDigestMessages* messages, Hash128* hashes) {
+  for (size_t first = 0; first < RECORD_LANES; first += MILLRACE_WIDTH) finishSome(sipKey, messages, first, hashes);
 }
 
 static size_t hashFrames(const RecordDigestState* state, const uint8_t* frames, size_t framesBytes, Hash128* hashes,

@@ -13,6 +13,9 @@
 #define MILLRACE_SIMD_AVX2 2
 #define MILLRACE_SIMD_NEON 3
 
+/** Records side by side: more need more registers than there are, but for AVX-512. */
+#define MILLRACE_WIDTH 8
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -50,6 +53,8 @@ MILLRACE_TARGET_BEGIN("avx2")
 #include "record-digest-kernel.h"
 #undef MILLRACE_KERNEL
 MILLRACE_TARGET_END
+#undef MILLRACE_WIDTH
+#define MILLRACE_WIDTH 16
 MILLRACE_TARGET_BEGIN("avx2,avx512f,avx512vl")
 #define MILLRACE_KERNEL avx512
 #include "record-digest-kernel.h"

@@ -40,8 +40,8 @@ struct Hash128 {
   uint64_t b;
 };
 
-/** Records that are hashed side by side: as many as lie in one vector of 64-bit words. */
-constexpr size_t RECORD_LANES = 8;
+/** Records that are finished together: twice as many as lie in the widest vector, whose steps wait for each other within one. */
+constexpr size_t RECORD_LANES = 16;
 
 /** Words of the messages of RECORD_LANES records of one block each. */
 struct alignas(64) RecordDigestMessages {
