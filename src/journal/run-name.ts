@@ -43,15 +43,48 @@ const SHOWN_CHARS_MAX = 120;
 
 /** What has to be as it was before a run goes on, besides its command. @param differences As they are named below. */
 export function conditionOf(differences: readonly string[]): string {
-  const isTable = differences.some((difference) => difference.startsWith(TABLE_DIFFERENCE));
-  return `with the other flags as they are${isTable ? ' and its tables as they were' : ''}`;
+  const kept = [
+    ...(differences.some((difference) => difference.startsWith(TABLE_DIFFERENCE))
+      ? ['its tables as they were']
+      : []),
+    ...(differences.includes(MODULES_DIFFERENCE) ? ['its modules as they were'] : []),
+    ...(differences.includes(KEY_DIFFERENCE) ? ['the key of --hash that it had'] : []),
+  ];
+  return ['with the other flags as they are', ...kept].join(' and ');
 }
 
 const TABLE_DIFFERENCE = 'the table ';
+const MODULES_DIFFERENCE = 'a module of its stages, or a file that one imports, has changed since';
+const KEY_DIFFERENCE = 'the key of --hash is another one';
+
+/** What stands in an identity for what it cannot hold. It says nothing to people, and differs as well where what it stands beside does. */
+const PRINTS: Readonly<Record<string, { readonly beside: readonly string[]; readonly difference: string }>> =
+  {
+    laterPrint: {
+      beside: [
+        ...['transform', 'stages', 'where', 'onWhereError', 'samplePercent'],
+        ...['drop', 'set', 'rename', 'hash'],
+      ],
+      difference: MODULES_DIFFERENCE,
+    },
+    hashKeyPrint: { beside: ['hash'], difference: KEY_DIFFERENCE },
+  };
 
 /** Names each difference, for example `partitionKey was "/id", is now null`. Empty when it is the same run. */
 export function identityDifferences(before: Identity, now: Identity): string[] {
-  return fieldDifferences(todays(before), todays(now), '');
+  const [old, fresh] = [withoutPrints(todays(before)), withoutPrints(todays(now))];
+  return [...fieldDifferences(old, fresh, ''), ...printDifferences(before, now)];
+}
+
+function withoutPrints(identity: Identity): Identity {
+  return Object.fromEntries(Object.entries(identity).filter(([name]) => !Object.hasOwn(PRINTS, name)));
+}
+
+function printDifferences(before: Identity, now: Identity): string[] {
+  const isOther = (name: string) => canonical(before[name] ?? null) !== canonical(now[name] ?? null);
+  return Object.entries(PRINTS).flatMap(([print, { beside, difference }]) =>
+    isOther(print) && !beside.some(isOther) ? [difference] : [],
+  );
 }
 
 function fieldDifferences(before: Identity, now: Identity, path: string): string[] {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { identityDifferences, runName } from '../../src/journal/run-name.ts';
+import { conditionOf, type Identity, identityDifferences, runName } from '../../src/journal/run-name.ts';
 
 it('does not depend on the order of fields, and depends on everything else', () => {
   const name = runName('clicks', { sources: ['s3://b/p'], rules: { a: 1, b: null } });
@@ -47,4 +47,36 @@ it.each([
   },
 ])('names $name', ({ before, now, differences }) => {
   expect(identityDifferences(before, now)).toEqual(differences);
+});
+
+it.each<{ name: string; before: object; now: object; told: string[]; condition: string }>([
+  {
+    name: 'of modules alone is called so',
+    ...{
+      before: { transform: ['./a.ts'], laterPrint: 'a1' },
+      now: { transform: ['./a.ts'], laterPrint: 'b2' },
+    },
+    told: ['a module of its stages, or a file that one imports, has changed since'],
+    condition: 'with the other flags as they are and its modules as they were',
+  },
+  {
+    name: 'of the key alone is called so',
+    ...{ before: { hash: ['/id'], hashKeyPrint: 'a1' }, now: { hash: ['/id'], hashKeyPrint: 'b2' } },
+    told: ['the key of --hash is another one'],
+    condition: 'with the other flags as they are and the key of --hash that it had',
+  },
+  {
+    name: 'that its flags tell is told once, by their names',
+    before: { transform: ['./a.ts'], laterPrint: 'a1', hash: ['/id'], hashKeyPrint: 'a1', limitLines: 5 },
+    now: { transform: [], hash: [] },
+    told: [
+      'hash was ["/id"], is now []',
+      'limitLines was 5, is now null',
+      'transform was ["./a.ts"], is now []',
+    ],
+    condition: 'with the other flags as they are',
+  },
+])('a difference $name', ({ before, now, told, condition }) => {
+  const differences = identityDifferences(before as Identity, now as Identity);
+  expect([differences, conditionOf(differences)]).toEqual([told, condition]);
 });
