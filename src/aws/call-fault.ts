@@ -30,6 +30,11 @@ export function isProxyRefusal(code: string): boolean {
   return code === 'EPROXY';
 }
 
+/** Node refuses to write such a request: a key with a line end in it, for one. */
+function isUnsendable(code: string): boolean {
+  return /^ERR_(?:HTTP_)?(?:INVALID|UNESCAPED)_/.test(code);
+}
+
 /** No address for a host name: a typo, or a name service that is not up yet. */
 export function isUnnamed(code: string): boolean {
   return code === 'ENOTFOUND' || code === 'EAI_AGAIN';
@@ -70,7 +75,7 @@ export function isPassing(error: unknown): boolean {
   const status = statusCode ?? $metadata?.httpStatusCode;
   const code = codeOf(error);
   if (faultOfCode(code) === 'throttle') return true;
-  if (isTlsCode(code) || isProxyRefusal(code)) return false;
+  if (isTlsCode(code) || isProxyRefusal(code) || isUnsendable(code)) return false;
   if (status !== undefined && status !== null) return status < 400 || isPassingFault(faultOfStatus(status));
   // Never sent: the SDK could not build a request from these options.
   return systemFaultOf(error) !== null || /Timeout|Abort/.test(code) || /timed? ?out/i.test(message ?? '');

@@ -3,7 +3,7 @@
  * Takes  the arguments. Gives a process that ends with 0, 1, 2, 3, 129, 130 or 143 (docs/CLI.md), and one clear line on stderr for a failure.
  * Never prints a stack trace of a failure that is expected.
  */
-import { MillraceError } from '../base/errors.ts';
+import { MillraceError, OptionsError } from '../base/errors.ts';
 import { EXIT, isSignalExit } from '../base/exit-code.ts';
 import { INSTALL_ADVICE, isInstallationBroken } from '../base/installation.ts';
 import { printable } from '../base/printable.ts';
@@ -28,6 +28,7 @@ export async function main(args: readonly string[]): Promise<void> {
     if (code === UNSETTLED) process.exitCode = report(new Error('nothing is left to wait for'));
   });
   try {
+    assertFolder();
     const command = commandToRun(args);
     if (command === null) process.exitCode = await (await import('./help.ts')).help(args);
     else await runCommand(command, args.slice(1));
@@ -36,6 +37,15 @@ export async function main(args: readonly string[]): Promise<void> {
     leaveSoon();
   }
   leaveWhole();
+}
+
+/** Journals lie in it, and threads begin in it. @throws {OptionsError} Where somebody has removed the folder that the program stands in. */
+function assertFolder(): void {
+  try {
+    process.cwd();
+  } catch {
+    throw new OptionsError(['Cannot begin here: the current folder is gone. Change into one that is there.']);
+  }
 }
 
 /** Says what went wrong. @returns The exit code. */

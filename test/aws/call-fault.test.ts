@@ -33,6 +33,7 @@ describe('a call that failed', () => {
     [call(null, null, system('UNABLE_TO_VERIFY_LEAF_SIGNATURE')), false],
     [system('EPROTO'), false],
     [system('EPROXY'), false],
+    [system('ERR_INVALID_CHAR'), false],
     [new Error('Region not accepted'), false],
     [new TypeError('Invalid URL'), false],
   ])('says whether it may work later: %s, %s', (error, expected) => {

@@ -1,5 +1,6 @@
 /** Bad input: issue 2. One clear line for each mistake, the right exit code, no stack trace; and no secret anywhere. */
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
@@ -7,7 +8,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TEST_CERTIFICATE, TEST_KEY } from '../aws/certificate.ts';
-import { type Ended, runCommand, World } from './fixture.ts';
+import { BIN, CLEAN_ENV, type Ended, runCommand, World } from './fixture.ts';
 
 const GOOD = { key: 'good/a.jsonl', body: Buffer.from('{"a":1}\n{"a":2}\n') };
 let world: World;
@@ -114,6 +115,29 @@ describe('backfill refuses to start', () => {
       expect(line).toMatch(/EPROTO|ERR_SSL/);
     },
   );
+
+  it('with a key that a line end belongs to by mistake, without showing it', async () => {
+    const env = { AWS_ACCESS_KEY_ID: 'AKIDTEST\r' };
+    const [line] = expectRefused(await world.backfill(['--quiet'], { env }), 1);
+    expect(line).toContain(
+      'the credentials hold a character that cannot be sent; look for line ends in AWS_',
+    );
+    expect(line).not.toContain('AKIDTEST');
+  });
+
+  it('in a folder that is gone', async () => {
+    const gone = join(world.folder, 'gone');
+    const script = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"';
+    const command = [process.execPath, BIN, 'backfill', 's3://bucket/', '--stream', 's'];
+    const child = spawn('sh', ['-c', script, gone, ...command], { env: CLEAN_ENV });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const [exitCode] = await once(child, 'close');
+    expect([exitCode, stderr]).toEqual([
+      2,
+      'millrace: Cannot begin here: the current folder is gone. Change into one that is there.\n',
+    ]);
+  });
 
   it.each(['us east 1', 'x/y'])(
     'with 2, for no rerun mends it, in a region that cannot be: %s',

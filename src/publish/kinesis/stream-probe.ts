@@ -201,6 +201,13 @@ interface Advice {
 const CHECK: Advice = { help: () => 'check the credentials and the clock of this machine' };
 const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   [
+    'ERR_INVALID_CHAR',
+    {
+      why: 'the credentials hold a character that cannot be sent',
+      help: () => 'look for line ends in AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN or the credentials file',
+    },
+  ],
+  [
     'ResourceNotFoundException',
     { why: 'no such stream', help: () => 'check the name and the region (--region), or create it' },
   ],
