@@ -49,7 +49,7 @@ const checkouts = new Map<string, string | undefined>([
   ...(flags.vs === undefined ? [] : [['before', resolve(flags.vs)] as const]),
   ['now', undefined],
 ]);
-const METRICS = ['all', 'main', 'publishers', 'parsers', 'helpers'];
+const METRICS = ['all', 'main', 'publishers', 'parsers', 'busiest parser', 'helpers'];
 const nameOf = (checkout: string, compression: string) =>
   stored.length === 1 ? checkout : `${checkout}, ${compression}`;
 
@@ -73,6 +73,7 @@ function figuresOf(contender: string, costs: readonly Cost[], world: World): Fig
     // The publishers start first.
     figure('publishers', ({ threads }) => sum(threads.workers.slice(0, publisherCount)) / gigabytes),
     figure('parsers', ({ threads }) => sum(threads.workers.slice(publisherCount)) / gigabytes),
+    figure('busiest parser', ({ threads }) => Math.max(...threads.workers.slice(publisherCount)) / gigabytes),
     figure('helpers', ({ threads }) => threads.helpers / gigabytes),
     figure('MB per CPU-s', ({ cpuSeconds }) => (gigabytes * 1000) / cpuSeconds),
     figure('MB/s', ({ wallSeconds }) => (gigabytes * 1000) / wallSeconds),

@@ -25,6 +25,7 @@ function grep(paths: readonly string[], pattern: RegExp): string[] {
 const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/commands/main.ts': 'test/commands',
   'src/options/demo.ts': 'test/commands/flags.test.ts',
+  'src/parse/giving.ts': 'test/parse/inflation.test.ts',
   'src/parse/value-table.ts': '',
   'src/publish/epoch.ts': 'test/publish/pace.test.ts',
   'src/scan/json-text.ts': 'test/scan/values.test.ts',

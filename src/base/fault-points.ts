@@ -24,6 +24,7 @@ export const FAULT_POINTS = [
   'dead-letters.before-sync',
   'dead-letters.before-rename',
   'parser.task',
+  'parser.given',
   'publisher.before-put',
   'publisher.after-put',
   'reader.task',

@@ -11,6 +11,7 @@ import { addFigures, type StageFigures } from '../shape/figures.ts';
 import type { LineCount } from './line-count.ts';
 import {
   type Found,
+  type GivenLines,
   PARSE_SHARED,
   type ParseMessage,
   type PieceEnd,
@@ -108,6 +109,12 @@ export class Findings {
       receipt,
       rejects.map((reject) => toRejectedLine(reject, bytes, receipt.piece)),
     );
+  }
+
+  /** Lines of the piece that another parser is to scan: the piece ends behind this. */
+  give(piece: number, block: number, lines: readonly GivenLines[]): void {
+    this.#hasPosted = true;
+    this.#post({ kind: 'given', piece, block, lines }, []);
   }
 
   /** @param frames Taken over. */

@@ -18,6 +18,7 @@ import { textOnly } from '../source/format.ts';
 import { type CutBuffer, LineCutter, type OversizeLine } from '../source/line-cutter.ts';
 import type { Findings } from './findings.ts';
 import { openFraming } from './framing.ts';
+import { Giving } from './giving.ts';
 import { type LineCount, LineCounter } from './line-count.ts';
 import type {
   Delivered,
@@ -31,6 +32,7 @@ import type {
 import { sideBySideHint } from './side-by-side.ts';
 import type { LineSource } from './slice-cut.ts';
 import { type Slicer, StoppedError } from './slicer.ts';
+import type { SpareBlocks } from './spare-blocks.ts';
 import { ValueCounter } from './value-count.ts';
 import { WindowMemory } from './window-memory.ts';
 
@@ -60,8 +62,8 @@ type InflationSetup = Pick<
   ('lineBytesMax' | 'memory' | 'isCounting' | 'shared' | 'windowBytes' | 'isOrdered' | 'lanes') | 'framing'
 > &
   Partial<Pick<ParseSetup, 'isPortable'>>;
-type InflationSlicer = Pick<Slicer, 'scan' | 'scanValues' | 'rejectOversize' | 'isStopping'> & {
-  readonly findings: Pick<Findings, 'endPiece' | 'flush'>;
+type InflationSlicer = Pick<Slicer, 'scan' | 'scanValues' | 'rejectOversize' | 'isStopping' | 'isHeld'> & {
+  readonly findings: Pick<Findings, 'endPiece' | 'flush' | 'give'>;
 };
 
 export class Inflation {
@@ -72,9 +74,12 @@ export class Inflation {
   readonly #room: WindowRoom;
   /** Lines that are on their way through stages: until it is settled the block is theirs, and what comes behind them waits. */
   #pending: Promise<void> | null = null;
+  readonly #spare: SpareBlocks | undefined;
 
-  constructor(setup: InflationSetup, slicer: InflationSlicer) {
+  /** @param spare Where lines of large objects may be given to other parsers. */
+  constructor(setup: InflationSetup, slicer: InflationSlicer, spare?: SpareBlocks) {
     this.#setup = setup;
+    this.#spare = spare;
     this.#slicer = slicer;
     const [isStopping, flush] = [() => slicer.isStopping(), () => slicer.findings.flush()];
     this.#room = new WindowMemory({ setup, isStopping, flush });
@@ -122,12 +127,12 @@ export class Inflation {
     };
     const inflated = decompress(task.format, pieces(), this.#decoders, this.#room);
     const content = upTo(textOnly(task.format, inflated), task.contentEnd);
-    const { error, isCut, count } = await this.#cutLines(
-      content,
-      task.delivered,
-      () => current!,
-      () => !input.isAborted,
-    );
+    const giving = task.mayGive ? this.#openGiving(() => current!.piece) : null;
+    const { error, isCut, count } = await this.#cutLines(content, task.delivered, () => current!, {
+      isWhole: () => !input.isAborted,
+      giving,
+    });
+    giving?.close();
     if (current !== null) {
       const isWhole = !isCut && !input.isAborted;
       const { piece } = current as LineSource;
@@ -142,12 +147,19 @@ export class Inflation {
     task.port.close();
   }
 
+  #openGiving(piece: () => number): Giving | null {
+    if (this.#spare === undefined) return null;
+    const { findings } = this.#slicer;
+    const isHeld = () => this.#slicer.isHeld();
+    return new Giving(this.#spare, isHeld, (block, lines) => findings.give(piece(), block, lines));
+  }
+
   /** @param isWhole Asked at the end: the last line of an object that is given up may be incomplete. */
   async #cutLines(
     content: AsyncIterable<Uint8Array> | readonly Uint8Array[],
     delivered: Delivered,
     current: () => LineSource,
-    isWhole: () => boolean = () => true,
+    { isWhole = () => true, giving = null }: { isWhole?: () => boolean; giving?: Giving | null } = {},
   ): Promise<Outcome> {
     const { framing = null } = this.#setup;
     const [first] = delivered.done;
@@ -157,7 +169,7 @@ export class Inflation {
     const counter = this.#openCounter();
     const cutter: Cutter = framing
       ? openFraming({ setup: this.#setup, slicer: this.#slicer, delivered, current })
-      : this.#cutter(fromOffset, delivered, current, place);
+      : this.#cutter(fromOffset, delivered, current, place, giving);
     // A segment that starts at `fromOffset` begins with the byte before it, which shows whether a line starts there.
     let skip = Math.max(0, fromOffset - 1);
     try {
@@ -202,25 +214,28 @@ export class Inflation {
     delivered: Delivered,
     current: () => LineSource,
     place: { reached: number },
+    giving: Giving | null,
   ): LineCutter<CutBuffer> {
     const block: CutBuffer = { bytes: this.#block };
     const target = {
       position: 0,
-      open: () => (this.#pending === null ? block : null),
+      open: () => (this.#pending === null ? (giving?.open(target.position) ?? block) : null),
       close: () => {
+        giving?.close();
         target.position = 0;
       },
       big: (bytes: number): CutBuffer => ({ bytes: new Uint8Array(bytes) }),
       dropBig: () => {},
-      emit: ({ bytes }: CutBuffer, from: number, end: number, objectOffset: number) => {
+      emit: (buffer: CutBuffer, from: number, end: number, objectOffset: number) => {
         const shift = from - objectOffset;
+        const { bytes } = buffer;
         place.reached = end - shift;
-        for (const { start: rangeStart, end: rangeEnd, only } of workWithin(
-          objectOffset,
-          place.reached,
-          delivered.done,
-          delivered.left,
-        )) {
+        const work = workWithin(objectOffset, place.reached, delivered.done, delivered.left);
+        if (giving !== null) {
+          if (this.#slicer.isStopping()) throw new StoppedError('The run is being stopped');
+          if (giving.give(buffer, from, objectOffset, work)) return;
+        }
+        for (const { start: rangeStart, end: rangeEnd, only } of work) {
           const lines = { bytes, from: rangeStart + shift, end: rangeEnd + shift, objectOffset: rangeStart };
           const source = current();
           this.#then(() => this.#slicer.scan(source, { ...lines, rangeStart, rangeEnd, only }));

@@ -13,6 +13,7 @@ import type { PrefixFigures, StageFigures } from '../shape/figures.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { Format, LetterFacts, ShapedRecord } from '../source/object.ts';
 import type { LineCount } from './line-count.ts';
+import type { SpareMemory } from './spare-blocks.ts';
 
 /** Told once to every thread of the pool. */
 export interface ParseSetup {
@@ -54,6 +55,8 @@ export interface ParseSetup {
   readonly digestKey: Uint8Array;
   /** For the windows of zstd frames over 8 MiB, all parsers together. */
   readonly windowBytes: number;
+  /** Where a parser that inflates gives lines to others that are idle (giving.ts). Absent: there are no others, or order or framing forbid it. */
+  readonly spare?: SpareMemory;
 }
 
 /** TRIAL: whether lines have been tried twice. TURN: the number of the task whose lines may be. */
@@ -100,6 +103,18 @@ export interface PlainPiece extends RawPiece {
   readonly shaped?: ShapedRecord;
   /** A dead letter's data: letters.ts says what becomes of it. */
   readonly letter?: LetterFacts;
+  /** Lines of a compressed object that another parser has inflated, and counted: `byteOffset` is one of the spare blocks' memory. */
+  readonly isGiven?: true;
+}
+
+/** Lines in a spare block: bytes [start, end) of it, the first of which is at `objectOffset` of the content. */
+export interface GivenLines {
+  readonly start: number;
+  readonly end: number;
+  readonly objectOffset: number;
+  readonly rangeStart: number;
+  readonly rangeEnd: number;
+  readonly only: Places | null;
 }
 
 /** What earlier processes have done with a compressed object, in bytes of the decompressed one. */
@@ -132,6 +147,8 @@ export type ParseTask =
       readonly coordinate: string;
       readonly place?: PiecePlace;
       readonly contentEnd?: number;
+      /** It is large enough for other parsers to join in. */
+      readonly mayGive: boolean;
     };
 
 /** What a parser found in one slice, which stands for the range [start, end) of its object. Its dead letters have been posted before. */
@@ -205,6 +222,13 @@ export interface Found {
 export type ParseMessage =
   | { readonly kind: 'rejected'; readonly lines: readonly RejectedLine[] }
   | ({ readonly kind: 'found' } & Found)
+  /** Lines that this parser has inflated, for another to scan. `piece`: as a receipt of them would say. `block`: which spare block. */
+  | {
+      readonly kind: 'given';
+      readonly piece: number;
+      readonly block: number;
+      readonly lines: readonly GivenLines[];
+    }
   /** The stages of this parser have closed what they had opened. */
   | { readonly kind: 'closed' }
   /** Lines have been tried twice: from here on they may come in any order. */

@@ -12,7 +12,7 @@ import type { Heart } from '../ring/heartbeat.ts';
 import { PHASE } from '../ring/phases.ts';
 import { outputsAt, type Places } from '../ring/ranges.ts';
 import { SliceLender } from '../ring/slices.ts';
-import { Doorbell, waitForSpace, waitForWindow } from '../ring/wait.ts';
+import { Doorbell, isMostlyFull, waitForSpace, waitForWindow } from '../ring/wait.ts';
 import {
   lineOffset,
   type ScanLanes,
@@ -168,6 +168,12 @@ export class Slicer {
   isStopping(): boolean {
     this.#heart.beat();
     return Atomics.load(this.#control, 0) >= PHASE.STOP;
+  }
+
+  /** Whether nobody else shall scan: publishers are behind, or the first lines are still to be tried twice, and not by another task. */
+  isHeld(): boolean {
+    const isTried = this.#transformer?.trial.isOver ?? true;
+    return !isTried || this.#lanes.buffers.some(isMostlyFull);
   }
 
   ringAll(): void {

@@ -32,6 +32,7 @@ import {
   type PlainPiece,
 } from './setup.ts';
 import { Slicer, StoppedError } from './slicer.ts';
+import { SpareBlocks } from './spare-blocks.ts';
 import { Transformer } from './transformer.ts';
 import { Trial } from './trial.ts';
 import { Workbench } from './workbench.ts';
@@ -144,17 +145,20 @@ export class ParseThread {
   }
 
   get #inflater(): Inflation {
-    this.#inflation ??= new Inflation(this.setup, this.#slicer);
+    const { spare } = this.setup;
+    this.#inflation ??= new Inflation(this.setup, this.#slicer, spare && new SpareBlocks(spare));
     return this.#inflation;
   }
 
   async #scanPlain(piece: PlainPiece): Promise<void> {
-    const { buffer, byteOffset, length, piece: number, coordinate, place, shaped } = piece;
-    const bytes = new Uint8Array(buffer ?? this.setup.memory, byteOffset, length);
+    const { buffer, byteOffset, length, piece: number, coordinate, place, shaped, isGiven = false } = piece;
+    const { memory, spare } = this.setup;
+    if (isGiven) faultPoint('parser.given');
+    const bytes = new Uint8Array(isGiven ? spare!.blocks : (buffer ?? memory), byteOffset, length);
     // The newline that the rules have put behind it comes there again.
     const end =
       shaped?.isRaw && this.setup.rules.appendNewline && bytes.at(-1) === 0x0a ? length - 1 : length;
-    const counter = this.setup.isCounting ? new LineCounter() : null;
+    const counter = this.setup.isCounting && !isGiven ? new LineCounter() : null;
     counter?.add(bytes);
     try {
       const source = { piece: number, coordinate: Buffer.from(coordinate), place, shaped };

@@ -45,6 +45,12 @@ export function waitForSpace(lane: SharedArrayBuffer, needBytes: number, shouldS
   }
 }
 
+/** Whether more than half of a lane is written and not read. */
+export function isMostlyFull(lane: SharedArrayBuffer): boolean {
+  const capacityBytes = lane.byteLength - LANE_DATA_BYTE;
+  return freeBytes(cellsOf(lane), capacityBytes) < capacityBytes / 2;
+}
+
 /** What a parser waits for: the cell that moves when something was given back, and whether it may go on. */
 export interface SliceGate {
   readonly cells: Int32Array;

@@ -33,6 +33,8 @@ export interface Budget {
   readonly laneCapacityBytes: number;
   /** Batches and bodies of one publisher. */
   readonly publisherBytes: number;
+  /** Blocks in which parsers give lines of one large compressed object to each other. */
+  readonly spareBlocks: number;
   /** What is left, for the windows of zstd frames over 8 MiB. */
   readonly windowBytes: number;
   /** One line a user: name and bytes. */
@@ -59,6 +61,9 @@ const BLOCKS_AHEAD_PARSER = 8;
 const PARSER_BYTES = 16 * MIB;
 /** Of the longest value, where records are no lines: as it grows, as a line, and as what is lost. */
 const VALUE_COPIES = 5;
+/** For each parser that another one may give lines to: two are on their way, one is being filled. */
+const SPARE_BLOCKS_PER_PARSER = 3;
+const SPARE_BLOCKS_MAX = 24;
 const PUBLISHER_BYTES_MIN = 8 * MIB;
 /** More than this does not make publishers faster: what waits is bounded by the window of slices (src/accounting/window.ts). */
 const PUBLISHERS_BYTES_MAX = 64 * MIB;
@@ -87,6 +92,13 @@ export function planBudget(input: BudgetInput): Budget {
     publisherBytesMin,
     Math.floor(Math.min(PUBLISHERS_BYTES_MAX, restBytes) / publishers),
   );
+  const unusedBytes = Math.max(0, restBytes - publishers * publisherBytes);
+  const spareBlocks = Math.min(
+    SPARE_BLOCKS_PER_PARSER * (parsers - 1),
+    SPARE_BLOCKS_MAX,
+    Math.floor(unusedBytes / ENGINE.blockBytes),
+  );
+  const spareBytes = spareBlocks * ENGINE.blockBytes;
   const threads = 1 + parsers + publishers;
   const users = [
     ...(tableBytes === 0 ? [] : [{ name: 'lookup tables, for all threads', bytes: tableBytes }]),
@@ -98,6 +110,9 @@ export function planBudget(input: BudgetInput): Budget {
       name: `long lines: ${downloads} downloads x ${formatBytes(lineBytesMax)}`,
       bytes: downloads * lineBytesMax,
     },
+    ...(spareBlocks === 0
+      ? []
+      : [{ name: `lines that parsers give to each other: ${spareBlocks} x 1 MiB`, bytes: spareBytes }]),
     { name: `parsers: ${parsers} x ${formatBytes(parserBytes)}`, bytes: parsers * parserBytes },
     {
       name: `lanes: ${parsers} parsers x ${publishers} publishers x ${formatBytes(laneCapacityBytes)}`,
@@ -110,7 +125,8 @@ export function planBudget(input: BudgetInput): Budget {
   ];
   return {
     downloads,
-    windowBytes: Math.max(0, restBytes - publishers * publisherBytes),
+    spareBlocks,
+    windowBytes: unusedBytes - spareBytes,
     blocksPerSlot,
     // In order, what runs ahead stands in the way of what is due.
     blocksOutMax: input.isOrdered

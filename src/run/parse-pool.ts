@@ -18,6 +18,7 @@ import { DamagedError } from '../inflate/damage.ts';
 import { oversizeReject } from '../parse/inflation.ts';
 import type {
   Found,
+  GivenLines,
   ParseTask,
   PieceEnd,
   PlainPiece,
@@ -25,6 +26,7 @@ import type {
   StreamFormat,
   StreamInput,
 } from '../parse/setup.ts';
+import type { SpareBlocks } from '../parse/spare-blocks.ts';
 import { placesWithin } from '../ring/ranges.ts';
 import type { PiecePlace } from '../scan/shaper.ts';
 import {
@@ -37,6 +39,7 @@ import {
 import type { OversizeLine } from '../source/line-cutter.ts';
 import type { Segment, SourceObject } from '../source/object.ts';
 import { workerFailure } from './failures.ts';
+import { GivenAway, type PieceAtParser } from './given-away.ts';
 import type { TrialTurns } from './trial-turns.ts';
 
 /** Parse batches that each parser is given or has waiting before the next ones may gather: about a millisecond of work each. */
@@ -49,6 +52,8 @@ export interface ParsePoolOptions {
   readonly sourceLines?: SourceLines | undefined;
   /** Lines of the first tasks are tried twice: told which tasks there are. */
   readonly turns?: TrialTurns | null;
+  /** Blocks in which parsers give lines to each other, or null where they do not. */
+  readonly spare: SpareBlocks | null;
   /** A condition asks where lines lie. */
   readonly tellsPlaces: boolean;
   /** The accounting knows of these slices, whether they came as a message or as the answer to a task. */
@@ -76,7 +81,8 @@ export class ParsePool implements SourceSink {
   /** Plain segments on their way, with the offset up to which pieces stand for them. */
   readonly #reached = new Map<Segment, number>();
   readonly #streams = new Map<Segment, Stream>();
-  readonly #pieces = new Map<number, Piece>();
+  readonly #pieces = new Map<number, PieceAtParser>();
+  readonly #given: GivenAway;
   readonly #coordinates = new WeakMap<SourceObject, string>();
   readonly #tasks = new Set<Promise<void>>();
   #pieceCount = 0;
@@ -90,6 +96,7 @@ export class ParsePool implements SourceSink {
     this.#parserCount = options.parserCount;
     this.#tellsPlaces = options.tellsPlaces;
     this.#turns = options.turns ?? null;
+    this.#given = new GivenAway(options.spare, options.parserCount);
     this.#onFound = options.onFound;
     this.#onFailure = options.onFailure;
   }
@@ -128,9 +135,22 @@ export class ParsePool implements SourceSink {
   /** Takes what a parser found. */
   takeFound(found: Found): void {
     for (const receipt of found.slices) this.#accounting.addSlice(this.objectOf(receipt.piece), receipt);
-    for (const end of found.ends) this.#endPiece(end);
+    for (const end of found.ends)
+      for (const due of this.#given.due(end, this.#pieces.get(end.piece)!)) this.#endPiece(due);
     this.#checkIdle();
     this.#onFound(found);
+  }
+
+  /** Takes lines that a parser has inflated, and has them scanned by another. `piece` has not ended. */
+  takeGiven(piece: number, blockIndex: number, lines: readonly GivenLines[]): void {
+    const { segment } = this.#pieces.get(piece)!;
+    const block = this.#given.begin(segment, blockIndex, lines.length);
+    const pieces = lines.map(({ start, end, objectOffset, rangeStart, rangeEnd, only }): PlainPiece => {
+      const raw = this.#raw({ segment, block, start, end, objectOffset, isLast: false, isGiven: true });
+      return { ...raw, rangeStart, rangeEnd, only, isGiven: true };
+    });
+    const task: ParseTask = { kind: 'plain', sequence: this.#sequence++, pieces };
+    this.#run(task, this.#pieces.get(piece)!, [], () => this.#given.endTask());
   }
 
   begin(segment: Segment): void {
@@ -222,6 +242,7 @@ export class ParsePool implements SourceSink {
       coordinate: this.#coordinate(segment.object),
       ...this.#place(segment.object),
       ...contentEndOf(segment.object),
+      mayGive: this.#given.mayGive(segment.object),
     };
     this.#run(task, piece, [port2], () => {
       this.#streams.delete(segment);
@@ -254,16 +275,18 @@ export class ParsePool implements SourceSink {
       .finally(() => {
         this.#turns?.end(task.sequence);
         this.#tasks.delete(watched);
+        this.#given.look(this.#tasks.size);
         this.#checkIdle();
       });
     this.#tasks.add(watched);
+    this.#given.look(this.#tasks.size);
   }
 
   #endPiece({ piece: number, error, state, count }: PieceEnd): void {
     const piece = this.#pieces.get(number)!;
     this.#pieces.delete(number);
     const { object, format } = piece.segment;
-    const { objectOffset, start, end } = piece;
+    const { objectOffset, start, end, isGiven = false } = piece;
     if (count && format === 'plain')
       this.#sourceLines?.addPlain(object, objectOffset, objectOffset + (end - start), count);
     else if (count) this.#sourceLines?.addWhole(count);
@@ -271,7 +294,8 @@ export class ParsePool implements SourceSink {
       const message = `Cannot read ${objectUri(object)} to its end: ${error.why}`;
       this.#accounting.failObject(object, 'OBJECT_UNREADABLE', message, error.damage);
     }
-    this.#accounting.endPiece(object, piece.end - piece.start, error === null && state === 'whole');
+    const storedBytes = isGiven ? 0 : end - start;
+    this.#accounting.endPiece(object, storedBytes, error === null && state === 'whole');
     releasePiece(piece);
   }
 
@@ -292,7 +316,7 @@ export class ParsePool implements SourceSink {
     return { ...this.#raw(piece), rangeStart, rangeEnd, only, ...kind };
   }
 
-  #raw(piece: Piece): RawPiece {
+  #raw(piece: PieceAtParser): RawPiece {
     const { block, start, end, objectOffset, segment } = piece;
     const number = this.#pieceCount++;
     this.#pieces.set(number, piece);

@@ -29,6 +29,7 @@ import {
   type ParseTask,
   type RejectedLine,
 } from '../parse/setup.ts';
+import { createSpareMemory, SpareBlocks, type SpareMemory } from '../parse/spare-blocks.ts';
 import { addFigures, addPrefixFigures, prefixFigures, type StageFigures } from '../shape/figures.ts';
 import { DeadLetterSource } from '../source/dead-letters.ts';
 import { DownloadPool } from '../source/download-pool.ts';
@@ -121,12 +122,14 @@ export class Reading {
     const tellsPlaces = (where?.includes('source') ?? false) || later.length > 0;
     const parserCount = setup.lanes.length;
     const makesValues = later.length > 0 || setup.schema !== null || setup.isPortable;
+    const spare = spareFor(given);
     this.#parsePool = new ParsePool({
       parserCount,
       accounting,
       sourceLines,
       tellsPlaces,
       turns: isTried ? new TrialTurns(setup.shared) : null,
+      spare: spare && new SpareBlocks(spare),
       onFound: ({ figures = [], prefix }) => {
         addFigures(this.stageFigures, figures);
         if (prefix) addPrefixFigures(this.prefixFigures, prefix);
@@ -147,7 +150,7 @@ export class Reading {
       ...(later.length > 0 && { execArgv: stoppableFlags(process.execArgv) }),
       recordTiming: false, // nobody asks Piscina for its histograms, which take memory and time to make
       workerData: {
-        ...{ ...setup, memory: this.#source.memory },
+        ...{ ...setup, memory: this.#source.memory, ...(spare && { spare }) },
         ...(this.#closing !== null && { closing: this.#closing }),
       } satisfies ParseSetup,
       resourceLimits: threadHeap(makesValues ? 'values' : 'bytes'),
@@ -222,6 +225,8 @@ export class Reading {
       this.#given.onFailure(MillraceError.fromWire(message.error));
     } else if (message.kind === 'tried') {
       this.#onTried();
+    } else if (message.kind === 'given') {
+      this.#parsePool.takeGiven(message.piece, message.block, message.lines);
     } else if (message.kind === 'closed') {
       this.#onClosed();
     } else this.#parsePool.takeFound(message);
@@ -370,6 +375,12 @@ export class Reading {
     const message = `${uri}: it was changed since this run began; ${cure}`;
     this.#given.accounting.failObject(object, 'OBJECT_CHANGED', message);
   }
+}
+
+/** Where order counts, records are collected or are no lines, an object's lines stay with the parser that inflates them. */
+function spareFor({ setup, budget }: ReadingOptions): SpareMemory | null {
+  const isKept = setup.isOrdered || setup.isCollecting || (setup.framing ?? null) !== null;
+  return isKept || budget.spareBlocks === 0 ? null : createSpareMemory(budget.spareBlocks);
 }
 
 /**

@@ -1,13 +1,23 @@
 /** Inflation: what is stored as one object or piece by piece, in one call or as a stream, is the same lines; damage concerns one object. */
+import { isDeepStrictEqual } from 'node:util';
 import { MessageChannel } from 'node:worker_threads';
 import zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { ENGINE } from '../../src/base/limits.ts';
 import { WHOLE_BYTES_MAX, WHOLE_CONTENT_BYTES_MAX } from '../../src/inflate/decompress.ts';
 import { Inflation } from '../../src/parse/inflation.ts';
-import type { Delivered, PieceError, RawPiece, RejectedLine, StreamInput } from '../../src/parse/setup.ts';
+import type {
+  Delivered,
+  GivenLines,
+  PieceError,
+  RawPiece,
+  RejectedLine,
+  StreamInput,
+} from '../../src/parse/setup.ts';
 import { createParseShared } from '../../src/parse/setup.ts';
 import type { LineRun, LineSource } from '../../src/parse/slice-cut.ts';
+import { createSpareMemory, SpareBlocks } from '../../src/parse/spare-blocks.ts';
+import type { Range } from '../../src/ring/ranges.ts';
 
 type Kind = 'gzip' | 'zstd';
 const CHECKED = { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 } };
@@ -22,11 +32,16 @@ class Recorder {
   readonly ends: { piece: number; error: PieceError | null; state: string }[] = [];
   /** Offset behind the last line. */
   reached = 0;
+  /** Ranges that were given to another parser, and blocks of theirs that it still has: both of them until this one has scanned itself. */
+  readonly given: Range[] = [];
+  readonly spare = new SpareBlocks(createSpareMemory(2));
+  readonly #held: number[] = [];
   scan({ piece }: LineSource, { bytes, from, end, objectOffset }: LineRun): void {
     const before = this.scanned.get(piece) ?? { from: objectOffset, text: '' };
     const text = before.text + Buffer.from(bytes.subarray(from, end)).toString('latin1');
     this.scanned.set(piece, { from: before.from, text });
     this.reached = objectOffset + (end - from);
+    for (const block of this.#held.splice(0)) this.spare.giveBack(block);
   }
   scanValues(): number {
     throw new Error('these objects have lines');
@@ -40,8 +55,20 @@ class Recorder {
       this.ends.push({ piece, error, state });
     },
     flush: () => {},
+    give: (piece: number, block: number, lines: readonly GivenLines[]) => {
+      const { bytes } = this.spare.at(block);
+      const held = this.#held.splice(0);
+      for (const { start, end, ...range } of lines) {
+        this.given.push([range.rangeStart, range.rangeEnd]);
+        this.scan({ piece, coordinate: Buffer.from('c') }, { bytes, from: start, end, ...range });
+      }
+      this.#held.push(...held, block);
+    },
   };
   isStopping(): boolean {
+    return false;
+  }
+  isHeld(): boolean {
     return false;
   }
 }
@@ -59,7 +86,8 @@ function open(stored: readonly Uint8Array[]) {
   const recorder = new Recorder();
   const shared = createParseShared().buffer;
   const setup = { lineBytesMax: LINE_BYTES_MAX, memory, shared, windowBytes: 0, isOrdered: false, lanes: [] };
-  const inflation = new Inflation(setup, recorder);
+  recorder.spare.want(2);
+  const inflation = new Inflation(setup, recorder, recorder.spare);
   const { scanned } = recorder;
   const texts = () => [...scanned].sort(([one], [other]) => one - other).map(([, { text }]) => text);
   return { inflation, pieces, recorder, texts };
@@ -69,8 +97,8 @@ type Opened = Pick<ReturnType<typeof open>, 'recorder' | 'texts'>;
 
 /** What came of it. */
 function outcomeOf({ recorder, texts }: Opened) {
-  const { scanned, rejected, ends, reached } = recorder;
-  return { scanned, rejected, ends, reached, texts, errors: ends.map(({ error }) => error) };
+  const { scanned, rejected, ends, reached, given } = recorder;
+  return { scanned, rejected, ends, reached, given, texts, errors: ends.map(({ error }) => error) };
 }
 
 /** All before this offset has been delivered. */
@@ -90,6 +118,22 @@ async function runWhole(kind: Kind, stored: readonly Uint8Array[], delivered = s
  * @param isWhole False gives the object up behind the last piece.
  */
 async function runStream(kind: Kind, stored: readonly Uint8Array[], delivered = doneTo(0), isWhole = true) {
+  const alone = await runOneStream(kind, stored, delivered, { isWhole, mayGive: false });
+  const helped = await runOneStream(kind, stored, delivered, { isWhole, mayGive: true });
+  const seen = ({ texts, rejected, errors, ends, reached }: typeof alone) => {
+    return { texts: texts(), rejected, errors, ends, reached };
+  };
+  expect(alone.given).toEqual([]);
+  expect(isDeepStrictEqual(seen(helped), seen(alone)), 'help changes nothing').toBe(true);
+  return helped;
+}
+
+async function runOneStream(
+  kind: Kind,
+  stored: readonly Uint8Array[],
+  delivered: Delivered,
+  { isWhole, mayGive }: { isWhole: boolean; mayGive: boolean },
+) {
   const opened = open(stored);
   const { port1, port2 } = new MessageChannel();
   for (const [i, piece] of opened.pieces.entries()) {
@@ -104,6 +148,7 @@ async function runStream(kind: Kind, stored: readonly Uint8Array[], delivered = 
     port: port2,
     delivered,
     coordinate: 'c',
+    mayGive,
   } as const;
   await opened.inflation.runStream(task);
   port1.close();
@@ -340,4 +385,46 @@ it('gives of ranges that earlier processes have done nothing, and of those with 
     { text: '333\n', range: [5, 9], only: null },
     { text: '4444\n55555\n', range: [9, 20], only: [14] },
   ]);
+});
+
+describe('lines that are given to an idle parser', () => {
+  const lines = Array.from({ length: 60_000 }, (_, i) => `{"n":${i},"v":"${'x'.repeat(i % 200)}"}\n`);
+  const text = lines.join('');
+  const stored = halves(pack('gzip', Buffer.from(text)));
+
+  it('are all, in blocks, as long as there is a block for them; the others are scanned where they are', async () => {
+    const { given, texts, reached } = await runStream('gzip', stored);
+    expect([texts().join('') === text, reached]).toEqual([true, text.length]);
+    const blocks = Math.ceil(text.length / ENGINE.blockBytes);
+    expect(blocks).toBeGreaterThan(6);
+    // Two of three, until the last one.
+    expect(given.length).toBe(Math.ceil((blocks * 2) / 3));
+    for (const [start, end] of given) {
+      expect(end - start).toBeLessThanOrEqual(ENGINE.blockBytes);
+      expect([start === 0 || text[start - 1] === '\n', text[end - 1]]).toEqual([true, '\n']);
+    }
+  });
+
+  it('are cut where earlier processes have dealt with some of them, and blocks with nothing else are not given', async () => {
+    const ends = [0.16, 0.2, 0.24, 0.9].map((share) => text.indexOf('\n', share * text.length) + 1);
+    const [one, two, three, four] = ends as [number, number, number, number];
+    const left = { start: two, end: three, offsets: [two] };
+    const { given, texts } = await runStream('gzip', stored, { done: [[one, two], [three, four]], left: [left] }); // biome-ignore format: ranges
+    const wanted = text.slice(0, one) + text.slice(two, three) + text.slice(four);
+    expect(texts().join('') === wanted).toBe(true);
+    expect(given.some(([start]) => start === two)).toBe(true);
+    expect(given.filter(([start, end]) => end > three && start < four)).toEqual([]);
+  });
+
+  it('stay where they are when publishers are behind', async () => {
+    const opened = open(stored);
+    opened.recorder.isHeld = () => true;
+    const { port1, port2 } = new MessageChannel();
+    for (const [i, piece] of opened.pieces.entries())
+      port1.postMessage({ kind: 'piece', piece, isLast: i === 1 } satisfies StreamInput);
+    const about = { kind: 'stream', sequence: 0, format: 'gzip', coordinate: 'c', mayGive: true } as const;
+    await opened.inflation.runStream({ ...about, port: port2, delivered: doneTo(0) });
+    port1.close();
+    expect([opened.recorder.given, opened.texts().join('') === text]).toEqual([[], true]);
+  });
 });

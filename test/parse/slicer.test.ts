@@ -43,6 +43,7 @@ function open(
   stopsAtBeat = Number.POSITIVE_INFINITY,
   validator?: LineValidator,
   stage?: RunningStage['run'],
+  isTried = false,
 ) {
   const owner = new SliceOwner(1);
   const lanes = { buffers: [new SharedArrayBuffer(laneBytes(capacityBytes))], starts: new BigUint64Array(2) };
@@ -70,7 +71,7 @@ function open(
     index: 0,
     lanes,
     scanner: openScanner(RULES, lanes, { portable: false, validator }),
-    transformer: stage ? transformerOf(stage) : null,
+    transformer: stage ? transformerOf(stage, isTried) : null,
     heart: {
       beat: () => {
         if (++beats === stopsAtBeat) Atomics.store(control, 0, PHASE.STOP);
@@ -102,12 +103,14 @@ function open(
   return { owner, control, messages, slicer, found, records };
 }
 
-function transformerOf(run: RunningStage['run']): Transformer {
+function transformerOf(run: RunningStage['run'], isTried: boolean): Transformer {
+  const trial = new Trial(createParseShared().buffer, isTried);
+  trial.begin(0);
   return new Transformer({
     bench: new Workbench(RULES, 1 << 21, { portable: false, shaper: null }),
     pipeline: new Pipeline([{ label: '1 use', run }], { guard: new Guard(), timeoutMs: 1000 }),
     checker: openScanner(RULES, { buffers: [], starts: new BigUint64Array(0) }),
-    ...{ hasSchema: false, trial: new Trial(createParseShared().buffer, false) },
+    ...{ hasSchema: false, trial },
   });
 }
 
@@ -243,6 +246,17 @@ describe('the slicer', () => {
     expect([count, added]).toEqual([(written.length + rest) / 3, ((written.length + rest) / 3) * 2]);
     expect(unwritten).toMatchObject({ count: rest, offsets: Array(rest).fill(last) });
     expect(unwritten!.outputs).toEqual([1, 2].slice(2 - rest));
+  });
+
+  it('holds lines back from other parsers while its lane is mostly full, and while the first ones are to be tried twice', async () => {
+    const { slicer } = open(1 << 16);
+    expect(slicer.isHeld()).toBe(false);
+    slicer.scan(SOURCE, run(lines(600)));
+    expect(slicer.isHeld()).toBe(true);
+    const trying = open(1 << 16, Number.POSITIVE_INFINITY, undefined, (value) => value, true);
+    expect(trying.slicer.isHeld()).toBe(true);
+    await trying.slicer.scan(SOURCE, run(lines(1)));
+    expect(trying.slicer.isHeld()).toBe(false);
   });
 
   it('begins no slice when the run is being stopped', () => {

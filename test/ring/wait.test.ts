@@ -6,7 +6,7 @@ import { LaneConsumer } from '../../src/ring/consumer.ts';
 import { LANE_CELL } from '../../src/ring/layout.ts';
 import { Listener } from '../../src/ring/listener.ts';
 import { createLane, LaneProducer } from '../../src/ring/producer.ts';
-import { createDoorbells, Doorbell, notifySpace, waitForSpace } from '../../src/ring/wait.ts';
+import { createDoorbells, Doorbell, isMostlyFull, notifySpace, waitForSpace } from '../../src/ring/wait.ts';
 import { laneRecord } from './records.ts';
 import { Random, sizesOf, type WriterSetup } from './stress.ts';
 
@@ -115,6 +115,22 @@ describe('a lane between two threads', () => {
     const [{ isFree }] = await report;
     expect(isFree).toBe(false);
   });
+});
+
+it('a lane is mostly full with more than half of it written and not read', () => {
+  const lane = createLane(65_536);
+  const producer = new LaneProducer(lane);
+  const write = () => {
+    expect(producer.tryWriteRecord(laneRecord(1, 4, 16_000))).toBe(true);
+    producer.publish();
+    return isMostlyFull(lane);
+  };
+  expect([isMostlyFull(lane), write(), write(), write()]).toEqual([false, false, false, true]);
+  const consumer = new LaneConsumer(lane);
+  consumer.next();
+  consumer.next();
+  consumer.release();
+  expect(isMostlyFull(lane)).toBe(false);
 });
 
 describe('waitForSpace', () => {

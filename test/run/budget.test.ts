@@ -40,6 +40,21 @@ describe('the budget', () => {
     expect(eight!.blocksOutMax).toBeGreaterThan(eight!.downloads * eight!.blocksPerSlot);
   });
 
+  it('has blocks for lines that parsers give to each other where there are several, of what nobody else takes', () => {
+    const spare = (input: Partial<BudgetInput>) => planBudget({ ...INPUT, ...input }).spareBlocks;
+    expect([
+      spare({ parsers: 1 }),
+      spare({}),
+      spare({ parsers: 4 }),
+      spare({ parsers: 32, memoryBytes: 2048 * MIB }),
+    ]).toEqual([0, 3, 9, 24]);
+    const scarce = { ...INPUT, memoryBytes: 100 * MIB };
+    const { windowBytes, users } = planBudget(scarce);
+    expect([spare(scarce), windowBytes]).toEqual([0, 0]);
+    expect(users.filter(({ name }) => name.includes('give'))).toEqual([]);
+    expect(planBudget(INPUT).users.find(({ name }) => name.includes('give'))?.bytes).toBe(3 * MIB);
+  });
+
   it('names the smallest memory that works: that much is enough, one MiB less is not', () => {
     const tooSmall = { ...INPUT, memoryBytes: MIB };
     let message = '';

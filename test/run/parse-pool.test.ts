@@ -7,6 +7,7 @@ import { Accounting } from '../../src/accounting/accounting.ts';
 import { MillraceError } from '../../src/base/errors.ts';
 import type { DeadLetter } from '../../src/journal/dead-letters.ts';
 import type { Found, ParseTask, PieceEnd, RawPiece, SliceReceipt } from '../../src/parse/setup.ts';
+import { createSpareMemory, SpareBlocks, type SpareMemory } from '../../src/parse/spare-blocks.ts';
 import { ParsePool } from '../../src/run/parse-pool.ts';
 import type { Block } from '../../src/source/block-pool.ts';
 import type { Piece } from '../../src/source/delivery.ts';
@@ -19,6 +20,7 @@ let failures: MillraceError[];
 let accounting: Accounting;
 let pool: ParsePool;
 let foundCount: number;
+let spareMemory: SpareMemory;
 
 beforeEach(() => {
   [tasks, released, deadLetters, failures] = [[], [], [], []];
@@ -28,8 +30,9 @@ beforeEach(() => {
     digestOf: () => ({ sumA: 0n, sumB: 0n }),
   });
   foundCount = 0;
+  spareMemory = createSpareMemory(3);
   pool = new ParsePool({
-    ...{ parserCount: 2, accounting, tellsPlaces: false },
+    ...{ parserCount: 2, accounting, tellsPlaces: false, spare: new SpareBlocks(spareMemory) },
     onFound: () => foundCount++,
     onFailure: (error) => failures.push(error),
   });
@@ -202,6 +205,39 @@ describe('compressed objects', () => {
     done.resolve(null);
     await closed;
     expect(got).toEqual(['piece', 'abort']);
+  });
+
+  it('of which lines are given away are done behind the last of them, by what was inflated, and their blocks are free again', async () => {
+    const blocks = new SpareBlocks(spareMemory);
+    const segment = segmentOf(objectOf('big', 100 << 20), 'gzip');
+    pool.begin(segment);
+    batch(pieceOf(segment, 0, 60));
+    expect(tasks[0]!.task).toMatchObject({ kind: 'stream', mayGive: true });
+    const { index, byteOffset } = blocks.take()!;
+    const range = { rangeStart: 1000, rangeEnd: 1300 };
+    const other = { ...range, rangeStart: 1500, rangeEnd: 1600, only: { offsets: [1510] } };
+    pool.takeGiven(0, index, [
+      { start: 0, end: 300, objectOffset: 1000, ...range, only: null },
+      { start: 500, end: 600, objectOffset: 1500, ...other },
+    ]);
+    expect(tasks[1]!.task).toMatchObject({
+      kind: 'plain',
+      pieces: [
+        { byteOffset, length: 300, objectOffset: 1000, ...range, only: null, isGiven: true, piece: 1 },
+        { byteOffset: byteOffset + 500, length: 100, objectOffset: 1500, ...other, isGiven: true, piece: 2 },
+      ],
+    });
+    pool.end(segment, null);
+    const damage = { storedOffset: 50, offset: 1600, unprovenFrom: null };
+    pool.takeFound({ slices: [], ends: [endOf(0, { state: 'whole', error: { why: 'broken', damage } })] });
+    pool.takeFound({ slices: [receiptOf(1, 1000, 1300, 3)], ends: [endOf(1)] });
+    expect([deadLetters.length, accounting.counts.objectsFailed, blocks.take()?.index]).toEqual([0, 0, 1]);
+    tasks[1]!.done.resolve({ slices: [receiptOf(2, 1500, 1600, 1)], ends: [endOf(2)] });
+    tasks[0]!.done.resolve(null);
+    await pool.idle();
+    expect(deadLetters).toMatchObject([{ code: 'OBJECT_UNREADABLE', damage }]);
+    expect([accounting.counts.objectsFailed, accounting.counts.tally.records]).toEqual([1, 4]);
+    expect(blocks.take()?.index).toBe(index);
   });
 
   it('that a parser cannot read are given up: what still comes of them is let go', () => {
