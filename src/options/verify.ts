@@ -4,9 +4,10 @@
  * Gives  frozen options. Flags win over the journal.
  */
 import { parseTimeMs } from '../base/quantity.ts';
+import { canonical, type Identity } from '../journal/run-name.ts';
 import { type AwsOptions, readAws } from './aws.ts';
 import { flagsByName, type OptionsOf, type RawFlags, readFlags } from './flag.ts';
-import { flagsOf } from './identity.ts';
+import { fieldsOf, flagsOf } from './identity.ts';
 import { choice, integer, list, scalar, text, time, toggle } from './kinds.ts';
 import { COMMON_FLAGS } from './output.ts';
 import { Problems } from './problems.ts';
@@ -84,6 +85,19 @@ export function parseVerifyOptions(
   problems.finish();
   return Object.freeze({ ...options, sources, stream: stream!, from, aws });
 }
+
+/** Flags about records and objects that are others than the run of this identity had: they win, so it is something else that is compared. */
+export function flagsUnlike(options: VerifyRunOptions, identity: Identity): string[] {
+  const [before, now] = [
+    flagsOf(identity, ASKED_ALIKE),
+    flagsOf(fieldsOf(ASKED_ALIKE, options), ASKED_ALIKE),
+  ];
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort();
+  return names.filter((name) => canonical(before[name] ?? null) !== canonical(now[name] ?? null));
+}
+
+/** Another stream is what was asked for, of a schema the text counts. */
+const { stream: _stream, schema: _schema, ...ASKED_ALIKE } = VERIFY_FLAGS;
 
 function parseFrom(given: string): From | null {
   if (given === 'journal' || given === 'trim-horizon') return given;

@@ -9,7 +9,7 @@ import { MillraceError, OptionsError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { formatCount } from '../base/quantity.ts';
 import { findTargets, hasStreamEndpoint } from '../options/targets.ts';
-import type { VerifyRunOptions } from '../options/verify.ts';
+import { flagsUnlike, type VerifyRunOptions } from '../options/verify.ts';
 import type { SinkFacts, SinkProbe } from '../publish/sink.ts';
 import { tableBytesMax } from '../run/budget.ts';
 import { untilEnded } from '../run/ending.ts';
@@ -88,6 +88,11 @@ export async function verifyRun(
     const witness = new SourceWitness(deadLetters, facts, options.examplesMax);
     const notices = new Set<string>();
     if (stages?.isVolatile) notices.add(VOLATILE_NOTICE);
+    const others = facts === null ? [] : flagsUnlike(options, facts.identity);
+    if (others.length > 0)
+      notices.add(
+        `compared with ${others.map((name) => `--${name}`).join(', ')} as given here, not as the run had it`,
+      );
     const sourceSide = createSourceSide({
       sources: options.sources,
       options,

@@ -84,6 +84,12 @@ it.each(scanners)(
       lines: { counted: 2 * COUNT, filtered: report.lines.filtered, records: 2 * perObject.kept },
       ...{ missing: 0, foreign: 0, duplicated: 0 },
     });
+    expect(verified.report.warnings).toEqual([]);
+    const part = await verify(['--journal', world.journal, '--where', 'record.i < 10'], env);
+    expect([part.ended.exitCode, part.report.warnings]).toEqual([
+      part.report.status === 'match' ? 0 : 1,
+      ['Compared with --where as given here, not as the run had it.'],
+    ]);
     const other = await verify(['--journal', world.journal], { ...env, MILLRACE_HASH_KEY: `${KEY}!` });
     expect(other.ended.exitCode).toBe(2);
     expect(other.ended.stderr + other.ended.stdout).toContain('another one');
