@@ -88,6 +88,7 @@ describe('a program', () => {
   it.each([
     { program: 'carry.ts', words: ['bucket/events', ''], says: /^MILLRACE_OPTIONS: .*s3:\/\// },
     { program: 'watch.ts', words: ['no.journal'], says: /no\.journal/ },
+    { program: 'follow.ts', words: ['no-stream'], says: /^MILLRACE_STREAM: .*no-stream[^\n]*\n$/ },
   ])('$program ends with 2 and the reason where it cannot work', async ({ program, words, says }) => {
     const { code, stderr } = await run(program, ...words);
     expect([code, stderr]).toEqual([2, expect.stringMatching(says)]);
