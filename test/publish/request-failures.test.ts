@@ -60,7 +60,8 @@ describe('what is denied in mid-run', () => {
   ])(
     'ends the run with $exitCode where it lasts ($code), and every stored record is acknowledged',
     async (one) => {
-      const outcome = await run({ ...DENIED, code: one.code }, 10_000);
+      // Longer than a busy machine takes for those eight that are on their way together.
+      const outcome = await run({ ...DENIED, code: one.code }, 30_000);
       expect(outcome.error).toMatchObject({ exitCode: one.exitCode });
       expect(outcome.error!.message).toContain(one.says);
       expect(outcome.kinesis.stats().faultsFired.denied).toBeGreaterThan(8);
