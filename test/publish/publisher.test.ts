@@ -105,6 +105,36 @@ describe('Publisher', () => {
   });
 
   it.each([
+    { name: 'is not woken for more while every shard has a batch that its pace holds', shardsWithRecords: 2 },
+    { name: 'is woken for more where one of its shards has no batch', shardsWithRecords: 1 },
+  ])('$name', async ({ shardsWithRecords }) => {
+    const shards = evenShards(2);
+    const records = Array.from({ length: 3_000 * shardsWithRecords }, (_, i) => {
+      const { start: explicitHashKey } = shards[i % shardsWithRecords]!;
+      return record({ key: `${i}`, explicitHashKey, slice: 0, data: Buffer.alloc(1_000) });
+    });
+    const { publisher, setup, waiting } = stalled(
+      records,
+      { inFlightMax: 64 },
+      { shards, traits: { ...TRAITS, isOnDemand: false } },
+    );
+    const mutes = new Set<number>();
+    const answering = setInterval(() => {
+      waiting.shift()?.();
+      mutes.add(Atomics.load(new Int32Array(setup.doorbells), 1));
+    }, 1);
+    const run = publisher.run();
+    const { acknowledged } = countersOf(setup.slices);
+    // More than the burst that shards begin with: their pace has held them.
+    await vi.waitFor(() => expect(acknowledged[0]).toBeGreaterThan(1_500 * shardsWithRecords), PATIENCE_MS);
+    Atomics.store(new Int32Array(setup.control), 0, PHASE.LEAVE);
+    new Doorbell(setup.doorbells).ringAll();
+    await run;
+    clearInterval(answering);
+    expect(mutes.has(1)).toBe(shardsWithRecords === 2);
+  });
+
+  it.each([
     { name: 'no fault', faults: [] },
     {
       name: 'throttled and failed records',
