@@ -12,9 +12,15 @@ const FIRST_SEED = 1002;
 /** A run may be over before all its kills, or a point not be reached, and then more runs are needed; there may not be many. */
 const RUNS_MAX = 20;
 
-/** All but those that need a large journal, dead letters that happen to lie in a certain order, or an idle parser (giving.test.ts). */
+/**
+ * All but those that a backfill never passes, or that need a large journal, dead letters that happen to lie in a certain order, or an idle
+ * parser (giving.test.ts).
+ */
 const POINTS = FAULT_POINTS.filter(
-  (point) => !point.includes('compact') && point !== 'dead-letters.before-rename' && point !== 'parser.given',
+  (point) =>
+    !point.includes('compact') &&
+    point !== 'dead-letters.before-rename' &&
+    !['parser.given', 'reader.task'].includes(point),
 );
 
 it('repeats nothing where nothing is killed', async () => {
