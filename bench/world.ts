@@ -92,6 +92,8 @@ export interface RunSettings {
   readonly cores?: number;
   /** The checkout of Millrace that is run; default: this one. */
   readonly folder?: string;
+  /** Variables of the environment beside those that every contender has. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 async function startServer(
@@ -167,7 +169,7 @@ export class World {
     const child = spawn(command[0]!, command.slice(1), {
       cwd: this.#folder,
       stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
-      env: this.#environment,
+      env: { ...this.#environment, ...settings.env },
     });
     const rssBytes: number[] = [];
     const sampler = setInterval(() => {

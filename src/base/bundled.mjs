@@ -75,6 +75,7 @@ function load(name) {
   // Names of bundles are plain: to make a URL of each, and a path of that again, took as long as reading it.
   const [file, href] = [folderPath + name, folder.href + name];
   const cachedData = kept.get(name);
+  kept.delete(name); // `scripts` has it from here on
   // In columns of the file itself: a map of its lines has the first one as it is there.
   const options = { filename: href, columnOffset: -HEAD.length, cachedData };
   const script = new Script(`${HEAD}${read(file)}${TAIL}`, options);
@@ -118,10 +119,17 @@ function readCode() {
     const begin = FIXED_BYTES + bytes.readUInt32LE(4);
     const table = JSON.parse(bytes.toString('latin1', FIXED_BYTES, begin));
     isWhole = table.isWhole;
-    kept = new Map(table.files.map(([name, from, to]) => [name, bytes.subarray(begin + from, begin + to)]));
+    kept = new Map(table.files.map(([name, from, to]) => [name, copyOf(bytes, begin + from, begin + to)]));
   } catch {
     // The first start of its kind.
   }
+}
+
+/** In memory of its own, which is free again when the code has been taken: the file is megabytes, and most of it is taken at the start. */
+function copyOf(bytes, from, to) {
+  const copy = Buffer.allocUnsafeSlow(to - from);
+  bytes.copy(copy, 0, from, to);
+  return copy;
 }
 
 function writeCode() {

@@ -10,8 +10,6 @@ import type { Holdback } from './holdback.ts';
 import type { CutTarget, OversizeLine } from './line-cutter.ts';
 import type { Format } from './object.ts';
 
-const COMPRESSED_BLOCKS_MIN = 2;
-
 /** What turns the bytes of one segment into events. */
 export interface Writer {
   write(chunk: Uint8Array): number;
@@ -118,12 +116,11 @@ export class BlockTarget implements CutTarget<Block> {
   }
 
   /**
-   * Blocks that nobody else's work brings back: all where they are held; of a compressed object, whose parser takes nothing else
-   * before its end, two, one to fill and one to be read. Lines of plain objects are taken as they come.
+   * Blocks that nobody else's work brings back: all of them where they are held, and of a compressed object, whose parser takes nothing else
+   * before its end. Lines of plain objects are taken as they come.
    */
   get #needed(): number {
-    if (this.#holdback.isHolding) return this.#blocks.count;
-    return this.#format === 'plain' ? 0 : COMPRESSED_BLOCKS_MIN;
+    return this.#holdback.isHolding || this.#format !== 'plain' ? this.#blocks.count : 0;
   }
 
   close(): void {
