@@ -158,6 +158,7 @@ export class Accounting {
 
   /** Takes the receipt of a slice: what was written of it is on its way. */
   addSlice(object: SourceObject, receipt: SliceReceipt): void {
+    assertSums(receipt);
     const account = this.#account(object);
     const tally = newTally({
       lines: receipt.lines,
@@ -385,6 +386,13 @@ export class Accounting {
     }
     return account;
   }
+}
+
+/** What a parser says of a slice holds together: every line of it has become something that is counted. */
+function assertSums({ lines, added, blank, filtered, rejected, records }: SliceReceipt): void {
+  if (lines + added === blank + filtered + rejected + records) return;
+  const found = `${blank} blank, ${filtered} filtered, ${rejected} rejected, ${records} records`;
+  throw new Error(`A parser's sums do not add up: ${lines} lines, ${added} added; ${found}`);
 }
 
 function nameOf({ bucket, key, etag, part }: Pick<SourceObject, 'bucket' | 'key' | 'etag' | 'part'>): string {

@@ -1,6 +1,6 @@
 /**
  * Addon file: whether a file that holds machine code may be loaded here.
- * Takes  a path; beside it lies `<path>.sum` with its size and SHA-256, as the build wrote them.
+ * Takes  a path; beside it lies `<path>.sum` with its size, its SHA-256 and that of its sources, as the build wrote them.
  * Gives  what is wrong with it, or null; and whether this Node is linked to musl, where what was built for glibc must not be tried.
  * Never  loads anything.
  */
@@ -10,8 +10,11 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 /** Where the name of the dynamic loader stands in an executable: within its first page. */
 const ELF_HEAD_BYTES = 4096;
 
-/** What is wrong with an addon, or null where it is what the build has written. */
-export function damageOf(path: string): string | null {
+/**
+ * What is wrong with an addon, or null where it is what the build has written.
+ * @param sourcesSum Of the sources that lie there (sources-sum.mjs), where it must have been built from them.
+ */
+export function damageOf(path: string, sourcesSum: string | null = null): string | null {
   let bytes: Buffer;
   let sum: string;
   try {
@@ -20,11 +23,14 @@ export function damageOf(path: string): string | null {
   } catch (error) {
     return (error as Error).message;
   }
-  const [size, sha256] = sum.trim().split(' ');
+  const [size, sha256, builtFrom] = sum.trim().split(' ');
   if (String(bytes.length) !== size)
     return `it has ${bytes.length} bytes and not ${size}: it was cut, or changed`;
   const found = createHash('sha256').update(bytes).digest('hex');
-  return found === sha256 ? null : 'its checksum is not the one of the build: it was changed';
+  if (found !== sha256) return 'its checksum is not the one of the build: it was changed';
+  return sourcesSum === null || builtFrom === sourcesSum
+    ? null
+    : 'it was built from other sources than these';
 }
 
 /** Whether this process runs on musl (Alpine), by the dynamic loader that the executable names. */

@@ -24,6 +24,7 @@ import {
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sumOfSources } from './sources-sum.mjs';
 
 const sourceFolder = dirname(fileURLToPath(import.meta.url));
 const isStrict = process.argv.includes('--strict');
@@ -127,6 +128,11 @@ function isFresh(unit) {
   return builtMs > statSync(unit.from).mtimeMs && (!isOurs(unit) || builtMs > headersChangedMs);
 }
 
+/** Whether the addon that lies there was compiled from these sources, whatever their times say. */
+function isOf(sourcesSum) {
+  return existsSync(`${addonPath}.sum`) && readFileSync(`${addonPath}.sum`, 'utf8').includes(sourcesSum);
+}
+
 function run(args) {
   return new Promise((resolve, reject) => {
     const child = spawn(compiler, args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -150,8 +156,11 @@ function compile(unit) {
 
 async function build() {
   mkdirSync(outputFolder, { recursive: true });
-  const stale = units.filter((unit) => !isFresh(unit));
-  if (stale.length === 0 && existsSync(addonPath) && existsSync(`${addonPath}.sum`)) return;
+  const sourcesSum = sumOfSources(sourceFolder);
+  const changed = units.filter((unit) => !isFresh(unit));
+  if (changed.length === 0 && existsSync(addonPath) && isOf(sourcesSum)) return;
+  // Files may be older than what was built of others that stood in their places.
+  const stale = changed.length > 0 ? changed : units.filter(isOurs);
   rmSync(addonPath, { force: true });
   rmSync(flagsPath, { force: true });
   await Promise.all(stale.map(compile));
@@ -167,7 +176,8 @@ async function build() {
   await run([...linkFlags, ...objects, '-o', unfinished]);
   // The sum first: an addon never lies without one, and one whose sum is of another build counts as damaged.
   const bytes = readFileSync(unfinished);
-  writeFileSync(`${addonPath}.sum`, `${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}\n`);
+  const sum = createHash('sha256').update(bytes).digest('hex');
+  writeFileSync(`${addonPath}.sum`, `${bytes.length} ${sum} ${sourcesSum}\n`);
   renameSync(unfinished, addonPath);
   writeFileSync(flagsPath, flagsText);
 }

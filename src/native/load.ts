@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { packageRoot } from '../base/package-root.ts';
 import { damageOf, isMusl } from './addon-file.ts';
+import { sumOfSources } from './sources-sum.mjs';
 
 export type NativeAddon = Readonly<Record<string, (...args: never[]) => unknown>>;
 
@@ -46,7 +47,7 @@ function load(env: NodeJS.ProcessEnv): LoadedAddon {
     if (path === prebuilt && isMusl())
       reasons.push('the prebuilt one needs glibc, and this Node is linked to musl');
     else {
-      const found = loadFile(path);
+      const found = loadFile(path, { sourcesFolder: path === built ? join(root, 'src', 'native') : null });
       if (found.addon !== null) return found;
       reasons.push(found.reason);
     }
@@ -55,8 +56,14 @@ function load(env: NodeJS.ProcessEnv): LoadedAddon {
   return { addon: null, reason: `${reasons.join('; ')}; to build it: ${buildCommand(root)}` };
 }
 
-function loadFile(path: string, { mayLackSum = false } = {}): LoadedAddon {
-  const damage = mayLackSum && !existsSync(`${path}.sum`) ? null : damageUnlessKnown(path);
+interface FileRules {
+  readonly mayLackSum?: boolean;
+  /** It must be built from the sources that lie there, if any do. */
+  readonly sourcesFolder?: string | null;
+}
+
+function loadFile(path: string, { mayLackSum = false, sourcesFolder = null }: FileRules = {}): LoadedAddon {
+  const damage = mayLackSum && !existsSync(`${path}.sum`) ? null : damageUnlessKnown(path, sourcesFolder);
   if (damage !== null) return { addon: null, reason: `${path} cannot be loaded: ${damage}` };
   try {
     return { addon: createRequire(import.meta.url)(path) as NativeAddon, reason: null };
@@ -67,11 +74,11 @@ function loadFile(path: string, { mayLackSum = false } = {}): LoadedAddon {
 }
 
 /** What is wrong with an addon, or null; it is not read where the thread that has started this one has read the same file. */
-function damageUnlessKnown(path: string): string | null {
+function damageUnlessKnown(path: string, sourcesFolder: string | null): string | null {
   const file = statSync(path, { throwIfNoEntry: false });
   const name = `${path} ${file?.ino} ${file?.size} ${file?.mtimeMs}`;
   if (file !== undefined && getEnvironmentData(WHOLE) === name) return null;
-  const damage = damageOf(path);
+  const damage = damageOf(path, sourcesFolder === null ? null : sumOfSources(sourcesFolder));
   if (damage === null) setEnvironmentData(WHOLE, name);
   return damage;
 }

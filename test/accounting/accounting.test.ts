@@ -157,6 +157,15 @@ describe('a slice', () => {
     expect(state.totals.tally).toMatchObject({ records: 0, rejected: 2, codes: { INVALID_JSON: 2 } });
   });
 
+  it('is refused when its sums leave a line unaccounted for: it would be lost without a word', () => {
+    const accounting = open();
+    const lost = receipt(0, 100, { records: 0, lines: 3, filtered: 1 });
+    expect(() => accounting.addSlice(object, lost)).toThrow(
+      '3 lines, 0 added; 0 blank, 1 filtered, 0 rejected, 0 records',
+    );
+    expect(accounting.counts.tally.lines).toBe(0);
+  });
+
   it('goes back to its parser when it is released, with its bytes', () => {
     const accounting = open();
     accounting.beginSegment(segmentOf(0, 100));

@@ -116,7 +116,13 @@ it('writes what is settled when its time has come, in one commit at a time', asy
 it('commits what its receipt alone has settled when it is told to look, without a bell or a timer', async () => {
   settling.start();
   // A window's quarter of lines without a record.
-  accounting.addSlice(object, { ...receiptOf(1, 0, 1_000), bytes: 8 << 20, end: 8 << 20, records: 0 });
+  accounting.addSlice(object, {
+    ...receiptOf(1, 0, 1_000),
+    bytes: 8 << 20,
+    end: 8 << 20,
+    records: 0,
+    blank: 2,
+  });
   await accounting.whenSettled();
   expect(commits).toHaveLength(0);
   settling.look();

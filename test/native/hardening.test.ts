@@ -76,7 +76,8 @@ describe.skipIf(!hasCompiler)(`a build with a warning in our own files${whyNot}`
   const folder = mkdtempSync(join(tmpdir(), 'millrace-warning-'));
   const native = join(folder, 'src', 'native');
   beforeAll(() => {
-    cpSync(join(ROOT, 'src', 'native', 'build.mjs'), join(native, 'build.mjs'));
+    for (const name of ['build.mjs', 'sources-sum.mjs'])
+      cpSync(join(ROOT, 'src', 'native', name), join(native, name));
     cpSync(join(ROOT, 'src', 'native', 'args.h'), join(native, 'args.h'));
     cpSync(join(ROOT, 'src', 'native', 'standalone'), join(native, 'standalone'), { recursive: true });
     const headers = join('node_modules', 'node-api-headers');

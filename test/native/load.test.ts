@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -43,7 +53,12 @@ describe.skipIf(!addon)('an installed package (skipped where there is no addon)'
   };
   beforeEach(() => {
     rmSync(folder, { recursive: true });
-    for (const name of ['native/load.ts', 'native/addon-file.ts', 'base/package-root.ts']) {
+    for (const name of [
+      'native/load.ts',
+      'native/addon-file.ts',
+      'native/sources-sum.mjs',
+      'base/package-root.ts',
+    ]) {
       cpSync(join(ROOT, 'src', name), join(folder, 'src', name));
     }
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
@@ -85,6 +100,17 @@ describe.skipIf(!addon)('an installed package (skipped where there is no addon)'
     lay(built);
     truncateSync(prebuilt, 10);
     expect(reasonWith({}, folder)).toBe(null);
+  });
+
+  it('does not load an addon that was built here from other sources than those beside it', () => {
+    lay(built);
+    const sources = join(folder, 'src', 'native');
+    for (const name of readdirSync(join(ROOT, 'src', 'native')).filter((name) => /\.(cc|h)$/.test(name)))
+      cpSync(join(ROOT, 'src', 'native', name), join(sources, name));
+    cpSync(join(ROOT, 'src', 'native', 'standalone'), join(sources, 'standalone'), { recursive: true });
+    expect(reasonWith({}, folder)).toBe(null);
+    appendFileSync(join(sources, 'frame.h'), '\n');
+    expect(reasonWith({}, folder)).toContain('it was built from other sources than these; to build it: ');
   });
 
   /** What a thread is told that is started when another one has loaded the addon, and something has happened since. */
