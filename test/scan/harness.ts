@@ -361,6 +361,7 @@ export function expectedRun(expected: readonly Expected[]) {
       lines: expected.length,
       blank: expected.filter((line) => line.kind === 'blank').length,
       filtered: 0,
+      unsampled: 0,
       rejected: rejects.length,
       records: records.length,
       recordBytes: records.reduce((sum, record) => sum + record.key.length + record.data.length, 0),
