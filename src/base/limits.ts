@@ -79,10 +79,10 @@ export const ENGINE = {
    */
   threadHeapMib: 512,
   /**
-   * Young generation of a thread that makes no values of records: three semi-spaces of 1 MiB. What such a thread makes is gone with the next
+   * Young generation of a thread that makes no values of records: three semi-spaces of 2 MiB. What such a thread makes is gone with the next
    * request; by default V8 lets it grow to 48, of which 8 to 16 were in use (docs/PERFORMANCE.md).
    */
-  threadYoungMib: 3,
+  threadYoungMib: 6,
   /**
    * CPU time that judging one line may take (`--schema`): a schema takes microseconds for a short line, and 0.2 s for a MiB of 19-digit
    * numbers under `uniqueItems`. A line that takes more is a dead letter: within five seconds, for any line up to 10 MiB, where nobody
