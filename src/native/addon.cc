@@ -7,6 +7,7 @@ void registerConstants(napi_env env, napi_value exports);     // constants.cc
 void registerCopy(napi_env env, napi_value exports);          // copy.cc
 void registerCrc(napi_env env, napi_value exports);           // crc.cc
 void registerFileLock(napi_env env, napi_value exports);      // file-lock.cc
+void registerProcessEnd(napi_env env, napi_value exports);    // process-end.cc
 void registerCutValues(napi_env env, napi_value exports);     // cut-values.cc
 void registerGetRecords(napi_env env, napi_value exports);    // get-records.cc
 void registerInflate(napi_env env, napi_value exports);       // inflate.cc
@@ -21,6 +22,7 @@ napi_value initAddon(napi_env env, napi_value exports) {
   registerCopy(env, exports);
   registerCrc(env, exports);
   registerFileLock(env, exports);
+  registerProcessEnd(env, exports);
   registerCutValues(env, exports);
   registerGetRecords(env, exports);
   registerInflate(env, exports);

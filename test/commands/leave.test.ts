@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
+import { loadAddon } from '../../src/native/load.ts';
 import { World } from './fixture.ts';
 
 const worlds: World[] = [];
@@ -39,4 +41,16 @@ it('signals in the last moments of a command that was refused leave its exit cod
   expect(existsSync(sent)).toBe(true);
   expect(ended).toMatchObject({ exitCode: 2, isTimedOut: false });
   expect(ended.stderr).toContain('--unheard-of');
+});
+
+const { addon } = loadAddon();
+it.skipIf(!addon)('a thread that cannot be ended does not hold the process (needs the addon)', async () => {
+  const world = await open();
+  const pipe = join(world.folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const preload = pathToFileURL(join(import.meta.dirname, 'held-thread.mjs')).href;
+  const settings = { env: { NODE_OPTIONS: `--import=${preload}`, HELD_BY_PIPE: pipe } };
+  const { report, ended } = await world.report([], settings);
+  expect(ended).toMatchObject({ exitCode: 0, isTimedOut: false });
+  expect(report).toMatchObject({ status: 'delivered', records: { delivered: 2 } });
 });
