@@ -43,6 +43,7 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/accounting/object-account.ts': 'test/accounting/accounting.test.ts',
   'src/run/run.ts': 'test/commands',
   'src/run/hooks.ts': 'types only',
+  'src/run/stdin-lines.ts': 'test/commands/names.test.ts',
   'src/native/process-end.ts': 'test/commands/leave.test.ts',
   'src/run/run-memory.ts': 'test/commands',
   'src/run/report.ts': 'test/commands',

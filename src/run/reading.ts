@@ -6,7 +6,6 @@
  * Never  knows what becomes of a record.
  */
 import { randomUUID } from 'node:crypto';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { BroadcastChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -44,6 +43,7 @@ import { stoppableFlags } from './hang-watch.ts';
 import type { LimitKeeper } from './limited-listing.ts';
 import { ParsePool } from './parse-pool.ts';
 import { within } from './shutdown.ts';
+import { stdinLines } from './stdin-lines.ts';
 import { TrialTurns } from './trial-turns.ts';
 
 export interface ReadingOptions {
@@ -381,15 +381,6 @@ export class Reading {
 function spareFor({ setup, budget }: ReadingOptions): SpareMemory | null {
   const isKept = setup.isOrdered || setup.isCollecting || (setup.framing ?? null) !== null;
   return isKept || budget.spareBlocks === 0 ? null : createSpareMemory(budget.spareBlocks);
-}
-
-/**
- * Opened when the first line is asked for: a line reader loses what arrives before anybody listens.
- * @param signal Ends it with the signal's reason, also while standard input stands still.
- */
-export async function* stdinLines(signal: AbortSignal): AsyncGenerator<string> {
-  yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY, signal });
-  signal.throwIfAborted();
 }
 
 /** What an inventory has named is remembered with 12 bytes an object, as in the journal. */

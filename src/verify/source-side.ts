@@ -17,7 +17,7 @@ import { type Budget, planBudget } from '../run/budget.ts';
 import { keepFirstLines, type LimitKeeper } from '../run/limited-listing.ts';
 import { bytesOfTables } from '../run/open-tables.ts';
 import { Pass } from '../run/pass.ts';
-import { stdinLines } from '../run/reading.ts';
+import { stdinLines } from '../run/stdin-lines.ts';
 import type { RecordRules } from '../scan/scanner.ts';
 import type { Stages } from '../shape/stages.ts';
 import type { SourceObject } from '../source/object.ts';
