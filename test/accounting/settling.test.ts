@@ -90,7 +90,8 @@ it('settles a slice when its publisher rings, and no timer has to run for it', a
   acknowledge(1);
   acknowledge(2);
   await settled;
-  expect([accounting.openSlices, accounting.hasUnwritten, vi.getTimerCount()]).toEqual([0, true, 1]);
+  // Time stands still: nothing that waits for a timer could have done it.
+  expect([accounting.openSlices, accounting.hasUnwritten]).toEqual([0, true]);
 });
 
 it('writes what is settled when its time has come, in one commit at a time', async () => {

@@ -102,7 +102,9 @@ it.each([
   'names a stream that is made again $name while records are put, calls nothing delivered, and says so again the next time',
   async ({ transitionMs, said }) => {
     await open({ transitionMs });
-    world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 200_000 }]);
+    // Piece by piece, and so slow that the stream is deleted long before the last one, also where this process seldom gets its turn.
+    const pieces = ['--segment-size', '64KiB', '--downloads', '2'];
+    world.s3.setFaults([{ kind: 'slow', bytesPerSecond: 40_000 }]);
     let phase = 'before' as 'before' | 'deleted' | 'made again';
     const when = () => {
       if (phase === 'before' && world.kinesis.stats().recordsStored > 0) {
@@ -115,7 +117,7 @@ it.each([
       }
       return false;
     };
-    const { report, ended } = await world.report([], { interrupt: { when, signals: [] } });
+    const { report, ended } = await world.report(pieces, { interrupt: { when, signals: [] } });
     expect(phase).not.toBe('before');
     expect(world.records().length).toBeLessThan(LINE_COUNT);
     expect([ended.exitCode, report.status], ended.stderr).toEqual([2, 'failed']);
@@ -128,10 +130,10 @@ it.each([
     expect(JSON.parse(status.stdout)).toMatchObject({ state: 'stopped', status: 'failed' });
 
     world.s3.setFaults([]);
-    const again = await world.backfill(['--quiet']);
+    const again = await world.backfill(['--quiet', ...pieces]);
     expect(again.exitCode).toBe(2);
     expect(again.stderr).toMatch(ANOTHER);
-    const { ended: last } = await world.report(['--restart']);
+    const { ended: last } = await world.report(['--restart', ...pieces]);
     expect(last.exitCode).toBe(0);
     const verified = await verify();
     expect([verified.exitCode, JSON.parse(verified.stdout).missing]).toEqual([0, 0]);
