@@ -5,10 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { readStatus } from '../../src/observe/status.ts';
 import { seeded } from '../journal/memory-disk.ts';
-import { check, type FinalReport } from './checker.ts';
 import type { CorpusObject } from './corpus.ts';
-import { runOnce, SECRETS, World } from './harness.ts';
-import { expectedOf } from './oracle.ts';
+import { finishAndCheck } from './finish.ts';
+import { runOnce, World } from './harness.ts';
 
 const env = { MILLRACE_COMPACT_BYTES: String(4 << 10) };
 const OBJECTS = 1;
@@ -42,18 +41,7 @@ describe('a run whose journal is compacted while it goes on', () => {
         expect(existsSync(draft)).toBe(point !== 'journal.after-compact-rename');
         const before = (await readStatus(world.journal)).records.delivered;
         expect(before).toBeGreaterThan(0);
-        const last = await runOnce(world, [], { env });
-        const problems = check({
-          expected: expectedOf(world.objects, {}),
-          stored: await world.stored(),
-          letters: world.deadLettersText(),
-          report: JSON.parse(last.stdout) as FinalReport,
-          exitCode: last.exitCode,
-          duplicatesMax: gap,
-          outputs: [first.stdout, first.stderr, last.stdout, last.stderr, world.journalText()],
-          secrets: SECRETS,
-        });
-        expect(problems).toEqual([]);
+        await finishAndCheck(world, gap, [first], { env });
         expect(existsSync(draft)).toBe(false);
       } finally {
         await world.close();

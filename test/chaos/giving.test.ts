@@ -11,10 +11,9 @@ import { ENGINE, MIB } from '../../src/base/limits.ts';
 import { readStatus } from '../../src/observe/status.ts';
 import { countOf } from '../heavy.ts';
 import { seeded } from '../journal/memory-disk.ts';
-import { check, type FinalReport } from './checker.ts';
 import { type CorpusObject, corpus } from './corpus.ts';
-import { type Ended, runOnce, SECRETS, World } from './harness.ts';
-import { expectedOf } from './oracle.ts';
+import { finishAndCheck } from './finish.ts';
+import { type Ended, runOnce, World } from './harness.ts';
 
 /** Small pieces and small requests, and three parsers for one object. */
 const tuningFor = (parsers: number) => [
@@ -35,22 +34,6 @@ function giant(kind: Kind, seed: number): CorpusObject {
   const stored = Buffer.concat(parts.map((part) => pack(part)));
   const etag = `"${createHash('md5').update(stored).digest('hex')}"`;
   return { bucket: 'source', key: `p/giant.${kind}`, etag, content: bytes, stored };
-}
-
-async function finishAndCheck(world: World, duplicatesMax: number, earlier: readonly Ended[]): Promise<void> {
-  const last = await runOnce(world, []);
-  const outputs = [...earlier, last].flatMap(({ stdout, stderr }) => [stdout, stderr]);
-  const problems = check({
-    expected: expectedOf(world.objects, {}),
-    stored: await world.stored(),
-    letters: world.deadLettersText(),
-    report: JSON.parse(last.stdout) as FinalReport,
-    exitCode: last.exitCode,
-    duplicatesMax,
-    outputs: [...outputs, world.journalText()],
-    secrets: SECRETS,
-  });
-  expect(problems).toEqual([]);
 }
 
 describe.each<Kind>(['gzip', 'zstd'])('one large %s object', (kind) => {

@@ -9,30 +9,10 @@ import { ENGINE } from '../../src/base/limits.ts';
 import { readStatus } from '../../src/observe/status.ts';
 import { countOf } from '../heavy.ts';
 import { seeded } from '../journal/memory-disk.ts';
-import { check, type FinalReport } from './checker.ts';
-import { type Ended, runOnce, SECRETS, SEGMENT_BYTES, World } from './harness.ts';
-import { expectedOf } from './oracle.ts';
+import { finishAndCheck } from './finish.ts';
+import { type Ended, runOnce, SEGMENT_BYTES, World } from './harness.ts';
 
 const SLOW = [{ kind: 'delay' as const, name: 'slow', delayMs: 60, probability: 0.8 }];
-
-/** Ends the run with the same command and holds the whole against the checker. @param earlier What the stopped processes printed. */
-async function finishAndCheck(world: World, duplicatesMax: number, earlier: readonly Ended[]): Promise<void> {
-  const last = await runOnce(world, []);
-  const stored = await world.stored();
-  const report = JSON.parse(last.stdout) as FinalReport;
-  const outputs = [...earlier, last].flatMap(({ stdout, stderr }) => [stdout, stderr]);
-  const problems = check({
-    expected: expectedOf(world.objects, {}),
-    stored,
-    letters: world.deadLettersText(),
-    report,
-    exitCode: last.exitCode,
-    duplicatesMax,
-    outputs: [...outputs, world.journalText()],
-    secrets: SECRETS,
-  });
-  expect(problems).toEqual([]);
-}
 
 /** Signals of each kind; all kinds together are the count of row 2, under `npm run test:heavy`. */
 const STOPS = countOf({ quick: 1, heavy: 5 });

@@ -175,6 +175,14 @@ export class World {
     return new World(stream, store);
   }
 
+  /** With these objects, by key. */
+  static withObjects(
+    contents: Iterable<readonly [string, Uint8Array]>,
+    options: WorldOptions = {},
+  ): Promise<World> {
+    return World.open({ objects: [...contents].map(([key, body]) => ({ key, body })), ...options });
+  }
+
   /** Flags that every run of this world needs. */
   get flags(): string[] {
     return [
@@ -231,6 +239,12 @@ export class World {
     return deadLettersIn(this.letters);
   }
 
+  /** Of each object their codes. */
+  codesByKey(): Map<string, string[]> {
+    const letters = Map.groupBy(this.deadLetters(), ({ key }) => key);
+    return new Map([...letters].map(([key, own]) => [key, own.map(({ code }) => code).sort()]));
+  }
+
   /** Those of another file. */
   deadLettersAt(path: string): DeadLetter[] {
     return deadLettersIn(path);
@@ -269,6 +283,12 @@ function deadLettersIn(path: string): DeadLetter[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, 'utf8').split('\n');
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+}
+
+/** Lines that say where they are from. */
+export function linesFrom(name: string, count: number): Buffer {
+  const from = JSON.stringify(name);
+  return Buffer.from(Array.from({ length: count }, (_, i) => `{"from":${from},"i":${i}}\n`).join(''));
 }
 
 /** Lines of JSONL bytes that are not empty, as latin1 text: one character a byte, so that equal texts are equal bytes. */

@@ -3,30 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BUCKET, dataOf, differences, linesOf, World, type WorldOptions } from './fixture.ts';
+import { BUCKET, dataOf, differences, linesFrom, linesOf, World } from './fixture.ts';
 
 const NOTHING = new Map();
 let world: World;
 afterEach(() => world?.close());
 
-async function open(contents: ReadonlyMap<string, Uint8Array>, options: WorldOptions = {}) {
-  const objects = [...contents].map(([key, body]) => ({ key, body }));
-  world = await World.open({ objects, ...options });
+async function open(...given: Parameters<typeof World.withObjects>) {
+  world = await World.withObjects(...given);
 }
 
-/** Lines that say where they are from. */
-function lines(name: string, count: number): Buffer {
-  const text = Array.from({ length: count }, (_, i) => `{"from":${JSON.stringify(name)},"i":${i}}\n`).join(
-    '',
-  );
-  return Buffer.from(text);
-}
-
-/** Of each object the dead letters' codes. */
-function codesByKey(): Map<string, string[]> {
-  const letters = Map.groupBy(world.deadLetters(), ({ key }) => key);
-  return new Map([...letters].map(([key, own]) => [key, own.map(({ code }) => code).sort()]));
-}
 describe('row 22: hostile names', () => {
   it('50 of them: read and named exactly, and nothing is written but in the run’s own files', async () => {
     const names = [
@@ -90,14 +76,14 @@ describe('row 22: hostile names', () => {
     ];
     expect(names.length).toBeGreaterThanOrEqual(50);
     const contents = new Map(
-      names.map((name) => [name, Buffer.concat([lines(name, 3), Buffer.from('bad\n')])]),
+      names.map((name) => [name, Buffer.concat([linesFrom(name, 3), Buffer.from('bad\n')])]),
     );
     await open(contents);
     const { report, ended } = await world.report();
     expect([ended.exitCode, report.objects.done]).toEqual([1, names.length]);
-    expect(codesByKey()).toEqual(new Map(names.map((name) => [name, ['INVALID_JSON']])));
+    expect(world.codesByKey()).toEqual(new Map(names.map((name) => [name, ['INVALID_JSON']])));
     const found = dataOf(world.records());
-    expect(differences(linesOf(...names.map((name) => lines(name, 3))), found)).toEqual(NOTHING);
+    expect(differences(linesOf(...names.map((name) => linesFrom(name, 3))), found)).toEqual(NOTHING);
     expect(readdirSync(world.folder, { recursive: true }).sort()).toEqual([
       'run.dead.jsonl',
       'run.dead.jsonl.run',
@@ -107,7 +93,7 @@ describe('row 22: hostile names', () => {
 
   it('reach a terminal without their control characters', async () => {
     const key = '\x1b[2J\x07gone\n\x9b31m';
-    await open(new Map([[key, zlib.gzipSync(lines('x', 3)).subarray(0, 20)]]));
+    await open(new Map([[key, zlib.gzipSync(linesFrom('x', 3)).subarray(0, 20)]]));
     const { stdout, stderr, exitCode } = await world.backfill();
     expect(exitCode).toBe(1);
     const shown = stdout + stderr;
@@ -116,8 +102,8 @@ describe('row 22: hostile names', () => {
 });
 
 describe('choosing objects', () => {
-  const some = new Map(['a/1', 'a/2', 'b/1', 'c/1'].map((key) => [key, lines(key, 3)]));
-  const of = (...keys: string[]) => linesOf(...keys.map((key) => lines(key, 3)));
+  const some = new Map(['a/1', 'a/2', 'b/1', 'c/1'].map((key) => [key, linesFrom(key, 3)]));
+  const of = (...keys: string[]) => linesOf(...keys.map((key) => linesFrom(key, 3)));
 
   it('takes several SOURCEs, and URIs on stdin, and each object once', async () => {
     await open(some);
@@ -131,7 +117,7 @@ describe('choosing objects', () => {
   });
 
   it('leaves archived objects out and writes what S3 Batch Operations restores', async () => {
-    const body = lines('cold', 3);
+    const body = linesFrom('cold', 3);
     world = await World.open({
       objects: [
         ...[...some].map(([key, content]) => ({ key, body: content })),

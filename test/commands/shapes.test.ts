@@ -1,29 +1,14 @@
 import zlib from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { clicks } from '../../bench/workloads/clicks.ts';
-import { dataOf, differences, linesOf, runCommand, World, type WorldOptions } from './fixture.ts';
+import { dataOf, differences, linesFrom, linesOf, runCommand, World } from './fixture.ts';
 
 const NOTHING = new Map();
 let world: World;
 afterEach(() => world?.close());
 
-async function open(contents: ReadonlyMap<string, Uint8Array>, options: WorldOptions = {}) {
-  const objects = [...contents].map(([key, body]) => ({ key, body }));
-  world = await World.open({ objects, ...options });
-}
-
-/** Lines that say where they are from. */
-function lines(name: string, count: number): Buffer {
-  const text = Array.from({ length: count }, (_, i) => `{"from":${JSON.stringify(name)},"i":${i}}\n`).join(
-    '',
-  );
-  return Buffer.from(text);
-}
-
-/** Of each object the dead letters' codes. */
-function codesByKey(): Map<string, string[]> {
-  const letters = Map.groupBy(world.deadLetters(), ({ key }) => key);
-  return new Map([...letters].map(([key, own]) => [key, own.map(({ code }) => code).sort()]));
+async function open(...given: Parameters<typeof World.withObjects>) {
+  world = await World.withObjects(...given);
 }
 
 describe('row 10: bodies', () => {
@@ -57,12 +42,12 @@ describe('row 10: bodies', () => {
 
 describe('a transfer with one bit wrong', () => {
   it('of a small object is made again: every line is delivered as it is, and the object is proven', async () => {
-    const body = lines('a', 6000);
+    const body = linesFrom('a', 6000);
     world = await World.open({
       objects: [
         { key: 'a', body, checksum: 'CRC32' },
-        { key: 'b', body: zlib.gzipSync(lines('b', 6000)), checksum: 'CRC64NVME' },
-        { key: 'c', body: lines('c', 10) },
+        { key: 'b', body: zlib.gzipSync(linesFrom('b', 6000)), checksum: 'CRC64NVME' },
+        { key: 'c', body: linesFrom('c', 10) },
       ],
     });
     const wrong = { kind: 'flip-bit', afterBytes: 100, times: 1 } as const;
@@ -73,12 +58,12 @@ describe('a transfer with one bit wrong', () => {
     const { report, ended } = await world.report();
     expect([ended.exitCode, world.s3.stats().faultsFired]).toEqual([0, { a: 1, b: 1 }]);
     expect(report.objects).toMatchObject({ done: 3, failed: 0, proven: 2, unproven: 1 });
-    const wanted = linesOf(body, lines('b', 6000), lines('c', 10));
+    const wanted = linesOf(body, linesFrom('b', 6000), linesFrom('c', 10));
     expect(differences(wanted, dataOf(world.records()))).toEqual(NOTHING);
   });
 
   it('of an object that comes in ranges fails it: its letter says that what was delivered is not proven, exit 1', async () => {
-    const [bad, good] = [lines('bad', 12_000), lines('good', 12_000)];
+    const [bad, good] = [linesFrom('bad', 12_000), linesFrom('good', 12_000)];
     world = await World.open({
       objects: [
         { key: 'bad', body: bad, checksum: 'CRC64NVME' },
@@ -114,33 +99,33 @@ describe('row 11: objects', () => {
       'invalid-object-state': 'OBJECT_UNREADABLE',
     } as const;
     const kinds = Object.keys(faults) as (keyof typeof faults)[];
-    const good = new Map(Array.from({ length: 20 }, (_, i) => [`good/${i}`, lines(`good/${i}`, 50)]));
+    const good = new Map(Array.from({ length: 20 }, (_, i) => [`good/${i}`, linesFrom(`good/${i}`, 50)]));
     const bad = kinds.flatMap((kind) => [1, 2, 3, 4].map((i) => ({ kind, key: `bad/${kind}/${i}` })));
-    await open(new Map([...good, ...bad.map(({ key }) => [key, lines(key, 50)] as const)]));
+    await open(new Map([...good, ...bad.map(({ key }) => [key, linesFrom(key, 50)] as const)]));
     world.s3.setFaults(bad.map(({ kind, key }) => ({ kind, target: key, name: key })));
     const { report, ended } = await world.report();
     expect([ended.exitCode, report.status]).toEqual([1, 'delivered-with-rejects']);
     expect(report.objects).toMatchObject({ listed: 40, done: 20, failed: 20 });
-    expect(codesByKey()).toEqual(new Map(bad.map(({ kind, key }) => [key, [faults[kind]]])));
+    expect(world.codesByKey()).toEqual(new Map(bad.map(({ kind, key }) => [key, [faults[kind]]])));
     expect(differences(linesOf(...good.values()), dataOf(world.records()))).toEqual(NOTHING);
     for (const { key } of bad) expect([key, world.s3.stats().faultsFired[key]]).toEqual([key, 1]);
   });
 
   it('that are replaced in the middle of being read are never mixed', async () => {
-    const before = lines('before', 20_000);
+    const before = linesFrom('before', 20_000);
     await open(
       new Map([
         ['a', before],
-        ['b', lines('b', 10)],
+        ['b', linesFrom('b', 10)],
       ]),
     );
     // The first segments are of one version; from then on every answer is of another.
     world.s3.setFaults([{ kind: 'precondition-failed', target: 'a', skip: 3, name: 'replaced' }]);
     const { ended } = await world.report(['--segment-size', '64KiB', '--downloads', '1']);
     expect(ended.exitCode).toBe(1);
-    expect(codesByKey()).toEqual(new Map([['a', ['OBJECT_CHANGED']]]));
+    expect(world.codesByKey()).toEqual(new Map([['a', ['OBJECT_CHANGED']]]));
     const found = dataOf(world.records());
-    const more = [...differences([...linesOf(before), ...linesOf(lines('b', 10))], found)];
+    const more = [...differences([...linesOf(before), ...linesOf(linesFrom('b', 10))], found)];
     expect(more.filter(([, count]) => count > 0)).toEqual([]);
     expect(found.length).toBeGreaterThan(10);
     expect(world.s3.stats().faultsFired.replaced).toBeGreaterThan(0);
@@ -162,7 +147,7 @@ function damage(kind: 'gzip' | 'zstd', flips: number): Damaged[] {
   const made: Damaged[] = [];
   const add = (what: string, change: (stored: Buffer, second: number) => Buffer) => {
     const key = `${kind}/${what}`;
-    const [one, two] = [lines(`${key} one`, 4), lines(`${key} two`, 4)];
+    const [one, two] = [linesFrom(`${key} one`, 4), linesFrom(`${key} two`, 4)];
     const first = pack(one);
     const stored = change(Buffer.concat([first, pack(two)]), first.length);
     made.push({ key, stored, content: Buffer.concat([one, two]) });
@@ -196,7 +181,7 @@ describe('row 12: damaged gzip and zstd', () => {
     const good = new Map(
       ['gzip', 'zstd'].flatMap((kind) =>
         [1, 2, 3].map((i) => {
-          const content = lines(`good ${kind} ${i}`, 100);
+          const content = linesFrom(`good ${kind} ${i}`, 100);
           return [
             `good/${kind}/${i}`,
             kind === 'gzip' ? zlib.gzipSync(content) : zlib.zstdCompressSync(content),
@@ -207,7 +192,7 @@ describe('row 12: damaged gzip and zstd', () => {
     await open(new Map([...good, ...damaged.map(({ key, stored }) => [key, stored] as const)]));
     const { report, ended } = await world.report(['--compression', 'auto']);
     expect(ended.exitCode).toBe(1);
-    const codes = codesByKey();
+    const codes = world.codesByKey();
     const records = Map.groupBy(dataOf(world.records()), (text) => keyIn(text));
     const letters = new Map(world.deadLetters().map((letter) => [letter.key, letter]));
     let refused = 0;
@@ -234,7 +219,7 @@ describe('row 12: damaged gzip and zstd', () => {
     expect(report.objects.failed).toBe(refused);
     for (const key of good.keys()) expect([key, codes.get(key)]).toEqual([key, undefined]);
     const wanted = [1, 2, 3].flatMap((i) => [
-      ...linesOf(lines(`good gzip ${i}`, 100), lines(`good zstd ${i}`, 100)),
+      ...linesOf(linesFrom(`good gzip ${i}`, 100), linesFrom(`good zstd ${i}`, 100)),
     ]);
     const found = ['gzip', 'zstd'].flatMap((kind) =>
       [1, 2, 3].flatMap((i) => records.get(`good ${kind} ${i}`) ?? []),
@@ -243,7 +228,7 @@ describe('row 12: damaged gzip and zstd', () => {
   });
 
   it('gives every whole line in front of it, in one letter that says from where on nothing proves them; verify agrees', async () => {
-    const content = (name: string) => lines(name, 30_000);
+    const content = (name: string) => linesFrom(name, 30_000);
     const tails = { newline: '\n', text: '{"a":1}\n' };
     const objects = new Map<string, Buffer>();
     for (const [name, tail] of Object.entries(tails))
@@ -302,14 +287,14 @@ describe('row 12: damaged gzip and zstd', () => {
   it('is found at the first byte when --compression says what it must be', async () => {
     await open(
       new Map([
-        ['plain', lines('plain', 5)],
-        ['packed', zlib.gzipSync(lines('packed', 5))],
+        ['plain', linesFrom('plain', 5)],
+        ['packed', zlib.gzipSync(linesFrom('packed', 5))],
       ]),
     );
     const { ended } = await world.report(['--compression', 'gzip']);
     expect(ended.exitCode).toBe(1);
-    expect(codesByKey()).toEqual(new Map([['plain', ['OBJECT_UNREADABLE']]]));
-    expect(differences(linesOf(lines('packed', 5)), dataOf(world.records()))).toEqual(NOTHING);
+    expect(world.codesByKey()).toEqual(new Map([['plain', ['OBJECT_UNREADABLE']]]));
+    expect(differences(linesOf(linesFrom('packed', 5)), dataOf(world.records()))).toEqual(NOTHING);
   });
 });
 
@@ -348,7 +333,7 @@ describe('row 13: much content in few bytes', () => {
     expect(report.records.delivered).toBe(1_200_000);
     // Zeros are one line, which is longer than a record may be.
     const tooLarge = ['RECORD_TOO_LARGE'];
-    expect(codesByKey()).toEqual(
+    expect(world.codesByKey()).toEqual(
       new Map([
         ['zeros.gz', tooLarge],
         ['zeros.zst', tooLarge],

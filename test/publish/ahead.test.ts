@@ -1,15 +1,12 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bodiesAtOnce } from '../../src/aws/body-hash.ts';
-import { createRandom } from '../../src/base/random.ts';
 import type { KinesisFault } from '../../src/embedded/kinesis.ts';
 import { Ahead, isPrepared } from '../../src/publish/ahead.ts';
 import type { Batch } from '../../src/publish/batch.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
 import { CBOR_ENTRIES } from '../../src/publish/kinesis/body.ts';
-import { Publisher } from '../../src/publish/publisher.ts';
 import { ShardQueues } from '../../src/publish/shard-queues.ts';
-import { VERDICT } from '../../src/publish/sink.ts';
 import { STAT } from '../../src/publish/stats.ts';
 import { shardsWithin } from '../../src/record/hash-range.ts';
 import { PHASE } from '../../src/ring/phases.ts';
@@ -17,8 +14,8 @@ import { Doorbell } from '../../src/ring/wait.ts';
 import { portable } from './codecs.ts';
 import { framesOf, record } from './frames.ts';
 import { idsOf, numbered, publish, release } from './publish-run.ts';
-import { digestOf } from './publisher-run.ts';
-import { answerOf, evenShards, HASH_KEYS, setupOf } from './publishing.ts';
+import { stalledPublisher } from './publisher-run.ts';
+import { evenShards, HASH_KEYS, setupOf } from './publishing.ts';
 
 afterEach(release);
 
@@ -91,31 +88,14 @@ describe('Work on batches that wait', () => {
   it('waits for enough batches, and those that are prepared are sent before others', async () => {
     const { groups, sink } = marking(6);
     const isSentPrepared: boolean[] = [];
-    const waiting: (() => void)[] = [];
     const records = numbered(60);
     const setup = setupOf(
       evenShards(3),
       { inFlightMax: 3, batchRecordsMax: 2, lingerMs: 1 },
       { lanes: [laneOf(framesOf(records))] },
     );
-    const publisher = new Publisher(setup, {
-      codec: portable,
-      pool: new BufferPool(setup.bufferBytesMax),
-      sink: {
-        ...sink,
-        async put(batch) {
-          isSentPrepared.push(isPrepared(batch));
-          await new Promise<void>((resolve) => waiting.push(resolve));
-          return answerOf(batch, new Array(batch.count).fill(VERDICT.STORED));
-        },
-        classify: () => null,
-        partitions: () => Promise.reject(new Error('not asked for')),
-      },
-      post: () => {},
-      nowMs: () => performance.now(),
-      random: createRandom(7),
-      digest: digestOf,
-    });
+    const onPut = (batch: Batch) => isSentPrepared.push(isPrepared(batch));
+    const { publisher, waiting } = stalledPublisher(setup, { ...sink, onPut });
     const run = publisher.run();
     const answering = setInterval(() => waiting.shift()?.(), 1);
     await vi.waitFor(() => expect(isSentPrepared.length).toBeGreaterThan(12));

@@ -1,21 +1,16 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createRandom } from '../../src/base/random.ts';
 import type { KinesisFault } from '../../src/embedded/kinesis.ts';
-import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
-import { Publisher } from '../../src/publish/publisher.ts';
 import type { PublishRules, PublishSetup } from '../../src/publish/setup.ts';
-import { VERDICT } from '../../src/publish/sink.ts';
 import { STAT } from '../../src/publish/stats.ts';
 import { LANE_CELL, LANE_DATA_BYTE } from '../../src/ring/layout.ts';
 import { PHASE } from '../../src/ring/phases.ts';
 import { countersOf } from '../../src/ring/slices.ts';
 import { Doorbell } from '../../src/ring/wait.ts';
-import { portable } from './codecs.ts';
 import { framesOf, record, type TestRecord } from './frames.ts';
 import { distinct, idsOf, numbered, publish, release } from './publish-run.ts';
-import { digestOf } from './publisher-run.ts';
-import { answerOf, evenShards, setupOf, TRAITS } from './publishing.ts';
+import { stalledPublisher } from './publisher-run.ts';
+import { evenShards, setupOf, TRAITS } from './publishing.ts';
 
 /** For what comes soon, where nobody else wants the processor. */
 const PATIENCE_MS = 60_000;
@@ -31,23 +26,7 @@ function stalled(
   const frames = framesOf(records);
   const lane = laneOf(frames);
   const setup = setupOf(rest.shards ?? evenShards(1), rules, { lanes: [lane], ...rest });
-  const waiting: (() => void)[] = [];
-  const publisher = new Publisher(setup, {
-    codec: portable,
-    pool: new BufferPool(setup.bufferBytesMax),
-    sink: {
-      async put(batch) {
-        await new Promise<void>((resolve) => waiting.push(resolve));
-        return answerOf(batch, new Array(batch.count).fill(VERDICT.STORED));
-      },
-      classify: () => null,
-      partitions: () => Promise.reject(new Error('not asked for')),
-    },
-    post: () => {},
-    nowMs: () => performance.now(),
-    random: createRandom(7),
-    digest: digestOf,
-  });
+  const { publisher, waiting } = stalledPublisher(setup);
   const cells = new Int32Array(lane, 0, LANE_DATA_BYTE / 4);
   /** Of frames that are all of one size. */
   const framesInLane = () =>

@@ -13,6 +13,10 @@ function segmentOf(index: number, format: Format = 'plain'): Segment {
   return { object, objectIndex: 0, index, start: 0, end: 100, format, only: null };
 }
 
+function fourSegments(): [Segment, Segment, Segment, Segment] {
+  return [segmentOf(0), segmentOf(1), segmentOf(2), segmentOf(3)];
+}
+
 function delivery(more: Partial<DeliveryOptions> = {}, busy: { readonly isBusy?: boolean } = {}) {
   const told: string[] = [];
   let fire: (() => void) | null = null;
@@ -137,12 +141,7 @@ describe('Delivery', () => {
 
   it('lets segments out in the order of issue when asked to', () => {
     const { made, told, whole, piece } = delivery({ isOrdered: true });
-    const [a, b, c, d] = [0, 1, 2, 3].map((index) => segmentOf(index)) as [
-      Segment,
-      Segment,
-      Segment,
-      Segment,
-    ];
+    const [a, b, c, d] = fourSegments();
     for (const segment of [a, b, c, d]) made.issue(segment);
     whole(c, 200);
     made.begin(b);
@@ -158,12 +157,7 @@ describe('Delivery', () => {
 
   it('lets segments out as they come once the order has ended, those that waited first', () => {
     const { made, told, whole } = delivery({ isOrdered: true });
-    const [a, b, c, d] = [0, 1, 2, 3].map((index) => segmentOf(index)) as [
-      Segment,
-      Segment,
-      Segment,
-      Segment,
-    ];
+    const [a, b, c, d] = fourSegments();
     for (const segment of [a, b, c, d]) made.issue(segment);
     whole(c, 200);
     whole(b, 200);

@@ -9,6 +9,7 @@ import {
   type LocalKinesisOptions,
   startLocalKinesis,
 } from '../../src/embedded/kinesis.ts';
+import { Aggregate } from '../../src/record/aggregate.ts';
 import { type ReadStreamOptions, readStream } from '../../src/stream/read-stream.ts';
 import type { StreamRecord } from '../../src/stream/stream-batch.ts';
 
@@ -90,6 +91,14 @@ export const FAST: Pick<ReadStreamOptions, 'limits' | 'pollIntervalMs'> = {
   limits: { callsPerSecond: Number.POSITIVE_INFINITY, bytesPerSecond: Number.POSITIVE_INFINITY },
   pollIntervalMs: 1,
 };
+
+export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+export function aggregate(records: readonly { key: string; data: string }[]): Uint8Array {
+  const made = new Aggregate();
+  for (const { key, data } of records) made.tryAdd(Buffer.from(key), null, Buffer.from(data), 1e9);
+  return made.encode();
+}
 
 export function numbered(count: number, from = 0): { key: string; data: string }[] {
   return Array.from({ length: count }, (_, i) => ({

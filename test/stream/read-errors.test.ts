@@ -1,18 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { MillraceError } from '../../src/base/errors.ts';
-import { Aggregate } from '../../src/record/aggregate.ts';
 import type { ReaderClock } from '../../src/stream/read-stream.ts';
 import type { ReadError } from '../../src/stream/shard-reader.ts';
 import type { Undecodable } from '../../src/stream/stream-batch.ts';
-import { idsOf, numbered, useFixtures } from './fixture.ts';
+import { aggregate, idsOf, numbered, range, useFixtures } from './fixture.ts';
 
 const fixture = useFixtures();
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-const aggregate = (records: readonly { key: string; data: string }[]) => {
-  const made = new Aggregate();
-  for (const { key, data } of records) made.tryAdd(Buffer.from(key), null, Buffer.from(data), 1e9);
-  return made.encode();
-};
 
 describe('errors', () => {
   /** A clock of which no time passes but by sleeping. */

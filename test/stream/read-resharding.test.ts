@@ -2,11 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
 import { readStream } from '../../src/stream/read-stream.ts';
 import type { StreamRecord } from '../../src/stream/stream-batch.ts';
-import { FAST, type Fixture, idsOf, numbered, useFixtures } from './fixture.ts';
+import { FAST, type Fixture, idsOf, numbered, range, useFixtures } from './fixture.ts';
 import { startMeddler } from './meddler.ts';
 
 const fixture = useFixtures();
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 describe('resharding', () => {
   /** Records of one key, numbered, so that order can be seen across parents and children. */

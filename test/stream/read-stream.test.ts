@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
-import { Aggregate } from '../../src/record/aggregate.ts';
 import type { StreamCheckpoint } from '../../src/stream/position.ts';
 import {
   type ReaderClock,
@@ -10,16 +9,10 @@ import {
 } from '../../src/stream/read-stream.ts';
 import type { ReadError } from '../../src/stream/shard-reader.ts';
 import type { StreamRecord } from '../../src/stream/stream-batch.ts';
-import { FAST, idsOf, numbered, useFixtures } from './fixture.ts';
+import { aggregate, FAST, idsOf, numbered, range, useFixtures } from './fixture.ts';
 import { behindBy, type Meddling, startMeddler } from './meddler.ts';
 
 const fixture = useFixtures();
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-const aggregate = (records: readonly { key: string; data: string }[]) => {
-  const made = new Aggregate();
-  for (const { key, data } of records) made.tryAdd(Buffer.from(key), null, Buffer.from(data), 1e9);
-  return made.encode();
-};
 
 describe('reading everything', () => {
   it.each([1, 2, 7, 64])('gives every record of %i shards once', async (shards) => {
