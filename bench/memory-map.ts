@@ -65,12 +65,19 @@ function partOf({ start, end, file }: Mapping, next: Mapping | undefined): strin
 }
 
 /** @returns Bytes by part; their sum is what was resident. */
-function partsOf({ smaps, heapBytes }: { smaps: string; heapBytes: readonly number[] }): Map<string, number> {
+function partsOf({
+  smaps,
+  heapBytes,
+}: {
+  smaps: string;
+  heapBytes: readonly (number | null)[];
+}): Map<string, number> {
   const parts = new Map<string, number>();
   const add = (part: string, bytes: number) => parts.set(part, (parts.get(part) ?? 0) + bytes);
   const mappings = mappingsOf(smaps);
   for (const [i, mapping] of mappings.entries()) add(partOf(mapping, mappings[i + 1]), mapping.rssBytes);
   for (const [i, bytes] of heapBytes.entries()) {
+    if (bytes === null) continue; // it did not say, and lies in the rest
     add(i === 0 ? 'isolate of main' : `isolate of thread ${i}`, bytes);
     add(OTHER, -bytes);
   }

@@ -1,6 +1,7 @@
 /**
  * Memory parts: loaded with --import into a contender, it tells the bench what the resident memory of the process was made of at its peak.
- * Gives  one JSON file, whose name is in MILLRACE_BENCH_PARTS, at exit: /proc/self/smaps, and the heap of each isolate in the order of their start.
+ * Gives  one JSON file, whose name is in MILLRACE_BENCH_PARTS, at exit: /proc/self/smaps, and the heap of each isolate in the order of their start, or
+ *        null of one that ended or stood still while it was asked.
  * Looks twenty times a second, and takes a full look where the memory has grown by a MB: it costs some MB itself.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -34,7 +35,7 @@ if (isMainThread && file !== undefined) {
     peakBytes = bytes;
     const smaps = readFileSync('/proc/self/smaps', 'utf8');
     const heaps = [getHeapStatistics(), ...(await Promise.all([...workers].map(heapOf)))];
-    best = { smaps, heapBytes: heaps.map((heap) => heap?.total_physical_size ?? 0) };
+    best = { smaps, heapBytes: heaps.map((heap) => heap?.total_physical_size || null) };
     isLooking = false;
   }, LOOK_MS).unref();
   process.on('exit', () => writeFileSync(file, JSON.stringify(best)));
