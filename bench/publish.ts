@@ -17,7 +17,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type KinesisClient, PutRecordsCommand, type PutRecordsRequestEntry } from '@aws-sdk/client-kinesis';
 import type { KinesisCaller } from '../src/aws/kinesis-call.ts';
-import { createKinesisCaller, createKinesisClient } from '../src/aws/kinesis-client.ts';
+import { createKinesisClient } from '../src/aws/kinesis-client.ts';
+import { KinesisControl } from '../src/aws/kinesis-control.ts';
+import { createKinesisCaller, wayOf } from '../src/aws/kinesis-way.ts';
 import { createRandom } from '../src/base/random.ts';
 import { type LocalKinesis, startLocalKinesis } from '../src/embedded/kinesis.ts';
 import { BufferPool } from '../src/publish/buffer-pool.ts';
@@ -132,8 +134,14 @@ interface Link {
 async function openLink(endpoint: string): Promise<Link> {
   const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint });
   const arn = `arn:aws:kinesis:us-east-1:000000000000:stream/${STREAM}`;
-  const caller = await createKinesisCaller({ client, wire: 'cbor', streamArn: arn });
-  return { client, caller, arn, endpoint, shards: await listOpenShards(client, arn) };
+  const caller = await createKinesisCaller({ way: wayOf(client), wire: 'cbor', streamArn: arn });
+  return {
+    client,
+    caller,
+    arn,
+    endpoint,
+    shards: await listOpenShards(new KinesisControl(wayOf(client)), arn),
+  };
 }
 
 function closeLink({ client, caller }: Link): void {

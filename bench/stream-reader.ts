@@ -10,7 +10,8 @@ import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { GetRecordsCommand, GetShardIteratorCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
 import { encodeCbor } from '../src/aws/cbor.ts';
-import { createKinesisCaller, createKinesisClient } from '../src/aws/kinesis-client.ts';
+import { createKinesisClient } from '../src/aws/kinesis-client.ts';
+import { createKinesisCaller, wayOf } from '../src/aws/kinesis-way.ts';
 import { createDigester } from '../src/digest/digest.ts';
 import { Aggregate, deaggregate } from '../src/record/aggregate.ts';
 import { readStream, type StreamReader } from '../src/stream/read-stream.ts';
@@ -57,7 +58,7 @@ function aggregated(rows: readonly Row[]): Row[] {
 }
 
 async function put(client: KinesisClient, stream: string, rows: readonly Row[]): Promise<void> {
-  const caller = await createKinesisCaller({ client, wire: 'cbor' });
+  const caller = await createKinesisCaller({ way: wayOf(client), wire: 'cbor' });
   const perRequest = rows[0]!.data.length > 10_000 ? 100 : 500;
   for (let from = 0; from < rows.length; from += perRequest) {
     const Records = rows

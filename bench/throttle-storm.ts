@@ -7,7 +7,9 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createKinesisCaller, createKinesisClient } from '../src/aws/kinesis-client.ts';
+import { createKinesisClient } from '../src/aws/kinesis-client.ts';
+import { KinesisControl } from '../src/aws/kinesis-control.ts';
+import { createKinesisCaller, wayOf } from '../src/aws/kinesis-way.ts';
 import type { WireError } from '../src/base/errors.ts';
 import { createRandom } from '../src/base/random.ts';
 import { startLocalKinesis } from '../src/embedded/kinesis.ts';
@@ -48,7 +50,7 @@ const kinesis = await startLocalKinesis({ streams: { s: SHARDS }, limits: 'real'
 const arn = kinesis.streamArn('s');
 const target = { region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
 const client = createKinesisClient(target);
-const shards = await listOpenShards(client, arn);
+const shards = await listOpenShards(new KinesisControl(wayOf(client)), arn);
 const lane = new SharedArrayBuffer(laneBytes(8 << 20));
 const setup: PublishSetup = {
   publisherIndex: 0,
@@ -82,7 +84,7 @@ const setup: PublishSetup = {
   scanner: 'native',
   seed: 1,
 };
-const caller = await createKinesisCaller({ client, wire: 'cbor', streamArn: arn });
+const caller = await createKinesisCaller({ way: wayOf(client), wire: 'cbor', streamArn: arn });
 const codec = openCodec();
 const pool = new BufferPool(setup.bufferBytesMax);
 let failure: WireError | null = null as WireError | null;

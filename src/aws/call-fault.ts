@@ -18,6 +18,7 @@ interface Fault {
   readonly address?: string;
   readonly port?: number;
   readonly cause?: unknown;
+  readonly isForeign?: boolean;
 }
 
 /** Certificates that cannot be trusted do not become trustworthy by asking again; nor does a port that speaks no TLS learn it. */
@@ -40,8 +41,9 @@ export function isUnnamed(code: string): boolean {
   return code === 'ENOTFOUND' || code === 'EAI_AGAIN';
 }
 
-/** An answer came that could not be read: the SDK's advice for programmers tells so, and is of no use to anybody else. */
+/** An answer came that could not be read; of the SDK its advice for programmers tells so, which is of no use to anybody else. */
 export function isForeignAnswer(error: unknown): boolean {
+  if ((error as Fault).isForeign) return true;
   return /Deserialization error: to see the raw response/.test((error as Fault).message ?? '');
 }
 
@@ -64,9 +66,11 @@ function systemFaultOf(error: unknown): Fault | null {
 
 /** `host` or `address:port` that a socket could not reach; null where the error does not say. */
 export function placeOf(error: unknown): string | null {
-  const { hostname, address, port } = systemFaultOf(error) ?? {};
-  if (hostname !== undefined) return hostname;
-  return address === undefined ? null : `${address}:${port}`;
+  for (let at = error as Fault | undefined; at !== null && typeof at === 'object'; at = at.cause as Fault) {
+    if (typeof at.hostname === 'string') return at.hostname;
+    if (typeof at.address === 'string') return `${at.address}:${at.port}`;
+  }
+  return null;
 }
 
 /** Whether the same call, unchanged, may work later. */

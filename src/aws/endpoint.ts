@@ -1,9 +1,9 @@
 /**
  * Endpoint: the URL of a service, as users give it.
- * Gives  whether it is one, whether signed requests may go there in the clear, and how it is shown.
+ * Gives  whether it is one, whether signed requests may go there in the clear, how it is shown, and where connections to it go.
  */
 import { isIP } from 'node:net';
-import { bareHost } from './proxy.ts';
+import { bareHost, type Origin } from './proxy.ts';
 
 export function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
@@ -19,6 +19,19 @@ export function isLoopback(hostname: string): boolean {
   const host = bareHost(hostname);
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
+
+export function originOf({ protocol, hostname, port }: URL): Origin {
+  const isTls = protocol === 'https:';
+  return { isTls, hostname, port: port === '' ? (isTls ? 443 : 80) : Number(port) };
+}
+
+/** Whether it may stand in the name of a host, as every region does. The SDK takes `us-east-1-fips` for two settings in one. */
+export function isRegionName(region: string): boolean {
+  return !region.includes('fips') && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region);
+}
+
+/** How services are told who asks, where the SDK is not asked. */
+export const USER_AGENT = 'millrace';
 
 /** The text without user and password, which nobody should read: drops what stands before an @, whatever the text is. */
 export function shownUrl(text: string): string {

@@ -39,7 +39,8 @@ export function formatRequestHead({ method, path, headers }: HttpRequestHead): s
   let text = `${method} ${path} HTTP/1.1\r\n`;
   for (const [name, value] of Object.entries(headers)) {
     if (!TOKEN.test(name) || UNSAFE_VALUE.test(value)) {
-      throw new TypeError(`the header ${JSON.stringify(name)} holds a character that HTTP does not allow`);
+      const why = `the header ${JSON.stringify(name)} holds a character that HTTP does not allow`;
+      throw Object.assign(new TypeError(why), { code: 'ERR_INVALID_CHAR' }); // as Node's own
     }
     text += `${name}: ${value}\r\n`;
   }

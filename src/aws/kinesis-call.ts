@@ -6,7 +6,7 @@
  * Never  retries for any other reason, encodes or decodes records, or puts a credential into a message.
  *
  * The SDK's per-command middleware costs more than everything else in a PutRecords request (docs/adr), so it is left out here.
- * Operations off the hot path go through the SDK's client as usual.
+ * Where calls go is kinesis-way.ts's; those of the control plane are repeated by kinesis-control.ts.
  */
 import { copyBytes } from '../native/copy.ts';
 import { BodyHasher } from './body-hash.ts';
@@ -20,8 +20,14 @@ import { Signer, type Unsigned } from './signature.ts';
 
 export { KinesisCallError } from './kinesis-error.ts';
 
-/** The operations of the data plane; they share one endpoint. */
-export type KinesisOperation = 'PutRecords' | 'GetRecords' | 'GetShardIterator';
+/** Those of the data plane share one endpoint, those of the control plane another. */
+export type KinesisOperation =
+  | 'PutRecords'
+  | 'GetRecords'
+  | 'GetShardIterator'
+  | 'DescribeStreamSummary'
+  | 'ListShards'
+  | 'UpdateStreamMode';
 
 export type BodyMemory = (byteCount: number) => Uint8Array;
 
@@ -31,7 +37,7 @@ export interface KinesisAnswer {
   readonly body: Buffer;
 }
 
-/** Where the data plane of a stream is, as the SDK's rules say: plain data, found out once and told to every thread. */
+/** Where a plane of a stream's API is: plain data, found out once and told to every thread. */
 export interface KinesisService {
   readonly origin: Origin;
   /** Certificates, as PEM, that are trusted in place of Node's own; null: Node's own. */
@@ -58,6 +64,8 @@ export interface KinesisCallerOptions {
 
 export interface KinesisCaller {
   readonly wire: 'cbor' | 'json';
+  /** How far the service's clock is ahead of ours, as far as is known. */
+  readonly clockOffsetMs: number;
   /**
    * @param body In one piece or several; it must not change until the call ends.
    * @param signal Ends the call early, with its reason as the cause.
@@ -151,6 +159,10 @@ class Caller implements KinesisCaller {
     const { origin, authorities, region } = service;
     this.#signer = new Signer({ region, service: 'kinesis', escapesPath: true });
     this.#http = new HttpClient({ origin, authorities, connectionCountMax });
+  }
+
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs;
   }
 
   async call(
@@ -287,12 +299,12 @@ class Caller implements KinesisCaller {
     deadline: Deadline,
     signal: AbortSignal | undefined,
   ): KinesisCallError {
-    const message =
-      deadline.reason === LATE
-        ? `ETIMEDOUT: no complete answer within ${this.#timeoutMs} ms`
-        : `${failure.code}: ${failure.message}`;
-    const cause = signal?.aborted ? signal.reason : failure;
     const isAmbiguous = failure.isSent;
+    const late = `no complete answer within ${this.#timeoutMs} ms`;
+    const isLate = deadline.reason === LATE;
+    const why = isLate ? new HttpFailure('ETIMEDOUT', late, isAmbiguous, failure) : failure;
+    const message = `${why.code}: ${why.message}`;
+    const cause = signal?.aborted ? signal.reason : why;
     return new KinesisCallError({ operation, awsCode: null, message, statusCode: null, isAmbiguous, cause });
   }
 }

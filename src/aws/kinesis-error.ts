@@ -12,6 +12,7 @@ export interface KinesisCallErrorFields {
   readonly message: string;
   readonly statusCode: number | null;
   readonly isAmbiguous: boolean;
+  readonly isForeign?: boolean;
   readonly cause?: unknown;
 }
 
@@ -24,6 +25,8 @@ export class KinesisCallError extends Error {
   readonly statusCode: number | null;
   /** True where the service may have carried the request out: bytes may have been sent, and no definite answer came back. */
   readonly isAmbiguous: boolean;
+  /** An answer came that is not one of Kinesis: a page, of a proxy or of another service. */
+  readonly isForeign: boolean;
 
   constructor(fields: KinesisCallErrorFields) {
     super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -32,6 +35,7 @@ export class KinesisCallError extends Error {
     this.awsCode = fields.awsCode;
     this.statusCode = fields.statusCode;
     this.isAmbiguous = fields.isAmbiguous;
+    this.isForeign = fields.isForeign ?? false;
   }
 }
 
@@ -43,12 +47,14 @@ export function isAmbiguousStatus(status: number): boolean {
 /** Longest message that is passed on: a proxy may answer with a page. */
 const MESSAGE_CHARS_MAX = 500;
 
-function decode(body: Buffer, contentType: string): { readonly [key: string]: CborValue | undefined } {
+/** Null: it is neither CBOR nor JSON. Nothing at all is no answer either, but not a foreign one. */
+function decode(body: Buffer, contentType: string): { readonly [key: string]: CborValue | undefined } | null {
+  if (body.length === 0) return {};
   try {
     const value = contentType.includes('cbor') ? decodeCbor(body) : JSON.parse(body.toString('utf8'));
     return value !== null && typeof value === 'object' ? value : {};
   } catch {
-    return {};
+    return null;
   }
 }
 
@@ -61,7 +67,8 @@ export function serviceError(
     body: Buffer;
   },
 ): KinesisCallError {
-  const fields = decode(answer.body, String(answer.headers['content-type'] ?? ''));
+  const decoded = decode(answer.body, String(answer.headers['content-type'] ?? ''));
+  const fields = decoded ?? {};
   const type = fields.__type ?? answer.headers['x-amzn-errortype'];
   // Both `com.amazonaws.kinesis#Code` and `Code:http://...` are in use.
   const awsCode = typeof type === 'string' ? type.split(':', 1)[0]!.replace(/^.*#/, '') : null;
@@ -74,5 +81,15 @@ export function serviceError(
     message,
     statusCode: answer.status,
     isAmbiguous: isAmbiguousStatus(answer.status),
+    isForeign: decoded === null && awsCode === null,
+  });
+}
+
+/** The error of an answer whose status says that all is well, and that cannot be read. */
+export function foreignAnswer(operation: string, statusCode: number, cause: unknown): KinesisCallError {
+  const message = 'the answer cannot be read';
+  return new KinesisCallError({
+    ...{ operation, awsCode: null, message, statusCode },
+    ...{ isAmbiguous: true, isForeign: true, cause },
   });
 }

@@ -17,6 +17,8 @@ export interface AwsTarget {
   readonly stsEndpoint?: string | null;
   /** Certificates, as PEM, that are trusted in place of Node's own. Default null. */
   readonly authorities?: string | null;
+  /** Variables or the profile ask for endpoints of another kind (FIPS, dual stack), which the SDK's rules find. Default false. */
+  readonly hasOwnRules?: boolean;
 }
 
 /** Until an answer begins, and between two parts of it. Listing a large prefix of a slow store takes its time. */

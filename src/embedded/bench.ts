@@ -7,8 +7,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UpdateStreamModeCommand } from '@aws-sdk/client-kinesis';
-import { createKinesisClient } from '../aws/kinesis-client.ts';
+import { KinesisControl } from '../aws/kinesis-control.ts';
+import { openKinesisWay } from '../aws/kinesis-way.ts';
 import { exempt } from '../aws/proxy.ts';
 import { EXIT, exitCodeOf } from '../base/exit-code.ts';
 import { MIB } from '../base/limits.ts';
@@ -88,16 +88,13 @@ function objectsOf({ sizeBytes, lineBytes }: NonNullable<BenchOptions['embeddedS
 /** The engine paces a provisioned stream by its limits; this one should take whatever comes. */
 async function setOnDemand(aws: BackfillOptions['aws']): Promise<void> {
   const { region, profile, kinesisEndpoint } = aws;
-  const client = createKinesisClient({ region, profile, endpoint: kinesisEndpoint });
+  const control = new KinesisControl(openKinesisWay({ region, profile, endpoint: kinesisEndpoint }));
+  const arn = `arn:aws:kinesis:${region ?? 'us-east-1'}:000000000000:stream/${BENCH_STREAM}`;
+  const input = { StreamARN: arn, StreamModeDetails: { StreamMode: 'ON_DEMAND' } };
   try {
-    await client.send(
-      new UpdateStreamModeCommand({
-        StreamARN: `arn:aws:kinesis:${region ?? 'us-east-1'}:000000000000:stream/${BENCH_STREAM}`,
-        StreamModeDetails: { StreamMode: 'ON_DEMAND' },
-      }),
-    );
+    await control.call('UpdateStreamMode', arn, input);
   } finally {
-    client.destroy();
+    control.close();
   }
 }
 

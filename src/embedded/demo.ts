@@ -9,14 +9,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { createKinesisClient } from '../aws/kinesis-client.ts';
 import { exempt } from '../aws/proxy.ts';
 import { MIB } from '../base/limits.ts';
 import type { BackfillReport } from '../observe/report.ts';
 import { parseBackfillOptions } from '../options/backfill.ts';
 import { backfill } from '../run/engine.ts';
 import type { BackfillHooks } from '../run/hooks.ts';
-import { readStream } from '../stream/read-stream.ts';
+import { readStreamAt } from '../stream/read-stream.ts';
 import { type LocalKinesis, startLocalKinesis } from './kinesis.ts';
 import { type LocalS3, startLocalS3 } from './s3.ts';
 import { BAD_LINES, sampleOrders } from './sample-orders.ts';
@@ -122,9 +121,9 @@ async function compare(
   const left = new Map(source);
   let streamRecords = 0;
   let foreign = 0;
-  const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint: kinesis.endpoint });
-  const reader = readStream({
-    ...{ client, stream: DEMO_STREAM, untilMs: Date.now() + 1, pollIntervalMs: 50 },
+  const target = { region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
+  const reader = readStreamAt(target, {
+    ...{ stream: DEMO_STREAM, untilMs: Date.now() + 1, pollIntervalMs: 50 },
     ...(signal && { signal }),
   });
   try {
@@ -139,7 +138,6 @@ async function compare(
     }
   } finally {
     await reader.close();
-    client.destroy();
   }
   const sum = (counts: ReadonlyMap<string, number>) =>
     [...counts.values()].reduce((total, count) => total + count, 0);

@@ -30,6 +30,9 @@ type Service = 's3' | 'kinesis' | 'sts';
 /** They are the SDK's, whose retries are off. */
 const IDLE_VARIABLES = ['AWS_MAX_ATTEMPTS', 'AWS_RETRY_MODE'];
 
+/** As variables, and in small letters in profiles. */
+const RULES = ['USE_FIPS_ENDPOINT', 'USE_DUALSTACK_ENDPOINT', 'ACCOUNT_ID_ENDPOINT_MODE'];
+
 /** @throws {OptionsError} With every problem. */
 export async function findTargets(
   aws: AwsOptions,
@@ -92,6 +95,7 @@ class Finder {
       stsEndpoint:
         profile === null || this.#variable('sts') !== null ? null : this.#endpoint('sts', settings),
       authorities: this.#authorities(settings),
+      hasOwnRules: this.#hasOwnRules(settings),
     };
   }
 
@@ -106,6 +110,11 @@ class Finder {
       );
     const region = credentials?.region ?? config?.region;
     return { ...credentials, ...config, ...(region !== undefined && { region }) };
+  }
+
+  /** FIPS, dual stack, addresses by account: whatever is said of them, the SDK knows what it means. */
+  #hasOwnRules(settings: Settings): boolean {
+    return RULES.some((name) => this.#environment[`AWS_${name}`] || settings[name.toLowerCase()]);
   }
 
   /** What variables or the profile say. An empty one says nothing. */

@@ -6,6 +6,7 @@
  * Never  takes silence for an answer: without one at the end, nothing counts as delivered yet.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { codeOf } from '../aws/call-fault.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { Trouble } from '../base/patience.ts';
@@ -67,7 +68,7 @@ export async function confirmStream(options: StreamWatchOptions): Promise<void> 
       signal.throwIfAborted();
       if (error instanceof MillraceError) throw error;
       const elapsedMs = trouble.add(performance.now());
-      const isGone = error instanceof Error && error.name === 'ResourceNotFoundException';
+      const isGone = codeOf(error) === 'ResourceNotFoundException';
       if (isGone && elapsedMs >= GONE_MS) throw gone(options);
       if (elapsedMs >= unavailableMs) throw unconfirmed(stream.name, error);
     }

@@ -1,24 +1,21 @@
 /**
  * Stream client: the way to a stream's control plane, for readers.
- * Takes  how Kinesis is reached. Gives  the SDK's client, and how long records of a stream are kept.
+ * Takes  how Kinesis is reached. Gives  the control plane, and how long records of a stream are kept.
  * Never  reads a record.
  */
-import { DescribeStreamSummaryCommand, type KinesisClient } from '@aws-sdk/client-kinesis';
-import { createKinesisClient } from '../aws/kinesis-client.ts';
+import { KinesisControl } from '../aws/kinesis-control.ts';
+import { openKinesisWay } from '../aws/kinesis-way.ts';
 import type { AwsTarget } from '../aws/target.ts';
-import { streamInput } from './list-shards.ts';
 
-export function openStreamClient(target: AwsTarget): KinesisClient {
-  return createKinesisClient(target);
+export function openStreamClient(target: AwsTarget): KinesisControl {
+  return new KinesisControl(openKinesisWay(target));
 }
 
-/** @throws The SDK's errors, as they are. */
+/** @throws As the call. */
 export async function retentionHoursOf(
-  client: KinesisClient,
+  client: KinesisControl,
   stream: string,
   signal?: AbortSignal,
 ): Promise<number> {
-  const command = new DescribeStreamSummaryCommand(streamInput(stream));
-  const { StreamDescriptionSummary: summary } = await client.send(command, { abortSignal: signal });
-  return summary?.RetentionPeriodHours ?? 24;
+  return (await client.describe(stream, signal))?.RetentionPeriodHours ?? 24;
 }

@@ -4,12 +4,11 @@
  * Owns   the encoding: CBOR, unless the endpoint is found not to read or write it well (src/aws/wire.ts); then JSON from there on.
  * Never  retries anything else, or looks into records.
  */
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { decodeCbor, encodeCbor } from '../aws/cbor.ts';
 import type { BodyMemory, KinesisAnswer, KinesisCaller } from '../aws/kinesis-call.ts';
-import { createKinesisCaller } from '../aws/kinesis-client.ts';
+import { streamInput } from '../aws/kinesis-control.ts';
+import { createKinesisCaller, type KinesisWay } from '../aws/kinesis-way.ts';
 import { settleWire, type Wire } from '../aws/wire.ts';
-import { streamInput } from './list-shards.ts';
 import type { ShardPosition } from './position.ts';
 
 type Input = Record<string, string | number | Date | undefined>;
@@ -20,7 +19,7 @@ function encode(wire: Wire, input: Input): Buffer {
 }
 
 export interface ReadClientOptions {
-  readonly client: KinesisClient;
+  readonly way: KinesisWay;
   /** Name or ARN. */
   readonly stream: string;
   readonly wire: Wire;
@@ -116,9 +115,9 @@ export class ReadClient {
   #callerFor(wire: Wire): Promise<KinesisCaller> {
     const opened = this.#callers.get(wire);
     if (opened) return opened;
-    const { client, stream, requestTimeoutMs, socketCountMax } = this.#options;
+    const { way, stream, requestTimeoutMs, socketCountMax } = this.#options;
     const streamArn = stream.startsWith('arn:') ? { streamArn: stream } : {};
-    const caller = createKinesisCaller({ client, wire, requestTimeoutMs, socketCountMax, ...streamArn });
+    const caller = createKinesisCaller({ way, wire, requestTimeoutMs, socketCountMax, ...streamArn });
     this.#callers.set(wire, caller);
     caller.then(
       (one) => this.#isClosed && one.close(),

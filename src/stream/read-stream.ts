@@ -8,6 +8,9 @@
  * Reads by GetRecords, which shares 2 MiB/s and five calls/s a shard with all other readers. Enhanced fan-out is not there yet.
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import { KinesisControl } from '../aws/kinesis-control.ts';
+import { type KinesisWay, openKinesisWay, wayOf } from '../aws/kinesis-way.ts';
+import type { AwsTarget } from '../aws/target.ts';
 import { MillraceError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { KINESIS } from '../base/limits.ts';
@@ -110,11 +113,14 @@ function infoOf(child: ChildShard): ShardInfo {
   return { ...child, isClosed: false };
 }
 
+type ReadOptions = Omit<ReadStreamOptions, 'client'>;
+
 class Reader implements StreamReader {
-  readonly #options: ReadStreamOptions;
+  readonly #options: ReadOptions;
   readonly #streamName: string;
   readonly #clock: ReaderClock;
   readonly #client: ReadClient;
+  readonly #control: KinesisControl;
   readonly #lineage = new Lineage();
   /** Where each shard is, for checkpoints. */
   readonly #positions = new Map<string, ShardPosition>();
@@ -124,19 +130,20 @@ class Reader implements StreamReader {
   readonly #stop = new AbortController();
   #state: 'new' | 'reading' | 'closed' = 'new';
 
-  constructor(options: ReadStreamOptions) {
-    const callsInFlight = options.callsInFlight ?? 16;
+  constructor(way: KinesisWay, options: ReadOptions) {
+    const { callsInFlight = 16, requestTimeoutMs = 30_000 } = options;
     this.#options = options;
     this.#streamName = streamNameOf(options.stream);
     this.#clock = options.clock ?? wallClock;
     this.#turns = new Turns(callsInFlight);
     this.#client = new ReadClient({
-      client: options.client,
+      way,
       stream: options.stream,
       wire: options.wire ?? 'cbor',
-      requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+      requestTimeoutMs,
       socketCountMax: callsInFlight,
     });
+    this.#control = new KinesisControl(way, requestTimeoutMs);
     const checkpoint = options.checkpoint && checkCheckpoint(options.checkpoint, this.#streamName);
     for (const [shardId, position] of Object.entries(checkpoint?.shards ?? {}))
       this.#positions.set(shardId, position);
@@ -152,6 +159,7 @@ class Reader implements StreamReader {
     this.#turns.end();
     await Promise.allSettled(this.#tasks);
     this.#client.close();
+    this.#control.close();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<StreamBatch, void, undefined> {
@@ -211,12 +219,12 @@ class Reader implements StreamReader {
 
   /** Once records were read, asks for as long as a service may be unavailable. @throws {MillraceError} MILLRACE_STREAM, MILLRACE_SERVICE_AWAY. */
   async #list(): Promise<ShardInfo[]> {
-    const { client, stream, unavailableMs = UNAVAILABLE_MS } = this.#options;
+    const { stream, unavailableMs = UNAVAILABLE_MS } = this.#options;
     const trouble = new Trouble();
     trouble.add(this.#clock.nowMs());
     for (;;) {
       try {
-        return await listShards(client, stream, this.#stop.signal);
+        return await listShards(this.#control, stream, this.#stop.signal);
       } catch (error) {
         this.#stop.signal.throwIfAborted();
         const failure = classifyReadFailure(error, this.#streamName);
@@ -320,5 +328,10 @@ class Reader implements StreamReader {
  * @throws {MillraceError} From the iteration: MILLRACE_STREAM (no such stream, no permission), MILLRACE_SERVICE_AWAY (resumable).
  */
 export function readStream(options: ReadStreamOptions): StreamReader {
-  return new Reader(options);
+  return new Reader(wayOf(options.client), options);
+}
+
+/** The same without a client of the SDK. */
+export function readStreamAt(target: AwsTarget, options: ReadOptions): StreamReader {
+  return new Reader(openKinesisWay(target), options);
 }

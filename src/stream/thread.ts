@@ -1,17 +1,17 @@
 /**
  * Read: what a reader thread of verify does: some shards of a stream, from frames to sums.
  * Takes  a task, plain data. Gives  a receipt; the buckets are in the task's shared memory.
- * Owns   its Kinesis client and reader while the task runs.
+ * Owns   its reader while the task runs.
  * Never  throws: an Error would lose its code on the way to the main thread, so it travels in the receipt.
  */
-import { type AwsTarget, createKinesisClient } from '../aws/kinesis-client.ts';
+import type { AwsTarget } from '../aws/target.ts';
 import { MillraceError, type WireError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { faultPoint } from '../base/fault-points.ts';
 import { createDigester, type DigestSums } from '../digest/digest.ts';
 import type { StartPosition } from './position.ts';
 import type { ReadLimits } from './read-pace.ts';
-import { readStream } from './read-stream.ts';
+import { readStreamAt } from './read-stream.ts';
 
 export interface ReadTask {
   readonly target: AwsTarget;
@@ -57,12 +57,11 @@ export async function read(task: ReadTask): Promise<ReadReceipt> {
   const progress = new Uint32Array(task.progress);
   const found = { outsideHashRange: 0, undecodable: 0 };
   let error: WireError | null = null;
-  const client = createKinesisClient(task.target);
   try {
     faultPoint('reader.task');
     const { stream, shardIds, start, untilMs, pollIntervalMs, callsInFlight, limits, wire } = task;
-    const reader = readStream({
-      ...{ client, stream, shardIds, start, untilMs, pollIntervalMs, callsInFlight, limits, wire },
+    const reader = readStreamAt(task.target, {
+      ...{ stream, shardIds, start, untilMs, pollIntervalMs, callsInFlight, limits, wire },
       ...(kind && { decoder: kind }),
       onOutsideHashRange: ({ count }) => (found.outsideHashRange += count),
       onUndecodable: () => (found.undecodable += 1),
@@ -73,8 +72,6 @@ export async function read(task: ReadTask): Promise<ReadReceipt> {
     }
   } catch (failure) {
     error = wireOf(failure);
-  } finally {
-    client.destroy();
   }
   return { sums: digester.sums(), ...found, error };
 }

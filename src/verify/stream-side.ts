@@ -20,7 +20,7 @@ import { listShards, streamNameOf } from '../stream/list-shards.ts';
 import type { StartPosition } from '../stream/position.ts';
 import { classifyReadFailure } from '../stream/read-failure.ts';
 import type { ReadLimits } from '../stream/read-pace.ts';
-import { readStream } from '../stream/read-stream.ts';
+import { readStreamAt } from '../stream/read-stream.ts';
 import type { ReadReceipt, ReadTask } from '../stream/thread.ts';
 import type { DigestSpec, Locate, SideDigest, StreamExtent, StreamSide } from './sides.ts';
 
@@ -62,27 +62,21 @@ export function createStreamSide(options: StreamSideOptions): StreamSide {
   return {
     digest: (spec, signal) => digestStream(options, common, spec, signal),
     async scan(onFrames: (frames: Uint8Array, locate: Locate) => void, signal: AbortSignal): Promise<void> {
-      const client = openStreamClient(options.target);
       let records = 0;
-      try {
-        const reader = readStream({
-          ...common,
-          client,
-          callsInFlight: options.callsInFlight ?? 16,
-          signal,
-          ...(options.decoder && { decoder: options.decoder }),
+      const reader = readStreamAt(options.target, {
+        ...common,
+        callsInFlight: options.callsInFlight ?? 16,
+        signal,
+        ...(options.decoder && { decoder: options.decoder }),
+      });
+      for await (const batch of reader) {
+        const locate: Locate = (unit) => ({
+          shardId: batch.shardId,
+          sequenceNumber: batch.sequenceNumber(unit),
         });
-        for await (const batch of reader) {
-          const locate: Locate = (unit) => ({
-            shardId: batch.shardId,
-            sequenceNumber: batch.sequenceNumber(unit),
-          });
-          for (const frames of batch.shownFrames()) onFrames(frames, locate);
-          records += batch.partCount;
-          options.onProgress?.(records);
-        }
-      } finally {
-        client.destroy();
+        for (const frames of batch.shownFrames()) onFrames(frames, locate);
+        records += batch.partCount;
+        options.onProgress?.(records);
       }
     },
   };
@@ -147,7 +141,7 @@ async function digestStream(
     }
   } finally {
     clearInterval(timer);
-    client.destroy();
+    client.close();
     await pool.destroy();
   }
 }

@@ -5,6 +5,7 @@
  * Owns   the verdict: what counts as a difference, and what the reader has to know besides.
  */
 import { randomBytes } from 'node:crypto';
+import { codeOf } from '../aws/call-fault.ts';
 import { MillraceError, type WireError } from '../base/errors.ts';
 import { EXIT } from '../base/exit-code.ts';
 import { heapReason } from '../base/thread-heap.ts';
@@ -138,11 +139,11 @@ async function retentionWarnings(options: VerifyOptions, nowMs: number): Promise
     return warning === null ? [] : [warning];
   } catch (error) {
     // The permission is not needed to verify; if the stream is not there, the reader says so, with advice.
-    const reason = (error as Error).name;
+    const reason = codeOf(error);
     return [
       `The retention period of stream ${streamNameOf(options.stream)} could not be read (${reason}), so it was not checked.`,
     ];
   } finally {
-    client.destroy();
+    client.close();
   }
 }

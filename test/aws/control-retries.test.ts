@@ -1,47 +1,69 @@
 /** Control retries: who refuses for now is asked for seconds, who does not answer is given up soon. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { ControlRetries } from '../../src/aws/control-retries.ts';
+import { retryingControl } from '../../src/aws/control-retries.ts';
+import { KinesisCallError } from '../../src/aws/kinesis-error.ts';
 
+/** How long was waited, where nobody has to. */
+const waitsMs: number[] = [];
+vi.mock('node:timers/promises', async (original) => {
+  const real = await original<typeof import('node:timers/promises')>();
+  const setTimeout = (ms: number, value: undefined, options?: { signal?: AbortSignal }) => {
+    waitsMs.push(ms);
+    return real.setTimeout(options?.signal === undefined ? 0 : 600_000, value, options);
+  };
+  return { ...real, setTimeout };
+});
 beforeEach(() => {
-  vi.useFakeTimers();
+  waitsMs.length = 0;
   vi.spyOn(Math, 'random').mockReturnValue(0.5);
 });
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+afterEach(() => vi.restoreAllMocks());
 
-type Failure = Parameters<ControlRetries['refreshRetryTokenForRetry']>[1];
+function errorOf(statusCode: number | null, awsCode: string | null, fields = {}): KinesisCallError {
+  const cause = statusCode === null ? Object.assign(new Error('gone'), { code: 'ECONNRESET' }) : undefined;
+  const operation = 'ListShards';
+  return new KinesisCallError({
+    ...{ operation, awsCode, message: 'no', statusCode, isAmbiguous: false, cause },
+    ...fields,
+  });
+}
 
 /** A call whose every attempt fails so. @returns How many there were, and how long they were spread over. */
-async function giveUp(errorType: Failure['errorType'], httpStatusCode?: number) {
-  const retries = new ControlRetries();
-  const error = Object.assign(new Error('no'), { $metadata: { httpStatusCode } }) as Failure['error'];
-  const startedAtMs = Date.now();
-  let token = await retries.acquireInitialRetryToken('');
-  for (let attempts = 1; ; attempts++) {
-    const next = retries.refreshRetryTokenForRetry(token, { errorType, error }).catch(() => null);
-    await vi.runAllTimersAsync();
-    const given = await next;
-    if (given === null) return { attempts, waitedMs: Date.now() - startedAtMs };
-    token = given;
-  }
+async function giveUp(error: KinesisCallError) {
+  let attempts = 0;
+  const asked = retryingControl(async () => {
+    attempts++;
+    throw error;
+  }).catch((thrown: unknown) => thrown);
+  expect(await asked).toBe(error);
+  return { attempts, waitedMs: waitsMs.reduce((sum, ms) => sum + ms, 0) };
 }
 
 it.each([
-  { what: 'a gateway that limits requests', errorType: 'TRANSIENT', status: 503 },
-  { what: 'an account that has asked too often', errorType: 'THROTTLING', status: 400 },
-] as const)('asks $what for seconds', async ({ errorType, status }) => {
-  expect(await giveUp(errorType, status)).toEqual({ attempts: 8, waitedMs: 6_500 });
+  { what: 'a gateway that limits requests', error: errorOf(503, null) },
+  { what: 'an account that has asked too often', error: errorOf(400, 'LimitExceededException') },
+])('asks $what for seconds', async ({ error }) => {
+  expect(await giveUp(error)).toEqual({ attempts: 8, waitedMs: 6_500 });
+});
+
+it('gives up soon on an address that does not answer', async () => {
+  expect(await giveUp(errorOf(null, null))).toEqual({ attempts: 4, waitedMs: 175 });
 });
 
 it.each([
-  { what: 'an address that does not answer', status: undefined },
-  { what: 'an answer that does not come to its end', status: 200 },
-])('gives up soon on $what', async ({ status }) => {
-  expect(await giveUp('TRANSIENT', status)).toEqual({ attempts: 4, waitedMs: 175 });
+  { what: 'was refused for good', error: errorOf(400, 'ValidationException') },
+  { what: 'is answered by something else', error: errorOf(200, null, { isForeign: true }) },
+])('does not repeat what $what', async ({ error }) => {
+  expect(await giveUp(error)).toEqual({ attempts: 1, waitedMs: 0 });
 });
 
-it('does not repeat what was refused for good', async () => {
-  expect(await giveUp('CLIENT_ERROR', 400)).toEqual({ attempts: 1, waitedMs: 0 });
+it('ends its waiting with the signal', async () => {
+  const stop = new AbortController();
+  const asked = retryingControl(async () => {
+    throw errorOf(503, null);
+  }, stop.signal).catch((thrown: unknown) => thrown);
+  await vi.waitFor(() => expect(waitsMs).toEqual([500]));
+  const reason = new Error('enough');
+  stop.abort(reason);
+  expect(await asked).toMatchObject({ name: 'AbortError', cause: reason });
 });

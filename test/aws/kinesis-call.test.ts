@@ -5,7 +5,7 @@ import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeCbor, encodeCbor } from '../../src/aws/cbor.ts';
 import { KinesisCallError, type KinesisCaller, openKinesisCaller } from '../../src/aws/kinesis-call.ts';
-import { createKinesisCaller, resolveService } from '../../src/aws/kinesis-client.ts';
+import { createKinesisCaller, wayOf } from '../../src/aws/kinesis-way.ts';
 import { type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 
 const SECRET = 'secret-canary';
@@ -23,7 +23,7 @@ async function callerFor(endpoint: string, options: Options = {}): Promise<Kines
     endpoint,
     credentials: { accessKeyId: 'AKID', secretAccessKey: SECRET, sessionToken: 'token-canary' },
   });
-  const caller = await createKinesisCaller({ client, wire: 'cbor', ...options });
+  const caller = await createKinesisCaller({ way: wayOf(client), wire: 'cbor', ...options });
   cleanups.push(() => caller.close());
   return caller;
 }
@@ -133,7 +133,7 @@ it("uses the SDK's own choice of endpoint where none is given", async () => {
     credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
   });
   const streamArn = 'arn:aws:kinesis:eu-west-1:123456789012:stream/s';
-  const caller = await createKinesisCaller({ client, wire: 'cbor', streamArn });
+  const caller = await createKinesisCaller({ way: wayOf(client), wire: 'cbor', streamArn });
   cleanups.push(() => caller.close());
   const error = (await caller
     .call('GetRecords', Buffer.alloc(0), AbortSignal.abort())
@@ -186,7 +186,7 @@ it('asks the provider again when the service calls the credentials expired, once
       expiration: new Date(Date.now() + 3_600_000),
     }),
   });
-  const caller = await callerFor(endpoint, { client });
+  const caller = await callerFor(endpoint, { way: wayOf(client) });
   await caller.call('GetRecords', Buffer.alloc(1));
   expect(seen.map((one) => /AKID\d/.exec(one.headers.authorization!)![0])).toEqual(['AKID1', 'AKID2']);
   await expect(caller.call('GetRecords', Buffer.alloc(1))).rejects.toMatchObject({
@@ -231,7 +231,7 @@ describe('eight requests in flight', () => {
         later((response, one) => (keyOf(one) === 'NEW' ? ok(response) : refuse(code)(response))),
       );
       const client = new KinesisClient({ region: 'eu-west-1', endpoint, credentials: FIXED });
-      const service = await resolveService(client, undefined);
+      const service = await wayOf(client).service('data', undefined);
       let renewals = 0;
       let current = { accessKeyId: 'OLD', secretAccessKey: SECRET };
       const caller = openKinesisCaller({
@@ -360,7 +360,7 @@ describe('a call that fails', () => {
           ? Promise.resolve({ accessKeyId: 'a', secretAccessKey: SECRET, expiration: new Date(0) })
           : Promise.reject(Object.assign(new Error('no profile'), { name: 'CredentialsProviderError' })),
     });
-    const caller = await callerFor('', { client });
+    const caller = await callerFor('', { way: wayOf(client) });
     isGone = true;
     await expect(caller.call('PutRecords', input)).rejects.toMatchObject({
       awsCode: 'CredentialsProviderError',
@@ -373,7 +373,7 @@ it('cannot be made without credentials', async () => {
   const credentials = () =>
     Promise.reject(Object.assign(new Error('no profile'), { name: 'CredentialsProviderError' }));
   const client = new KinesisClient({ region: 'eu-west-1', endpoint: 'http://127.0.0.1:9', credentials });
-  await expect(createKinesisCaller({ client, wire: 'cbor' })).rejects.toMatchObject({
+  await expect(createKinesisCaller({ way: wayOf(client), wire: 'cbor' })).rejects.toMatchObject({
     name: 'CredentialsProviderError',
   });
 });

@@ -1,9 +1,10 @@
-/** Calls of the SDK's clients that are never answered, or not to their end: each attempt ends in time, and is made again. */
+/** Calls that are never answered, or not to their end: each attempt ends in time, and is made again. */
 import { createServer, type Socket } from 'node:net';
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
+import { HttpClient } from '../../src/aws/http-client.ts';
+import { KinesisControl } from '../../src/aws/kinesis-control.ts';
+import { openKinesisWay } from '../../src/aws/kinesis-way.ts';
 import { createS3Client } from '../../src/aws/s3-client.ts';
 import { listOpenShards, probeStream } from '../../src/publish/kinesis/stream-probe.ts';
 import { probeSources } from '../../src/source/s3/list.ts';
@@ -44,7 +45,7 @@ async function open(bytes: string) {
 }
 
 /** Sees attempts where they are made: on a busy machine one may end before the server has heard of it. */
-const attemptsOf = (client: KinesisClient | S3Client) => vi.spyOn(client.config.requestHandler, 'handle');
+const attemptsOf = (client: S3Client) => vi.spyOn(client.config.requestHandler, 'handle');
 
 it.each([
   { name: 'nothing', bytes: '' },
@@ -53,12 +54,18 @@ it.each([
   'the description and the shards of a stream, of which $name comes, are asked for again, then it is said',
   async ({ bytes }) => {
     const { target, heard } = await open(bytes);
-    const client = createKinesisClient(target, 8, ANSWER_TIMEOUT_MS);
-    closers.push(() => client.destroy());
-    const attempts = attemptsOf(client);
-    await expect(probeStream(client, 's')).rejects.toMatchObject({ code: 'MILLRACE_STREAM', exitCode: 3 });
+    const control = new KinesisControl(openKinesisWay(target), ANSWER_TIMEOUT_MS);
+    const attempts = vi.spyOn(HttpClient.prototype, 'request');
+    closers.push(
+      () => control.close(),
+      () => attempts.mockRestore(),
+    );
+    await expect(probeStream(control, 's')).rejects.toMatchObject({ code: 'MILLRACE_STREAM', exitCode: 3 });
     expect(attempts).toHaveBeenCalledTimes(KINESIS_ATTEMPTS);
-    await expect(listOpenShards(client, 's')).rejects.toMatchObject({ code: 'MILLRACE_STREAM', exitCode: 3 });
+    await expect(listOpenShards(control, 's')).rejects.toMatchObject({
+      code: 'MILLRACE_STREAM',
+      exitCode: 3,
+    });
     expect(attempts).toHaveBeenCalledTimes(2 * KINESIS_ATTEMPTS);
     expect(heard.requests).toBeGreaterThan(0);
   },

@@ -35,6 +35,9 @@ endpoint_url = https://all.example
 endpoint_url = https://never.example
 ignore_configured_endpoint_urls = true
 
+[profile abroad]
+use_fips_endpoint = true
+
 [profile astray]
 services = nowhere
 `;
@@ -214,6 +217,17 @@ describe('the certificates that are trusted', () => {
   it('are those of the profile of each service', async () => {
     const { source: s3, stream: kinesis } = await find({ s3Profile: 'store' });
     expect([s3.authorities, kinesis.authorities]).toEqual([TEST_CERTIFICATE, null]);
+  });
+});
+
+describe('endpoints of another kind', () => {
+  it.each<{ name: string; flags?: Partial<AwsOptions>; env?: Environment; isAsked: boolean }>([
+    { name: 'are asked for by nobody', isAsked: false },
+    { name: 'are asked for by a variable', env: { AWS_USE_DUALSTACK_ENDPOINT: 'true' }, isAsked: true },
+    { name: 'are asked for by the profile', flags: { profile: 'abroad' }, isAsked: true },
+  ])('$name', async ({ flags = {}, env = {}, isAsked }) => {
+    const { source, stream } = await find(flags, env);
+    expect([source.hasOwnRules, stream.hasOwnRules]).toEqual([isAsked, isAsked]);
   });
 });
 

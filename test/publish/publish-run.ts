@@ -1,6 +1,8 @@
 /** Publish run: records in one lane, through a publisher, into an embedded Kinesis with faults. Ten times as fast as the wall. */
 import { expect } from 'vitest';
-import { createKinesisCaller, createKinesisClient } from '../../src/aws/kinesis-client.ts';
+import { createKinesisClient } from '../../src/aws/kinesis-client.ts';
+import { KinesisControl } from '../../src/aws/kinesis-control.ts';
+import { createKinesisCaller, wayOf } from '../../src/aws/kinesis-way.ts';
 import { type KinesisFault, type LocalKinesis, startLocalKinesis } from '../../src/embedded/kinesis.ts';
 import { BufferPool } from '../../src/publish/buffer-pool.ts';
 import { laneOf } from '../../src/publish/frame-walk.ts';
@@ -55,7 +57,7 @@ export async function publish(trial: Trial): Promise<Outcome> {
   const client = createKinesisClient(target);
   closers.push(() => client.destroy());
   const frames = framesOf(trial.records);
-  const shards = await listOpenShards(client, arn);
+  const shards = await listOpenShards(new KinesisControl(wayOf(client)), arn);
   const rules = { lingerMs: 1, ...trial.rules };
   const setup = setupOf(shards, rules, {
     lanes: [laneOf(frames)],
@@ -63,7 +65,7 @@ export async function publish(trial: Trial): Promise<Outcome> {
   });
   trial.meanwhile?.(kinesis);
   const caller = await createKinesisCaller({
-    client,
+    way: wayOf(client),
     wire: 'cbor',
     streamArn: arn,
     requestTimeoutMs: setup.rules.requestTimeoutMs,

@@ -22,7 +22,7 @@ it.each([{ operation: 'ListShards' }, { operation: 'GetShardIterator' }, { opera
     await put(numbered(RECORDS));
     kinesis.setFaults([{ kind: 'stall', operation, times: 1 }]);
     const target = { region: 'us-east-1', profile: null, endpoint: kinesis.endpoint };
-    const client = createKinesisClient(target, 8, ANSWER_TIMEOUT_MS);
+    const client = createKinesisClient(target);
     const records = [];
     const options = { client, stream: 's', untilMs: Date.now() + 1, requestTimeoutMs: ANSWER_TIMEOUT_MS };
     for await (const batch of readStream({ ...FAST, ...options })) records.push(...batch.records());

@@ -1,11 +1,10 @@
 /**
  * Negotiate wire: whether records go as CBOR, found out before the first one is sent.
- * Takes  the way to the service. Gives  the encoding; a notice where it is not the one that was wanted.
+ * Takes  where the service is, and credentials. Gives  the encoding; a notice where it is not the one that was wanted.
  * Owns   how often an endpoint that does not answer is asked again: as often as any other call of the start.
  * Never  puts a record: an endpoint that reads CBOR refuses the request for being empty, any other for its form.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { isPassing } from '../../aws/call-fault.ts';
 import type { CredentialProvider } from '../../aws/credentials.ts';
 import { type KinesisCaller, type KinesisService, openKinesisCaller } from '../../aws/kinesis-call.ts';
@@ -20,7 +19,7 @@ const WAITS_MS = [100, 200, 400] as const;
 
 /** @param stream Name or ARN. @throws {MillraceError} MILLRACE_STREAM where there is no answer that tells. */
 export async function negotiateWire(
-  client: KinesisClient,
+  credentials: CredentialProvider,
   service: KinesisService,
   stream: string,
   notices: string[],
@@ -28,7 +27,6 @@ export async function negotiateWire(
   const codec = openPutCodec();
   const callers: KinesisCaller[] = [];
   const askOnce = (wire: Wire) => {
-    const credentials = client.config.credentials as CredentialProvider;
     const caller = openKinesisCaller({ service, credentials, wire, requestTimeoutMs: REQUEST_TIMEOUT_MS });
     callers.push(caller);
     const none = new Uint8Array(0);

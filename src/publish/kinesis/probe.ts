@@ -2,10 +2,10 @@
  * Kinesis probe: a Kinesis data stream as the main thread sees it: asked before the first record is put, and once more after the last.
  * Takes  how Kinesis is reached, and the stream's name or ARN.
  * Gives  the SinkProbe of src/publish/sink.ts.
- * Owns   the SDK's client for the control plane. Never puts a record.
+ * Owns   the connections to the control plane. Never puts a record.
  */
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
-import { createKinesisClient, resolveService } from '../../aws/kinesis-client.ts';
+import { KinesisControl } from '../../aws/kinesis-control.ts';
+import { type KinesisWay, openKinesisWay } from '../../aws/kinesis-way.ts';
 import type { AwsTarget } from '../../aws/target.ts';
 import type { ShardRange } from '../../record/hash-range.ts';
 import type { SinkFacts, SinkProbe, WireWish } from '../sink.ts';
@@ -21,20 +21,22 @@ export function openKinesis(target: AwsTarget, stream: string): SinkProbe {
 class KinesisProbe implements SinkProbe {
   readonly #target: AwsTarget;
   readonly #stream: string;
-  readonly #client: KinesisClient;
+  readonly #way: KinesisWay;
+  readonly #control: KinesisControl;
 
   constructor(target: AwsTarget, stream: string) {
     this.#target = target;
     this.#stream = stream;
-    this.#client = createKinesisClient(target);
+    this.#way = openKinesisWay(target);
+    this.#control = new KinesisControl(this.#way);
   }
 
   probe(signal?: AbortSignal): Promise<SinkFacts> {
-    return probeStream(this.#client, this.#stream, signal);
+    return probeStream(this.#control, this.#stream, signal);
   }
 
   partitions(signal?: AbortSignal): Promise<ShardRange[]> {
-    return listOpenShards(this.#client, this.#stream, signal);
+    return listOpenShards(this.#control, this.#stream, signal);
   }
 
   async address(
@@ -43,10 +45,11 @@ class KinesisProbe implements SinkProbe {
     notices: string[],
   ): Promise<KinesisAddress> {
     const { name: streamName, id: streamId } = facts;
-    const client = this.#client;
-    const service = await resolveService(client, streamId.startsWith('arn:') ? streamId : undefined);
+    const way = this.#way;
+    const found = await way.service('data', streamId.startsWith('arn:') ? streamId : undefined);
+    const service = { ...found, clockOffsetMs: await this.#control.clockOffsetMs(this.#stream) };
     const isOpen = wish === 'cbor' && isAsked;
-    const wire = isOpen ? await negotiateWire(client, service, streamId, notices) : wish;
+    const wire = isOpen ? await negotiateWire(way.credentials, service, streamId, notices) : wish;
     return { target: this.#target, service, streamName, streamId, wire };
   }
 
@@ -55,10 +58,10 @@ class KinesisProbe implements SinkProbe {
     advice: string,
     signal?: AbortSignal,
   ): Promise<void> {
-    return assertSameStream(this.#client, facts, advice, signal);
+    return assertSameStream(this.#control, facts, advice, signal);
   }
 
   close(): void {
-    this.#client.destroy();
+    this.#control.close();
   }
 }

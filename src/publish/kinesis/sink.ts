@@ -2,7 +2,7 @@
  * Kinesis sink: a Kinesis data stream as a publisher sees it.
  * Takes  how the stream is reached. Gives  the Sink of src/publish/sink.ts.
  * Owns   the connections of one publisher thread.
- * Never  loads the SDK before a reshard asks for the shards: it would be most of what this thread loads.
+ * Never  loads what lists shards before a reshard asks for them.
  */
 
 import { KinesisCallError, type KinesisCaller, type KinesisService } from '../../aws/kinesis-call.ts';
@@ -66,15 +66,16 @@ export class KinesisSink implements Sink {
   }
 
   async partitions(): Promise<ShardRange[]> {
-    const [{ createKinesisClient }, { listOpenShards }] = await Promise.all([
-      import('../../aws/kinesis-client.ts'),
+    const [{ KinesisControl }, { openKinesisWay }, { listOpenShards }] = await Promise.all([
+      import('../../aws/kinesis-control.ts'),
+      import('../../aws/kinesis-way.ts'),
       import('./stream-probe.ts'),
     ]);
-    const client = createKinesisClient(this.#address.target);
+    const control = new KinesisControl(openKinesisWay(this.#address.target));
     try {
-      return await listOpenShards(client, this.#address.streamId);
+      return await listOpenShards(control, this.#address.streamId);
     } finally {
-      client.destroy();
+      control.close();
     }
   }
 

@@ -1,17 +1,14 @@
 /**
  * Stream probe: what has to be known about the stream before the first record is sent.
- * Takes  a Kinesis client and the stream's name or ARN.
+ * Takes  the control plane and the stream's name or ARN.
  * Gives  its traits, its open shards, and errors that say what to do.
  * Owns   the control-plane calls DescribeStreamSummary and ListShards of the publishing side. Never puts a record.
  */
-import {
-  DescribeStreamSummaryCommand,
-  type KinesisClient,
-  ListShardsCommand,
-  type Shard,
-  type StreamDescriptionSummary,
-} from '@aws-sdk/client-kinesis';
+import type { StreamDescriptionSummary } from '@aws-sdk/client-kinesis';
 import { codeOf, isForeignAnswer, isPassing, isTlsCode, isUnnamed, placeOf } from '../../aws/call-fault.ts';
+import { HttpFailure } from '../../aws/http-exchange.ts';
+import type { KinesisControl } from '../../aws/kinesis-control.ts';
+import { KinesisCallError } from '../../aws/kinesis-error.ts';
 import { birthOf, describeSuccessor, isSameStream } from '../../aws/stream-birth.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { EXIT, type FailureExitCode } from '../../base/exit-code.ts';
@@ -30,21 +27,16 @@ export const STREAM_TRAITS = {
   },
 } as const;
 
-/** How a request names the stream. */
-function streamInput(stream: string): { StreamARN: string } | { StreamName: string } {
-  return stream.startsWith('arn:') ? { StreamARN: stream } : { StreamName: stream };
-}
-
 /**
  * Reads the stream's facts.
  * @throws {MillraceError} MILLRACE_STREAM, exit 2, when it cannot be written to.
  */
 export async function probeStream(
-  client: KinesisClient,
+  control: KinesisControl,
   stream: string,
   signal?: AbortSignal,
 ): Promise<SinkFacts> {
-  const summary = await describe(client, stream, signal).catch((error: unknown) => {
+  const summary = await describe(control, stream, signal).catch((error: unknown) => {
     signal?.throwIfAborted();
     throw explain(error, stream, 'kinesis:DescribeStreamSummary');
   });
@@ -71,15 +63,15 @@ export async function probeStream(
 /**
  * Asks whether a stream is still the one that records were put to: a successor of the same name has none of them.
  * @param advice What to do about it.
- * @throws {MillraceError} MILLRACE_STREAM, exit 2: it is another one, or is being deleted. @throws The SDK's errors, as they are.
+ * @throws {MillraceError} MILLRACE_STREAM, exit 2: it is another one, or is being deleted. @throws Those of the call, as they are.
  */
 export async function assertSameStream(
-  client: KinesisClient,
+  control: KinesisControl,
   before: Pick<SinkFacts, 'name' | 'id' | 'birth'>,
   advice: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const summary = await describe(client, before.id, signal);
+  const summary = await describe(control, before.id, signal);
   const birth = birthOf(summary);
   if (!isSameStream(before.birth, birth)) {
     const why = describeSuccessor(before.name, before.birth, birth);
@@ -90,12 +82,11 @@ export async function assertSameStream(
 }
 
 async function describe(
-  client: KinesisClient,
+  control: KinesisControl,
   stream: string,
   signal: AbortSignal | undefined,
 ): Promise<StreamDescriptionSummary> {
-  const command = new DescribeStreamSummaryCommand(streamInput(stream));
-  const { StreamDescriptionSummary: summary } = await client.send(command, { abortSignal: signal });
+  const summary = await control.describe(stream, signal);
   if (!summary?.StreamName || !summary.StreamARN)
     throw streamError(stream, 'the service described no stream', '');
   return summary;
@@ -107,29 +98,16 @@ async function describe(
  * @throws {MillraceError} MILLRACE_STREAM when the service refuses. @throws {Error} While a reshard is between two states.
  */
 export async function listOpenShards(
-  client: KinesisClient,
+  control: KinesisControl,
   stream: string,
   signal?: AbortSignal,
 ): Promise<ShardRange[]> {
-  const shards: Shard[] = [];
-  let nextToken: string | undefined;
-  try {
-    do {
-      const page = await client.send(
-        new ListShardsCommand(
-          nextToken
-            ? { NextToken: nextToken }
-            : { ...streamInput(stream), ShardFilter: { Type: 'AT_LATEST' } },
-        ),
-        { abortSignal: signal },
-      );
-      shards.push(...(page.Shards ?? []));
-      nextToken = page.NextToken;
-    } while (nextToken);
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw explain(error, stream, 'kinesis:ListShards');
-  }
+  const shards = await control
+    .shards(stream, { ShardFilter: { Type: 'AT_LATEST' } }, signal)
+    .catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw explain(error, stream, 'kinesis:ListShards');
+    });
   // Closed shards have an end; a service that knows no filter returns them too.
   const open = shards.filter((shard) => shard.SequenceNumberRange?.EndingSequenceNumber === undefined);
   return sortShards(
@@ -155,7 +133,7 @@ function streamError(
 /** What a failed control-plane call means to the user. @param action The IAM action that the call needs. */
 export function explain(error: unknown, stream: string, action: string): MillraceError {
   if (error instanceof MillraceError) return error;
-  const message = ((error as { message?: string }).message ?? String(error)).replace(/\s*\n\s*/g, ' ').trim();
+  const message = saidBy(error);
   const code = codeOf(error);
   const advice = ADVICE.get(code);
   if (advice) return streamError(stream, advice.why ?? `${code}: ${message}`, advice.help(action));
@@ -190,7 +168,16 @@ export function explain(error: unknown, stream: string, action: string): Millrac
     const help = 'check --kinesis-endpoint-url, the network and its proxies';
     return streamError(stream, 'what answers at the endpoint is not Kinesis', help, exitCode, error);
   }
-  return streamError(stream, `${code}: ${message}`, '', exitCode);
+  const isCoded = !(error instanceof KinesisCallError) || code !== error.name;
+  return streamError(stream, isCoded ? `${code}: ${message}` : message, '', exitCode);
+}
+
+/** What a message holds beside the code. */
+function saidBy(error: unknown): string {
+  // Of a call without an answer the connection has said it.
+  const isOfSocket = error instanceof KinesisCallError && error.cause instanceof HttpFailure;
+  const { message } = (isOfSocket ? error.cause : error) as { message?: string };
+  return (message ?? String(error)).replace(/\s*\n\s*/g, ' ').trim();
 }
 
 /** Codes that say what to do. Without `why` the service's message says it. */

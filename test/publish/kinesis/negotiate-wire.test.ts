@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { createKinesisClient, resolveService } from '../../../src/aws/kinesis-client.ts';
+import { openKinesisWay } from '../../../src/aws/kinesis-way.ts';
 import { negotiateWire } from '../../../src/publish/kinesis/negotiate-wire.ts';
 
 const ATTEMPTS = 4;
@@ -30,15 +30,14 @@ async function open(cutCount: number) {
   process.env.AWS_ACCESS_KEY_ID = 'a';
   process.env.AWS_SECRET_ACCESS_KEY = 'b';
   const endpoint = `http://127.0.0.1:${port}`;
-  const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint });
+  const way = openKinesisWay({ region: 'us-east-1', profile: null, endpoint });
   closers.push(() => {
-    client.destroy();
     server.closeAllConnections();
     server.close();
   });
   const notices: string[] = [];
-  const service = await resolveService(client, undefined);
-  return { heard, notices, negotiate: () => negotiateWire(client, service, 's', notices) };
+  const service = await way.service('data', undefined);
+  return { heard, notices, negotiate: () => negotiateWire(way.credentials, service, 's', notices) };
 }
 
 it('is CBOR where the last attempt is answered', async () => {

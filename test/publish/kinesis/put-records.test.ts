@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createKinesisCaller, createKinesisClient } from '../../../src/aws/kinesis-client.ts';
+import { createKinesisClient } from '../../../src/aws/kinesis-client.ts';
+import { KinesisControl } from '../../../src/aws/kinesis-control.ts';
+import { createKinesisCaller, wayOf } from '../../../src/aws/kinesis-way.ts';
 import { KIB, MIB } from '../../../src/base/limits.ts';
 import { type KinesisFault, startLocalKinesis } from '../../../src/embedded/kinesis.ts';
 import type { Batch } from '../../../src/publish/batch.ts';
@@ -29,7 +31,7 @@ async function start(
   process.env.AWS_SECRET_ACCESS_KEY = 'b';
   const streamArn = kinesis.streamArn('s');
   const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint: kinesis.endpoint });
-  const caller = await createKinesisCaller({ client, wire: 'cbor', streamArn });
+  const caller = await createKinesisCaller({ way: wayOf(client), wire: 'cbor', streamArn });
   closers.push(
     () => client.destroy(),
     () => caller.close(),
@@ -43,7 +45,7 @@ async function start(
     canPredictShard: true,
     ...options,
   });
-  const shards = await listOpenShards(client, streamArn);
+  const shards = await listOpenShards(new KinesisControl(wayOf(client)), streamArn);
   const [shard] = shardsWithin(shards, { start: 0n, end: HASH_KEYS - 1n });
   const stored = () => [...kinesis.records('s')].length;
   return { kinesis, pool, putter, shard: shard!, stored };

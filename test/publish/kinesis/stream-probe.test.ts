@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
-import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createKinesisClient } from '../../../src/aws/kinesis-client.ts';
+import { KinesisControl } from '../../../src/aws/kinesis-control.ts';
+import { openKinesisWay } from '../../../src/aws/kinesis-way.ts';
 import { MillraceError } from '../../../src/base/errors.ts';
 import {
   type KinesisFault,
@@ -20,18 +20,18 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-function clientOf(endpoint: string): KinesisClient {
-  const client = createKinesisClient({ region: 'us-east-1', profile: null, endpoint });
-  closers.push(() => client.destroy());
-  return client;
+function controlOf(endpoint: string): KinesisControl {
+  const control = new KinesisControl(openKinesisWay({ region: 'us-east-1', profile: null, endpoint }));
+  closers.push(() => control.close());
+  return control;
 }
 
 async function start(
   options: LocalKinesisOptions = {},
-): Promise<{ kinesis: LocalKinesis; client: KinesisClient; arn: string }> {
+): Promise<{ kinesis: LocalKinesis; control: KinesisControl; arn: string }> {
   const kinesis = await startLocalKinesis({ streams: { s: 2 }, ...options });
   closers.push(() => kinesis.close());
-  return { kinesis, client: clientOf(kinesis.endpoint), arn: kinesis.streamArn('s') };
+  return { kinesis, control: controlOf(kinesis.endpoint), arn: kinesis.streamArn('s') };
 }
 
 /** What a call ends with. */
@@ -47,7 +47,7 @@ async function failureOf(call: Promise<unknown>): Promise<MillraceError> {
 describe('probeStream', () => {
   it('tells what a plain stream takes, by name and by ARN', async () => {
     const createdAtMs = 1_795_671_759_938;
-    const { client, arn } = await start({ nowMs: () => createdAtMs });
+    const { control, arn } = await start({ nowMs: () => createdAtMs });
     const facts = {
       name: 's',
       arn,
@@ -55,8 +55,8 @@ describe('probeStream', () => {
       retentionHours: 24,
       traits: { ...STREAM_TRAITS, isOnDemand: false, isAutoDistributed: false, recordBytesMax: 1_048_576 },
     };
-    expect(await probeStream(client, 's')).toEqual({ ...facts, id: 's' });
-    expect(await probeStream(client, arn)).toEqual({ ...facts, id: arn });
+    expect(await probeStream(control, 's')).toEqual({ ...facts, id: 's' });
+    expect(await probeStream(control, arn)).toEqual({ ...facts, id: arn });
   });
 
   it.each([
@@ -64,14 +64,14 @@ describe('probeStream', () => {
     { kind: 'error', code: 'LimitExceededException' },
     { kind: 'reset' },
   ] satisfies KinesisFault[])('asks again where the service is busy ($kind $code)', async (fault) => {
-    const { kinesis, client, arn } = await start();
+    const { kinesis, control, arn } = await start();
     kinesis.setFaults([{ ...fault, operation: '*', times: 2 }]);
-    expect(await probeStream(client, 's')).toMatchObject({ arn });
+    expect(await probeStream(control, 's')).toMatchObject({ arn });
     expect(kinesis.stats().faultsFired[fault.kind]).toBe(2);
   });
 
   it('tells mode, distribution, record size and retention of one that was changed', async () => {
-    const { kinesis, client, arn } = await start();
+    const { kinesis, control, arn } = await start();
     kinesis.call('UpdateStreamMode', { StreamARN: arn, StreamModeDetails: { StreamMode: 'ON_DEMAND' } });
     kinesis.call('UpdateStreamRecordDistributionStrategy', {
       StreamARN: arn,
@@ -79,16 +79,16 @@ describe('probeStream', () => {
     });
     kinesis.call('UpdateMaxRecordSize', { StreamARN: arn, MaxRecordSizeInKiB: 10_240 });
     kinesis.call('IncreaseStreamRetentionPeriod', { StreamARN: arn, RetentionPeriodHours: 48 });
-    expect(await probeStream(client, 's')).toMatchObject({
+    expect(await probeStream(control, 's')).toMatchObject({
       retentionHours: 48,
       traits: { isOnDemand: true, isAutoDistributed: true, recordBytesMax: 10_485_760 },
     });
   });
 
   it('takes a stream that is being resharded, and none that is not there yet', async () => {
-    const { kinesis, client } = await start({ transitionMs: 60_000, streams: {} });
+    const { kinesis, control } = await start({ transitionMs: 60_000, streams: {} });
     kinesis.call('CreateStream', { StreamName: 'new', ShardCount: 1 });
-    const error = await failureOf(probeStream(client, 'new'));
+    const error = await failureOf(probeStream(control, 'new'));
     expect([error.code, error.exitCode]).toEqual(['MILLRACE_STREAM', 2]);
     expect(error.message).toContain('it is CREATING; wait until it is ACTIVE');
     const other = await start();
@@ -97,7 +97,7 @@ describe('probeStream', () => {
       TargetShardCount: 4,
       ScalingType: 'UNIFORM_SCALING',
     });
-    expect((await probeStream(other.client, 's')).name).toBe('s');
+    expect((await probeStream(other.control, 's')).name).toBe('s');
   });
 
   it.each([
@@ -106,17 +106,17 @@ describe('probeStream', () => {
     { code: 'ExpiredTokenException', says: 'check the credentials and the clock', exitCode: 2 },
     { code: 'LimitExceededException', says: 'LimitExceededException', exitCode: 3 },
   ])('says what to do about $code', async ({ code, says, exitCode }) => {
-    const { client } = await start({
+    const { control } = await start({
       faults: [{ kind: 'error', operation: 'DescribeStreamSummary', code, status: 400 }],
     });
-    const error = await failureOf(probeStream(client, 's'));
+    const error = await failureOf(probeStream(control, 's'));
     expect([error.exitCode, error.message]).toEqual([exitCode, expect.stringContaining(says)]);
     expect(error.message).toMatch(/^Cannot use stream s: /);
   });
 
   it('says what to do about a stream that is not there', async () => {
-    const { client } = await start();
-    const error = await failureOf(probeStream(client, 'other'));
+    const { control } = await start();
+    const error = await failureOf(probeStream(control, 'other'));
     expect(error.message).toBe(
       'Cannot use stream other: no such stream; check the name and the region (--region), or create it',
     );
@@ -128,7 +128,7 @@ describe('probeStream', () => {
       server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
     });
     await new Promise((resolve) => server.close(resolve));
-    const error = await failureOf(probeStream(clientOf(`http://127.0.0.1:${port}`), 's'));
+    const error = await failureOf(probeStream(controlOf(`http://127.0.0.1:${port}`), 's'));
     expect([error.exitCode, error.message]).toEqual([
       2,
       expect.stringContaining(`(ECONNREFUSED 127.0.0.1:${port})`),
@@ -139,11 +139,11 @@ describe('probeStream', () => {
 
 describe('listOpenShards', () => {
   it('gives the shards that are open, by hash key, after splits and merges', async () => {
-    const { kinesis, client, arn } = await start();
+    const { kinesis, control, arn } = await start();
     const middle = String(1n << 126n);
     const shardId = 'shardId-000000000000';
     kinesis.call('SplitShard', { StreamName: 's', ShardToSplit: shardId, NewStartingHashKey: middle });
-    const shards = await listOpenShards(client, arn);
+    const shards = await listOpenShards(control, arn);
     expect(shards.map((shard) => [Number(shard.shardId.slice(-2)), shard.start])).toEqual([
       [2, 0n],
       [3, 1n << 126n],
@@ -153,18 +153,18 @@ describe('listOpenShards', () => {
   });
 
   it('reads every page', async () => {
-    const { kinesis, client } = await start();
+    const { kinesis, control } = await start();
     kinesis.call('CreateStream', { StreamName: 'wide', ShardCount: 2_001 });
-    const shards = await listOpenShards(client, kinesis.streamArn('wide'));
+    const shards = await listOpenShards(control, kinesis.streamArn('wide'));
     expect(shards).toHaveLength(2_001);
     expect(kinesis.stats().requestsByOperation.ListShards).toBe(3);
   });
 
   it('says which action it needs', async () => {
-    const { client, arn } = await start({
+    const { control, arn } = await start({
       faults: [{ kind: 'error', operation: 'ListShards', code: 'AccessDeniedException' }],
     });
-    const error = await failureOf(listOpenShards(client, arn));
+    const error = await failureOf(listOpenShards(control, arn));
     expect(error.message).toContain('allow kinesis:ListShards on it');
   });
 });
