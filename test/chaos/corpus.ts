@@ -46,7 +46,8 @@ export function corpus(random: () => number, bucket: string, scale = 1): CorpusO
   return objects.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
 }
 
-function lines(random: () => number, name: string, bytes: number): Buffer {
+/** Lines of one object, of this many bytes and a few more. */
+export function lines(random: () => number, name: string, bytes: number): Buffer {
   const parts: string[] = [];
   let total = 0;
   for (let n = 0; total < bytes; n += 1) {

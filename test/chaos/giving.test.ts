@@ -11,7 +11,7 @@ import { ENGINE, MIB } from '../../src/base/limits.ts';
 import { readStatus } from '../../src/observe/status.ts';
 import { countOf } from '../heavy.ts';
 import { seeded } from '../journal/memory-disk.ts';
-import { type CorpusObject, corpus } from './corpus.ts';
+import { type CorpusObject, lines } from './corpus.ts';
 import { finishAndCheck } from './finish.ts';
 import { type Ended, runOnce, World } from './harness.ts';
 
@@ -25,11 +25,10 @@ const KILLS = countOf({ quick: 1, heavy: 6 });
 
 type Kind = 'gzip' | 'zstd';
 
-/** One object of some 12 MB of lines, good ones and bad ones, in several members or frames. */
+/** One object of some 8 MB of lines, good ones and bad ones, in several members or frames. */
 function giant(kind: Kind, seed: number): CorpusObject {
-  const { content } = corpus(seeded(seed), 'source', 24).find(({ key }) => key.includes('gzip-2'))!;
+  const bytes = lines(seeded(seed), 'giant', 8 * MIB);
   const pack = kind === 'gzip' ? gzipSync : zstdCompressSync;
-  const bytes = Buffer.from(content);
   const parts = [bytes.subarray(0, 3 * MIB), bytes.subarray(3 * MIB)];
   const stored = Buffer.concat(parts.map((part) => pack(part)));
   const etag = `"${createHash('md5').update(stored).digest('hex')}"`;

@@ -46,7 +46,7 @@ it.each([
   ['changes its input and throws', 'record.i = "changed"; throw new Error("changed");', /Error: changed/],
 ])('the line on which a transform %s is a dead letter, and the run goes on', async (_, does, why) => {
   const { flags, hasFired } = await open(does);
-  const { report, ended } = await world.report([...flags, '--transform-timeout', '1s']);
+  const { report, ended } = await world.report([...flags, '--transform-timeout', '300ms']);
   expect([hasFired(), ended.exitCode, ended.stderr]).toEqual([true, 1, '']);
   expect(report.lines).toMatchObject({ read: COUNT, rejected: 1, rejectedByCode: { TRANSFORM: 1 } });
   const [letter] = world.deadLetters();
@@ -82,7 +82,7 @@ it.each(Object.entries(HANGS))(
          ${hangs}
        };`,
     );
-    const flags = ['--transform', path, '--parsers', '2', '--transform-timeout', '1s'];
+    const flags = ['--transform', path, '--parsers', '2', '--transform-timeout', '300ms'];
     const { report, ended } = await world.report(flags, { timeoutMs: 150_000 });
     expect([existsSync(mark), ended.exitCode, ended.stderr]).toEqual([true, 1, '']);
     expect(report.lines).toMatchObject({ read: COUNT, rejected: 1, rejectedByCode: { TRANSFORM: 1 } });
@@ -98,7 +98,7 @@ it.each(Object.entries(HANGS))(
       world.kinesis.endpoint,
     ];
     const verified = await runCommand(
-      ['verify', '--json', '--journal', world.journal, '--transform-timeout', '1s', ...services],
+      ['verify', '--json', '--journal', world.journal, '--transform-timeout', '300ms', ...services],
       { cwd: world.folder, timeoutMs: 150_000 },
     );
     expect(JSON.parse(verified.stdout || 'null'), verified.stderr).toMatchObject({

@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import type { RecordRules } from '../../src/scan/scanner.ts';
+import { anyText } from '../any-text.ts';
 import { RULES } from './harness.ts';
 
 const NAMES = [
@@ -74,7 +75,7 @@ const literalText = fc.constantFrom(
 
 const stringInside = fc.oneof(
   fc.string({ maxLength: 20 }).map((text) => JSON.stringify(text).slice(1, -1)),
-  fc.string({ unit: 'binary', maxLength: 12 }).map((text) => JSON.stringify(text).slice(1, -1)),
+  anyText({ maxLength: 12 }).map((text) => JSON.stringify(text).slice(1, -1)),
   fc
     .array(
       fc.constantFrom(

@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check';
 import type { Edit } from '../../../src/shape/stages.ts';
+import { anyText } from '../../any-text.ts';
 
 const NAMES = ['a', 'b', 'ab', 'id', 'é', 'k"q', '__proto__', 'constructor', '0', '1', ''];
 const TEXTS = [
@@ -96,7 +97,7 @@ export const textText = fc.oneof(
     weight: 8,
   },
   fc.constantFrom('"\\ud800"', '"\\udc00x"', '"x\\ud83d\\ude00"', '"\\ud83dx"', '"\\/"', '"\\ud800\\ud800"'),
-  fc.string({ unit: 'binary', maxLength: 6 }).map((text) => JSON.stringify(text)),
+  anyText({ maxLength: 6 }).map((text) => JSON.stringify(text)),
 );
 export const numberText = fc.oneof(
   { arbitrary: fc.constantFrom(...NUMBERS), weight: 4 },
@@ -156,7 +157,7 @@ const namedPath = fc
 
 const CEL_ESCAPED: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\n': '\\n' };
 const celText = fc
-  .oneof(fc.constantFrom(...TEXTS), fc.string({ unit: 'binary', maxLength: 3 }))
+  .oneof(fc.constantFrom(...TEXTS), anyText({ maxLength: 3 }))
   .map((text) => `"${text.replaceAll(/["\\\n\r]/g, (char) => CEL_ESCAPED[char] ?? '')}"`);
 const celNumber = fc.constantFrom(
   ...[
