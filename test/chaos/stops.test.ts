@@ -38,8 +38,8 @@ describe('a signal', () => {
     async ({ signals, seed, exitCode }) => {
       const random = seeded(seed);
       // Bodies take seconds, so that a signal meets segments and compressed objects half way.
-      const s3Faults = [{ kind: 'slow' as const, name: 'slow-body', bytesPerSecond: 100_000 }];
-      const world = await World.open({ random, scale: 3, s3Faults, kinesisFaults: SLOW });
+      const s3Faults = [{ kind: 'slow' as const, name: 'slow-body', bytesPerSecond: 50_000 }];
+      const world = await World.open({ random, scale: 1.5, s3Faults, kinesisFaults: SLOW });
       const isOrderly = signals.length === 1;
       try {
         const ended: Ended[] = [];

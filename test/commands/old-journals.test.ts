@@ -84,11 +84,20 @@ async function putAgain(records: readonly ExpectedRecord[]): Promise<void> {
   }
 }
 
+/** The same for many runs, and made once. */
+const sources = new Map<boolean, ReturnType<typeof oldSource>>();
+function sourceOf(run: OldRun) {
+  const hasUnreadable = run.hasUnreadable === true;
+  const known = sources.get(hasUnreadable) ?? oldSource({ hasUnreadable });
+  sources.set(hasUnreadable, known);
+  return known;
+}
+
 /** Copies of a run's files, and the services as its process found them. */
 async function open(run: OldRun) {
   copyFileSync(join(FIXTURES, `${run.name}.journal`), journalPath());
   copyFileSync(join(FIXTURES, `${run.name}.letters.jsonl`), deadLettersPath());
-  const objects = oldSource(run);
+  const objects = sourceOf(run);
   s3 = await startFastS3({
     buckets: { [SOURCE_BUCKET]: objects.map(({ key, stored, etag }) => ({ key, body: stored, etag })) },
   });
