@@ -8,8 +8,11 @@
 import { strictEqual } from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createS3Client } from '../src/aws/s3-client.ts';
+import { HttpClient } from '../src/aws/http-client.ts';
+import { openS3Way } from '../src/aws/s3-way.ts';
 import { startFastS3 } from '../src/embedded/fast-s3.ts';
+import { systemClock } from '../src/source/retry.ts';
+import { S3Calls } from '../src/source/s3/calls.ts';
 import { listObjects } from '../src/source/s3/list.ts';
 import { type Figure, report } from './report.ts';
 
@@ -43,19 +46,25 @@ const s3 = await startFastS3({
 const figures: Figure[] = [];
 for (const [tree, name] of Object.entries(trees)) {
   for (const requestsMax of [1, 16]) {
-    const client = createS3Client({ region: 'us-east-1', profile: null, endpoint: s3.endpoint });
-    client.middlewareStack.add(
-      (next) => async (args) => {
-        await wait(latencyMs);
-        return next(args);
+    const way = openS3Way({ region: 'us-east-1', profile: null, endpoint: s3.endpoint });
+    const calls = new S3Calls(way, {
+      clock: systemClock,
+      open: (origin) => {
+        const http = new HttpClient({ origin });
+        return {
+          async request(...request) {
+            await wait(latencyMs);
+            return http.request(...request);
+          },
+          close: () => http.close(),
+        };
       },
-      { step: 'finalizeRequest' },
-    );
+    });
     const before = s3.stats().requests;
     const cpuBefore = process.cpuUsage();
     const startMs = performance.now();
     let found = 0;
-    for await (const object of listObjects(client, [`s3://${name.name}/e/`], { requestsMax }))
+    for await (const object of listObjects(calls, [`s3://${name.name}/e/`], { requestsMax }))
       found += object.size > 0 ? 1 : 0;
     const seconds = (performance.now() - startMs) / 1000;
     const { user, system } = process.cpuUsage(cpuBefore);
@@ -67,7 +76,7 @@ for (const [tree, name] of Object.entries(trees)) {
       { ...row, metric: 'requests', values: [s3.stats().requests - before] },
       { ...row, metric: 'CPU-s', values: [(user + system) / 1e6] },
     );
-    client.destroy();
+    calls.close();
   }
 }
 await s3.close();

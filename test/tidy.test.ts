@@ -310,6 +310,9 @@ const KINESIS_NAMED: Readonly<Record<string, string>> = {
   'src/native/': 'the addon holds the twins of src/publish/kinesis and src/stream in one folder',
 };
 
+/** They are imported while a run is under way, by what needs a client of the SDK. */
+const WITH_CLIENTS = ['src/aws/kinesis-client.ts', 'src/aws/s3-client.ts', 'src/source/s3/inventory.ts'];
+
 describe('rooms', () => {
   it("hold every file but the library's face and the program's entry", () => {
     expect(files('src/*.*').toSorted()).toEqual(DOORS);
@@ -331,6 +334,15 @@ describe('rooms', () => {
     const intoSinks = imports().filter(({ to }) => /^src\/publish\/.+\//.test(to));
     const outsiders = intoSinks.map(({ from }) => from).filter((from) => !/^src\/publish\/.+\//.test(from));
     expect([...new Set(outsiders)].toSorted()).toEqual(['src/run/sinks.ts', 'workers/publish.ts']);
+  });
+
+  it('load the clients of the SDK where one is needed, and not with every start', () => {
+    const loading = grep(sources, /^import (?!type\b).*'@aws-sdk\/client-|^\} from '@aws-sdk\/client-/);
+    const loaders = new Set(loading.map((line) => line.split(':')[0]!));
+    expect([...loaders].filter((path) => !path.startsWith('src/embedded/')).toSorted()).toEqual(WITH_CLIENTS);
+    const names = WITH_CLIENTS.map((path) => path.split('/').at(-1));
+    const early = grep(sources, new RegExp(`^(?:import|export|\\}).* from '[^']*/(?:${names.join('|')})'`));
+    expect(early.filter((line) => !/^\S+ import type\b/.test(line))).toEqual([]);
   });
 
   it('name Kinesis and its calls only where that has a reason', () => {

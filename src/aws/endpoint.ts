@@ -25,10 +25,13 @@ export function originOf({ protocol, hostname, port }: URL): Origin {
   return { isTls, hostname, port: port === '' ? (isTls ? 443 : 80) : Number(port) };
 }
 
-/** Whether it may stand in the name of a host, as every region does. The SDK takes `us-east-1-fips` for two settings in one. */
+/** Whether it may stand in the name of a host, as every region does. The SDK takes `us-east-1-fips` and `aws-global` for others. */
 export function isRegionName(region: string): boolean {
-  return !region.includes('fips') && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region);
+  return !/fips|global/.test(region) && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region);
 }
+
+/** Regions of the partition `aws`, whose names the SDK knows by the same pattern. */
+export const LARGEST_PARTITION = /^(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d+$/;
 
 /** How services are told who asks, where the SDK is not asked. */
 export const USER_AGENT = 'millrace';

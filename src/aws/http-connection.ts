@@ -147,10 +147,11 @@ export class HttpConnection {
         this.destroy();
         exchange.fail(aborted(signal!, this.#isOpen));
       };
-      const exchange = new Exchange(this, resolve, reject, () => {
+      const onSettled = () => {
         signal?.removeEventListener('abort', onAbort);
         stopWaiting();
-      });
+      };
+      const exchange = new Exchange(this, resolve, reject, onSettled, head.method === 'HEAD');
       this.#exchange = exchange;
       const stopWaiting = this.#isOpen
         ? () => {}

@@ -50,6 +50,7 @@ export class Exchange implements AnswerBody {
   readonly #onHead: (answer: HttpAnswer) => void;
   readonly #onFailure: (error: unknown) => void;
   readonly #onSettled: () => void;
+  readonly #isBodiless: boolean;
   /** What comes next. `data`: `#left` bytes of the body. */
   #phase: 'head' | 'data' | 'chunk-size' | 'chunk-end' | 'trailer' | 'done' = 'head';
   /** Of a head or line that was cut in two. */
@@ -69,11 +70,13 @@ export class Exchange implements AnswerBody {
     onHead: (answer: HttpAnswer) => void,
     onFailure: (error: unknown) => void,
     onSettled: () => void,
+    isBodiless = false,
   ) {
     this.#connection = connection;
     this.#onHead = onHead;
     this.#onFailure = onFailure;
     this.#onSettled = onSettled;
+    this.#isBodiless = isBodiless;
   }
 
   /** Nobody takes the body yet. */
@@ -167,7 +170,7 @@ export class Exchange implements AnswerBody {
     this.#begun = NO_BYTES;
     let head: HttpHead;
     try {
-      head = parseHead(all.toString('latin1', 0, end));
+      head = parseHead(all.toString('latin1', 0, end), this.#isBodiless);
     } catch (error) {
       throw unreadable((error as Error).message);
     }

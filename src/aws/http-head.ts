@@ -7,7 +7,7 @@
  */
 
 export interface HttpRequestHead {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   /** Escaped, starts with `/`. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -47,8 +47,11 @@ export function formatRequestHead({ method, path, headers }: HttpRequestHead): s
   return `${text}\r\n`;
 }
 
-/** @param text The head without its last empty line, latin1. @throws {Error} For what is not an HTTP/1.x head. */
-export function parseHead(text: string): HttpHead {
+/**
+ * @param text The head without its last empty line, latin1. @param isBodiless The answer to a HEAD, whose length is that of a body that does not come.
+ * @throws {Error} For what is not an HTTP/1.x head.
+ */
+export function parseHead(text: string, isBodiless = false): HttpHead {
   const [statusLine = '', ...lines] = text.split('\r\n');
   const match = STATUS_LINE.exec(statusLine);
   if (match === null) throw new Error('the answer does not start with an HTTP/1.1 status line');
@@ -63,7 +66,8 @@ export function parseHead(text: string): HttpHead {
     headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
   }
   const status = Number(match[2]);
-  const framing = framingOf(status, headers);
+  const framed = framingOf(status, headers);
+  const framing: Framing = isBodiless ? { kind: 'length', bytes: 0 } : framed;
   const connection = (headers.connection ?? '').toLowerCase();
   const isKept =
     framing.kind !== 'close' &&

@@ -8,7 +8,7 @@
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { type CredentialProvider, credentialChain } from './credentials.ts';
-import { isRegionName, originOf, USER_AGENT } from './endpoint.ts';
+import { isRegionName, LARGEST_PARTITION, originOf, USER_AGENT } from './endpoint.ts';
 import {
   type KinesisCaller,
   type KinesisCallerOptions,
@@ -95,9 +95,6 @@ export function plainEndpoint(
   const owner = /^arn:aws:kinesis:[a-z0-9-]+:([^:]*):stream\/[^:]+$/.exec(streamArn)?.[1];
   return owner === undefined ? null : accountEndpoint(owner, plane, region);
 }
-
-/** Regions of the partition `aws`, whose names the SDK knows by the same pattern. */
-const LARGEST_PARTITION = /^(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d+$/;
 
 function accountEndpoint(accountId: string, plane: Plane, region: string): URL | null {
   return /^\d{12}$/.test(accountId)

@@ -30,6 +30,12 @@ describe('reads an answer', () => {
     });
   });
 
+  it('to a HEAD without the body whose length it tells', () => {
+    const text = 'HTTP/1.1 200 OK\r\nContent-Length: 10';
+    expect(parseHead(text, true)).toMatchObject({ framing: { kind: 'length', bytes: 0 }, isKept: true });
+    expect(parseHead('HTTP/1.1 200 OK', true)).toMatchObject({ framing: { bytes: 0 }, isKept: true });
+  });
+
   it.each([
     { text: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked', framing: { kind: 'chunked' }, isKept: true },
     { text: 'HTTP/1.1 200 OK', framing: { kind: 'close' }, isKept: false },

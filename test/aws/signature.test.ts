@@ -30,7 +30,18 @@ const path = fc
   .array(fc.oneof(fc.constantFrom('', '.', '..', 'a b', "it's(*)!"), fc.webSegment()), { maxLength: 5 })
   .map((segments) => `/${segments.map(encodeURIComponent).join('/')}`);
 
-it("writes what the SDK's signer writes, for any headers, path, credentials and time", async () => {
+const queries = fc.dictionary(name, fc.string({ unit: 'binary', maxLength: 10 }), { maxKeys: 4 });
+/** As it is sent. */
+const textOf = (query: Readonly<Record<string, string>>) =>
+  Object.keys(query)
+    .sort()
+    .map(
+      (key) =>
+        `${key}=${encodeURIComponent(query[key]!).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)}`,
+    )
+    .join('&');
+
+it("writes what the SDK's signer writes, for any headers, path, query, credentials and time", async () => {
   const credentials = fc.record(
     { accessKeyId: visible, secretAccessKey: visible, sessionToken: visible },
     { requiredKeys: ['accessKeyId', 'secretAccessKey'] },
@@ -45,7 +56,8 @@ it("writes what the SDK's signer writes, for any headers, path, credentials and 
       fc.record({ path, credentials, headers, method: fc.constantFrom('GET', 'POST') }),
       fc.array(times, { minLength: 1, maxLength: 3 }),
       fc.boolean(),
-      async (request, moments, escapesPath) => {
+      queries,
+      async (request, moments, escapesPath, query) => {
         const mine = new Signer({ region: 'eu-west-1', service: 'kinesis', escapesPath });
         const theirs = new SignatureV4({
           ...{ service: 'kinesis', region: 'eu-west-1', credentials: request.credentials },
@@ -60,10 +72,12 @@ it("writes what the SDK's signer writes, for any headers, path, credentials and 
         } = given as Record<string, string>;
         const toSign = { ...request, headers: unsigned as typeof given };
         for (const unixMs of moments) {
-          const wanted = await theirs.sign(new HttpRequest({ ...toSign, query: {} }), {
+          const wanted = await theirs.sign(new HttpRequest({ ...toSign, query }), {
             signingDate: new Date(unixMs),
           });
-          expect(mine.sign(toSign, request.credentials, unixMs)).toEqual(wanted.headers);
+          expect(mine.sign({ ...toSign, query: textOf(query) }, request.credentials, unixMs)).toEqual(
+            wanted.headers,
+          );
         }
       },
     ),

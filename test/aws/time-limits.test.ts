@@ -1,12 +1,13 @@
 /** Calls that are never answered, or not to their end: each attempt ends in time, and is made again. */
 import { createServer, type Socket } from 'node:net';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { HttpClient } from '../../src/aws/http-client.ts';
 import { KinesisControl } from '../../src/aws/kinesis-control.ts';
 import { openKinesisWay } from '../../src/aws/kinesis-way.ts';
-import { createS3Client } from '../../src/aws/s3-client.ts';
+import { openS3Way } from '../../src/aws/s3-way.ts';
 import { listOpenShards, probeStream } from '../../src/publish/kinesis/stream-probe.ts';
+import { systemClock } from '../../src/source/retry.ts';
+import { S3Calls } from '../../src/source/s3/calls.ts';
 import { probeSources } from '../../src/source/s3/list.ts';
 
 const ANSWER_TIMEOUT_MS = 100;
@@ -45,7 +46,11 @@ async function open(bytes: string) {
 }
 
 /** Sees attempts where they are made: on a busy machine one may end before the server has heard of it. */
-const attemptsOf = (client: S3Client) => vi.spyOn(client.config.requestHandler, 'handle');
+function attempts() {
+  const spy = vi.spyOn(HttpClient.prototype, 'request');
+  closers.push(() => spy.mockRestore());
+  return spy;
+}
 
 it.each([
   { name: 'nothing', bytes: '' },
@@ -55,18 +60,15 @@ it.each([
   async ({ bytes }) => {
     const { target, heard } = await open(bytes);
     const control = new KinesisControl(openKinesisWay(target), ANSWER_TIMEOUT_MS);
-    const attempts = vi.spyOn(HttpClient.prototype, 'request');
-    closers.push(
-      () => control.close(),
-      () => attempts.mockRestore(),
-    );
+    closers.push(() => control.close());
+    const made = attempts();
     await expect(probeStream(control, 's')).rejects.toMatchObject({ code: 'MILLRACE_STREAM', exitCode: 3 });
-    expect(attempts).toHaveBeenCalledTimes(KINESIS_ATTEMPTS);
+    expect(made).toHaveBeenCalledTimes(KINESIS_ATTEMPTS);
     await expect(listOpenShards(control, 's')).rejects.toMatchObject({
       code: 'MILLRACE_STREAM',
       exitCode: 3,
     });
-    expect(attempts).toHaveBeenCalledTimes(2 * KINESIS_ATTEMPTS);
+    expect(made).toHaveBeenCalledTimes(2 * KINESIS_ATTEMPTS);
     expect(heard.requests).toBeGreaterThan(0);
   },
 );
@@ -76,13 +78,13 @@ it.each([
   { name: 'half of it', bytes: HALF },
 ])('a listing of which $name comes is asked for again, then it is said', async ({ bytes }) => {
   const { target, heard } = await open(bytes);
-  const s3 = createS3Client(target, 8, ANSWER_TIMEOUT_MS);
-  closers.push(() => s3.destroy());
-  const attempts = attemptsOf(s3);
+  const s3 = new S3Calls(openS3Way(target), { clock: systemClock, answerTimeoutMs: ANSWER_TIMEOUT_MS });
+  closers.push(() => s3.close());
+  const made = attempts();
   await expect(probeSources(s3, ['s3://bucket/p/'])).rejects.toMatchObject({
     code: 'MILLRACE_SOURCE',
     message: expect.stringMatching(/Cannot list s3:\/\/bucket\/p\/.*gave up after retries/),
   });
-  expect(attempts).toHaveBeenCalledTimes(PROBE_ATTEMPTS);
+  expect(made).toHaveBeenCalledTimes(PROBE_ATTEMPTS);
   expect(heard.requests).toBeGreaterThan(0);
 });

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type FastS3, type FastS3Object, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import { type ParseBatch, releaseParseBatch } from '../../src/source/delivery.ts';
 import { listObjects } from '../../src/source/s3/list.ts';
-import { hastyClock, joined, type RunOptions, runPool, startPool, testClient } from './source-run.ts';
+import { hastyClock, joined, type RunOptions, runPool, startPool, testCalls } from './source-run.ts';
 
 let servers: FastS3[] = [];
 afterEach(async () => {
@@ -20,7 +20,7 @@ async function serve(objects: readonly FastS3Object[]): Promise<FastS3> {
 }
 
 function listing({ endpoint }: FastS3) {
-  return listObjects(testClient({ endpoint }), ['s3://data/']);
+  return listObjects(testCalls({ endpoint }), ['s3://data/']);
 }
 
 function run(server: FastS3, options: Partial<RunOptions> = {}) {
@@ -119,7 +119,7 @@ describe('DownloadPool', () => {
             expected.set(`${prefix}${i}`, text);
             server.put('data', { key: `${prefix}${i}`, body: Buffer.from(text) });
           });
-          const found = listObjects(testClient(server), [`s3://data/${prefix}`]);
+          const found = listObjects(testCalls(server), [`s3://data/${prefix}`]);
           const recorded = await runPool({
             endpoint: server.endpoint,
             objects: found,

@@ -6,7 +6,7 @@ import { DamagedError } from '../../src/inflate/damage.ts';
 import type { CrcName } from '../../src/native/crc.ts';
 import type { SourceObject } from '../../src/source/object.ts';
 import { listObjects } from '../../src/source/s3/list.ts';
-import { hastyClock, joined, type RunOptions, runPool, testClient } from './source-run.ts';
+import { hastyClock, joined, type RunOptions, runPool, testCalls } from './source-run.ts';
 
 const NAMES: CrcName[] = ['CRC32', 'CRC32C', 'CRC64NVME'];
 const BLOCK_BYTES = 8 * 1024;
@@ -33,7 +33,7 @@ async function carry(
   server = await startFastS3({ buckets: { data: objects }, faults });
   const seen = new Map<string, SourceObject>();
   async function* listed() {
-    for await (const object of listObjects(testClient(server), ['s3://data/'])) {
+    for await (const object of listObjects(testCalls(server), ['s3://data/'])) {
       seen.set(object.key, object);
       yield object;
     }

@@ -7,7 +7,7 @@ import { MillraceError } from '../../src/base/errors.ts';
 import { type FastS3, type S3Fault, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import type { SourceObject } from '../../src/source/object.ts';
 import { listObjects } from '../../src/source/s3/list.ts';
-import { hastyClock, joined, type RunOptions, runPool, startPool, testClient } from './source-run.ts';
+import { hastyClock, joined, type RunOptions, runPool, startPool, testCalls } from './source-run.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -28,7 +28,7 @@ async function serve(faults: S3Fault[], keys = ['a', 'bad', 'c']): Promise<FastS
 }
 
 function options(server: { endpoint: string }, more: Partial<RunOptions> = {}): RunOptions {
-  const objects = listObjects(testClient(server), ['s3://data/']);
+  const objects = listObjects(testCalls(server), ['s3://data/']);
   return { endpoint: server.endpoint, objects, clock: hastyClock(), retry: FAST_RETRY, ...SMALL, ...more };
 }
 

@@ -1,12 +1,14 @@
 /** Harness of this folder's tests: runs a download pool against the embedded S3 and keeps what the sink is told. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { createS3Client } from '../../src/aws/s3-client.ts';
+import { openS3Way } from '../../src/aws/s3-way.ts';
 import type { MillraceError } from '../../src/base/errors.ts';
 import { type ParseBatch, releaseParseBatch, type SourceSink } from '../../src/source/delivery.ts';
 import { DownloadPool, type DownloadPoolOptions } from '../../src/source/download-pool.ts';
 import type { OversizeLine } from '../../src/source/line-cutter.ts';
 import type { Segment, SourceObject } from '../../src/source/object.ts';
 import { type Clock, systemClock } from '../../src/source/retry.ts';
+import { S3Calls, type S3CallsOptions } from '../../src/source/s3/calls.ts';
 import { createObjectGetter } from '../../src/source/s3/get-object.ts';
 import { openS3 } from '../../src/source/s3/source.ts';
 import type { Source } from '../../src/source/source.ts';
@@ -17,6 +19,15 @@ process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
 /** A client with credentials that the embedded servers do not check. */
 export function testClient({ endpoint }: { readonly endpoint: string }) {
   return createS3Client({ region: 'us-east-1', profile: null, endpoint });
+}
+
+/** The calls of a listing. */
+export function testCalls(
+  { endpoint }: { readonly endpoint: string },
+  options: Partial<S3CallsOptions> = {},
+): S3Calls {
+  const way = openS3Way({ region: 'us-east-1', profile: null, endpoint });
+  return new S3Calls(way, { clock: systemClock, ...options });
 }
 
 /** The same as a whole source. */
@@ -103,7 +114,12 @@ export function startPool(options: RunOptions): { pool: DownloadPool; recorded: 
   };
   const clock = options.clock ?? systemClock;
   const pool = new DownloadPool({
-    reader: createObjectGetter(testClient(options), { clock }),
+    reader: createObjectGetter(
+      openS3Way({ region: 'us-east-1', profile: null, endpoint: options.endpoint }),
+      {
+        clock,
+      },
+    ),
     sink,
     downloads: 4,
     segmentBytes: 1024 * 1024,

@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { type FastS3, startFastS3 } from '../../src/embedded/fast-s3.ts';
 import type { S3Fault } from '../../src/embedded/s3/body.ts';
 import { listObjects } from '../../src/source/s3/list.ts';
-import { hastyClock, joined, runPool, testClient } from './source-run.ts';
+import { hastyClock, joined, runPool, testCalls } from './source-run.ts';
 
 let server: FastS3;
 afterEach(() => server?.close());
@@ -17,7 +17,7 @@ async function run(...faults: readonly S3Fault[]) {
     faults: [...faults, { kind: 'slow', bytesPerSecond: 1_000 }],
   });
   const clock = hastyClock();
-  const objects = listObjects(testClient(server), ['s3://data/'], { clock });
+  const objects = listObjects(testCalls(server, { clock }), ['s3://data/']);
   const recorded = await runPool({ endpoint: server.endpoint, objects, clock, downloads: 2 });
   return { recorded, read: [...joined(recorded).values()].filter((text) => text !== '').length };
 }
@@ -76,7 +76,7 @@ it.each(['access-denied', 'invalid-access-key'] as const)(
     const list = async (fault: S3Fault) => {
       server.setFaults([fault]);
       let count = 0;
-      for await (const _ of listObjects(testClient(server), ['s3://data/'], { clock: hastyClock() })) count++;
+      for await (const _ of listObjects(testCalls(server, { clock: hastyClock() }), ['s3://data/'])) count++;
       return count;
     };
     expect(await list({ kind, operation: 'ListObjectsV2', skip: 1, times: 1 })).toBe(keys.length);

@@ -3,32 +3,22 @@
  * Takes  an object. Gives its checksum, or null where S3 holds none of the whole object, or of another version.
  * Never  retries: without an answer the object is carried all the same, and counts as not proven.
  */
-import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { isSameEtag, isStandIn } from '../../aws/etag.ts';
 import { type Checksum, checksumIn } from '../checksum.ts';
 import type { SourceObject } from '../object.ts';
+import type { S3Calls } from './calls.ts';
+import { headObject } from './head-object.ts';
 
-/** @throws What the client throws. */
+/** @throws As the call. */
 export async function askChecksum(
-  client: S3Client,
-  { bucket, key, etag }: SourceObject,
-  isRequesterPays: boolean,
+  calls: S3Calls,
+  object: SourceObject,
   signal: AbortSignal,
 ): Promise<Checksum | null> {
-  const command = new HeadObjectCommand({
-    Bucket: bucket,
-    Key: key,
-    ChecksumMode: 'ENABLED',
-    ...(isRequesterPays && { RequestPayer: 'requester' as const }),
-  });
-  const output = await client.send(command, { abortSignal: signal });
+  const { etag } = object;
+  const header = await headObject(calls, object, true, signal);
+  const found = header('etag');
   const isNamed = etag !== '' && !isStandIn(etag);
-  if (!isNamed || output.ETag === undefined || !isSameEtag(etag, output.ETag)) return null;
-  const named: Record<string, string | undefined> = {
-    'x-amz-checksum-type': output.ChecksumType,
-    'x-amz-checksum-crc32': output.ChecksumCRC32,
-    'x-amz-checksum-crc32c': output.ChecksumCRC32C,
-    'x-amz-checksum-crc64nvme': output.ChecksumCRC64NVME,
-  };
-  return checksumIn((name) => named[name]);
+  if (!isNamed || found === undefined || !isSameEtag(etag, found)) return null;
+  return checksumIn(header);
 }

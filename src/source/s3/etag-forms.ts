@@ -4,18 +4,17 @@
  * Owns   what is known of each bucket: a store whose own ETags are weak refuses every If-Match, for those never match (RFC 9110, 13.1.1).
  *        It is asked once, with a HEAD, when it refuses the first time.
  */
-import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { SourceObject } from '../object.ts';
 import { SourceFailure } from '../source-failure.ts';
+import type { S3Calls } from './calls.ts';
+import { headObject } from './head-object.ts';
 
 export class EtagForms {
-  readonly #client: S3Client;
-  readonly #requesterPays: boolean;
+  readonly #calls: S3Calls;
   readonly #isWeak = new Map<string, Promise<boolean>>();
 
-  constructor(client: S3Client, requesterPays: boolean) {
-    this.#client = client;
-    this.#requesterPays = requesterPays;
+  constructor(calls: S3Calls) {
+    this.#calls = calls;
   }
 
   /** Whether asking without If-Match tells more than this refusal. */
@@ -29,15 +28,13 @@ export class EtagForms {
     return await isWeak;
   }
 
-  async #ask({ bucket, key }: SourceObject, signal: AbortSignal): Promise<boolean> {
-    const payer = this.#requesterPays ? { RequestPayer: 'requester' as const } : {};
-    const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ...payer });
+  async #ask(object: SourceObject, signal: AbortSignal): Promise<boolean> {
     try {
-      const { ETag = '' } = await this.#client.send(command, { abortSignal: signal });
-      return ETag.startsWith('W/');
+      const header = await headObject(this.#calls, object, false, signal);
+      return (header('etag') ?? '').startsWith('W/');
     } catch {
       // Nothing was learned: the next refusal asks again.
-      this.#isWeak.delete(bucket);
+      this.#isWeak.delete(object.bucket);
       return false;
     }
   }

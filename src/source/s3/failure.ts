@@ -94,7 +94,8 @@ export function failureOf(error: unknown): SourceFailure {
   });
 }
 
-const NOT_S3 = 'what answers at the endpoint is not S3; check --s3-endpoint-url, the network and its proxies';
+export const NOT_S3 =
+  'what answers at the endpoint is not S3; check --s3-endpoint-url, the network and its proxies';
 
 /** What an exception of the SDK, or of a socket, may carry. */
 type SdkError = Error & {

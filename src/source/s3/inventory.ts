@@ -14,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import type { CredentialProvider } from '../../aws/credentials.ts';
 import { isSameEtag, preconditionOf } from '../../aws/etag.ts';
 import { MillraceError } from '../../base/errors.ts';
 import { decompress } from '../../inflate/decompress.ts';
@@ -250,7 +251,8 @@ class Reports {
 
   async #retrying<T>(location: S3Location, work: () => Promise<T>): Promise<T> {
     try {
-      const renew = (failure: SourceFailure) => renewCredentials(this.#s3, failure);
+      const renew = (failure: SourceFailure) =>
+        renewCredentials(this.#s3.config.credentials as CredentialProvider, failure);
       return await retrying(this.#retry(location), work, failureOf, this.#options.signal, renew);
     } catch (error) {
       throw asSourceError(location, error);

@@ -1,12 +1,12 @@
 /**
  * List page: one answer of ListObjectsV2, looked at before it is believed.
- * Takes  what was asked for and what the SDK made of the answer. The SDK takes an empty body for an empty listing.
+ * Takes  what was asked for and what was read of the answer. An empty body is read as one that says nothing.
  * Gives  a Page with decoded keys, or a failure that is worth asking again.
  * Never  asks.
  */
-import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import type { SourceObject } from '../object.ts';
 import { SourceFailure } from '../source-failure.ts';
+import type { Listing } from './listing.ts';
 import type { Page, PageQuery } from './spread.ts';
 
 /** What such an answer is called in messages; S3 has no code for it. */
@@ -16,7 +16,7 @@ export const MALFORMED_PAGE = 'MalformedPage';
  * @throws {SourceFailure} `transient`: the answer is not a whole page of this listing. A listing that ends early, or an object whose size is
  * missing, would be left out silently.
  */
-export function pageOf(bucket: string, query: PageQuery, output: ListObjectsV2CommandOutput): Page {
+export function pageOf(bucket: string, query: PageQuery, output: Listing): Page {
   const { Contents = [], CommonPrefixes = [], IsTruncated, KeyCount, NextContinuationToken } = output;
   if (typeof IsTruncated !== 'boolean') throw malformed('it does not say whether more follows');
   if (IsTruncated && !NextContinuationToken) throw malformed('more follows, and it does not say where');
@@ -42,7 +42,7 @@ export function asMalformed(error: unknown): unknown {
   return status === 200 ? malformed('it is no listing', error) : error;
 }
 
-function malformed(why: string, cause?: unknown): SourceFailure {
+export function malformed(why: string, cause?: unknown): SourceFailure {
   return new SourceFailure('transient', `the answer is no whole page: ${why}`, {
     status: 200,
     serviceCode: MALFORMED_PAGE,
@@ -52,7 +52,7 @@ function malformed(why: string, cause?: unknown): SourceFailure {
 
 function toObject(
   bucket: string,
-  { ETag, Size, LastModified, StorageClass }: NonNullable<ListObjectsV2CommandOutput['Contents']>[number],
+  { ETag, Size, LastModified, StorageClass }: NonNullable<Listing['Contents']>[number],
   key: string,
 ): SourceObject {
   if (!Number.isSafeInteger(Size) || Size! < 0) throw malformed('an entry has no size');

@@ -12,15 +12,15 @@
  * URI on stdin is left out when an earlier prefix covers it or an earlier line was the same.
  */
 
-import type { S3Client } from '@aws-sdk/client-s3';
 import { MillraceError } from '../../base/errors.ts';
 import { type ListFilter, prepareFilter } from '../filter.ts';
 import { type ListTally, newListTally } from '../list-tally.ts';
 import { isArchived, type SourceObject } from '../object.ts';
 import { aheadOf, mapAhead } from '../prefetch.ts';
-import { type Clock, RETRY_POLICY_DEFAULT, type RetryPolicy, systemClock } from '../retry.ts';
+import { RETRY_POLICY_DEFAULT, type RetryPolicy } from '../retry.ts';
 import type { ListRequest } from '../source.ts';
 import { SourceFailure } from '../source-failure.ts';
+import type { S3Calls } from './calls.ts';
 import { Heads } from './heads.ts';
 import { MALFORMED_PAGE } from './list-page.ts';
 import { Pages } from './pages.ts';
@@ -30,9 +30,7 @@ import { formatS3Uri, parseS3Uri, type S3Location } from './uri.ts';
 export interface ListOptions extends Omit<ListRequest, 'sources' | 'inventory'> {
   /** Objects in place of a listing: see inventory.ts. SOURCEs choose among them. */
   readonly inventory?: AsyncIterable<SourceObject>;
-  readonly requesterPays?: boolean;
   readonly retry?: RetryPolicy;
-  readonly clock?: Clock;
   /** Pages of up to 1,000 keys listed ahead of their use, besides those of requests under way. Default 4. */
   readonly pagesAhead?: number;
   /** HeadObject calls at once for `-`. Default 32. */
@@ -52,11 +50,11 @@ const STDIN_LINES_MAX = 10_000_000;
  * MILLRACE_SERVICE_AWAY (exit 3): S3 does not answer.
  */
 export async function* listObjects(
-  s3: S3Client,
+  calls: S3Calls,
   sources: readonly string[],
   options: ListOptions = {},
 ): AsyncGenerator<SourceObject> {
-  const lister = new Lister(s3, options);
+  const lister = new Lister(calls, options);
   const { inventory } = options;
   for (const source of sources) {
     if (source === '-') yield* lister.fromLines();
@@ -72,12 +70,12 @@ export async function* listObjects(
  * @throws {MillraceError} MILLRACE_SOURCE, for the first SOURCE that does not work.
  */
 export async function probeSources(
-  s3: S3Client,
+  calls: S3Calls,
   sources: readonly string[],
   options: ListOptions = {},
 ): Promise<void> {
   const retry = { ...(options.retry ?? RETRY_POLICY_DEFAULT), attemptsMax: 3 };
-  const lister = new Lister(s3, { ...options, retry });
+  const lister = new Lister(calls, { ...options, retry });
   for (const source of sources) {
     if (source === '-') continue;
     try {
@@ -114,14 +112,14 @@ class Lister {
   #isAnyTaken = false;
   #isAnyRow = false;
 
-  constructor(s3: S3Client, options: ListOptions) {
+  constructor(calls: S3Calls, options: ListOptions) {
     this.#options = options;
     this.#filter = prepareFilter(options.filters ?? {});
     this.#tally = options.tally ?? newListTally();
     this.#mayBeEmpty = options.allowEmpty === true || this.#filter.startAfter !== undefined;
-    const { requesterPays = false, retry = RETRY_POLICY_DEFAULT, clock = systemClock, signal } = options;
-    this.#heads = new Heads(s3, { requesterPays, retry, clock, signal });
-    this.#pages = new Pages(s3, { requesterPays, retry, clock, signal });
+    const { retry = RETRY_POLICY_DEFAULT, signal } = options;
+    this.#heads = new Heads(calls, { retry, signal });
+    this.#pages = new Pages(calls, { retry, signal });
   }
 
   async probe(location: S3Location): Promise<void> {

@@ -4,36 +4,30 @@
  * Gives  pages that were looked at (list-page.ts), with objects that have been restored marked as such.
  * Owns   the requests and their repetition.
  */
-import {
-  ListObjectsV2Command,
-  type ListObjectsV2CommandInput,
-  type ListObjectsV2CommandOutput,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import type { ListObjectsV2CommandInput } from '@aws-sdk/client-s3';
 import { isArchived } from '../object.ts';
-import { type Clock, Retry, type RetryPolicy, retrying } from '../retry.ts';
+import { Retry, type RetryPolicy, retrying } from '../retry.ts';
 import type { FailureKind } from '../source-failure.ts';
+import type { S3Calls } from './calls.ts';
 import { failureOf } from './failure.ts';
 import { asMalformed, pageOf } from './list-page.ts';
-import { renewCredentials } from './renewal.ts';
+import { type Listing, readListing } from './listing.ts';
 import type { Page, PageQuery } from './spread.ts';
 import { formatS3Uri } from './uri.ts';
 
 export interface PagesOptions {
-  readonly requesterPays: boolean;
   readonly retry: RetryPolicy;
-  readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
 }
 
 export class Pages {
-  readonly #s3: S3Client;
+  readonly #calls: S3Calls;
   readonly #options: PagesOptions;
   /** Buckets that were listed. */
   readonly #answered = new Set<string>();
 
-  constructor(s3: S3Client, options: PagesOptions) {
-    this.#s3 = s3;
+  constructor(calls: S3Calls, options: PagesOptions) {
+    this.#calls = calls;
     this.#options = options;
   }
 
@@ -66,9 +60,9 @@ export class Pages {
   ask(
     bucket: string,
     query: PageQuery,
-    more: Partial<ListObjectsV2CommandInput> = {},
-  ): Promise<{ readonly output: ListObjectsV2CommandOutput; readonly page: Page }> {
-    const { signal, requesterPays, retry, clock } = this.#options;
+    more: Pick<ListObjectsV2CommandInput, 'MaxKeys' | 'OptionalObjectAttributes'> = {},
+  ): Promise<{ readonly output: Listing; readonly page: Page }> {
+    const { signal, retry } = this.#options;
     const input: ListObjectsV2CommandInput = {
       Bucket: bucket,
       Prefix: query.prefix,
@@ -76,13 +70,11 @@ export class Pages {
       ...(query.token !== undefined && { ContinuationToken: query.token }),
       ...(query.token === undefined && query.after && { StartAfter: query.after }),
       ...(query.isFolder && { Delimiter: '/' }),
-      ...(requesterPays && { RequestPayer: 'requester' }),
+      ...(this.#calls.requesterPays && { RequestPayer: 'requester' }),
       ...more,
     };
     const work = async () => {
-      const command = new ListObjectsV2Command(input);
-      const answer = this.#s3.send(command, signal === undefined ? {} : { abortSignal: signal });
-      const output = await answer.catch((error: unknown) => {
+      const output = await this.#listing(bucket, input).catch((error: unknown) => {
         throw asMalformed(error);
       });
       this.#answered.add(bucket);
@@ -91,7 +83,29 @@ export class Pages {
     // Listing was allowed before: what denies it now may be over soon.
     const mayPass = (kind: FailureKind) =>
       this.#answered.has(bucket) && (kind === 'identity' || kind === 'denied');
-    const policy = new Retry(retry, clock, `list ${formatS3Uri({ bucket, key: query.prefix })}`, mayPass);
-    return retrying(policy, work, failureOf, signal, (failure) => renewCredentials(this.#s3, failure));
+    const what = `list ${formatS3Uri({ bucket, key: query.prefix })}`;
+    const policy = new Retry(retry, this.#calls.clock, what, mayPass);
+    return retrying(policy, work, failureOf, signal, (failure) => this.#calls.renew(failure));
+  }
+
+  async #listing(bucket: string, input: ListObjectsV2CommandInput): Promise<Listing> {
+    const { signal } = this.#options;
+    const { MaxKeys, OptionalObjectAttributes: attributes } = input;
+    const query = {
+      'list-type': '2',
+      prefix: input.Prefix,
+      'encoding-type': input.EncodingType,
+      'continuation-token': input.ContinuationToken,
+      'start-after': input.StartAfter,
+      delimiter: input.Delimiter,
+      'max-keys': MaxKeys?.toString(),
+    };
+    const headers: Record<string, string> =
+      attributes === undefined ? {} : { 'x-amz-optional-object-attributes': attributes.join(',') };
+    const answer = await this.#calls.askWhole({ method: 'GET', bucket, query, headers }, signal);
+    if (answer !== null) return readListing(answer.body.toString('utf8'));
+    const { ListObjectsV2Command } = await import('@aws-sdk/client-s3');
+    const client = await this.#calls.way.client();
+    return client.send(new ListObjectsV2Command(input), signal === undefined ? {} : { abortSignal: signal });
   }
 }

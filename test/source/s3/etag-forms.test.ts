@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FastS3, type S3Fault, startFastS3 } from '../../../src/embedded/fast-s3.ts';
 import { EtagForms } from '../../../src/source/s3/etag-forms.ts';
 import { SourceFailure } from '../../../src/source/source-failure.ts';
-import { testClient } from '../source-run.ts';
+import { testCalls } from '../source-run.ts';
 
 const object = {
   bucket: 'data',
@@ -30,14 +30,14 @@ describe('isMisread', () => {
   ])('judges two refusals $name', async ({ faults, misread, heads }) => {
     s3.setFaults(faults);
     const before = s3.stats().requestsByOperation.HeadObject ?? 0;
-    const forms = new EtagForms(testClient(s3), false);
+    const forms = new EtagForms(testCalls(s3));
     for (let i = 0; i < 2; i++) expect(await forms.isMisread(refusal, object, signal)).toBe(misread);
     expect(s3.stats().requestsByOperation.HeadObject! - before).toBe(heads);
     s3.setFaults([]);
   });
 
   it('asks nobody about other failures', async () => {
-    const forms = new EtagForms(testClient(s3), false);
+    const forms = new EtagForms(testCalls(s3));
     const before = s3.stats().requests;
     for (const error of [new SourceFailure('gone', 'no', { status: 404 }), new Error('no')])
       expect(await forms.isMisread(error, object, signal)).toBe(false);

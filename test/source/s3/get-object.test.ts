@@ -3,10 +3,13 @@ import { Readable } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
 import { HttpResponse } from '@smithy/protocol-http';
 import { describe, expect, it } from 'vitest';
+import type { CredentialProvider } from '../../../src/aws/credentials.ts';
 import { bodyOf, readWhole } from '../../../src/aws/http-body.ts';
 import type { HttpAnswer, Origin } from '../../../src/aws/http-client.ts';
+import { S3Way } from '../../../src/aws/s3-way.ts';
 import { systemClock } from '../../../src/source/retry.ts';
-import { createObjectGetter, escapeKey, type Transport } from '../../../src/source/s3/get-object.ts';
+import type { Transport } from '../../../src/source/s3/calls.ts';
+import { createObjectGetter } from '../../../src/source/s3/get-object.ts';
 import { SourceFailure } from '../../../src/source/source-failure.ts';
 
 interface Sent {
@@ -20,7 +23,7 @@ interface Sent {
 const HEADERS = { etag: '"1"', 'content-range': 'bytes 10-19/100', 'content-length': '10' };
 const bodyStream = () => Readable.from([Buffer.from('0123456789')]);
 
-/** A client and a transport whose requests go nowhere. @param elsewhere Answers requests to some hosts in another way. */
+/** A way and a transport whose requests go nowhere. @param config Of the SDK's client, which is asked for all that is special. @param elsewhere Answers requests to some hosts in another way. */
 function client(
   config: Record<string, unknown>,
   elsewhere: (hostname: string) => HttpAnswer | null = () => null,
@@ -35,6 +38,7 @@ function client(
     },
     close: () => {},
   });
+  const { endpoint = null, ...special } = config as { readonly endpoint?: string | null };
   const made = new S3Client({
     region: 'eu-west-1',
     credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', sessionToken: 'token' },
@@ -47,7 +51,17 @@ function client(
       },
     } as never,
   });
-  return { made, sent, open };
+  const target = {
+    region: 'eu-west-1',
+    profile: null,
+    endpoint,
+    hasOwnRules: 'useDualstackEndpoint' in special,
+  };
+  return {
+    way: new S3Way(target, async () => made, made.config.credentials as CredentialProvider),
+    sent,
+    open,
+  };
 }
 
 const object = {
@@ -98,8 +112,8 @@ describe('createObjectGetter', () => {
       path: '/a%20b/%27%C3%BC',
     },
   ])('addresses $name as the SDK does, signed and pinned', async ({ config, bucket, host, path }) => {
-    const { made, sent, open } = client(config);
-    const reader = createObjectGetter(made, { clock: systemClock, requesterPays: true, open });
+    const { way, sent, open } = client(config);
+    const reader = createObjectGetter(way, { clock: systemClock, requesterPays: true, open });
     const { body, checksum } = await reader.read({ ...object, bucket }, 10, 20, signal);
     expect([sent.length, sent[0]!.hostname, sent[0]!.path]).toEqual([1, host, path]);
     expect(sent[0]!.headers).toMatchObject({
@@ -130,10 +144,10 @@ describe('createObjectGetter', () => {
   };
 
   it.each(Object.entries(redirects))('follows a bucket to its region, as %s says', async (_, redirect) => {
-    const { made, sent, open } = client({ followRegionRedirects: true }, (hostname) =>
+    const { way, sent, open } = client({ followRegionRedirects: true }, (hostname) =>
       hostname.includes('eu-west-1') ? answerOf(redirect) : null,
     );
-    const reader = createObjectGetter(made, { clock: systemClock, open });
+    const reader = createObjectGetter(way, { clock: systemClock, open });
     // Side by side, as downloads are: each of them may be the first to learn it.
     await Promise.all([1, 2, 3].map(() => reader.read(object, 10, 20, signal)));
     expect(sent.length).toBeLessThanOrEqual(6);
@@ -151,8 +165,8 @@ describe('createObjectGetter', () => {
     { name: 'it has an endpoint of its own', config: { endpoint: 'http://127.0.0.1:9000' }, requests: 1 },
     { name: 'the region that is named says the same', config: { followRegionRedirects: true }, requests: 2 },
   ])('names the region and ends where $name', async ({ config, requests }) => {
-    const { made, sent, open } = client(config, () => answerOf(redirects['a header']));
-    const reader = createObjectGetter(made, { clock: systemClock, open });
+    const { way, sent, open } = client(config, () => answerOf(redirects['a header']));
+    const reader = createObjectGetter(way, { clock: systemClock, open });
     await expect(reader.read(object, 10, 20, signal)).rejects.toMatchObject({
       kind: 'setup',
       serviceCode: 'PermanentRedirect',
@@ -162,9 +176,9 @@ describe('createObjectGetter', () => {
   });
 
   it('uses the whole SDK where buckets want sessions', async () => {
-    const { made, sent } = client({ disableS3ExpressSessionAuth: true });
+    const { way, sent } = client({ disableS3ExpressSessionAuth: true });
     const bucket = 'logs--euw1-az1--x-s3';
-    await createObjectGetter(made, { clock: systemClock }).read({ ...object, bucket }, 10, 20, signal);
+    await createObjectGetter(way, { clock: systemClock }).read({ ...object, bucket }, 10, 20, signal);
     expect(sent[0]!.hostname).toBe(`${bucket}.s3express-euw1-az1.eu-west-1.amazonaws.com`);
     expect(sent[0]!.query).toMatchObject({ 'x-id': 'GetObject' });
   });
@@ -179,8 +193,8 @@ describe('createObjectGetter', () => {
         expiration: new Date(Date.now() + 3_600_000),
       };
     };
-    const { made, sent, open } = client({ credentials });
-    const reader = createObjectGetter(made, { clock: systemClock, open });
+    const { way, sent, open } = client({ credentials });
+    const reader = createObjectGetter(way, { clock: systemClock, open });
     await reader.read(object, 10, 20, signal);
     await reader.read(object, 10, 20, signal);
     expect(calls).toBe(1);
@@ -191,16 +205,4 @@ describe('createObjectGetter', () => {
       expect.stringContaining('Credential=AKID2/'),
     ]);
   });
-});
-
-it.each([
-  ['a/b', 'a/b'],
-  ['a b+c', 'a%20b%2Bc'],
-  ["!'()*", '%21%27%28%29%2A'],
-  ['~-_.', '~-_.'],
-  ['//x/../y', '//x/../y'],
-  ['ü\n', '%C3%BC%0A'],
-  ['%2e?#', '%252e%3F%23'],
-])('escapes the key %j as %j', (key, escaped) => {
-  expect(escapeKey(key)).toBe(escaped);
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FastS3, type S3Fault, startFastS3 } from '../../../src/embedded/fast-s3.ts';
 import { RETRY_POLICY_DEFAULT } from '../../../src/source/retry.ts';
 import { Heads } from '../../../src/source/s3/heads.ts';
-import { hastyClock, testClient } from '../source-run.ts';
+import { hastyClock, testCalls } from '../source-run.ts';
 
 let s3: FastS3;
 beforeAll(async () => {
@@ -14,12 +14,7 @@ beforeAll(async () => {
 afterAll(() => s3.close());
 
 const heads = () =>
-  new Heads(testClient(s3), {
-    requesterPays: false,
-    retry: RETRY_POLICY_DEFAULT,
-    clock: hastyClock(),
-    signal: undefined,
-  });
+  new Heads(testCalls(s3, { clock: hastyClock() }), { retry: RETRY_POLICY_DEFAULT, signal: undefined });
 const a = { bucket: 'data', key: 'a' };
 
 describe('Heads', () => {

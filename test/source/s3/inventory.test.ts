@@ -7,7 +7,7 @@ import { newListTally } from '../../../src/source/list-tally.ts';
 import type { SourceObject } from '../../../src/source/object.ts';
 import { parseCsvLine, readInventory } from '../../../src/source/s3/inventory.ts';
 import { listObjects } from '../../../src/source/s3/list.ts';
-import { hastyClock, testClient } from '../source-run.ts';
+import { hastyClock, testCalls, testClient } from '../source-run.ts';
 
 /** Four rows in two row groups, with the columns of S3 Inventory; written by hyparquet-writer 0.17.0. */
 const PARQUET = Buffer.from(
@@ -189,7 +189,7 @@ describe('readInventory', () => {
     const inventory = readInventory(client, 's3://reports/day/manifest.json');
     const tally = newListTally();
     const found: string[] = [];
-    for await (const { key } of listObjects(client, [], { inventory, tally })) found.push(key);
+    for await (const { key } of listObjects(testCalls(server!), [], { inventory, tally })) found.push(key);
     expect([found, tally.archived]).toEqual([[EXPECTED[0]], 1]);
   });
 
@@ -284,7 +284,7 @@ describe('listObjects with an inventory', () => {
     server = await startFastS3({ buckets: {} });
     const tally = newListTally();
     const inventory = inventoryOf(object('a/1'), object('a/2'), object('b/1'));
-    const found = await collect(listObjects(testClient(server), sources, { inventory, tally }));
+    const found = await collect(listObjects(testCalls(server), sources, { inventory, tally }));
     expect(found.map(({ key }) => key)).toEqual(keys);
     expect([tally.filtered, server.stats().requests]).toEqual([filtered, 0]);
   });
@@ -292,7 +292,7 @@ describe('listObjects with an inventory', () => {
   it.each(['s3://data/c', 's3://other/a/'])('names a SOURCE that is not in it: %s', async (source) => {
     server = await startFastS3({ buckets: {} });
     const inventory = inventoryOf(object('a/1'));
-    const listing = collect(listObjects(testClient(server), [source], { inventory }));
+    const listing = collect(listObjects(testCalls(server), [source], { inventory }));
     const message = `Cannot find any object at ${source} in the inventory; --allow-empty takes that for no failure`;
     await expect(listing).rejects.toMatchObject({ code: 'MILLRACE_SOURCE', exitCode: 2, message });
   });
@@ -300,16 +300,14 @@ describe('listObjects with an inventory', () => {
   it('that lists nothing, or nothing that the globs take, is a failure unless that is allowed', async () => {
     server = await startFastS3({ buckets: {} });
     const empty = { inventory: inventoryOf() };
-    await expect(collect(listObjects(testClient(server), [], empty))).rejects.toThrow(
+    await expect(collect(listObjects(testCalls(server), [], empty))).rejects.toThrow(
       /the inventory lists none/,
     );
     const filters = { include: ['*.json'] };
     const other = { inventory: inventoryOf(object('a/1')), filters };
-    await expect(collect(listObjects(testClient(server), [], other))).rejects.toThrow(/none of 1 keys/);
+    await expect(collect(listObjects(testCalls(server), [], other))).rejects.toThrow(/none of 1 keys/);
     for (const options of [{ inventory: inventoryOf() }, { inventory: inventoryOf(object('a/1')), filters }])
-      expect(await collect(listObjects(testClient(server), [], { ...options, allowEmpty: true }))).toEqual(
-        [],
-      );
+      expect(await collect(listObjects(testCalls(server), [], { ...options, allowEmpty: true }))).toEqual([]);
   });
 
   it('asks whether archived objects have been restored meanwhile', async () => {
@@ -327,7 +325,7 @@ describe('listObjects with an inventory', () => {
     const cold = ['cold', 'thawed', 'moved', 'gone'].map((key) => object(key, 'GLACIER'));
     const inventory = inventoryOf(...cold, object('warm'));
     const onArchived = ({ key }: SourceObject) => archived.push(key);
-    const found = await collect(listObjects(testClient(server), [], { inventory, onArchived }));
+    const found = await collect(listObjects(testCalls(server), [], { inventory, onArchived }));
     // What is gone is given: its download says so.
     expect(found.map(({ key }) => key)).toEqual(['thawed', 'moved', 'gone', 'warm']);
     expect(archived).toEqual(['cold']);
@@ -346,7 +344,7 @@ describe('listObjects with an inventory', () => {
         yield 's3://data/b';
       })(),
     };
-    const found = await collect(listObjects(testClient(server), ['-'], options));
+    const found = await collect(listObjects(testCalls(server), ['-'], options));
     expect(found.map(({ key }) => key)).toEqual(['b', 'a']);
     expect([tally.listed, tally.duplicates]).toEqual([2, 2]);
   });

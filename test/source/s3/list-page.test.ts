@@ -1,7 +1,7 @@
 /** List page: what is believed of an answer of ListObjectsV2, and what is asked for again. */
-import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import { asMalformed, decodeListedKey, pageOf } from '../../../src/source/s3/list-page.ts';
+import type { Listing } from '../../../src/source/s3/listing.ts';
 import { SourceFailure } from '../../../src/source/source-failure.ts';
 
 const entry = {
@@ -12,14 +12,12 @@ const entry = {
   StorageClass: 'STANDARD' as const,
 };
 const whole = {
-  $metadata: {},
   IsTruncated: false,
   KeyCount: 1,
   EncodingType: 'url' as const,
   Contents: [entry],
 };
-const page = (change: Partial<ListObjectsV2CommandOutput>) =>
-  pageOf('b', { prefix: 'p/' }, { ...whole, ...change });
+const page = (change: Partial<Listing>) => pageOf('b', { prefix: 'p/' }, { ...whole, ...change });
 
 describe('pageOf', () => {
   it('gives objects with decoded keys, and where the listing goes on', () => {
@@ -36,7 +34,7 @@ describe('pageOf', () => {
     expect(page({ CommonPrefixes: [{ Prefix: 'p/x%2By/' }] }).prefixes).toEqual(['p/x+y/']);
   });
 
-  it.each<{ name: string; change: Partial<ListObjectsV2CommandOutput> }>([
+  it.each<{ name: string; change: Partial<Listing> }>([
     { name: 'no count of keys', change: { KeyCount: undefined } },
     { name: 'no ETag, no time and no storage class', change: { Contents: [{ Key: 'p/k', Size: 1 }] } },
     {
@@ -48,7 +46,7 @@ describe('pageOf', () => {
     expect(() => page(change)).not.toThrow();
   });
 
-  it.each<{ name: string; change: Partial<ListObjectsV2CommandOutput>; message: RegExp }>([
+  it.each<{ name: string; change: Partial<Listing>; message: RegExp }>([
     {
       name: 'does not say whether it is the last',
       change: { IsTruncated: undefined },

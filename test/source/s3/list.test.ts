@@ -1,13 +1,16 @@
 /** List: which objects a run takes, in which order, and what is counted as left out. */
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HttpClient } from '../../../src/aws/http-client.ts';
+import { S3Way } from '../../../src/aws/s3-way.ts';
 import { MillraceError } from '../../../src/base/errors.ts';
 import { type FastS3, startFastS3 } from '../../../src/embedded/fast-s3.ts';
 import { type LocalS3, startLocalS3 } from '../../../src/embedded/s3.ts';
 import { newListTally } from '../../../src/source/list-tally.ts';
 import type { SourceObject } from '../../../src/source/object.ts';
+import { S3Calls, type S3CallsOptions } from '../../../src/source/s3/calls.ts';
 import { type ListOptions, listObjects, probeSources } from '../../../src/source/s3/list.ts';
-import { hastyClock, testClient } from '../source-run.ts';
+import { hastyClock, testCalls, testClient } from '../source-run.ts';
 
 const body = Buffer.from('{}\n');
 const odd = ['a b+c%20', 'a&<>"\'', 'new\nline', 'tab\t', 'ü/é', '\u{1f600}', 'x//y', '%', '~!*()', '\u0001'];
@@ -38,41 +41,46 @@ beforeAll(async () => {
 });
 afterAll(() => s3.close());
 
-const client = () => testClient(s3);
+const calls = (options: Partial<S3CallsOptions> = {}) => testCalls(s3, options);
+const hasty = () => calls({ clock: hastyClock() });
 
 /** Counts requests under way; an answer waits until the others have had a chance to be asked for. */
-function countingClient() {
+function counted() {
   let inFlight = 0;
   let max = 0;
-  const counting = client();
-  counting.middlewareStack.add(
-    (next) => async (args) => {
-      max = Math.max(max, ++inFlight);
-      try {
-        return await next(args);
-      } finally {
-        await new Promise((resolve) => setImmediate(resolve));
-        inFlight--;
-      }
+  const counting = calls({
+    open: (origin) => {
+      const http = new HttpClient({ origin });
+      return {
+        async request(...request) {
+          max = Math.max(max, ++inFlight);
+          try {
+            return await http.request(...request);
+          } finally {
+            await new Promise((resolve) => setImmediate(resolve));
+            inFlight--;
+          }
+        },
+        close: () => http.close(),
+      };
     },
-    { step: 'finalizeRequest' },
-  );
-  return { s3: counting, inFlightMax: () => max };
+  });
+  return { counting, inFlightMax: () => max };
 }
 
 async function keys(
   sources: string[],
   options: ListOptions = {},
-  from: S3Client = client(),
+  from: S3Calls = calls(),
 ): Promise<string[]> {
   const found: string[] = [];
   for await (const { key } of listObjects(from, sources, options)) found.push(key);
   return found;
 }
 
-/** For directory buckets, whose sessions the embedded S3 does not know. */
-const withoutSessions = () =>
-  new S3Client({
+/** For directory buckets, whose sessions the embedded S3 does not know: the SDK is told to do without. */
+function withoutSessions(): S3Calls {
+  const client = new S3Client({
     region: 'us-east-1',
     endpoint: s3.endpoint,
     forcePathStyle: true,
@@ -80,6 +88,9 @@ const withoutSessions = () =>
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     maxAttempts: 1,
   });
+  const way = new S3Way({ region: 'us-east-1', profile: null, endpoint: s3.endpoint }, async () => client);
+  return new S3Calls(way, { clock: hastyClock() });
+}
 
 async function collect(objects: AsyncIterable<SourceObject>): Promise<SourceObject[]> {
   const found: SourceObject[] = [];
@@ -104,11 +115,11 @@ describe('listObjects', () => {
     const all = ['2023', '2024', '2025'].flatMap((year) =>
       Array.from({ length: 1500 }, (_, i) => `years/${year}/${10_000 + i}`),
     );
-    const { s3: counted, inFlightMax } = countingClient();
+    const { counting, inFlightMax } = counted();
     const tally = newListTally();
     const found: string[] = [];
     const options = { filters, tally, requestsMax: 16 };
-    for await (const { key } of listObjects(counted, ['s3://data/years/'], options)) found.push(key);
+    for await (const { key } of listObjects(counting, ['s3://data/years/'], options)) found.push(key);
     expect(found.sort()).toEqual(all.slice(first));
     expect(tally).toEqual({ ...newListTally(), listed: found.length, listedBytes: 3 * found.length });
     expect(inFlightMax()).toBeGreaterThan(1);
@@ -125,7 +136,7 @@ describe('listObjects', () => {
   });
 
   it('gives what the service says about an object', async () => {
-    const [object] = await collect(listObjects(client(), ['s3://data/mixed/old']));
+    const [object] = await collect(listObjects(calls(), ['s3://data/mixed/old']));
     const expected: SourceObject = {
       bucket: 'data',
       key: 'mixed/old.jsonl',
@@ -275,7 +286,7 @@ describe('listObjects', () => {
   it('repeats what the service refuses for now', async () => {
     s3.setFaults([{ kind: 'slow-down', operation: 'ListObjectsV2', times: 3 }]);
     const clock = hastyClock();
-    expect((await keys(['s3://data/exact'], { clock })).length).toBe(2);
+    expect((await keys(['s3://data/exact'], {}, calls({ clock }))).length).toBe(2);
     expect(clock.sleptMs.length).toBe(3);
     s3.setFaults([]);
   });
@@ -285,7 +296,7 @@ describe('listObjects', () => {
     async (kind) => {
       s3.setFaults([{ kind, operation: 'ListObjectsV2', skip: 1, times: 2 }]);
       const firedBefore = s3.stats().faultsFired[kind]!;
-      expect((await keys(['s3://data/many/'], { clock: hastyClock() })).length).toBe(2500);
+      expect((await keys(['s3://data/many/'], {}, hasty())).length).toBe(2500);
       expect(s3.stats().faultsFired[kind]! - firedBefore).toBe(2);
       s3.setFaults([]);
     },
@@ -295,7 +306,7 @@ describe('listObjects', () => {
     'ends with an error that a rerun can mend where no page comes: %s',
     async (kind) => {
       s3.setFaults([{ kind, operation: 'ListObjectsV2', skip: 1 }]);
-      const listing = keys(['s3://data/many/'], { clock: hastyClock() });
+      const listing = keys(['s3://data/many/'], {}, hasty());
       await expect(listing).rejects.toMatchObject({
         exitCode: 3,
         message: expect.stringMatching(/no whole page/),
@@ -310,7 +321,7 @@ describe('listObjects', () => {
   ])('does not go round in circles, $requestsMax at once', async ({ requestsMax, message }) => {
     s3.setFaults([{ kind: 'same-page', operation: 'ListObjectsV2' }]);
     const tally = newListTally();
-    const listing = keys(['s3://data/many/'], { clock: hastyClock(), requestsMax, tally });
+    const listing = keys(['s3://data/many/'], { requestsMax, tally }, hasty());
     await expect(listing).rejects.toMatchObject({ exitCode: 3, message: expect.stringMatching(message) });
     expect(tally.listed).toBeLessThanOrEqual(1000);
     s3.setFaults([]);
@@ -318,7 +329,7 @@ describe('listObjects', () => {
 
   it('says that a token came twice where keys come in no order', async () => {
     s3.setFaults([{ kind: 'same-page', operation: 'ListObjectsV2' }]);
-    const listing = keys(['s3://zone--x-s3/'], { clock: hastyClock() }, withoutSessions());
+    const listing = keys(['s3://zone--x-s3/'], {}, withoutSessions());
     await expect(listing).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringMatching(/the same continuation token twice/),
@@ -342,16 +353,14 @@ describe('listObjects', () => {
 
 describe('probeSources', () => {
   it('passes what exists', async () => {
-    await expect(
-      probeSources(client(), ['s3://data/exact', '-', 's3://data/many/']),
-    ).resolves.toBeUndefined();
+    await expect(probeSources(calls(), ['s3://data/exact', '-', 's3://data/many/'])).resolves.toBeUndefined();
   });
 
   it.each([
     { name: 'a missing prefix', sources: ['s3://data/exact', 's3://data/nothing'] },
     { name: 'a missing bucket', sources: ['s3://nowhere/x'] },
   ])('refuses $name', async ({ sources }) => {
-    await expect(probeSources(client(), sources)).rejects.toMatchObject({
+    await expect(probeSources(calls(), sources)).rejects.toMatchObject({
       code: 'MILLRACE_SOURCE',
       exitCode: 2,
     });
@@ -359,7 +368,7 @@ describe('probeSources', () => {
 
   it('ends with an error that a rerun can mend where no whole page comes', async () => {
     s3.setFaults([{ kind: 'empty-page', operation: 'ListObjectsV2' }]);
-    const probing = probeSources(client(), ['s3://data/exact'], { clock: hastyClock() });
+    const probing = probeSources(hasty(), ['s3://data/exact']);
     await expect(probing).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringMatching(/no whole page/),
@@ -368,8 +377,8 @@ describe('probeSources', () => {
   });
 
   it('says that an endpoint refuses connections', async () => {
-    const nobody = testClient({ endpoint: 'http://127.0.0.1:9' });
-    const refused = probeSources(nobody, ['s3://data/x'], { clock: hastyClock() });
+    const nobody = testCalls({ endpoint: 'http://127.0.0.1:9' }, { clock: hastyClock() });
+    const refused = probeSources(nobody, ['s3://data/x']);
     await expect(refused).rejects.toMatchObject({
       code: 'MILLRACE_SOURCE',
       message: expect.stringMatching(/ECONNREFUSED/),
@@ -388,7 +397,7 @@ describe('listObjects on the other embedded S3', () => {
 
   it('decodes what it encodes', async () => {
     const other = testClient(local);
-    const found = (await collect(listObjects(other, ['s3://data/p/']))).map(({ key }) => key);
+    const found = (await collect(listObjects(testCalls(local), ['s3://data/p/']))).map(({ key }) => key);
     const asListed = await other.send(new ListObjectsV2Command({ Bucket: 'data', EncodingType: 'url' }));
     expect(new Set(found)).toEqual(new Set(['p/a b+c', 'p/ü', 'p/%25', 'p/t&y']));
     expect(asListed.Contents?.length).toBe(4);

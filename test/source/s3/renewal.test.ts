@@ -1,20 +1,16 @@
-import { S3Client } from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
 import { renewCredentials } from '../../../src/source/s3/renewal.ts';
 import { type FailureKind, SourceFailure } from '../../../src/source/source-failure.ts';
 
-/** A client whose provider counts how often it was told to ask anew. */
-function clientOf(fails: boolean) {
+/** A provider that counts how often it was told to ask anew. */
+function providerOf(fails: boolean) {
   const forced: boolean[] = [];
-  const credentials = Object.assign(
-    async (options?: { forceRefresh?: boolean }) => {
-      forced.push(options?.forceRefresh === true);
-      if (fails) throw new Error('no provider');
-      return { accessKeyId: 'a', secretAccessKey: 'b' };
-    },
-    { memoized: true },
-  );
-  return { forced, client: new S3Client({ region: 'us-east-1', credentials }) };
+  const provider = async (options?: { forceRefresh?: boolean }) => {
+    forced.push(options?.forceRefresh === true);
+    if (fails) throw new Error('no provider');
+    return { accessKeyId: 'a', secretAccessKey: 'b' };
+  };
+  return { forced, provider };
 }
 
 it.each<[FailureKind, boolean[]]>([
@@ -23,13 +19,13 @@ it.each<[FailureKind, boolean[]]>([
   ['denied', []],
   ['transient', []],
 ])('asks the chain anew after a failure of kind %s: %s', async (kind, expected) => {
-  const { client, forced } = clientOf(false);
-  await renewCredentials(client, new SourceFailure(kind, 'no'));
+  const { provider, forced } = providerOf(false);
+  await renewCredentials(provider, new SourceFailure(kind, 'no'));
   expect(forced).toEqual(expected);
 });
 
 it('never fails: the next request says what is wrong', async () => {
-  const { client, forced } = clientOf(true);
-  await expect(renewCredentials(client, new SourceFailure('identity', 'no'))).resolves.toBeUndefined();
+  const { provider, forced } = providerOf(true);
+  await expect(renewCredentials(provider, new SourceFailure('identity', 'no'))).resolves.toBeUndefined();
   expect(forced).toEqual([true]);
 });
