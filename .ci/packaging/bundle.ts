@@ -86,9 +86,9 @@ const FRONTS: Readonly<Record<Exclude<keyof typeof ENTRIES, 'serve' | 'probe' | 
 
 /**
  * An import of one of Node's modules reads all that it has to offer, and some of that is made only when it is read (undici, web cryptography):
- * 25 ms of each start. Here each is asked for what is used.
+ * 25 ms of each start. Here each is asked for what is used; TLS, 7 ms, where an endpoint is of https.
  */
-const LAZY = new Set(['node:crypto', 'node:http2', 'node:readline', 'node:readline/promises']);
+const LAZY = new Set(['node:crypto', 'node:http2', 'node:readline', 'node:readline/promises', 'node:tls']);
 /** Of these nothing is loaded before something is wrong. */
 const ASSERTS = new Set(['node:assert', 'node:assert/strict']);
 
