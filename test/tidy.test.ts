@@ -112,7 +112,6 @@ const MIRRORED_ELSEWHERE: Readonly<Record<string, string>> = {
   'src/embedded/': 'test/embedded',
   'src/source/glob-syntax.ts': 'test/source/glob.test.ts',
   'src/source/object.ts': 'test/source/s3/list.test.ts',
-  'src/source/s3/pages.ts': 'test/source/s3/list.test.ts',
   'src/source/list-tally.ts': 'test/source/s3/list.test.ts',
   'src/source/block-target.ts': 'test/source/slot.test.ts',
   'src/source/checksum.ts': 'test/source/proofs.test.ts',
