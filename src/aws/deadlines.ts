@@ -57,7 +57,7 @@ const STEPS = 10;
 export class Deadlines {
   readonly #timeoutMs: number;
   readonly #stepMs: number;
-  /** In the order of their times, which is that of their beginning. */
+  /** In the order of their beginning, which is that of their times, but for those that were extended. */
   #open: Deadline[] = [];
   #timer: NodeJS.Timeout | null = null;
   #armedAtMs = 0;
@@ -73,6 +73,11 @@ export class Deadlines {
     this.#open.push(deadline);
     if (this.#timer === null) this.#arm(nowMs);
     return deadline;
+  }
+
+  /** The call has come further: it has the whole time again. */
+  extend(deadline: Deadline): void {
+    deadline.atMs = performance.now() + this.#timeoutMs;
   }
 
   /** To be called for each deadline, when its call has ended. */

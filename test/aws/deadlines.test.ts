@@ -37,6 +37,20 @@ it('ends each call when its time is up, and none that has ended before', () => {
   expect([heard, fourth.aborted]).toEqual([['first', 'second'], false]);
 });
 
+it('gives a call that has come further the whole time again, and takes nothing from others', () => {
+  const deadlines = new Deadlines(100);
+  const further = deadlines.begin();
+  vi.advanceTimersByTime(50);
+  const other = deadlines.begin();
+  deadlines.extend(further);
+  vi.advanceTimersByTime(30);
+  deadlines.extend(further);
+  vi.advanceTimersByTime(80);
+  expect([further.aborted, other.aborted]).toEqual([false, true]);
+  vi.advanceTimersByTime(30);
+  expect(further.reason).toBe(LATE);
+});
+
 it('has at most one timer, whatever number of calls, and none when nothing is open', () => {
   const deadlines = new Deadlines(100);
   const calls = Array.from({ length: 1_000 }, () => deadlines.begin());

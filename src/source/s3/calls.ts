@@ -25,7 +25,7 @@ export interface S3CallsOptions {
   readonly requesterPays?: boolean;
   /** Opens the way to an origin. Default: an HttpClient of 256 connections. */
   readonly open?: (origin: Origin) => Transport;
-  /** Of calls whose whole answer is waited for, from their start to its last byte. Default 30,000: listing a large prefix takes its time. */
+  /** Of calls whose whole answer is waited for: until it begins, and then for its body. Default 30,000: listing a large prefix takes its time. */
   readonly answerTimeoutMs?: number;
 }
 
@@ -123,6 +123,7 @@ export class S3Calls {
     try {
       const answer = await this.ask(question, deadline);
       if (answer === null) return null;
+      this.#deadlines.extend(deadline);
       const body = await readWhole(answer.body, ANSWER_BYTES_MAX + 1);
       const tooLarge = `the answer is larger than ${ANSWER_BYTES_MAX} bytes`;
       if (body.length > ANSWER_BYTES_MAX) throw new HttpFailure('EMSGSIZE', tooLarge, true);
