@@ -252,7 +252,7 @@ async function main(): Promise<void> {
     },
   });
   const pairCounts = flags.smoke
-    ? [2]
+    ? [1]
     : (flags.pairs?.split(',').map(Number) ??
       [1, 2, 4, 8, 16, 32].filter((count) => count <= Math.max(2, availableParallelism())));
   const figures: Figure[] = [];

@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
   },
 });
 const OBJECTS = flags.smoke ? 4 : 32;
-const totalBytes = flags.smoke ? 16e6 : Number(flags.megabytes) * 1e6;
+const totalBytes = flags.smoke ? 4e6 : Number(flags.megabytes) * 1e6;
 const runCount = flags.smoke ? 1 : Number(flags.runs);
 const PARTS = fileURLToPath(new URL('memory-parts.mjs', import.meta.url));
 /** The kernel's word for a part, and ours. glibc gives each thread an arena of 64 MiB of addresses, at a multiple of that. */
