@@ -41,9 +41,12 @@ export interface SettlingOptions {
 const TICK_MS = 50;
 /** With the commit that follows at once, what is seen from outside is at most a second old, even on a slow disk. */
 const PULSE_MS = 500;
-/** Settled bytes that are committed at once, whatever their age; less where the window is small. */
+/**
+ * Settled bytes that are committed at once, whatever their age; less where the window is small. The other half of it is what parsers go on with
+ * meanwhile.
+ */
 const COMMIT_BYTES = 32 * 1024 * 1024;
-const COMMIT_WINDOW_SHARE = 0.25;
+const COMMIT_WINDOW_SHARE = 0.5;
 
 export class Settling {
   readonly #options: SettlingOptions;

@@ -58,6 +58,8 @@ export interface ParsePoolOptions {
   readonly tellsPlaces: boolean;
   /** The accounting knows of these slices, whether they came as a message or as the answer to a task. */
   readonly onFound: (found: Found) => void;
+  /** It was busy, and is no longer. */
+  readonly onFree?: () => void;
   /** The run cannot go on. */
   readonly onFailure: (error: MillraceError) => void;
 }
@@ -77,6 +79,7 @@ export class ParsePool implements SourceSink {
   readonly #tellsPlaces: boolean;
   readonly #turns: TrialTurns | null;
   readonly #onFound: (found: Found) => void;
+  readonly #onFree: () => void;
   readonly #onFailure: (error: MillraceError) => void;
   /** Plain segments on their way, with the offset up to which pieces stand for them. */
   readonly #reached = new Map<Segment, number>();
@@ -98,6 +101,7 @@ export class ParsePool implements SourceSink {
     this.#turns = options.turns ?? null;
     this.#given = new GivenAway(options.spare, options.parserCount);
     this.#onFound = options.onFound;
+    this.#onFree = options.onFree ?? (() => {});
     this.#onFailure = options.onFailure;
   }
 
@@ -276,6 +280,7 @@ export class ParsePool implements SourceSink {
         this.#turns?.end(task.sequence);
         this.#tasks.delete(watched);
         this.#given.look(this.#tasks.size);
+        if (!this.isBusy) this.#onFree();
         this.#checkIdle();
       });
     this.#tasks.add(watched);

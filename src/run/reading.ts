@@ -105,6 +105,7 @@ export class Reading {
   readonly #abort = new AbortController();
   #onClosed: () => unknown = () => {};
   #onTried: () => void = () => {};
+  #onFree: () => void = () => {};
   /** Where stages in JavaScript are told to close; null without them. */
   #closing: string | null = null;
   /** Objects that are no longer what they were when the first lines were found. */
@@ -135,6 +136,7 @@ export class Reading {
         if (prefix) addPrefixFigures(this.prefixFigures, prefix);
         given.onFound();
       },
+      onFree: () => this.#onFree(),
       onFailure,
     });
     this.#source =
@@ -183,6 +185,7 @@ export class Reading {
       resume: (object) => this.#resume(object),
       signal: this.#abort.signal,
     });
+    this.#onFree = () => downloads.hasten();
     if (!setup.isOrdered) this.#onTried = () => downloads.endOrder();
     return downloads;
   }

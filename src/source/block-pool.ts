@@ -44,19 +44,31 @@ export interface BlockPoolOptions {
    * Default: all.
    */
   readonly blocksOutMax?: number;
+  /** Slots of which many wait get more blocks, one after the other. Not where somebody waits for a certain slot. Default false. */
+  readonly inBursts?: boolean;
 }
+
+/** So many wait, and downloads are not what a run waits for: one more that waits keeps no parser from its work. */
+const MANY_WAITING = 4;
 
 /** What all slots have in common. */
 class SharedBlocks {
   readonly #free: Block[];
   readonly #outMax: number;
+  readonly #inBursts: boolean;
   #outCount = 0;
   /** Who waits, the longest first. */
   readonly #waiting = new Set<SlotBlocks>();
 
-  constructor(free: Block[], outMax: number) {
+  constructor(free: Block[], outMax: number, inBursts: boolean) {
     this.#free = free;
     this.#outMax = outMax;
+    this.#inBursts = inBursts;
+  }
+
+  /** Whether who waits is woken for many blocks. */
+  get givesMany(): boolean {
+    return this.#inBursts && this.#waiting.size >= MANY_WAITING;
   }
 
   /** Blocks that may go out. */
@@ -86,7 +98,8 @@ class SharedBlocks {
   wake(): void {
     let taken = 0;
     for (const slot of this.#waiting) {
-      if (slot.wake(taken)) taken += slot.wanted;
+      const { wanted } = slot;
+      if (slot.wake(taken)) taken += wanted;
     }
   }
 }
@@ -100,11 +113,12 @@ export class BlockPool {
   constructor(options: BlockPoolOptions) {
     assert(options.blocksPerSlot >= 2, 'one block to fill while the other is read');
     const { slotCount, blocksPerSlot, blockBytes, blocksOutMax = Number.POSITIVE_INFINITY } = options;
+    const { inBursts = false } = options;
     assert(blocksOutMax > slotCount, 'a slot that rests keeps its open block');
     this.blockBytes = blockBytes;
     this.memory = new SharedArrayBuffer(BlockPool.memoryBytes(options));
     const free = Array.from({ length: slotCount * blocksPerSlot }, (_, i) => this.#block(i));
-    const shared = new SharedBlocks(free.reverse(), blocksOutMax);
+    const shared = new SharedBlocks(free.reverse(), blocksOutMax, inBursts);
     this.slots = Array.from({ length: slotCount }, () => new SlotBlocks(shared, blocksPerSlot, blockBytes));
   }
 
@@ -138,6 +152,7 @@ export class SlotBlocks {
   /** So many blocks it gets in any case. */
   #needed = 0;
   #wanted = 1;
+  #wantedOfMany = 1;
   #closed: { reason: unknown } | null = null;
 
   constructor(shared: SharedBlocks, count: number, blockBytes: number) {
@@ -148,7 +163,8 @@ export class SlotBlocks {
 
   /** Blocks that whoever waits is woken for. */
   get wanted(): number {
-    return this.#wantsBig ? 0 : this.#wanted;
+    if (this.#wantsBig) return 0;
+    return this.#shared.givesMany ? this.#wantedOfMany : this.#wanted;
   }
 
   /**
@@ -200,11 +216,13 @@ export class SlotBlocks {
 
   /**
    * Resolves when what the last refused `take` or `takeBig` asked for is available.
-   * @param blocks So many at least: waking a socket for two blocks costs no more than for one.
+   * @param blocks So many at least: waking a socket for many blocks costs no more than for one.
+   * @param blocksOfMany The same where many others wait, too, and have work for everybody meanwhile.
    */
-  room(blocks = 1): Promise<void> {
+  room(blocks = 1, blocksOfMany = blocks): Promise<void> {
     if (this.#closed !== null) return Promise.reject(this.#closed.reason);
     this.#wanted = blocks;
+    this.#wantedOfMany = blocksOfMany;
     if (this.#isRoomBeside(0)) return Promise.resolve();
     this.#waiter ??= Promise.withResolvers();
     this.#shared.enqueue(this);
@@ -233,7 +251,7 @@ export class SlotBlocks {
   }
 
   #isRoomBeside(promised: number): boolean {
-    return this.#wantsBig ? this.#bigOwned === 0 : this.#roomBeside(promised) >= this.#wanted;
+    return this.#wantsBig ? this.#bigOwned === 0 : this.#roomBeside(promised) >= this.wanted;
   }
 
   #roomBeside(promised: number): number {

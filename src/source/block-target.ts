@@ -109,10 +109,13 @@ export class BlockTarget implements CutTarget<Block> {
   }
 
   /**
-   * Resolves when the block that was missing is there, and more of them where all will come back: what is held here would not.
+   * Resolves when the block that was missing is there, and more of them where all will come back: what is held here would not. The parser of
+   * a compressed object has nothing else to do while its bytes are waited for; other slots' lines are as good as these.
    */
   room(): Promise<void> {
-    return this.#blocks.room(this.#holdback.isHolding ? 1 : this.#blocks.count >> 1);
+    const { count } = this.#blocks;
+    if (this.#holdback.isHolding) return this.#blocks.room(1);
+    return this.#blocks.room(count >> 1, this.#format === 'plain' ? count : count >> 1);
   }
 
   /**

@@ -78,6 +78,8 @@ export interface DeliveryOptions {
 
 /** Four blocks in one hand-over in place of one: what it costs is paid by the parse batch, not by the byte. */
 const BUSY_FACTOR = 16;
+/** A sink that is busy says when it no longer is: until then what is pending gathers company, and the clock is for a sink that never says so. */
+const BUSY_LINGER_FACTOR = 10;
 
 type DeliveryEvent =
   | { readonly kind: 'begin'; readonly segment: Segment }
@@ -140,6 +142,20 @@ export class Delivery {
     this.#finish(segment);
   }
 
+  /** Somebody waits for a block that may be pending. With a busy sink he waits for one that the sink has, and loses nothing. */
+  makeRoom(): void {
+    if (!this.#isSinkBusy) this.flush();
+  }
+
+  /** The sink is no longer busy. */
+  hasten(): void {
+    if (!this.#isSinkBusy) this.flush();
+  }
+
+  get #isSinkBusy(): boolean {
+    return this.#options.sink.isBusy ?? false;
+  }
+
   /** Sends what is pending. */
   flush(): void {
     this.#cancelLinger?.();
@@ -192,11 +208,13 @@ export class Delivery {
     if (!isFitting) this.flush();
     this.#pieces.push(piece);
     this.#bytes += piece.end - piece.start;
-    const { sink, parseBatchBytes } = this.#options;
-    const bytesMax = sink.isBusy ? BUSY_FACTOR * parseBatchBytes : parseBatchBytes;
+    const { parseBatchBytes, clock } = this.#options;
+    const isBusy = this.#isSinkBusy;
+    const bytesMax = isBusy ? BUSY_FACTOR * parseBatchBytes : parseBatchBytes;
     const isFull = this.#bytes >= bytesMax || this.#pieces.length >= this.#piecesMax;
+    const lingerMs = isBusy ? BUSY_LINGER_FACTOR * this.#lingerMs : this.#lingerMs;
     if (isFull || !canShare(piece)) this.flush();
-    else this.#cancelLinger ??= this.#options.clock.later(this.#lingerMs, () => this.flush());
+    else this.#cancelLinger ??= clock.later(lingerMs, () => this.flush());
   }
 }
 

@@ -63,7 +63,8 @@ export interface DownloadPoolOptions {
   readonly signal?: AbortSignal;
 }
 
-type BlockSizes = Pick<DownloadPoolOptions, 'downloads' | 'blocksPerSlot' | 'blockBytes' | 'blocksOutMax'>;
+type BlockSizes = Pick<DownloadPoolOptions, 'downloads' | 'blocksPerSlot' | 'blockBytes' | 'blocksOutMax'> &
+  Partial<Pick<DownloadPoolOptions, 'isOrdered'>>;
 
 const LINE_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
 const STALL_TIMEOUT_MS = 20_000;
@@ -117,7 +118,7 @@ export class DownloadPool {
   static #blockOptions(options: BlockSizes) {
     const { downloads: slotCount, blocksPerSlot = 4, blockBytes = ENGINE.blockBytes } = options;
     const { blocksOutMax = Number.POSITIVE_INFINITY } = options;
-    return { slotCount, blocksPerSlot, blockBytes, blocksOutMax };
+    return { slotCount, blocksPerSlot, blockBytes, blocksOutMax, inBursts: options.isOrdered === false };
   }
 
   /** Bytes that a pool with these options allocates. Long lines come on top: at most `downloads` x `lineBytesMax`. */
@@ -139,6 +140,11 @@ export class DownloadPool {
   endOrder(): void {
     this.#planner.endOrder();
     this.#delivery.endOrder();
+  }
+
+  /** The sink is no longer busy: it may have what has gathered for it. */
+  hasten(): void {
+    this.#delivery.hasten();
   }
 
   /** Takes no new segment; `run()` resolves when those under way have been delivered. */

@@ -116,7 +116,7 @@ it('writes what is settled when its time has come, in one commit at a time', asy
 
 it('commits what its receipt alone has settled when it is told to look, without a bell or a timer', async () => {
   settling.start();
-  // A window's quarter of lines without a record.
+  // Half a window and more of lines without a record.
   accounting.addSlice(object, {
     ...receiptOf(1, 0, 1_000),
     bytes: 8 << 20,

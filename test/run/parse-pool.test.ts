@@ -20,6 +20,7 @@ let failures: MillraceError[];
 let accounting: Accounting;
 let pool: ParsePool;
 let foundCount: number;
+let freeCount: number;
 let spareMemory: SpareMemory;
 
 beforeEach(() => {
@@ -30,10 +31,12 @@ beforeEach(() => {
     digestOf: () => ({ sumA: 0n, sumB: 0n }),
   });
   foundCount = 0;
+  freeCount = 0;
   spareMemory = createSpareMemory(3);
   pool = new ParsePool({
     ...{ parserCount: 2, accounting, tellsPlaces: false, spare: new SpareBlocks(spareMemory) },
     onFound: () => foundCount++,
+    onFree: () => freeCount++,
     onFailure: (error) => failures.push(error),
   });
   const run = (task: ParseTask) => {
@@ -131,9 +134,10 @@ describe('plain pieces', () => {
     pool.begin(segment);
     expect(pool.isBusy).toBe(false);
     for (let i = 0; i < 6; i++) batch(pieceOf(segment, i * 100, 100));
-    expect(pool.isBusy).toBe(true);
+    expect([pool.isBusy, freeCount]).toEqual([true, 0]);
     tasks[0]!.done.resolve(null);
-    await expect.poll(() => pool.isBusy, { timeout: 60_000 }).toBe(false);
+    await expect.poll(() => freeCount, { timeout: 60_000 }).toBe(1);
+    expect(pool.isBusy).toBe(false);
   });
 
   it('leave a range without a line to the accounting, where no piece stands for it', () => {

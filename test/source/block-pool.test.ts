@@ -122,6 +122,41 @@ describe('fewer blocks out than there are', () => {
     ]);
   });
 
+  it.each([
+    {
+      what: 'in bursts: four for the first of four who wait, two for the first of three',
+      inBursts: true,
+      asMany: 4,
+    },
+    { what: 'otherwise: two for each, however many wait', inBursts: false, asMany: 2 },
+  ])('gives blocks $what', async ({ inBursts, asMany }) => {
+    const sizes = { slotCount: 6, blocksPerSlot: 4, blockBytes: 64, blocksOutMax: 8 };
+    const slots = new BlockPool({ ...sizes, inBursts }).slots;
+    const [busy, other] = [slots[4]!, slots[5]!];
+    const blocks = [busy, busy, busy, busy, other, other, other, other].map((slot) => slot.take()!);
+    const woken: number[] = [];
+    const waits = slots.slice(0, 4).map((slot, i) => {
+      expect(slot.take()).toBeNull();
+      return slot.room(2, 4).then(() => woken.push(i));
+    });
+    const release = async () => {
+      const block = blocks.shift()!;
+      block.slot.release(block);
+      await Promise.resolve();
+    };
+    for (let count = 0; count < asMany; count++) {
+      expect(woken).toEqual([]);
+      await release();
+    }
+    await waits[0];
+    while (slots[0]!.take() !== null);
+    expect(woken).toEqual([0]);
+    await release();
+    await release();
+    await waits[1];
+    expect(woken).toEqual([0, 1]);
+  });
+
   it('wakes the next one when a slot that was woken rests without having taken anything', async () => {
     const [one, other, third] = new BlockPool(scarce).slots;
     const blocks = [one!.take()!, one!.take()!, other!.take()!];

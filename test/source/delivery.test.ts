@@ -96,6 +96,37 @@ describe('Delivery', () => {
     made.flush();
   });
 
+  it('keeps what gathers for a busy sink although a block is waited for, and sends it when the sink is free', () => {
+    const sink = { isBusy: true };
+    const { made, told, whole, isLingering } = delivery({}, sink);
+    whole(segmentOf(0), 100);
+    made.makeRoom();
+    made.hasten();
+    whole(segmentOf(1), 100);
+    expect(told.filter((text) => text.startsWith('parse batch'))).toEqual([]);
+    sink.isBusy = false;
+    made.hasten();
+    expect(told.filter((text) => text.startsWith('parse batch'))).toEqual(['parse batch 0,1 200']);
+    whole(segmentOf(2), 50);
+    made.makeRoom();
+    expect([told.at(-1), isLingering()]).toEqual(['end 2', false]);
+  });
+
+  it('sends what has gathered for a sink that never says that it is free, when it has lingered for ten times as long', () => {
+    const waits: number[] = [];
+    const sink = { isBusy: true };
+    let fire = () => {};
+    const later = (durationMs: number, callback: () => void) => {
+      waits.push(durationMs);
+      fire = callback;
+      return () => {};
+    };
+    const { told, whole } = delivery({ lingerMs: 3, clock: { ...systemClock, later } }, sink);
+    whole(segmentOf(0), 100);
+    fire();
+    expect([waits, told]).toEqual([[30], ['begin 0', 'parse batch 0 100', 'end 0']]);
+  });
+
   it('sends a parse batch of parseBatchPiecesMax pieces at once', () => {
     const { told, whole } = delivery({ parseBatchPiecesMax: 3 });
     for (let index = 0; index < 5; index++) whole(segmentOf(index), 1);
