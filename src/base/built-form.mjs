@@ -8,10 +8,17 @@ const { readdirSync, statSync } = process.getBuiltinModule('node:fs');
 /** Folders, and files: other packages, other bundles. */
 const MADE_OF = ['src', 'workers', '.ci/packaging', 'package.json', 'package-lock.json'];
 
+/** By built file: a process that runs many commands looks at hundreds of files once. */
+const answers = new Map();
+
 /** @param {string} built @param {string} root */
 export function isFresh(built, root) {
+  const known = answers.get(built);
+  if (known !== undefined) return known;
   const builtMs = statSync(built, { throwIfNoEntry: false })?.mtimeMs;
-  return builtMs !== undefined && MADE_OF.every((name) => isOlder(`${root}/${name}`, builtMs));
+  const answer = builtMs !== undefined && MADE_OF.every((name) => isOlder(`${root}/${name}`, builtMs));
+  answers.set(built, answer);
+  return answer;
 }
 
 /** What is deleted changes its folder, which counts too. Paths are not tidied up: for hundreds of files that took as long as asking for their times. */
