@@ -13,8 +13,8 @@
  * narrow moment, stops its process rather than letting two write.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, lstatSync, rmSync, writeSync } from 'node:fs';
-import { link, readFile, rename, rm } from 'node:fs/promises';
+import { closeSync, fstatSync, lstatSync, readFile, rmSync, writeSync } from 'node:fs';
+import { link, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, MillraceError } from '../base/errors.ts';
@@ -193,13 +193,15 @@ async function moveAway(path: string, judged: string, aside: string): Promise<vo
   await rm(aside, { force: true });
 }
 
-async function textOf(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null;
-    throw error;
-  }
+/** It is asked for with every commit: by a callback, because a handle and a stack of promises would cost the main thread more than the entries. */
+function textOf(path: string): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    readFile(path, 'utf8', (error, text) => {
+      if (error === null) resolve(text);
+      else if (errnoOf(error) === 'ENOENT') resolve(null);
+      else reject(error);
+    });
+  });
 }
 
 function heldError(lockedPath: string, { code, what }: Locked, holder: LockHolder | null): MillraceError {

@@ -31,14 +31,20 @@ const COUNTS = ['lines', 'blank', 'filtered', 'added', 'rejected', 'records', 'b
 
 /** A tally of nothing, with the given fields set. */
 export function tally(part: Partial<Tally> = {}): Tally {
-  const counts = { lines: 0, blank: 0, filtered: 0, added: 0, rejected: 0, records: 0, bytes: 0 };
-  const zero = { ...counts, sumA: 0n, sumB: 0n };
-  return { ...zero, ...part, codes: { ...part.codes } };
+  const { lines = 0, blank = 0, filtered = 0, added = 0, rejected = 0, records = 0, bytes = 0 } = part;
+  const { sumA = 0n, sumB = 0n, codes } = part;
+  return { lines, blank, filtered, added, rejected, records, bytes, sumA, sumB, codes: { ...codes } };
 }
 
-/** Adds `part` (times `sign`) to `sum`, in place. */
+/** Adds `part` (times `sign`) to `sum`, in place. Field by field: it is done some five times for each slice, and names that are looked up cost three times as much. */
 export function addTally(sum: Tally, part: Tally, sign: 1 | -1 = 1): void {
-  for (const name of COUNTS) sum[name] += sign * part[name];
+  sum.lines += sign * part.lines;
+  sum.blank += sign * part.blank;
+  sum.filtered += sign * part.filtered;
+  sum.added += sign * part.added;
+  sum.rejected += sign * part.rejected;
+  sum.records += sign * part.records;
+  sum.bytes += sign * part.bytes;
   sum.sumA = BigInt.asUintN(64, sign === 1 ? sum.sumA + part.sumA : sum.sumA - part.sumA);
   sum.sumB = BigInt.asUintN(64, sign === 1 ? sum.sumB + part.sumB : sum.sumB - part.sumB);
   // Most parts have no rejects: no list of codes is made for them.

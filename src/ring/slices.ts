@@ -152,6 +152,9 @@ export class SliceOwner {
   readonly #acknowledged: Int32Array;
   readonly #settled: Int32Array;
   readonly #cells: Int32Array;
+  /** Words of `settled` in which a bit may ever be set: a slice is settled by a publisher only when its receipt is there. */
+  readonly #words: number[] = [];
+  readonly #hasWord = new Uint8Array(SETTLED_CELLS);
   readonly #parserCount: number;
   readonly #count: number;
 
@@ -188,6 +191,11 @@ export class SliceOwner {
 
   /** The receipt of a slice is there. @returns Whether all its records are acknowledged already; else `takeSettled` or `refuse` says so. */
   expect(slice: number, records: number): boolean {
+    const word = slice >>> 5;
+    if (this.#hasWord[word] === 0) {
+      this.#hasWord[word] = 1;
+      this.#words.push(word);
+    }
     return Atomics.sub(this.#acknowledged, slice, records) === records;
   }
 
@@ -204,9 +212,10 @@ export class SliceOwner {
   /** Slices that publishers have settled since the last call, once each. */
   takeSettled(): number[] {
     const slices: number[] = [];
-    for (let word = 0; word < SETTLED_CELLS; word++) {
-      if (this.#settled[word] === 0) continue;
-      let bits = Atomics.exchange(this.#settled, word, 0);
+    const settled = this.#settled;
+    for (const word of this.#words) {
+      if (settled[word] === 0) continue;
+      let bits = Atomics.exchange(settled, word, 0);
       while (bits !== 0) {
         const bit = 31 - Math.clz32(bits & -bits);
         slices.push(word * 32 + bit);
