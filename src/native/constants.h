@@ -97,6 +97,7 @@
   X(uint32_t, ROWS_RAW, 1) \
   X(uint32_t, ROWS_VALUES, 2) \
   X(uint32_t, ROWS_VALUE, 3) \
+  X(uint32_t, ROWS_WRITTEN, 4) \
   X(uint32_t, SUM_STATUS, 0) \
   X(uint32_t, SUM_NEXT, 1) \
   X(uint32_t, SUM_LANE, 2) \

@@ -328,6 +328,30 @@ ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& po
   return {at, skipValue(at, end)};
 }
 
+bool locateNear(const uint8_t* at, const uint8_t* near, const JsonPointer& pointer, ByteRange& value) {
+  for (uint32_t i = 0; i < pointer.tokenCount; i++) {
+    const PointerToken& token = pointer.tokens[i];
+    if (at >= near || *at != '{') return false;
+    for (bool isFound = false; !isFound;) {
+      const uint8_t* name = ++at + 1;
+      if (at >= near || *at != '"') return false;
+      const uint8_t* nameEnd = skipString(name, near) - 1;
+      if (near - nameEnd < 2 || nameEnd[1] != ':') return false;
+      at = nameEnd + 2;
+      const size_t nameBytes = size_t(nameEnd - name);
+      isFound = nameBytes == token.nameBytes && std::memcmp(name, token.name, nameBytes) == 0;
+      if (isFound) continue;
+      // An escape may stand for what stands in the token as it is.
+      if (std::memchr(name, '\\', nameBytes) != nullptr) return false;
+      at = skipValue(at, near);
+      if (at >= near || *at != ',') return false;
+    }
+  }
+  value = {at, skipValue(at, near)};
+  // What ends there may go on.
+  return value.end < near;
+}
+
 int32_t decodeKey(const uint8_t* at, const uint8_t* end, uint32_t charsMax, uint8_t* out) {
   uint32_t chars = 0;
   uint32_t bytes = 0;

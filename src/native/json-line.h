@@ -50,6 +50,12 @@ const uint8_t* skipNumber(const uint8_t* at, const uint8_t* end);
 ByteRange locate(const uint8_t* start, const uint8_t* end, const JsonPointer& pointer);
 
 /**
+ * The same for what JSON.stringify writes, where no space stands between tokens and no name twice in an object, by members alone, whose names are
+ * written as they are; it looks at nothing behind `near`. @returns False where that does not suffice.
+ */
+bool locateNear(const uint8_t* start, const uint8_t* near, const JsonPointer& pointer, ByteRange& value);
+
+/**
  * Decodes a valid string's inside to UTF-8; lone surrogates become U+FFFD.
  * @param charsMax KEY_CHARS_MAX at most.
  * @param out KEY_BYTES_MAX bytes.

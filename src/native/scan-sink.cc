@@ -233,13 +233,18 @@ bool findHashKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, 
   return bytes > 0 && parseHashKey(decoded, decoded + bytes, &key.hashHigh, &key.hashLow);
 }
 
-bool findKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, RecordKey& key) {
-  const ByteRange value = locate(data, dataEnd, state.key);
-  if (value.start == nullptr) return false;
+bool readKey(ScanState& state, const ByteRange& value, RecordKey& key) {
   const uint8_t first = *value.start;
   if (first == '{' || first == '[' || first == 'n') return false;
   if (first != '"') return toKey(state, value.start, value.end, false, key);
-  return toKey(state, value.start + 1, value.end - 1, true, key);
+  const uint8_t* inside = value.start + 1;
+  const size_t insideBytes = size_t(value.end - 1 - inside);
+  return toKey(state, inside, value.end - 1, std::memchr(inside, '\\', insideBytes) != nullptr, key);
+}
+
+bool findKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, RecordKey& key) {
+  const ByteRange value = locate(data, dataEnd, state.key);
+  return value.start != nullptr && readKey(state, value, key);
 }
 
 bool endBefore(ScanState& state, ScanCall& call, const uint8_t* line, uint32_t status) {

@@ -65,6 +65,9 @@ inline bool toKey(ScanState& state, const uint8_t* start, const uint8_t* end, bo
 /** Finds the explicit hash key of a valid line. @returns False where there is none. */
 bool findHashKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, RecordKey& key);
 
+/** Makes the value that a pointer led to a key. @returns False where it cannot be one. */
+bool readKey(ScanState& state, const ByteRange& value, RecordKey& key);
+
 /** Finds the partition key of a valid line, the slow way. @returns False where there is none. */
 bool findKey(ScanState& state, const uint8_t* data, const uint8_t* dataEnd, RecordKey& key);
 

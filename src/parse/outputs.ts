@@ -24,6 +24,12 @@ const SCRATCH_ROWS_MIN = 1024;
 /** Of a UTF-16 code unit. */
 const UTF8_BYTES_PER_UNIT = 3;
 
+/** What is known of all texts. */
+export interface TextTraits {
+  readonly mayHaveLineEnds?: boolean;
+  readonly areWritten?: boolean;
+}
+
 export class Scratch {
   bytes = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
   #used = 0;
@@ -35,21 +41,23 @@ export class Scratch {
   #isRaw = false;
   #isOne = false;
   #mayHaveLineEnds = false;
+  #isWritten = false;
   #start = 0;
   #firstCell = 0;
   #lines: number[] = [];
 
   /**
    * @param wanted The numbers of the outputs that are wanted of a line, or null: all.
-   * @param mayHaveLineEnds Texts may have line ends: they come of values, and not of lines.
+   * @param texts Whether they may have line ends, which only those of values have; and whether JSON.stringify has written them.
    */
   fill(
     outcomes: readonly LineOutcome[],
     offsets: readonly number[],
     wanted: ((line: number) => readonly number[] | null) | null,
-    mayHaveLineEnds = false,
+    { mayHaveLineEnds = false, areWritten = false }: TextTraits = {},
   ): readonly OutputRun[] {
     this.#mayHaveLineEnds = mayHaveLineEnds;
+    this.#isWritten = areWritten;
     this.#used = 0;
     this.#cells = 0;
     this.#runs = [];
@@ -102,7 +110,7 @@ export class Scratch {
       // The newline behind one text is none of it.
       ...{ start: this.#start, end: this.#used - (this.#isOne ? 1 : 0), lines: this.#lines },
       isOne: this.#isOne,
-      table: { rows, isRaw: this.#isRaw },
+      table: { rows, isRaw: this.#isRaw, isWritten: this.#isWritten && !this.#isRaw },
     });
   }
 

@@ -149,10 +149,13 @@ export class Transformer {
 
   /** Outputs as bytes. Where a line has several, all of them are looked at before the first is written. */
   #compose({ pieces, lines, outcomes }: Slice, only: Only): readonly OutputRun[] {
-    const mayHaveLineEnds = pieces.some(({ values }) => values?.isOne);
-    if (this.#parts.hasSchema)
-      for (const [line, outcome] of outcomes.entries()) outcomes[line] = asJson(outcome);
-    const runs = this.#scratch.fill(outcomes, lines.offsets, only, mayHaveLineEnds);
+    const { hasSchema, pipeline } = this.#parts;
+    const texts = {
+      mayHaveLineEnds: pieces.some(({ values }) => values?.isOne),
+      areWritten: pipeline.writesJson && !hasSchema,
+    };
+    if (hasSchema) for (const [line, outcome] of outcomes.entries()) outcomes[line] = asJson(outcome);
+    const runs = this.#scratch.fill(outcomes, lines.offsets, only, texts);
     if (!outcomes.some((outcome) => Array.isArray(outcome))) return runs;
     let isWhole = true;
     for (const run of runs) {
@@ -163,7 +166,7 @@ export class Transformer {
         }
       });
     }
-    return isWhole ? runs : this.#scratch.fill(outcomes, lines.offsets, only, mayHaveLineEnds);
+    return isWhole ? runs : this.#scratch.fill(outcomes, lines.offsets, only, texts);
   }
 
   #scanAll(run: OutputRun, take: (result: ScanResult) => void): void {

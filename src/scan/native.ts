@@ -82,7 +82,7 @@ export const SUM = {
 } as const;
 export const STATUSES = ['done', 'lane-full', 'rejects-full', 'damaged'] as const;
 /** What rows stand for. */
-export const ROWS = { LINES: 0, RAW: 1, VALUES: 2, VALUE: 3 } as const;
+export const ROWS = { LINES: 0, RAW: 1, VALUES: 2, VALUE: 3, WRITTEN: 4 } as const;
 /** Codes by their number. */
 export const CODES = [
   'INVALID_JSON',
@@ -220,6 +220,7 @@ export class NativeScanner implements Scanner {
 
 function modeOf({ outputs, values }: ScanPiece): number {
   if (values) return values.isOne ? ROWS.VALUE : ROWS.VALUES;
+  if (outputs?.isWritten) return ROWS.WRITTEN;
   return outputs?.isRaw ? ROWS.RAW : ROWS.LINES;
 }
 

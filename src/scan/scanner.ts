@@ -87,6 +87,8 @@ export interface Outputs {
    * are JSON.
    */
   readonly isRaw: boolean;
+  /** Each row is a line that JSON.stringify has written: what that never does need not be looked for. */
+  readonly isWritten?: boolean;
 }
 
 export const OUTPUT_COLUMNS = 3;

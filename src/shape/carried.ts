@@ -41,6 +41,14 @@ export class Carried implements StageRecord {
   }
 }
 
+/** The platform's own, as it was before any module of the user's was loaded. */
+const { stringify } = JSON;
+
+/** Whether texts of `jsonOf` are what the platform writes: a module may have put something else in its place. */
+export function isPlatformJson(): boolean {
+  return JSON.stringify === stringify;
+}
+
 /** @throws {StageFailure} For a value that JSON cannot hold. */
 export function jsonOf(value: unknown): string {
   let text: string | undefined;

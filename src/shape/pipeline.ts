@@ -20,7 +20,7 @@ import {
   timesSince,
 } from '../scan/guard.ts';
 import { Awaiting, Open } from './awaiting.ts';
-import { Carried, jsonOf } from './carried.ts';
+import { Carried, isPlatformJson, jsonOf } from './carried.ts';
 import { FIGURE, FIGURE_CELLS, type StageFigures, takeFigures } from './figures.ts';
 import {
   Failed,
@@ -87,6 +87,11 @@ export class Pipeline {
   /** Whether it asks for the text of every line, and for no value that is made of many. */
   get asksForTexts(): boolean {
     return this.#stages[0]?.runText !== undefined;
+  }
+
+  /** Whether every text that it gives is what the platform's JSON.stringify has made of a value. */
+  get writesJson(): boolean {
+    return this.#stages.at(-1)?.runText === undefined && isPlatformJson();
   }
 
   /** What the stages have done since the last call. */

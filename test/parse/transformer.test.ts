@@ -142,6 +142,18 @@ describe.each([{ portable: false }, { portable: true }])(
       expect(torn.frames.map(([, data]) => data)).toEqual(['1', '1', '2']);
     });
 
+    it('trusts no JSON that a module has put in the place of the platform', async () => {
+      const { stringify } = JSON;
+      try {
+        JSON.stringify = (value: unknown) => (value === 2 ? '{"k":2}, bad' : stringify(value));
+        const { outcome, frames } = await run('1\n2\n3\n', (value) => value);
+        expect(frames.map(([, data]) => data)).toEqual(['1', '3']);
+        expect(outcome).toMatchObject({ lines: 3, rejects: [{ code: 'TRANSFORM', objectOffset: 1002 }] });
+      } finally {
+        JSON.stringify = stringify;
+      }
+    });
+
     it('mixes bytes and JSON in their order', async () => {
       const { frames } = await run('1\n2\n3\n', (value) => (value === 2 ? Buffer.from('t\nwo') : value));
       expect(frames.map(([, data, , offset]) => [data, offset])).toEqual([
