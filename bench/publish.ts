@@ -352,8 +352,13 @@ const PARTS = {
 /** CPU time that is sampled at least: a busy machine takes few samples, and in ten milliseconds perhaps none. */
 const PROFILED_MS_MIN = smoke ? 50 : 200;
 
+interface Shares {
+  readonly pacing: number;
+  readonly accounting: number;
+}
+
 /** Samples this thread while the publisher works. @returns Per cent of its busy time, by part. */
-async function profile(aggregateBytesMax: number | null, link: Link, load: Load) {
+async function profile(aggregateBytesMax: number | null, link: Link, load: Load): Promise<Shares> {
   const clocked = new ClockedCodec();
   const { send } = engine('profiled', aggregateBytesMax, clocked.codec);
   await send(link, load);
@@ -380,6 +385,8 @@ async function profile(aggregateBytesMax: number | null, link: Link, load: Load)
     if (PARTS.pacing.test(url)) partMs.pacing += ms;
     else if (PARTS.accounting.test(url)) partMs.accounting += ms;
   }
+  // Who samples had no processor while this thread had one.
+  if (busyMs === 0) return profile(aggregateBytesMax, link, load);
   return {
     pacing: (partMs.pacing / busyMs) * 100,
     accounting: (partMs.accounting / busyMs + nativeShare) * 100,
