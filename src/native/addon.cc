@@ -7,6 +7,7 @@ void registerConstants(napi_env env, napi_value exports);     // constants.cc
 void registerCopy(napi_env env, napi_value exports);          // copy.cc
 void registerCrc(napi_env env, napi_value exports);           // crc.cc
 void registerFileLock(napi_env env, napi_value exports);      // file-lock.cc
+void registerFilePages(napi_env env, napi_value exports);     // file-pages.cc
 void registerProcessEnd(napi_env env, napi_value exports);    // process-end.cc
 void registerCutValues(napi_env env, napi_value exports);     // cut-values.cc
 void registerGetRecords(napi_env env, napi_value exports);    // get-records.cc
@@ -22,6 +23,7 @@ napi_value initAddon(napi_env env, napi_value exports) {
   registerCopy(env, exports);
   registerCrc(env, exports);
   registerFileLock(env, exports);
+  registerFilePages(env, exports);
   registerProcessEnd(env, exports);
   registerCutValues(env, exports);
   registerGetRecords(env, exports);

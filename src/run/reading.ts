@@ -43,6 +43,7 @@ import { stoppableFlags } from './hang-watch.ts';
 import type { LimitKeeper } from './limited-listing.ts';
 import { ParsePool } from './parse-pool.ts';
 import { within } from './shutdown.ts';
+import { StartPages } from './start-pages.ts';
 import { stdinLines } from './stdin-lines.ts';
 import { TrialTurns } from './trial-turns.ts';
 
@@ -124,6 +125,7 @@ export class Reading {
     const parserCount = setup.lanes.length;
     const makesValues = later.length > 0 || setup.schema !== null || setup.isPortable;
     const spare = spareFor(given);
+    const startPages = new StartPages();
     this.#parsePool = new ParsePool({
       parserCount,
       accounting,
@@ -134,6 +136,7 @@ export class Reading {
       onFound: ({ figures = [], prefix }) => {
         addFigures(this.stageFigures, figures);
         if (prefix) addPrefixFigures(this.prefixFigures, prefix);
+        startPages.look(this.stats.bytes);
         given.onFound();
       },
       onFree: () => this.#onFree(),
