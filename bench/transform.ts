@@ -31,7 +31,9 @@ const { values: flags } = parseArgs({
 const WORKLOAD_BYTES = flags.smoke ? 40_000 : 512 << 10;
 const SLICE_BYTES = 256 << 10;
 const ROUNDS = 7;
-const CALLS = 30;
+/** Of each contender in a round: what slows the machine down for a moment slows all of them down. */
+const TURNS = 12;
+const CALLS = 3;
 const same = { run: (value: unknown) => value };
 const NO_LANES = { buffers: [], starts: new BigUint64Array(0) };
 
@@ -112,22 +114,31 @@ interface Subject {
 }
 
 /**
- * Contenders take turns as in clock.ts, without its collections of garbage in between: those throw away what V8 has learned of the shapes of
- * lines, which in a run it learns once.
+ * Contenders take short turns, many in each round, forth and back, without clock.ts's collections of garbage in between: those throw away what V8
+ * has learned of the shapes of lines, which in a run it learns once.
  */
 function takeTurns(subjects: readonly Subject[]): Map<string, { cpuNs: number }[]> {
   const rounds = new Map<string, { cpuNs: number }[]>(subjects.map(({ name }) => [name, []]));
-  const calls = flags.smoke ? 1 : CALLS;
-  for (let round = 0; round < (flags.smoke ? 1 : ROUNDS); round++) {
-    for (const { name, run, itemsPerCall } of subjects) {
-      for (let call = 0; call < calls / 3; call++) run();
-      const before = process.cpuUsage();
-      for (let call = 0; call < calls; call++) run();
-      const { user, system } = process.cpuUsage(before);
-      rounds.get(name)!.push({ cpuNs: ((user + system) * 1000) / (calls * itemsPerCall) });
+  const [roundCount, turns, calls] = flags.smoke ? [1, 1, 1] : [ROUNDS, TURNS, CALLS];
+  for (let round = 0; round < roundCount; round++) {
+    const cpuUs = new Map(subjects.map(({ name }) => [name, 0]));
+    for (let turn = 0; turn < turns; turn++) {
+      for (const { name, run } of turn % 2 === 0 ? subjects : [...subjects].reverse())
+        cpuUs.set(name, cpuUs.get(name)! + cpuUsOf(run, calls));
     }
+    for (const { name, itemsPerCall } of subjects)
+      rounds.get(name)!.push({ cpuNs: (cpuUs.get(name)! * 1000) / (turns * calls * itemsPerCall) });
   }
   return rounds;
+}
+
+/** Behind one call that is not counted, which brings its code and memory back into the cache. */
+function cpuUsOf(run: () => number, calls: number): number {
+  run();
+  const before = process.cpuUsage();
+  for (let call = 0; call < calls; call++) run();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
 }
 
 function sharesOf(own: readonly { cpuNs: number }[], others: readonly { cpuNs: number }[]): number[] {
