@@ -4,7 +4,7 @@
  * Owns   how long a service that refuses for now is asked again. Whoever answers is alive, and a gateway that limits requests answers 503.
  * Never  waits long for what does not answer: a wrong address is reported soon.
  */
-import { setTimeout as wait } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { isForeignAnswer, isPassing } from './call-fault.ts';
 import { KinesisCallError } from './kinesis-error.ts';
 
@@ -13,10 +13,11 @@ const REFUSED = { attempts: 8, baseMs: 1_000 } as const;
 const UNANSWERED = { attempts: 4, baseMs: 50 } as const;
 const WAIT_MS_MAX = 2_000;
 
-/** @param signal Ends the waiting, too. @throws What the last attempt threw, or the signal's reason. */
+/** @param signal Ends the waiting, too. @param wait Default: by a timer. @throws What the last attempt threw, or the signal's reason. */
 export async function retryingControl<Answer>(
   ask: () => Promise<Answer>,
   signal?: AbortSignal,
+  wait: (ms: number, value: undefined, options?: { signal: AbortSignal }) => Promise<unknown> = setTimeout,
 ): Promise<Answer> {
   for (let failures = 0; ; ) {
     try {

@@ -1,18 +1,15 @@
 /** Control retries: who refuses for now is asked for seconds, who does not answer is given up soon. */
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { retryingControl } from '../../src/aws/control-retries.ts';
 import { KinesisCallError } from '../../src/aws/kinesis-error.ts';
 
 /** How long was waited, where nobody has to. */
 const waitsMs: number[] = [];
-vi.mock('node:timers/promises', async (original) => {
-  const real = await original<typeof import('node:timers/promises')>();
-  const setTimeout = (ms: number, value: undefined, options?: { signal?: AbortSignal }) => {
-    waitsMs.push(ms);
-    return real.setTimeout(options?.signal === undefined ? 0 : 600_000, value, options);
-  };
-  return { ...real, setTimeout };
-});
+const wait = (ms: number, value: undefined, options?: { signal: AbortSignal }) => {
+  waitsMs.push(ms);
+  return setTimeout(options === undefined ? 0 : 600_000, value, options);
+};
 beforeEach(() => {
   waitsMs.length = 0;
   vi.spyOn(Math, 'random').mockReturnValue(0.5);
@@ -31,10 +28,11 @@ function errorOf(statusCode: number | null, awsCode: string | null, fields = {})
 /** A call whose every attempt fails so. @returns How many there were, and how long they were spread over. */
 async function giveUp(error: KinesisCallError) {
   let attempts = 0;
-  const asked = retryingControl(async () => {
+  const fail = async () => {
     attempts++;
     throw error;
-  }).catch((thrown: unknown) => thrown);
+  };
+  const asked = retryingControl(fail, undefined, wait).catch((thrown: unknown) => thrown);
   expect(await asked).toBe(error);
   return { attempts, waitedMs: waitsMs.reduce((sum, ms) => sum + ms, 0) };
 }
@@ -59,9 +57,10 @@ it.each([
 
 it('ends its waiting with the signal', async () => {
   const stop = new AbortController();
-  const asked = retryingControl(async () => {
+  const refuse = async () => {
     throw errorOf(503, null);
-  }, stop.signal).catch((thrown: unknown) => thrown);
+  };
+  const asked = retryingControl(refuse, stop.signal, wait).catch((thrown: unknown) => thrown);
   await vi.waitFor(() => expect(waitsMs).toEqual([500]));
   const reason = new Error('enough');
   stop.abort(reason);
