@@ -18,6 +18,7 @@ import {
   type PieceError,
   type RejectedLine,
   type SliceReceipt,
+  waitingBytesOf,
 } from './setup.ts';
 import { sideBySideHint } from './side-by-side.ts';
 
@@ -93,22 +94,24 @@ export class Findings {
   }
 
   /** Says which lines of a slice were rejected, before its receipt says how many. */
-  reject(receipt: SliceReceipt, lines: readonly RejectedLine[]): void {
+  reject(receipt: SliceReceipt, lines: readonly RejectedLine[], transferList: ArrayBuffer[] = []): void {
     receipt.codes ??= {};
-    let bytes = 0;
-    for (const { code, data } of lines) {
-      receipt.codes[code] = (receipt.codes[code] ?? 0) + 1;
-      bytes += data.byteLength;
-    }
-    this.#send({ kind: 'rejected', lines }, bytes, []);
+    for (const { code } of lines) receipt.codes[code] = (receipt.codes[code] ?? 0) + 1;
+    this.#send({ kind: 'rejected', lines }, waitingBytesOf(lines), transferList);
   }
 
   /** @param bytes What the scanner was given. */
   rejectAll(receipt: SliceReceipt, rejects: readonly Reject[], bytes: Uint8Array): void {
-    this.reject(
-      receipt,
-      rejects.map((reject) => toRejectedLine(reject, bytes, receipt.piece)),
-    );
+    // Copies: the block is used again before the message is read. In one buffer, for there may be very many.
+    const copies = new Uint8Array(rejects.reduce((sum, { start, end }) => sum + end - start, 0));
+    let at = 0;
+    const lines = rejects.map((reject) => {
+      const data = copies.subarray(at, at + reject.end - reject.start);
+      data.set(bytes.subarray(reject.start, reject.end));
+      at += data.length;
+      return toRejectedLine(reject, data, receipt.piece);
+    });
+    this.reject(receipt, lines, [copies.buffer]);
   }
 
   /** Lines of the piece that another parser is to scan: the piece ends behind this. */
@@ -151,10 +154,8 @@ export class Findings {
   }
 }
 
-function toRejectedLine(reject: Reject, bytes: Uint8Array, piece: number): RejectedLine {
-  const { code, message, objectOffset, start, end } = reject;
-  // A copy: the block is used again before the message is read.
-  const data = bytes.slice(start, end);
+function toRejectedLine(reject: Reject, data: Uint8Array, piece: number): RejectedLine {
+  const { code, message, objectOffset } = reject;
   const hint = code === 'INVALID_JSON' ? sideBySideHint(data) : '';
-  return { piece, code, message: message + hint, objectOffset, length: end - start, data };
+  return { piece, code, message: message + hint, objectOffset, length: data.length, data };
 }

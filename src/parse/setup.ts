@@ -75,6 +75,14 @@ export function releaseWaiting(shared: Int32Array<SharedArrayBuffer>, bytes: num
   wake(shared, PARSE_SHARED.WAITING_BYTES);
 }
 
+/** Until it is in its file a dead letter takes more than its line, which may be short: objects of two threads, and its text in base64. */
+const LETTER_BYTES = 1024;
+
+/** What rejected lines of one message count for while they wait: see `releaseWaiting`. */
+export function waitingBytesOf(lines: readonly RejectedLine[]): number {
+  return lines.reduce((sum, { data }) => sum + data.byteLength + LETTER_BYTES, 0);
+}
+
 /** Raw bytes to look at: `buffer` from `byteOffset`, `length` bytes. */
 export interface RawPiece {
   /** Null: the memory of all blocks, which every parser has mapped. A shared buffer in a message costs more than its bytes. */

@@ -10,7 +10,7 @@ import type { MillraceError } from '../base/errors.ts';
 import { DIGEST_KEY_BYTES } from '../digest/digest.ts';
 import type { DeadLetter } from '../journal/dead-letters.ts';
 import { framingOf } from '../options/framing.ts';
-import { type ParseSetup, type RejectedLine, releaseWaiting } from '../parse/setup.ts';
+import { type ParseSetup, type RejectedLine, releaseWaiting, waitingBytesOf } from '../parse/setup.ts';
 import { HANG_MS } from '../ring/heartbeat.ts';
 import { scannerReason } from '../scan/open.ts';
 import type { SourceObject } from '../source/object.ts';
@@ -129,7 +129,6 @@ export class Pass {
   }
 
   #release(lines: readonly RejectedLine[]): void {
-    const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
-    releaseWaiting(this.#memory.parseShared, bytes);
+    releaseWaiting(this.#memory.parseShared, waitingBytesOf(lines));
   }
 }

@@ -5,7 +5,7 @@
  * Owns   the count of bytes that wait (src/parse/setup.ts, PARSE_SHARED).
  */
 import type { DeadLetter } from '../journal/dead-letters.ts';
-import { type RejectedLine, releaseWaiting } from '../parse/setup.ts';
+import { type RejectedLine, releaseWaiting, waitingBytesOf } from '../parse/setup.ts';
 
 export interface RejectDeskOptions {
   /** Null: dead letters are only counted. */
@@ -37,8 +37,7 @@ export class RejectDesk {
   /** All dead letters of a parser's message were added. */
   taken(lines: readonly RejectedLine[]): void {
     const { parseShared } = this.#options;
-    const bytes = lines.reduce((sum, { data }) => sum + data.byteLength, 0);
-    const release = () => releaseWaiting(parseShared, bytes);
+    const release = () => releaseWaiting(parseShared, waitingBytesOf(lines));
     // Parsers wait for the disk: their bytes count as waiting until the dead letters have been written.
     if (this.#writing !== undefined) void this.#writing.then(release, release);
     else release();

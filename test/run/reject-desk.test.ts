@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { DeadLetter } from '../../src/journal/dead-letters.ts';
-import { createParseShared, PARSE_SHARED, type RejectedLine } from '../../src/parse/setup.ts';
+import { createParseShared, PARSE_SHARED, type RejectedLine, waitingBytesOf } from '../../src/parse/setup.ts';
 import { RejectDesk } from '../../src/run/reject-desk.ts';
 
 const deadLetter = { code: 'INVALID_JSON' } as DeadLetter;
@@ -8,7 +8,7 @@ const lines = [{ data: Buffer.alloc(30) }, { data: Buffer.alloc(70) }] as unknow
 
 function start(writing: Promise<void> | undefined) {
   const parseShared = createParseShared();
-  parseShared[PARSE_SHARED.WAITING_BYTES] = 100;
+  parseShared[PARSE_SHARED.WAITING_BYTES] = waitingBytesOf(lines);
   const failures: unknown[] = [];
   const added: DeadLetter[] = [];
   const add = (one: DeadLetter) => {
@@ -32,7 +32,7 @@ it('holds parsers back until the disk has what waits for it', async () => {
   const { desk, waitingBytes } = start(writing.promise);
   desk.add(deadLetter);
   desk.taken(lines);
-  expect(waitingBytes()).toBe(100);
+  expect(waitingBytes()).toBe(waitingBytesOf(lines));
   writing.resolve();
   await writing.promise;
   await Promise.resolve();
