@@ -318,10 +318,20 @@ function isSpace(byte: number): boolean {
 
 /** A string's value, a number or boolean as written; nothing for null, objects, arrays and where there is nothing. */
 function scalarText(text: string, value: unknown, tokens: readonly string[]): string | undefined {
+  // Where names may have escapes they are read here: V8 may take `\"` for a member `\` of an object that it has seen before (docs/CLI.md, Transforms).
+  if (text.includes('\\')) return writtenScalar(text, tokens);
   const found = resolve(value, tokens);
   if (typeof found === 'string') return found;
   if (typeof found === 'boolean') return String(found);
   if (typeof found !== 'number') return undefined;
   const range = locate(text, tokens)!;
   return text.slice(range.start, range.end);
+}
+
+function writtenScalar(text: string, tokens: readonly string[]): string | undefined {
+  const range = locate(text, tokens);
+  if (range === undefined) return undefined;
+  const written = text.slice(range.start, range.end);
+  if (written.startsWith('"')) return JSON.parse(written) as string;
+  return /^[[{n]/.test(written) ? undefined : written;
 }

@@ -23,3 +23,17 @@ it.each([
     expect(seenRun(runScanner(portable, rules, bytes))).toEqual(expectedRun(expectScan(rules, bytes)));
   }
 });
+
+it('finds a key under an escaped name whatever names lines before it had', () => {
+  const rules = { ...RULES, partitionKey: '/"' };
+  const portable = {
+    name: 'portable',
+    open: (...args: ConstructorParameters<typeof PortableScanner>) => new PortableScanner(...args),
+  };
+  const values = ['2', '"text"', 'true', 'null', '[1]'].map((value) => `{"é":"","\\"":${value}}\n`);
+  const bytes = Buffer.from(`{"é":"","\\\\":1}\n${values.join('')}`);
+  // Not held against the oracle, which reads by JSON.parse.
+  const { records, rejects } = seenRun(runScanner(portable, rules, bytes));
+  expect(records.map(({ key }) => String(key))).toEqual(['2', 'text', 'true']);
+  expect(rejects.map(({ code }) => code)).toEqual(['MISSING_KEY', 'MISSING_KEY', 'MISSING_KEY']);
+});
