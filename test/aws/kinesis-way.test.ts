@@ -1,20 +1,14 @@
 /** Kinesis way: where calls go by our own rules is where the SDK's would send them; what ours leave out, the SDK is asked. */
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createKinesisClient, resolveService } from '../../src/aws/kinesis-client.ts';
 import { openKinesisWay, type Plane, plainEndpoint } from '../../src/aws/kinesis-way.ts';
+import { usePlainSettings } from './plain-settings.ts';
 
 const ACCOUNT = '123456789012';
 const PLANES = ['control', 'data'] as const;
 
-beforeEach(() => {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b');
-  // Nothing of this machine's own settings.
-  vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent');
-  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nonexistent');
-});
-afterEach(() => vi.unstubAllEnvs());
+usePlainSettings();
 
 interface Place {
   readonly region: string;

@@ -1,17 +1,11 @@
 /** S3 way: where requests go by our own rules is where the SDK's would send them; what ours leave out, the SDK is asked. */
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createS3Client, placeBySdk } from '../../src/aws/s3-client.ts';
 import { openS3Way, plainBucketUrl } from '../../src/aws/s3-way.ts';
+import { usePlainSettings } from './plain-settings.ts';
 
-beforeEach(() => {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b');
-  // Nothing of this machine's own settings.
-  vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent');
-  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nonexistent');
-});
-afterEach(() => vi.unstubAllEnvs());
+usePlainSettings();
 
 const REGIONS = [
   ...['us-east-1', 'us-east-2', 'eu-west-1', 'ap-southeast-7', 'il-central-1', 'cn-north-1', 'us-gov-west-1'],
