@@ -14,13 +14,13 @@ import { missingForArm64, ROOT } from './emulator.ts';
 /** Some ten times as slow as without emulation. */
 const FUZZ_CASES = 500;
 
-/** JavaScript alone; or about how an addon is found by other processes, which the emulator is not told of. */
+/** JavaScript alone; or about other processes, which the emulator is not told of: how they find an addon, what the kernel says of them. */
 const OTHERS = [
   ...['decimal', 'exact-numbers', 'linear-pattern', 'schema', 'pointer', 'depth', 'guard'].map(
     (name) => `test/scan/${name}.test.ts`,
   ),
   'test/shape/prefix/plan.test.ts',
-  ...['hardening', 'load'].map((name) => `test/native/${name}.test.ts`),
+  ...['file-pages', 'hardening', 'load'].map((name) => `test/native/${name}.test.ts`),
 ];
 
 const missing = missingForArm64();

@@ -5,6 +5,7 @@ import { MIB } from '../../src/base/limits.ts';
 
 const MODULE = new URL('../../src/native/file-pages.ts', import.meta.url).href;
 const IS_LINUX = process.platform === 'linux';
+const why = IS_LINUX ? '' : ' (skipped: only Linux tells)';
 
 interface Told {
   readonly bytes: number;
@@ -44,7 +45,7 @@ function tell(first = '', env: Record<string, string> = {}): Told {
 /** SHA-256 of "abc", FIPS 180. */
 const WORK = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
 
-describe.runIf(IS_LINUX)('file pages, as the kernel tells of them', () => {
+describe.skipIf(!IS_LINUX)(`file pages, as the kernel tells of them${why}`, () => {
   it('most of what a start has used of Node goes, and the program goes on', () => {
     const { bytes, before, after, work } = tell();
     expect(bytes).toBeGreaterThan(20 * MIB);
