@@ -1,9 +1,9 @@
 /**
  * Endpoint: the URL of a service, as users give it.
- * Gives  whether it is one, whether signed requests may go there in the clear, how it is shown, and where connections to it go.
+ * Gives  whether it is one, whether signed requests may go there in the clear, and how it is shown; which regions have addresses of the common form.
  */
 import { isIP } from 'node:net';
-import { bareHost, type Origin } from './proxy.ts';
+import { bareHost } from './proxy.ts';
 
 export function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
@@ -18,11 +18,6 @@ export function isSafeEndpoint(url: string): boolean {
 export function isLoopback(hostname: string): boolean {
   const host = bareHost(hostname);
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
-export function originOf({ protocol, hostname, port }: URL): Origin {
-  const isTls = protocol === 'https:';
-  return { isTls, hostname, port: port === '' ? (isTls ? 443 : 80) : Number(port) };
 }
 
 /** Whether it may stand in the name of a host, as every region does. The SDK takes `us-east-1-fips` and `aws-global` for others. */

@@ -8,6 +8,7 @@ import type { HttpRequest } from '@smithy/protocol-http';
 import { type CredentialProvider, credentialChain } from './credentials.ts';
 import type { KinesisService } from './kinesis-call.ts';
 import type { Plane } from './kinesis-way.ts';
+import { hostOf, originOf } from './proxy.ts';
 import { authoritiesOf } from './request-handler.ts';
 import { type AwsTarget, clientOptions } from './target.ts';
 
@@ -46,15 +47,14 @@ export async function resolveService(
   );
   await client.send(command as GetRecordsCommand);
   if (!built) throw new Error('Cannot resolve the endpoint: the SDK built no request');
-  const { protocol, hostname, port, path, headers } = built;
-  const isTls = protocol === 'https:';
-  const host = port === undefined || port === (isTls ? 443 : 80) ? hostname : `${hostname}:${port}`;
+  const { path, headers } = built;
+  const origin = originOf(built);
   const userAgent = headers['user-agent'] ?? headers['User-Agent'];
   return {
-    origin: { isTls, hostname, port: port ?? (isTls ? 443 : 80) },
+    origin,
     authorities: authoritiesOf(client),
     path: path || '/',
-    headers: { host, ...(userAgent ? { 'user-agent': userAgent } : {}) },
+    headers: { host: hostOf(origin), ...(userAgent ? { 'user-agent': userAgent } : {}) },
     region: await client.config.region(),
     clockOffsetMs: client.config.systemClockOffset ?? 0,
   };

@@ -8,13 +8,14 @@
  */
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { type CredentialProvider, credentialChain } from './credentials.ts';
-import { isRegionName, LARGEST_PARTITION, originOf, USER_AGENT } from './endpoint.ts';
+import { isRegionName, LARGEST_PARTITION, USER_AGENT } from './endpoint.ts';
 import {
   type KinesisCaller,
   type KinesisCallerOptions,
   type KinesisService,
   openKinesisCaller,
 } from './kinesis-call.ts';
+import { originOf } from './proxy.ts';
 import type { AwsTarget } from './target.ts';
 
 /** Streams are described at one address, and written and read at another, where AWS knows whose they are. */

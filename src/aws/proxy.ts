@@ -14,6 +14,29 @@ export interface Origin {
   readonly port: number;
 }
 
+/** Of a URL, or of a request of the SDK: whichever names a port only where it is not the protocol's own. */
+export function originOf({
+  protocol,
+  hostname,
+  port = '',
+}: {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: string | number | undefined;
+}): Origin {
+  const isTls = protocol === 'https:';
+  return { isTls, hostname, port: port === '' ? portOf(isTls) : Number(port) };
+}
+
+/** As the header `host` names it: without the protocol's own port. */
+export function hostOf({ isTls, hostname, port }: Origin): string {
+  return port === portOf(isTls) ? hostname : `${hostname}:${port}`;
+}
+
+function portOf(isTls: boolean): number {
+  return isTls ? 443 : 80;
+}
+
 export interface HttpProxy extends Origin {
   /** Value of Proxy-Authorization. A secret. */
   readonly authorization: string | null;
@@ -86,16 +109,14 @@ function parseProxy(text: string): HttpProxy | null {
   if (isWhole && !/^https?:/i.test(text)) return null;
   const url = isWhole ? text : `http://${text.replace(/^\/\//, '')}`;
   if (!URL.canParse(url)) return null;
-  const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(url);
+  const found = new URL(url);
+  const { username, password, pathname, search, hash } = found;
   // An unescaped / or # in the password has turned the user into a host.
   if (`${pathname}${search}${hash}`.includes('@')) return null;
-  const isTls = protocol === 'https:';
   const isNamed = username !== '' || password !== '';
   const credentials = `${unescaped(username)}:${unescaped(password)}`;
   return {
-    isTls,
-    hostname,
-    port: port === '' ? (isTls ? 443 : 80) : Number(port),
+    ...originOf(found),
     authorization: isNamed ? `Basic ${Buffer.from(credentials).toString('base64')}` : null,
   };
 }

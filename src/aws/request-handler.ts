@@ -13,7 +13,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { HttpRequest } from '@smithy/protocol-http';
 import { whenLate } from '../base/patience.ts';
 import { HttpFailure } from './http-exchange.ts';
-import { authorityOf, forwardedHead, type HttpProxy, type Origin, proxyOf } from './proxy.ts';
+import { authorityOf, forwardedHead, type HttpProxy, type Origin, originOf, proxyOf } from './proxy.ts';
 import { nameProxy, openTunnel, refusal, type TlsTrust, tlsOptions } from './tunnel.ts';
 
 type HandlerOptions = Parameters<NodeHttpHandler['handle']>[1];
@@ -110,11 +110,6 @@ function bounded(request: HttpRequest, answer: Awaited<Answer>): Awaited<Answer>
   // An error of either ends both.
   response.body = pipeline(response.body, gate, () => {});
   return answer;
-}
-
-function originOf({ protocol, hostname, port }: HttpRequest): Origin {
-  const isTls = protocol === 'https:';
-  return { isTls, hostname, port: port ?? (isTls ? 443 : 80) };
 }
 
 /** The request as the proxy wants it. */

@@ -6,6 +6,8 @@
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { HttpRequest } from '@smithy/protocol-http';
 import { type CredentialProvider, credentialChain } from './credentials.ts';
+import { USER_AGENT } from './endpoint.ts';
+import { hostOf, originOf } from './proxy.ts';
 import type { S3Place } from './s3-way.ts';
 import { type AwsTarget, clientOptions } from './target.ts';
 
@@ -61,15 +63,12 @@ export async function placeBySdk(
       }[];
       const scheme = schemes[0];
       if (scheme === undefined || scheme.name === 'sigv4') {
-        const isTls = request.protocol === 'https:';
-        const port = request.port ?? (isTls ? 443 : 80);
+        const origin = originOf(request);
         place = {
-          origin: { isTls, hostname: request.hostname, port },
+          origin,
           pathPrefix: request.path.slice(0, -probeKey.length),
-          host:
-            request.headers.host ??
-            (port === (isTls ? 443 : 80) ? request.hostname : `${request.hostname}:${port}`),
-          userAgent: request.headers['user-agent'] ?? 'millrace',
+          host: request.headers.host ?? hostOf(origin),
+          userAgent: request.headers['user-agent'] ?? USER_AGENT,
           region: scheme?.signingRegion ?? (await client.config.region()),
         };
       }

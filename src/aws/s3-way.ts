@@ -9,8 +9,8 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type CredentialProvider, credentialChain } from './credentials.ts';
-import { isRegionName, LARGEST_PARTITION, originOf, USER_AGENT } from './endpoint.ts';
-import type { Origin } from './proxy.ts';
+import { isRegionName, LARGEST_PARTITION, USER_AGENT } from './endpoint.ts';
+import { type Origin, originOf } from './proxy.ts';
 import type { AwsTarget } from './target.ts';
 
 /** Where the requests of one bucket go. */

@@ -142,12 +142,10 @@ export class Delivery {
     this.#finish(segment);
   }
 
-  /** Somebody waits for a block that may be pending. With a busy sink he waits for one that the sink has, and loses nothing. */
-  makeRoom(): void {
-    if (!this.#isSinkBusy) this.flush();
-  }
-
-  /** The sink is no longer busy. */
+  /**
+   * Sends what is pending, unless the sink is busy: whoever waits for a block that may be pending waits for one that the sink has then, and loses
+   * nothing. To be called again when the sink is no longer busy.
+   */
   hasten(): void {
     if (!this.#isSinkBusy) this.flush();
   }

@@ -64,7 +64,7 @@ export class Holdback {
     const held = new Set(this.#pieces.map(({ block }) => block));
     const isBigHeld = this.#pieces.some(({ block }) => block.index < 0);
     if (this.#isHolding && (isBigHeld || held.size >= this.#blocks.count)) this.pass();
-    this.#delivery.makeRoom();
+    this.#delivery.hasten();
   }
 
   /** Lets everything go; what follows leaves at once. */

@@ -100,7 +100,6 @@ describe('Delivery', () => {
     const sink = { isBusy: true };
     const { made, told, whole, isLingering } = delivery({}, sink);
     whole(segmentOf(0), 100);
-    made.makeRoom();
     made.hasten();
     whole(segmentOf(1), 100);
     expect(told.filter((text) => text.startsWith('parse batch'))).toEqual([]);
@@ -108,7 +107,7 @@ describe('Delivery', () => {
     made.hasten();
     expect(told.filter((text) => text.startsWith('parse batch'))).toEqual(['parse batch 0,1 200']);
     whole(segmentOf(2), 50);
-    made.makeRoom();
+    made.hasten();
     expect([told.at(-1), isLingering()]).toEqual(['end 2', false]);
   });
 
