@@ -3,6 +3,10 @@
  * Owns  the count of bytes that are lent out and that are kept for reuse: together they stay within the ceiling. What is not kept is
  * memory outside the heap that the collector has to chase. Never blocks: it says no, and the caller waits for a batch
  * to be acknowledged.
+ *
+ * Shared memory is not counted as what a heap holds outside of itself. Memory that is counted makes V8 collect the whole of a small heap again
+ * and again in hope of getting some back, in vain, because the pool keeps it. But only what is counted is soon got back once it is let go: so
+ * no more than the ceiling is ever made shared, and what has to take the place of buffers that were let go is not.
  */
 const CLASS_BYTES_MIN = 64 * 1024;
 
@@ -10,6 +14,8 @@ export class BufferPool {
   readonly budgetBytes: number;
   #outBytes = 0;
   #spareBytes = 0;
+  /** Ever made. */
+  #sharedBytes = 0;
   readonly #spare = new Map<number, Uint8Array[]>();
 
   /** @param budgetBytes Bytes that may be out at once. */
@@ -33,7 +39,7 @@ export class BufferPool {
     const spare = this.#spare.get(classBytes)?.pop();
     if (spare === undefined) {
       this.#dropSpare();
-      return Buffer.allocUnsafeSlow(classBytes);
+      return this.#make(classBytes);
     }
     this.#spareBytes -= classBytes;
     return spare;
@@ -47,6 +53,12 @@ export class BufferPool {
     if (spare === undefined) this.#spare.set(buffer.byteLength, [buffer]);
     else spare.push(buffer);
     this.#dropSpare();
+  }
+
+  #make(bytes: number): Uint8Array {
+    if (this.#sharedBytes + bytes > this.budgetBytes) return Buffer.allocUnsafeSlow(bytes);
+    this.#sharedBytes += bytes;
+    return Buffer.from(new SharedArrayBuffer(bytes));
   }
 
   #dropSpare(): void {

@@ -43,4 +43,16 @@ describe('BufferPool', () => {
     const again = Array.from({ length: 8 }, () => pool.take(1, true));
     expect(again.filter((buffer) => buffers.includes(buffer!))).toHaveLength(7);
   });
+
+  it('makes as much shared memory as its budget and no more: what V8 does not count is not soon got back', () => {
+    const pool = new BufferPool(3 * KIB64);
+    const isShared = (buffer: Uint8Array | null) => buffer!.buffer instanceof SharedArrayBuffer;
+    const small = [pool.take(1)!, pool.take(1)!, pool.take(1)!];
+    expect(small.map(isShared)).toEqual([true, true, true]);
+    for (const buffer of small) pool.give(buffer);
+    // Those that a larger one leaves no room for are let go, and what is made then is counted.
+    expect(isShared(pool.take(2 * KIB64))).toBe(false);
+    expect(isShared(pool.take(1))).toBe(true);
+    expect(isShared(pool.take(1, true))).toBe(false);
+  });
 });
