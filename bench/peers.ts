@@ -8,7 +8,7 @@
  * A contender that is not here is left out with one line: `npm run contenders` builds those in other languages,
  * `npm ci --prefix bench` brings what the one in Node needs.
  * Run: `node bench/peers.ts [--megabytes 1024,256] [--kpl-megabytes 96,24] [--runs 3] [--slow-runs 1] [--only clicks-77]
- * [--transport https] [--shards 8] [--keep FOLDER] [--smoke]`. --smoke: 1 MiB of clicks-77 over HTTPS, all
+ * [--transport https] [--beside Rust,Go] [--shards 8] [--keep FOLDER] [--smoke]`. --smoke: 1 MiB of clicks-77 over HTTPS, all
  * contenders, with the costs of the comparison itself.
  */
 import { availableParallelism, loadavg } from 'node:os';
@@ -29,6 +29,8 @@ const { values: flags } = parseArgs({
     shards: { type: 'string', default: '8' },
     only: { type: 'string' },
     transport: { type: 'string' },
+    /** How the names of the others begin, where not all are wanted. */
+    beside: { type: 'string' },
     keep: { type: 'string' },
     smoke: { type: 'boolean', default: false },
   },
@@ -67,6 +69,9 @@ interface Measured {
   readonly costs: Costs;
 }
 
+const isWanted = (name: string) =>
+  flags.beside?.split(',').some((beginning) => name.startsWith(beginning)) ?? true;
+
 async function contendersOf({ name, key }: Workload): Promise<Contender[]> {
   const isShort = name === 'clicks-77';
   const ours = (label: string, more: readonly string[]): Contender => ({
@@ -78,13 +83,15 @@ async function contendersOf({ name, key }: Workload): Promise<Contender[]> {
   const delivered = (stdout: string) => JSON.parse(stdout).records;
   const list = [ours(OURS, []), ...(isShort ? [ours(`${OURS} --aggregate`, ['--aggregate'])] : [])];
   const job = ['bench', 'events/', 'bench', key];
-  if ((await loadContender('p-limit')) === null)
+  if (!isWanted('Node, idiomatic')) {
+    // Not asked for.
+  } else if ((await loadContender('p-limit')) === null)
     console.log('Skipped: idiomatic Node, because its packages are missing: npm ci --prefix bench');
   else {
     const command = [process.execPath, IDIOMATIC, ...job];
     list.push({ name: 'Node, idiomatic', command, isSlow: true, isKpl: false, delivered });
   }
-  for (const peer of peers) {
+  for (const peer of peers.filter(({ name: its }) => isWanted(its))) {
     const why = missing(peer, flags.smoke);
     if (why !== null) console.log(`Skipped: ${peer.name}, because ${why}`);
     // Aggregates of long lines save nothing.
