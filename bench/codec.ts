@@ -113,12 +113,16 @@ function stepsOf({ codec, put }: Side, lane: SharedArrayBuffer, records: number)
   const fewFrames = frames.slice(0, framesBytes(frames, few));
   const allOut = new Uint8Array(put.encodedBytesMax(frames, records, 'json'));
   const counts = new Uint32Array(KINESIS.putRecordsCountMax);
+  const runs = new Uint32Array(512);
   const answer = answerOf(few);
   const verdicts = new Uint8Array(records);
   const counters = { acknowledged: new Int32Array(4), settled: new Int32Array(1) };
   const body = (bytes: number) => createHash('md5').update(allOut.subarray(0, bytes)).digest('hex');
   const aggregate = (wire: 'cbor' | 'json') =>
-    put.encodeAggregated(frames, records, wire, ARN, '1', 51_200, KINESIS.putRecordsBytesMax, allOut, counts);
+    put.encodeAggregated(
+      ...([frames, records, wire, ARN, '1', 51_200] as const),
+      ...([KINESIS.putRecordsBytesMax, allOut, counts, runs] as const),
+    );
   const read = (wire: 'cbor' | 'json') =>
     put.readPutResult(answer[wire], wire, few, 'shardId-000000000001', verdicts);
   const aggregatedRecords = aggregate('cbor').frames;

@@ -7,6 +7,7 @@
 // Each aggregate is walked twice: once to choose its frames and number their keys, once to write it.
 #pragma once
 
+#include "args.h"
 #include "body.h"
 #include "frame.h"
 #include "key-table.h"
@@ -86,6 +87,38 @@ inline uint32_t recordBytes(const Place& place, uint32_t dataBytes) {
 
 inline uint32_t fieldBytes(uint32_t bytes) { return 1 + varintBytes(bytes) + bytes; }
 
+/**
+ * Which slices the frames that were written belong to, as pairs: a slice, and how many frames in a row are of it. Neighbours mostly are of one,
+ * so whoever counts them needs not walk over the frames once more, which have left the cache by then.
+ */
+struct SliceRuns {
+  View<uint32_t> pairs;
+  uint32_t count = 0;
+  uint32_t slice = 0;
+  uint32_t frames = 0;
+  /** False: there are more pairs than there is room for. */
+  bool isWhole = true;
+
+  void add(const FrameHeader& header) {
+    const uint32_t next = header.slice & SLICE_MASK;
+    if (next != slice) {
+      flush();
+      slice = next;
+    }
+    frames++;
+  }
+  void flush() {
+    if (frames == 0) return;
+    isWhole = isWhole && 2 * (size_t(count) + 1) <= pairs.length;
+    if (isWhole) {
+      pairs.data[2 * size_t(count)] = slice;
+      pairs.data[2 * size_t(count) + 1] = frames;
+      count++;
+    }
+    frames = 0;
+  }
+};
+
 /** The frames of the next aggregate. */
 struct Chosen {
   uint32_t frames = 0;
@@ -139,7 +172,7 @@ inline Chosen choose(Scratch& scratch, const uint8_t* frame, const uint8_t* fram
 }
 
 /** Second walk: magic and protobuf. The checksum's place is left open. */
-inline uint8_t* writeAggregate(const Scratch& scratch, uint8_t* to, const uint8_t* frame, const Chosen& chosen) {
+inline uint8_t* writeAggregate(const Scratch& scratch, uint8_t* to, const uint8_t* frame, const Chosen& chosen, SliceRuns& runs) {
   to = putLiteral(to, "\xf3\x89\x9a\xc2");
   for (uint32_t i = 0; i < scratch.keys.size(); i++) {
     const KeyRef& key = scratch.keys.at(i);
@@ -156,6 +189,7 @@ inline uint8_t* writeAggregate(const Scratch& scratch, uint8_t* to, const uint8_
   }
   for (uint32_t i = 0; i < chosen.frames; i++) {
     const FrameHeader header = loadHeader(frame);
+    runs.add(header);
     const Place& place = scratch.places[i];
     *to++ = 0x1a;
     to = putVarint(to, recordBytes(place, header.dataBytes));

@@ -17,6 +17,7 @@ struct Request {
   uint32_t requestBytesMax;
   View<uint8_t> out;
   View<uint32_t> entryCounts;
+  View<uint32_t> sliceRuns;
 };
 
 struct Written {
@@ -24,6 +25,8 @@ struct Written {
   uint32_t entries = 0;
   uint32_t frames = 0;
   size_t framesBytes = 0;
+  /** Pairs of `sliceRuns`; 0: there are more. */
+  uint32_t sliceRuns = 0;
   bool isShort = false;
   /** These are not frames, or what is made of them does not fit. */
   bool isRefused = false;
@@ -65,6 +68,7 @@ struct Encoder {
   Scratch& scratch = threadScratch;
   Written written;
   Pending pending;
+  SliceRuns runs;
   uint8_t* to;
   /** Behind every entry there is room for the suffix. */
   const uint8_t* end;
@@ -72,7 +76,7 @@ struct Encoder {
 
   /** @param source Its buffer has room for what surrounds the entries. */
   explicit Encoder(const Request& source)
-      : request(source), to(Body::open(source.out.data)), end(source.out.data + source.out.length - source.suffix.length) {}
+      : request(source), runs{source.sliceRuns}, to(Body::open(source.out.data)), end(source.out.data + source.out.length - source.suffix.length) {}
 
   bool hasRoom(const Entry& entry, uint64_t dataBytes) {
     if (dataBytes > UINT32_MAX || Body::entryBytesMax(entry, uint32_t(dataBytes)) > size_t(end - to)) written.isRefused = true;
@@ -108,6 +112,7 @@ struct Encoder {
     }
     if (!hasRoom({nullptr, header.keyBytes, nullptr, 0}, header.dataBytes)) return false;
     to = writeAlone<Body>(to, isFirst, frame, header);
+    runs.add(header);
     isFirst = false;
     return true;
   }
@@ -120,7 +125,7 @@ struct Encoder {
       to = Body::openEntry(to, isFirst, aggregateEntry(), dataBytes);
       isFirst = false;
       uint8_t* proto = to + MAGIC_BYTES;
-      to = writeAggregate(scratch, to, frame, chosen) + CHECKSUM_BYTES;
+      to = writeAggregate(scratch, to, frame, chosen, runs) + CHECKSUM_BYTES;
       to = Body::closeEntry(to, aggregateEntry());
       pending.add(proto, chosen.protoBytes);
     } else {
@@ -131,7 +136,7 @@ struct Encoder {
         return false;
       }
       uint8_t* start = scratch.plain + pending.plainBytes;
-      writeAggregate(scratch, start, frame, chosen);
+      writeAggregate(scratch, start, frame, chosen, runs);
       pending.plainBytes += dataBytes;
       pending.add(start + MAGIC_BYTES, chosen.protoBytes);
     }
@@ -166,6 +171,8 @@ struct Encoder {
     if (written.isShort || written.isRefused || !flush()) return written;
     to = Body::close(request.out.data, to, written.entries, request.suffix.data, request.suffix.length);
     written.bytes = size_t(to - request.out.data);
+    runs.flush();
+    written.sliceRuns = runs.isWhole ? runs.count : 0;
     return written;
   }
 };
@@ -173,7 +180,7 @@ struct Encoder {
 }  // namespace
 
 napi_value encodeAggregated(napi_env env, napi_callback_info info) {
-  Args<10> args(env, info);
+  Args<11> args(env, info);
   Request request;
   request.frames = viewOf<uint8_t>(env, args[0]);
   request.count = u32Of(env, args[1]);
@@ -184,8 +191,9 @@ napi_value encodeAggregated(napi_env env, napi_callback_info info) {
   request.requestBytesMax = u32Of(env, args[6]);
   request.out = viewOf<uint8_t>(env, args[7]);
   request.entryCounts = viewOf<uint32_t>(env, args[8]);
-  View<double> result = viewOf<double>(env, args[9]);
-  if (result.length < 4) return refuse(env, "Cannot encode an aggregated request: the result has no room");
+  request.sliceRuns = viewOf<uint32_t>(env, args[9]);
+  View<double> result = viewOf<double>(env, args[10]);
+  if (result.length < 5) return refuse(env, "Cannot encode an aggregated request: the result has no room");
   if (request.out.length < OPENING_BYTES_MAX + request.suffix.length)
     return refuse(env, "Cannot encode an aggregated request: its buffer is too small");
   if (request.explicitKey.length > DECIMAL_BYTES_MAX)
@@ -201,6 +209,7 @@ napi_value encodeAggregated(napi_env env, napi_callback_info info) {
   result.data[1] = written.entries;
   result.data[2] = written.frames;
   result.data[3] = double(written.framesBytes);
+  result.data[4] = written.sliceRuns;
   return nullptr;
 }
 

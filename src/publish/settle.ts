@@ -4,7 +4,7 @@
  * Gives  acknowledged counts, the batches that go again, the records that are refused for good.
  * Owns   the rule that only refused records are sent again. Never sends, waits or reads a clock.
  */
-import type { SliceCounters } from '../ring/slices.ts';
+import { addAcknowledged, type SliceCounters } from '../ring/slices.ts';
 import type { Batch } from './batch.ts';
 import type { Codec } from './codec.ts';
 import { GOES, readRefused, STAYS } from './frame-walk.ts';
@@ -32,6 +32,8 @@ export interface SettleParts {
   readonly reshard: Pick<Reshard, 'keep'>;
   /** Counts the frames with this mark as acknowledged. */
   readonly acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array, mark: number) => void;
+  /** Counts frames of which is known how many are of which slice (`PutAnswer.sliceRuns`). */
+  readonly acknowledgeRuns: (sliceRuns: Uint32Array) => void;
   /** Counts all of a batch of entries. */
   readonly acknowledgeEntries: (buffer: Uint8Array, count: number) => void;
 }
@@ -41,6 +43,12 @@ export function acknowledgeInto(counters: SliceCounters, codec: Codec) {
   return {
     acknowledge: (frames: Uint8Array, count: number, marks: Uint8Array, mark: number) => {
       if (codec.acknowledge(frames, count, marks, mark, counters) > 0) counters.bell.ring();
+    },
+    acknowledgeRuns: (sliceRuns: Uint32Array) => {
+      let settledCount = 0;
+      for (let i = 0; i < sliceRuns.length; i += 2)
+        if (addAcknowledged(counters, sliceRuns[i]!, sliceRuns[i + 1]!)) settledCount++;
+      if (settledCount > 0) counters.bell.ring();
     },
     acknowledgeEntries: (buffer: Uint8Array, count: number) => {
       if (codec.acknowledgeEntries(buffer, count, counters) > 0) counters.bell.ring();
@@ -76,9 +84,12 @@ export function settle(parts: SettleParts, shardIndex: number, batch: Batch, ans
 function settleFrames(parts: SettleParts, shardIndex: number, batch: Batch, answer: PutAnswer): Settlement {
   const { counts } = answer.verdict;
   const sent = batch.buffer.subarray(0, answer.framesBytes);
-  parts.acknowledge(sent, answer.frames, answer.frameVerdicts, VERDICT.STORED);
+  const { sliceRuns = null } = answer;
+  const refusedCount = counts[VERDICT.THROTTLED] + counts[VERDICT.FAILED];
+  if (sliceRuns !== null && refusedCount + counts[VERDICT.MISROUTED] === 0) parts.acknowledgeRuns(sliceRuns);
+  else parts.acknowledge(sent, answer.frames, answer.frameVerdicts, VERDICT.STORED);
   const misrouted = counts[VERDICT.MISROUTED] > 0 ? settleMisrouted(parts, shardIndex, batch, answer) : null;
-  const isPlain = counts[VERDICT.THROTTLED] + counts[VERDICT.FAILED] === 0 && answer.frames === batch.count;
+  const isPlain = refusedCount === 0 && answer.frames === batch.count;
   const settlement = isPlain
     ? { count: batch.count, payloadBytes: batch.payloadBytes, throttled: 0, failed: 0, refused: NOTHING }
     : settleRefused(parts, shardIndex, batch, answer);

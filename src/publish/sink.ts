@@ -131,6 +131,8 @@ export interface PutAnswer {
   readonly frames: number;
   /** Of a batch of frames. */
   readonly framesBytes: number;
+  /** Pairs of a slice and how many frames in a row are of it, of all that were sent. Default null: whoever has to know walks over them. */
+  readonly sliceRuns?: Uint32Array | null;
   /** Aggregated records that another shard than the expected one stored. */
   readonly misrouted: readonly MisroutedAggregate[];
 }

@@ -90,7 +90,7 @@ export interface Bench {
   readonly reshardTo: (shards: readonly ShardRange[]) => Promise<PublishNotice[]>;
   readonly stats: Float64Array;
   readonly acknowledged: Int32Array;
-  readonly acknowledging: Pick<SettleParts, 'acknowledge' | 'acknowledgeEntries'>;
+  readonly acknowledging: Pick<SettleParts, 'acknowledge' | 'acknowledgeRuns' | 'acknowledgeEntries'>;
 }
 
 /** @param form In which batches are filled; default: frames. */

@@ -26,6 +26,16 @@ function waitingOf(bench: ReturnType<typeof shardSetOf>, shardIndex = 0): number
   return offsets;
 }
 
+/** Neighbours of one slice in pairs, as a sink that knows them tells them. */
+function runsOf(slices: readonly number[]): Uint32Array {
+  const runs: [number, number][] = [];
+  for (const slice of slices) {
+    if (runs.at(-1)?.[0] !== slice) runs.push([slice, 0]);
+    runs.at(-1)![1]++;
+  }
+  return Uint32Array.from(runs.flat());
+}
+
 const landedIn = (shardId: string, firstFrame: number, frames: number) => ({ firstFrame, frames, shardId });
 
 describe.each(codecs)('settle with the $kind codec', (codec) => {
@@ -75,6 +85,27 @@ describe.each(codecs)('settle with the $kind codec', (codec) => {
       );
     },
   );
+
+  it.each([
+    { of: 'all of them', verdicts: [STORED, STORED, STORED, STORED, STORED] },
+    { of: 'one and not of the others', verdicts: [STORED, THROTTLED, STORED, FAILED, STORED] },
+  ])('counts what was stored in its slices where the sink knows these: $of', ({ verdicts }) => {
+    const slices = [3, 3, 9, 3, 9];
+    const { bench, parts } = start();
+    const walked: number[] = [];
+    const acknowledge: typeof parts.acknowledge = (frames, count, marks, mark) => {
+      walked.push(count);
+      parts.acknowledge(frames, count, marks, mark);
+    };
+    const batch = batchOf(
+      bench,
+      slices.map((slice) => record({ slice })),
+    );
+    settle({ ...parts, acknowledge }, 0, batch, { ...answerOf(batch, verdicts), sliceRuns: runsOf(slices) });
+    const stored = (slice: number) => slices.filter((s, i) => s === slice && verdicts[i] === STORED).length;
+    expect([bench.acknowledged[3], bench.acknowledged[9]]).toEqual([stored(3), stored(9)]);
+    expect(walked).toEqual(verdicts.includes(THROTTLED) ? [5] : []);
+  });
 
   it.each([
     { name: 'keeps a record one failure before the limit', failures: 3, refused: [] },

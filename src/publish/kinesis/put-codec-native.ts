@@ -7,7 +7,7 @@
 import type { Wire } from '../../aws/wire.ts';
 import type { NativeAddon } from '../../native/load.ts';
 import { bodySuffix, encodedBytesMax } from './body.ts';
-import type { PutCodec, PutVerdict } from './put-codec.ts';
+import type { AggregatedRequest, PutCodec, PutVerdict } from './put-codec.ts';
 import { readPutResult as readPutResultPortable } from './put-result.ts';
 
 /** The functions of src/native/codec.h. `isJson` is 0 or 1; `result` receives the numbers that the caller reads. */
@@ -29,6 +29,7 @@ interface PutCodecAddon {
     requestBytesMax: number,
     out: Uint8Array,
     entryCounts: Uint32Array,
+    sliceRuns: Uint32Array,
     result: Float64Array,
   ): void;
   /** @returns False for a body that it leaves to the portable reader. `texts` receives code, message, and the shard of each misrouted record. */
@@ -103,7 +104,8 @@ class NativePutCodec implements PutCodec {
     requestBytesMax: number,
     out: Uint8Array,
     entryCounts: Uint32Array,
-  ): { bytes: number; entries: number; frames: number; framesBytes: number } {
+    sliceRuns: Uint32Array,
+  ): AggregatedRequest {
     const result = this.#result;
     this.#addon.encodeAggregated(
       frames,
@@ -115,9 +117,16 @@ class NativePutCodec implements PutCodec {
       requestBytesMax,
       out,
       entryCounts,
+      sliceRuns,
       result,
     );
-    return { bytes: result[0]!, entries: result[1]!, frames: result[2]!, framesBytes: result[3]! };
+    return {
+      bytes: result[0]!,
+      entries: result[1]!,
+      frames: result[2]!,
+      framesBytes: result[3]!,
+      sliceRuns: result[4]!,
+    };
   }
 
   readPutResult(

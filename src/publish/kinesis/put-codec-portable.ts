@@ -6,9 +6,10 @@
 import type { Wire } from '../../aws/wire.ts';
 import { KINESIS } from '../../base/limits.ts';
 import { AGGREGATE_KEY, Aggregate } from '../../record/aggregate.ts';
+import { SLICE_MASK } from '../../ring/slices.ts';
 import { FrameCursor } from '../frame-cursor.ts';
 import { bodySuffix, bodyWriter, encodedBytesMax } from './body.ts';
-import type { PutCodec } from './put-codec.ts';
+import type { AggregatedRequest, PutCodec } from './put-codec.ts';
 import { readPutResult } from './put-result.ts';
 
 /** @returns The codec that needs no addon. */
@@ -34,7 +35,8 @@ function encodeAggregated(
   requestBytesMax: number,
   out: Uint8Array,
   entryCounts: Uint32Array,
-): { bytes: number; entries: number; frames: number; framesBytes: number } {
+  sliceRuns: Uint32Array,
+): AggregatedRequest {
   const body = bodyWriter(wire, out);
   body.open();
   const payloadBytesMax = Math.min(aggregateBytesMax, requestBytesMax);
@@ -63,5 +65,26 @@ function encodeAggregated(
     framesBytes = cursor.at;
   }
   const bytes = body.close(bodySuffix(wire, stream));
-  return { bytes, entries, frames: framesDone, framesBytes };
+  return {
+    bytes,
+    entries,
+    frames: framesDone,
+    framesBytes,
+    sliceRuns: runsOf(frames, framesDone, sliceRuns),
+  };
+}
+
+/** Tells slices of neighbouring frames in pairs. @returns How many pairs; 0 where there are too many. */
+function runsOf(frames: Uint8Array, count: number, out: Uint32Array): number {
+  const cursor = new FrameCursor(frames);
+  let pairs = 0;
+  for (let i = 0; i < count; i++, cursor.next()) {
+    const slice = cursor.slice & SLICE_MASK;
+    if (pairs === 0 || out[2 * (pairs - 1)] !== slice) {
+      if (2 * (pairs + 1) > out.length) return 0;
+      out.set([slice, 0], 2 * pairs++);
+    }
+    out[2 * pairs - 1]!++;
+  }
+  return pairs;
 }

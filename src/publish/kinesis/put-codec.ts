@@ -12,6 +12,15 @@ export interface PutVerdict extends PutSummary {
   readonly misroutedShardIds: readonly string[];
 }
 
+/** What `encodeAggregated` has written. */
+export interface AggregatedRequest {
+  readonly bytes: number;
+  readonly entries: number;
+  readonly frames: number;
+  readonly framesBytes: number;
+  readonly sliceRuns: number;
+}
+
 export interface PutCodec {
   readonly kind: 'native' | 'portable';
   /** Upper bound of the body that `encode` makes of these frames. */
@@ -29,7 +38,9 @@ export interface PutCodec {
    * (data plus key of the aggregated record), each sent with partition key "a" and `explicitHashKey`. A record that is alone in
    * its aggregate is sent raw, as `encode` would.
    * @param entryCounts Receives how many frames each entry of the request holds.
-   * @returns Bytes and entries written, and how many frames went in: fewer than `count` when 500 entries or `requestBytesMax` are reached.
+   * @param sliceRuns Receives pairs: a slice, and how many of these frames in a row are of it.
+   * @returns Bytes and entries written, and how many frames went in: fewer than `count` when 500 entries or `requestBytesMax` are reached;
+   * how many pairs `sliceRuns` holds, 0 where there are more than it has room for.
    */
   encodeAggregated(
     frames: Uint8Array,
@@ -41,7 +52,8 @@ export interface PutCodec {
     requestBytesMax: number,
     out: Uint8Array,
     entryCounts: Uint32Array,
-  ): { bytes: number; entries: number; frames: number; framesBytes: number };
+    sliceRuns: Uint32Array,
+  ): AggregatedRequest;
   /**
    * Reads the answer to a PutRecords request.
    * @param expectedShardId Where the records should have gone, or null where that cannot be known.

@@ -19,6 +19,8 @@ import { bodySuffix, CBOR_ENTRIES, closeEntries } from './body.ts';
 import type { PutCodec, PutVerdict } from './put-codec.ts';
 
 const NONE: readonly MisroutedAggregate[] = [];
+/** Records of half a second of a shard are of a few slices, unless objects are small: then their frames are walked over. */
+const SLICE_RUNS_MAX = 256;
 
 export interface PutOptions {
   readonly wire: Wire;
@@ -108,6 +110,7 @@ export class RecordPutter {
   ): Promise<PutAnswer> {
     const { wire, stream, requestBytesMax } = this.#options;
     const entryCounts = new Uint32Array(KINESIS.putRecordsCountMax);
+    const runs = new Uint32Array(2 * SLICE_RUNS_MAX);
     const made = this.#codec.encodeAggregated(
       frames,
       batch.count,
@@ -118,6 +121,7 @@ export class RecordPutter {
       requestBytesMax,
       out,
       entryCounts,
+      runs,
     );
     const entryVerdicts = new Uint8Array(made.entries);
     const verdict = await this.#call(out.subarray(0, made.bytes), shard, entryVerdicts);
@@ -135,7 +139,15 @@ export class RecordPutter {
       }
       firstFrame += frameCount;
     }
-    return { verdict, frameVerdicts, frames: made.frames, framesBytes: made.framesBytes, misrouted };
+    const sliceRuns = made.sliceRuns > 0 ? runs.subarray(0, 2 * made.sliceRuns) : null;
+    return {
+      verdict,
+      frameVerdicts,
+      frames: made.frames,
+      framesBytes: made.framesBytes,
+      sliceRuns,
+      misrouted,
+    };
   }
 
   async #call(

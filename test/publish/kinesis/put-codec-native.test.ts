@@ -20,11 +20,13 @@ describe.skipIf(!nativePut)('the native put codec (skipped where there is no add
         fc.constantFrom(...WIRES),
         fc.integer({ min: 100, max: 20_000 }),
         fc.integer({ min: 500, max: 40_000 }),
-        (records, wire, aggregateBytesMax, requestBytesMax) => {
+        fc.integer({ min: 0, max: 12 }),
+        (records, wire, aggregateBytesMax, requestBytesMax, runsMax) => {
           const frames = framesOf(records);
           const results = [portable, codec].map((side) => {
             const out = Buffer.alloc(side.encodedBytesMax(frames, records.length, wire));
             const counts = new Uint32Array(500);
+            const runs = new Uint32Array(2 * runsMax);
             const bytes = side.encode(frames, records.length, wire, ARN, out);
             const plain = Buffer.from(out.subarray(0, bytes));
             const result = side.encodeAggregated(
@@ -37,8 +39,15 @@ describe.skipIf(!nativePut)('the native put codec (skipped where there is no add
               requestBytesMax,
               out,
               counts,
+              runs,
             );
-            return { plain, result, counts, aggregated: Buffer.from(out.subarray(0, result.bytes)) };
+            return {
+              plain,
+              result,
+              counts,
+              runs: runs.subarray(0, 2 * result.sliceRuns),
+              aggregated: Buffer.from(out.subarray(0, result.bytes)),
+            };
           });
           expect(results[1]!.plain.equals(results[0]!.plain)).toBe(true);
           expect(results[1]!.aggregated.equals(results[0]!.aggregated)).toBe(true);

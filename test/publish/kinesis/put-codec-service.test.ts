@@ -143,7 +143,19 @@ it.each(cases)('stores what the $kind codec aggregates in $wire', async ({ codec
   const frames = framesOf(records);
   const out = new Uint8Array(codec.encodedBytesMax(frames, records.length, wire));
   const counts = new Uint32Array(500);
-  const result = codec.encodeAggregated(frames, records.length, wire, arn, '99', 5000, 1e6, out, counts);
+  const runs = new Uint32Array(2);
+  const result = codec.encodeAggregated(
+    frames,
+    records.length,
+    wire,
+    arn,
+    '99',
+    5000,
+    1e6,
+    out,
+    counts,
+    runs,
+  );
   expect(result.frames).toBe(records.length);
   await put(codec, wire, out.subarray(0, result.bytes), result.entries);
   const stored = await readAll(`kpl-${kind}-${wire}`);

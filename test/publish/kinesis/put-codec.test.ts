@@ -71,12 +71,13 @@ function deaggregateByReference(entry: Entry): SubRecord[] {
 describe.each(putCodecs)('the $kind put codec', (codec) => {
   const aggregated = (
     records: readonly TestRecord[],
-    options: { wire?: Wire; aggregateBytesMax?: number; requestBytesMax?: number } = {},
+    options: { wire?: Wire; aggregateBytesMax?: number; requestBytesMax?: number; runsMax?: number } = {},
   ) => {
     const wire = options.wire ?? 'cbor';
     const frames = framesOf(records);
     const out = new Uint8Array(codec.encodedBytesMax(frames, records.length, wire));
     const counts = new Uint32Array(KINESIS.putRecordsCountMax);
+    const runs = new Uint32Array(2 * (options.runsMax ?? records.length));
     const result = codec.encodeAggregated(
       frames,
       records.length,
@@ -87,10 +88,12 @@ describe.each(putCodecs)('the $kind put codec', (codec) => {
       options.requestBytesMax ?? KINESIS.putRecordsBytesMax,
       out,
       counts,
+      runs,
     );
     const entries = readBody(out.subarray(0, result.bytes), wire);
     expect(entries).toHaveLength(result.entries);
-    return { ...result, list: entries, counts: [...counts.subarray(0, result.entries)] };
+    const slices = Array.from({ length: result.sliceRuns }, (_, i) => [runs[2 * i]!, runs[2 * i + 1]!]);
+    return { ...result, list: entries, counts: [...counts.subarray(0, result.entries)], slices };
   };
 
   it.each(WIRES)('writes %s bodies that hold exactly the records', (wire) => {
@@ -217,6 +220,30 @@ describe.each(putCodecs)('the $kind put codec', (codec) => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(3000);
     expect(few.entries).toBe(3);
     expect(few.frames).toBe(few.counts.reduce((sum, count) => sum + count, 0));
+  });
+
+  it('tells the slices of the frames that went in, run by run, or nothing where there are more than it may', () => {
+    const sliceOf = (i: number) => [7, 7, 7, 65_535, 65_535, 7][i % 6]!;
+    // The other half of the word says which of its line's outputs a record is.
+    const records = Array.from({ length: 15 }, (_, i) =>
+      record({ data: Buffer.alloc(i % 4 === 0 ? 400 : 20), slice: sliceOf(i) + (i << 16) }),
+    );
+    const wanted = [
+      [7, 3],
+      [65_535, 2],
+      [7, 4],
+      [65_535, 2],
+      [7, 4],
+    ];
+    for (const wire of WIRES) {
+      const all = aggregated(records, { wire, aggregateBytesMax: 300, runsMax: 5 });
+      expect(all.counts).toEqual(expect.arrayContaining([1, 3]));
+      expect(all.slices).toEqual(wanted);
+      expect(aggregated(records, { wire, aggregateBytesMax: 300, runsMax: 4 }).slices).toEqual([]);
+      const some = aggregated(records, { wire, aggregateBytesMax: 300, requestBytesMax: 700 });
+      expect(some.frames).toBeLessThan(records.length);
+      expect(some.slices.reduce((sum, [, count]) => sum + count!, 0)).toBe(some.frames);
+    }
   });
 
   it('sends a record alone that is larger than the request may be, so that a run cannot stand still', () => {
