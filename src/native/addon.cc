@@ -8,6 +8,7 @@ void registerCopy(napi_env env, napi_value exports);          // copy.cc
 void registerCrc(napi_env env, napi_value exports);           // crc.cc
 void registerFileLock(napi_env env, napi_value exports);      // file-lock.cc
 void registerFilePages(napi_env env, napi_value exports);     // file-pages.cc
+void registerMd5By(napi_env env, napi_value exports);         // md5-by.cc
 void registerProcessEnd(napi_env env, napi_value exports);    // process-end.cc
 void registerCutValues(napi_env env, napi_value exports);     // cut-values.cc
 void registerGetRecords(napi_env env, napi_value exports);    // get-records.cc
@@ -24,6 +25,7 @@ napi_value initAddon(napi_env env, napi_value exports) {
   registerCrc(env, exports);
   registerFileLock(env, exports);
   registerFilePages(env, exports);
+  registerMd5By(env, exports);
   registerProcessEnd(env, exports);
   registerCutValues(env, exports);
   registerGetRecords(env, exports);

@@ -6,49 +6,53 @@
 namespace millrace {
 namespace {
 
-constexpr size_t MD5_LANES_MAX = 16;
+constexpr size_t MD5_LANES_MAX = 32;
 
 #define MD5_ROTATE(x, s) (((x) << (s)) | ((x) >> (32 - (s))))
-#define MD5_STEP(f, a, b, g, s, k) \
-  a += (f) + words[g] + (k);       \
+#define MD5_F(b, c, d) (d ^ (b & (c ^ d)))
+#define MD5_G(b, c, d) ((d & b) + (~d & c))
+#define MD5_H(b, c, d) (b ^ c ^ d)
+#define MD5_I(b, c, d) (c ^ (b | ~d))
+#define MD5_STEP(f, a, b, c, d, word, s, k) \
+  a += f(b, c, d) + (word) + (k);           \
   a = MD5_ROTATE(a, s) + b;
-#define MD5_STEP_F(a, b, c, d, g, s, k) MD5_STEP((d ^ (b & (c ^ d))), a, b, g, s, k)
-#define MD5_STEP_G(a, b, c, d, g, s, k) MD5_STEP((d & b) + (~d & c), a, b, g, s, k)
-#define MD5_STEP_H(a, b, c, d, g, s, k) MD5_STEP((b ^ c ^ d), a, b, g, s, k)
-#define MD5_STEP_I(a, b, c, d, g, s, k) MD5_STEP((c ^ (b | ~d)), a, b, g, s, k)
-#define MD5_ROUNDS \
-  MD5_STEP_F(a, b, c, d, 0, 7, 0xd76aa478u) MD5_STEP_F(d, a, b, c, 1, 12, 0xe8c7b756u) \
-  MD5_STEP_F(c, d, a, b, 2, 17, 0x242070dbu) MD5_STEP_F(b, c, d, a, 3, 22, 0xc1bdceeeu) \
-  MD5_STEP_F(a, b, c, d, 4, 7, 0xf57c0fafu) MD5_STEP_F(d, a, b, c, 5, 12, 0x4787c62au) \
-  MD5_STEP_F(c, d, a, b, 6, 17, 0xa8304613u) MD5_STEP_F(b, c, d, a, 7, 22, 0xfd469501u) \
-  MD5_STEP_F(a, b, c, d, 8, 7, 0x698098d8u) MD5_STEP_F(d, a, b, c, 9, 12, 0x8b44f7afu) \
-  MD5_STEP_F(c, d, a, b, 10, 17, 0xffff5bb1u) MD5_STEP_F(b, c, d, a, 11, 22, 0x895cd7beu) \
-  MD5_STEP_F(a, b, c, d, 12, 7, 0x6b901122u) MD5_STEP_F(d, a, b, c, 13, 12, 0xfd987193u) \
-  MD5_STEP_F(c, d, a, b, 14, 17, 0xa679438eu) MD5_STEP_F(b, c, d, a, 15, 22, 0x49b40821u) \
-  MD5_STEP_G(a, b, c, d, 1, 5, 0xf61e2562u) MD5_STEP_G(d, a, b, c, 6, 9, 0xc040b340u) \
-  MD5_STEP_G(c, d, a, b, 11, 14, 0x265e5a51u) MD5_STEP_G(b, c, d, a, 0, 20, 0xe9b6c7aau) \
-  MD5_STEP_G(a, b, c, d, 5, 5, 0xd62f105du) MD5_STEP_G(d, a, b, c, 10, 9, 0x02441453u) \
-  MD5_STEP_G(c, d, a, b, 15, 14, 0xd8a1e681u) MD5_STEP_G(b, c, d, a, 4, 20, 0xe7d3fbc8u) \
-  MD5_STEP_G(a, b, c, d, 9, 5, 0x21e1cde6u) MD5_STEP_G(d, a, b, c, 14, 9, 0xc33707d6u) \
-  MD5_STEP_G(c, d, a, b, 3, 14, 0xf4d50d87u) MD5_STEP_G(b, c, d, a, 8, 20, 0x455a14edu) \
-  MD5_STEP_G(a, b, c, d, 13, 5, 0xa9e3e905u) MD5_STEP_G(d, a, b, c, 2, 9, 0xfcefa3f8u) \
-  MD5_STEP_G(c, d, a, b, 7, 14, 0x676f02d9u) MD5_STEP_G(b, c, d, a, 12, 20, 0x8d2a4c8au) \
-  MD5_STEP_H(a, b, c, d, 5, 4, 0xfffa3942u) MD5_STEP_H(d, a, b, c, 8, 11, 0x8771f681u) \
-  MD5_STEP_H(c, d, a, b, 11, 16, 0x6d9d6122u) MD5_STEP_H(b, c, d, a, 14, 23, 0xfde5380cu) \
-  MD5_STEP_H(a, b, c, d, 1, 4, 0xa4beea44u) MD5_STEP_H(d, a, b, c, 4, 11, 0x4bdecfa9u) \
-  MD5_STEP_H(c, d, a, b, 7, 16, 0xf6bb4b60u) MD5_STEP_H(b, c, d, a, 10, 23, 0xbebfbc70u) \
-  MD5_STEP_H(a, b, c, d, 13, 4, 0x289b7ec6u) MD5_STEP_H(d, a, b, c, 0, 11, 0xeaa127fau) \
-  MD5_STEP_H(c, d, a, b, 3, 16, 0xd4ef3085u) MD5_STEP_H(b, c, d, a, 6, 23, 0x04881d05u) \
-  MD5_STEP_H(a, b, c, d, 9, 4, 0xd9d4d039u) MD5_STEP_H(d, a, b, c, 12, 11, 0xe6db99e5u) \
-  MD5_STEP_H(c, d, a, b, 15, 16, 0x1fa27cf8u) MD5_STEP_H(b, c, d, a, 2, 23, 0xc4ac5665u) \
-  MD5_STEP_I(a, b, c, d, 0, 6, 0xf4292244u) MD5_STEP_I(d, a, b, c, 7, 10, 0x432aff97u) \
-  MD5_STEP_I(c, d, a, b, 14, 15, 0xab9423a7u) MD5_STEP_I(b, c, d, a, 5, 21, 0xfc93a039u) \
-  MD5_STEP_I(a, b, c, d, 12, 6, 0x655b59c3u) MD5_STEP_I(d, a, b, c, 3, 10, 0x8f0ccc92u) \
-  MD5_STEP_I(c, d, a, b, 10, 15, 0xffeff47du) MD5_STEP_I(b, c, d, a, 1, 21, 0x85845dd1u) \
-  MD5_STEP_I(a, b, c, d, 8, 6, 0x6fa87e4fu) MD5_STEP_I(d, a, b, c, 15, 10, 0xfe2ce6e0u) \
-  MD5_STEP_I(c, d, a, b, 6, 15, 0xa3014314u) MD5_STEP_I(b, c, d, a, 13, 21, 0x4e0811a1u) \
-  MD5_STEP_I(a, b, c, d, 4, 6, 0xf7537e82u) MD5_STEP_I(d, a, b, c, 11, 10, 0xbd3af235u) \
-  MD5_STEP_I(c, d, a, b, 2, 15, 0x2ad7d2bbu) MD5_STEP_I(b, c, d, a, 9, 21, 0xeb86d391u)
+// A step of one chain, whose state is a1 to d1 and whose block is words1; and of two, which fill each other's waiting.
+#define MD5_ONE(f, a, b, c, d, g, s, k) MD5_STEP(f, a##1, b##1, c##1, d##1, words1[g], s, k)
+#define MD5_TWO(f, a, b, c, d, g, s, k) \
+  MD5_ONE(f, a, b, c, d, g, s, k) MD5_STEP(f, a##2, b##2, c##2, d##2, words2[g], s, k)
+#define MD5_ROUNDS(STEP) \
+  STEP(MD5_F, a, b, c, d, 0, 7, 0xd76aa478u) STEP(MD5_F, d, a, b, c, 1, 12, 0xe8c7b756u) \
+  STEP(MD5_F, c, d, a, b, 2, 17, 0x242070dbu) STEP(MD5_F, b, c, d, a, 3, 22, 0xc1bdceeeu) \
+  STEP(MD5_F, a, b, c, d, 4, 7, 0xf57c0fafu) STEP(MD5_F, d, a, b, c, 5, 12, 0x4787c62au) \
+  STEP(MD5_F, c, d, a, b, 6, 17, 0xa8304613u) STEP(MD5_F, b, c, d, a, 7, 22, 0xfd469501u) \
+  STEP(MD5_F, a, b, c, d, 8, 7, 0x698098d8u) STEP(MD5_F, d, a, b, c, 9, 12, 0x8b44f7afu) \
+  STEP(MD5_F, c, d, a, b, 10, 17, 0xffff5bb1u) STEP(MD5_F, b, c, d, a, 11, 22, 0x895cd7beu) \
+  STEP(MD5_F, a, b, c, d, 12, 7, 0x6b901122u) STEP(MD5_F, d, a, b, c, 13, 12, 0xfd987193u) \
+  STEP(MD5_F, c, d, a, b, 14, 17, 0xa679438eu) STEP(MD5_F, b, c, d, a, 15, 22, 0x49b40821u) \
+  STEP(MD5_G, a, b, c, d, 1, 5, 0xf61e2562u) STEP(MD5_G, d, a, b, c, 6, 9, 0xc040b340u) \
+  STEP(MD5_G, c, d, a, b, 11, 14, 0x265e5a51u) STEP(MD5_G, b, c, d, a, 0, 20, 0xe9b6c7aau) \
+  STEP(MD5_G, a, b, c, d, 5, 5, 0xd62f105du) STEP(MD5_G, d, a, b, c, 10, 9, 0x02441453u) \
+  STEP(MD5_G, c, d, a, b, 15, 14, 0xd8a1e681u) STEP(MD5_G, b, c, d, a, 4, 20, 0xe7d3fbc8u) \
+  STEP(MD5_G, a, b, c, d, 9, 5, 0x21e1cde6u) STEP(MD5_G, d, a, b, c, 14, 9, 0xc33707d6u) \
+  STEP(MD5_G, c, d, a, b, 3, 14, 0xf4d50d87u) STEP(MD5_G, b, c, d, a, 8, 20, 0x455a14edu) \
+  STEP(MD5_G, a, b, c, d, 13, 5, 0xa9e3e905u) STEP(MD5_G, d, a, b, c, 2, 9, 0xfcefa3f8u) \
+  STEP(MD5_G, c, d, a, b, 7, 14, 0x676f02d9u) STEP(MD5_G, b, c, d, a, 12, 20, 0x8d2a4c8au) \
+  STEP(MD5_H, a, b, c, d, 5, 4, 0xfffa3942u) STEP(MD5_H, d, a, b, c, 8, 11, 0x8771f681u) \
+  STEP(MD5_H, c, d, a, b, 11, 16, 0x6d9d6122u) STEP(MD5_H, b, c, d, a, 14, 23, 0xfde5380cu) \
+  STEP(MD5_H, a, b, c, d, 1, 4, 0xa4beea44u) STEP(MD5_H, d, a, b, c, 4, 11, 0x4bdecfa9u) \
+  STEP(MD5_H, c, d, a, b, 7, 16, 0xf6bb4b60u) STEP(MD5_H, b, c, d, a, 10, 23, 0xbebfbc70u) \
+  STEP(MD5_H, a, b, c, d, 13, 4, 0x289b7ec6u) STEP(MD5_H, d, a, b, c, 0, 11, 0xeaa127fau) \
+  STEP(MD5_H, c, d, a, b, 3, 16, 0xd4ef3085u) STEP(MD5_H, b, c, d, a, 6, 23, 0x04881d05u) \
+  STEP(MD5_H, a, b, c, d, 9, 4, 0xd9d4d039u) STEP(MD5_H, d, a, b, c, 12, 11, 0xe6db99e5u) \
+  STEP(MD5_H, c, d, a, b, 15, 16, 0x1fa27cf8u) STEP(MD5_H, b, c, d, a, 2, 23, 0xc4ac5665u) \
+  STEP(MD5_I, a, b, c, d, 0, 6, 0xf4292244u) STEP(MD5_I, d, a, b, c, 7, 10, 0x432aff97u) \
+  STEP(MD5_I, c, d, a, b, 14, 15, 0xab9423a7u) STEP(MD5_I, b, c, d, a, 5, 21, 0xfc93a039u) \
+  STEP(MD5_I, a, b, c, d, 12, 6, 0x655b59c3u) STEP(MD5_I, d, a, b, c, 3, 10, 0x8f0ccc92u) \
+  STEP(MD5_I, c, d, a, b, 10, 15, 0xffeff47du) STEP(MD5_I, b, c, d, a, 1, 21, 0x85845dd1u) \
+  STEP(MD5_I, a, b, c, d, 8, 6, 0x6fa87e4fu) STEP(MD5_I, d, a, b, c, 15, 10, 0xfe2ce6e0u) \
+  STEP(MD5_I, c, d, a, b, 6, 15, 0xa3014314u) STEP(MD5_I, b, c, d, a, 13, 21, 0x4e0811a1u) \
+  STEP(MD5_I, a, b, c, d, 4, 6, 0xf7537e82u) STEP(MD5_I, d, a, b, c, 11, 10, 0xbd3af235u) \
+  STEP(MD5_I, c, d, a, b, 2, 15, 0x2ad7d2bbu) STEP(MD5_I, b, c, d, a, 9, 21, 0xeb86d391u)
 
 #define MD5_LANES 4
 #define MD5_NAME lanes4
@@ -82,38 +86,70 @@ constexpr size_t MD5_LANES_MAX = 16;
 
 /** One message alone, blockCount blocks of 64 bytes. */
 void blocksAlone(uint32_t (*state)[MD5_LANES_MAX], size_t lane, const uint8_t* message, size_t blockCount) {
-  uint32_t a = state[0][lane], b = state[1][lane], c = state[2][lane], d = state[3][lane];
-  uint32_t words[16];
+  uint32_t a1 = state[0][lane], b1 = state[1][lane], c1 = state[2][lane], d1 = state[3][lane];
+  uint32_t words1[16];
   for (size_t block = 0; block < blockCount; block++) {
-    std::memcpy(words, message + block * 64, 64);
-    const uint32_t a0 = a, b0 = b, c0 = c, d0 = d;
-    MD5_ROUNDS
-    a += a0;
-    b += b0;
-    c += c0;
-    d += d0;
+    std::memcpy(words1, message + block * 64, 64);
+    const uint32_t a0 = a1, b0 = b1, c0 = c1, d0 = d1;
+    MD5_ROUNDS(MD5_ONE)
+    a1 += a0;
+    b1 += b0;
+    c1 += c0;
+    d1 += d0;
   }
-  state[0][lane] = a;
-  state[1][lane] = b;
-  state[2][lane] = c;
-  state[3][lane] = d;
+  state[0][lane] = a1;
+  state[1][lane] = b1;
+  state[2][lane] = c1;
+  state[3][lane] = d1;
 }
 
 typedef void (*Blocks)(uint32_t (*)[MD5_LANES_MAX], const uint8_t* const*, size_t);
+enum class Needs : uint8_t { NOTHING, AVX2, AVX512 };
 struct Kernel {
+  const char* name;
+  Needs needs;
   Blocks run;
   size_t lanes;
 };
 
-/** Each step waits for the one before it, so that more lanes cost hardly more time; but lanes without a message are wasted. */
-Kernel chooseKernel([[maybe_unused]] size_t count) {
+/** All that this processor can run, the newest instructions first, and of these the most lanes. @returns How many. */
+size_t listKernels(Kernel* list) {
+  size_t count = 0;
 #if defined(__x86_64__)
-  static const bool hasAvx512 = __builtin_cpu_supports("avx512vl");
-  if (hasAvx512 && count > 8) return {lanes16avx512::blocks, 16};
-  if (hasAvx512) return {lanes8avx512::blocks, 8};
-  if (__builtin_cpu_supports("avx2")) return {lanes8avx2::blocks, 8};
+  if (__builtin_cpu_supports("avx512vl")) {
+    list[count++] = {"avx512 32", Needs::AVX512, lanes16avx512::blocksTwice, 32};
+    list[count++] = {"avx512 16", Needs::AVX512, lanes16avx512::blocks, 16};
+    list[count++] = {"avx512vl 8", Needs::AVX512, lanes8avx512::blocks, 8};
+  }
+  if (__builtin_cpu_supports("avx2")) {
+    list[count++] = {"avx2 16", Needs::AVX2, lanes8avx2::blocksTwice, 16};
+    list[count++] = {"avx2 8", Needs::AVX2, lanes8avx2::blocks, 8};
+  }
 #endif
-  return {lanes4::blocks, 4};
+  list[count++] = {"base 8", Needs::NOTHING, lanes4::blocksTwice, 8};
+  list[count++] = {"base 4", Needs::NOTHING, lanes4::blocks, 4};
+  return count;
+}
+
+struct Kernels {
+  Kernel list[MD5_KERNELS_MAX];
+  size_t count = listKernels(list);
+};
+const Kernels& kernels() {
+  static const Kernels known = {};
+  return known;
+}
+
+/**
+ * Each step waits for the one before it, so that more lanes cost hardly more time, and a second vector of them little more than one; but lanes
+ * without a message are wasted: of the newest instructions the fewest lanes that hold all messages, else the most.
+ */
+const Kernel& chooseKernel(size_t count) {
+  const Kernels& known = kernels();
+  const Kernel* chosen = &known.list[0];
+  for (size_t i = 1; i < known.count && known.list[i].needs == chosen->needs; i++)
+    if (known.list[i].lanes >= count) chosen = &known.list[i];
+  return *chosen;
 }
 
 /** The messages under way, one per vector lane. */
@@ -166,10 +202,7 @@ struct Lanes {
   }
 };
 
-}  // namespace
-
-void md5Many(const Md5Job* jobs, size_t count) {
-  const Kernel kernel = chooseKernel(count);
+void run(const Kernel& kernel, const Md5Job* jobs, size_t count) {
   Lanes lanes;
   size_t next = 0;
   size_t active = 0;
@@ -196,6 +229,16 @@ void md5Many(const Md5Job* jobs, size_t count) {
       else active--;
     }
   }
+}
+
+}  // namespace
+
+void md5Many(const Md5Job* jobs, size_t count) { run(chooseKernel(count), jobs, count); }
+
+const char* md5ManyBy(size_t kernel, const Md5Job* jobs, size_t count) {
+  if (kernel >= kernels().count) return nullptr;
+  run(kernels().list[kernel], jobs, count);
+  return kernels().list[kernel].name;
 }
 
 }  // namespace millrace
