@@ -114,6 +114,7 @@ function stepsOf({ codec, put }: Side, lane: SharedArrayBuffer, records: number)
   const allOut = new Uint8Array(put.encodedBytesMax(frames, records, 'json'));
   const counts = new Uint32Array(KINESIS.putRecordsCountMax);
   const runs = new Uint32Array(512);
+  const sums = new Uint32Array(0);
   const answer = answerOf(few);
   const verdicts = new Uint8Array(records);
   const counters = { acknowledged: new Int32Array(4), settled: new Int32Array(1) };
@@ -121,7 +122,7 @@ function stepsOf({ codec, put }: Side, lane: SharedArrayBuffer, records: number)
   const aggregate = (wire: 'cbor' | 'json') =>
     put.encodeAggregated(
       ...([frames, records, wire, ARN, '1', 51_200] as const),
-      ...([KINESIS.putRecordsBytesMax, allOut, counts, runs] as const),
+      ...([KINESIS.putRecordsBytesMax, allOut, counts, runs, sums] as const),
     );
   const read = (wire: 'cbor' | 'json') =>
     put.readPutResult(answer[wire], wire, few, 'shardId-000000000001', verdicts);

@@ -4,6 +4,7 @@
  * Gives  their hashes in hex: two bodies that wait are hashed side by side, in little more than the time of one. One that is alone waits
  *        until the callbacks that are due have run, and for two milliseconds where answers to other requests will soon bring a second.
  *        Sixteen bodies that are there at once are hashed in 0.6 of the time that they take two by two (`hashBodies`).
+ *        What is to be done to bodies before that, for two at once, too, is the caller's: `finish`.
  * Owns   the body that waits. Short bodies never do; without the addon, or a processor with SHA instructions, none does.
  */
 import { createHash, hash } from 'node:crypto';
@@ -37,8 +38,14 @@ interface Waiting {
 export class BodyHasher {
   readonly #pair = (loadAddon().addon as NativePair | null)?.sha256Pair;
   readonly #digests = Buffer.alloc(2 * DIGEST_BYTES);
+  readonly #finish: (bodies: readonly Uint8Array[]) => void;
   #first: Waiting | null = null;
   #timer: NodeJS.Timeout | undefined;
+
+  /** @param finish Told bodies that are in one piece, right before they are hashed: it may still change them. It does not throw. */
+  constructor(finish: (bodies: readonly Uint8Array[]) => void = () => {}) {
+    this.#finish = finish;
+  }
 
   /**
    * @param parts The body in one piece or several. It must not change until the hash is there.
@@ -47,7 +54,7 @@ export class BodyHasher {
   hash(parts: readonly Uint8Array[], callCount = 1): string | Promise<string> {
     if (parts.length !== 1) return hashParts(parts);
     const body = parts[0]!;
-    if (this.#pair === undefined || body.length < PAIRED_BYTES_MIN) return hash('sha256', body, 'hex');
+    if (this.#pair === undefined || body.length < PAIRED_BYTES_MIN) return this.#hashOne(body);
     return new Promise((resolve) => {
       const first = this.#first;
       if (first !== null) {
@@ -64,6 +71,7 @@ export class BodyHasher {
   }
 
   #hashPair(first: Waiting, second: Waiting): void {
+    this.#finish([first.body, second.body]);
     this.#pair!(first.body, second.body, this.#digests);
     first.resolve(this.#digests.toString('hex', 0, DIGEST_BYTES));
     second.resolve(this.#digests.toString('hex', DIGEST_BYTES));
@@ -73,7 +81,12 @@ export class BodyHasher {
   #hashAlone(waiting: Waiting): void {
     if (this.#first !== waiting) return;
     this.#first = null;
-    waiting.resolve(hash('sha256', waiting.body, 'hex'));
+    waiting.resolve(this.#hashOne(waiting.body));
+  }
+
+  #hashOne(body: Uint8Array): string {
+    this.#finish([body]);
+    return hash('sha256', body, 'hex');
   }
 }
 

@@ -8,6 +8,9 @@
 namespace millrace {
 namespace {
 
+/** Two requests have some 24 aggregates. */
+constexpr size_t SUMS_AT_ONCE = 64;
+
 struct Request {
   View<uint8_t> frames;
   uint32_t count;
@@ -18,6 +21,8 @@ struct Request {
   View<uint8_t> out;
   View<uint32_t> entryCounts;
   View<uint32_t> sliceRuns;
+  /** Empty: checksums are computed at once. */
+  View<uint32_t> sums;
 };
 
 struct Written {
@@ -27,6 +32,8 @@ struct Written {
   size_t framesBytes = 0;
   /** Pairs of `sliceRuns`; 0: there are more. */
   uint32_t sliceRuns = 0;
+  /** Aggregates whose checksum is missing. */
+  uint32_t sums = 0;
   bool isShort = false;
   /** These are not frames, or what is made of them does not fit. */
   bool isRefused = false;
@@ -127,6 +134,12 @@ struct Encoder {
       uint8_t* proto = to + MAGIC_BYTES;
       to = writeAggregate(scratch, to, frame, chosen, runs) + CHECKSUM_BYTES;
       to = Body::closeEntry(to, aggregateEntry());
+      if (request.sums.length >= 2 * (size_t(written.sums) + 1)) {
+        request.sums.data[2 * written.sums] = uint32_t(proto - request.out.data);
+        request.sums.data[2 * written.sums + 1] = uint32_t(chosen.protoBytes);
+        written.sums++;
+        return true;
+      }
       pending.add(proto, chosen.protoBytes);
     } else {
       // Growing moves the memory, so what is pending goes out before.
@@ -180,7 +193,7 @@ struct Encoder {
 }  // namespace
 
 napi_value encodeAggregated(napi_env env, napi_callback_info info) {
-  Args<11> args(env, info);
+  Args<12> args(env, info);
   Request request;
   request.frames = viewOf<uint8_t>(env, args[0]);
   request.count = u32Of(env, args[1]);
@@ -192,8 +205,9 @@ napi_value encodeAggregated(napi_env env, napi_callback_info info) {
   request.out = viewOf<uint8_t>(env, args[7]);
   request.entryCounts = viewOf<uint32_t>(env, args[8]);
   request.sliceRuns = viewOf<uint32_t>(env, args[9]);
-  View<double> result = viewOf<double>(env, args[10]);
-  if (result.length < 5) return refuse(env, "Cannot encode an aggregated request: the result has no room");
+  request.sums = viewOf<uint32_t>(env, args[10]);
+  View<double> result = viewOf<double>(env, args[11]);
+  if (result.length < 6) return refuse(env, "Cannot encode an aggregated request: the result has no room");
   if (request.out.length < OPENING_BYTES_MAX + request.suffix.length)
     return refuse(env, "Cannot encode an aggregated request: its buffer is too small");
   if (request.explicitKey.length > DECIMAL_BYTES_MAX)
@@ -210,6 +224,34 @@ napi_value encodeAggregated(napi_env env, napi_callback_info info) {
   result.data[2] = written.frames;
   result.data[3] = double(written.framesBytes);
   result.data[4] = written.sliceRuns;
+  result.data[5] = written.sums;
+  return nullptr;
+}
+
+/** sumAggregates(bodies, sums): writes the checksums that `encodeAggregated` has left out, of all bodies at once. */
+napi_value sumAggregates(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  uint32_t count = 0;
+  napi_get_array_length(env, args[0], &count);
+  Md5Job jobs[SUMS_AT_ONCE];
+  size_t jobCount = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value item = nullptr;
+    napi_get_element(env, args[0], i, &item);
+    const View<uint8_t> body = viewOf<uint8_t>(env, item);
+    napi_get_element(env, args[1], i, &item);
+    const View<uint32_t> sums = viewOf<uint32_t>(env, item);
+    for (size_t at = 0; at + 1 < sums.length; at += 2) {
+      const uint64_t start = sums.data[at];
+      const uint64_t bytes = sums.data[at + 1];
+      if (start + bytes + CHECKSUM_BYTES > body.length) return refuse(env, "Cannot compute a checksum: there is no such aggregate");
+      jobs[jobCount++] = {body.data + start, size_t(bytes), body.data + start + bytes};
+      if (jobCount < SUMS_AT_ONCE) continue;
+      md5Many(jobs, jobCount);
+      jobCount = 0;
+    }
+  }
+  if (jobCount > 0) md5Many(jobs, jobCount);
   return nullptr;
 }
 

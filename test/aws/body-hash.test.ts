@@ -30,6 +30,20 @@ it('gives the SHA-256 of each body, however many wait and however their lengths 
   );
 });
 
+it('tells bodies before they are hashed, the two that are hashed at once together', async () => {
+  const told: number[][] = [];
+  const hasher = new BodyHasher((bodies) => {
+    told.push(bodies.map(({ length }) => length));
+    for (const one of bodies) one.fill(7);
+  });
+  const wanted = (bytes: number) => hash('sha256', new Uint8Array(bytes).fill(7));
+  const hashes = await Promise.all([9000, 100, 9001].map((bytes) => hasher.hash([new Uint8Array(bytes)])));
+  expect(hashes).toEqual([9000, 100, 9001].map(wanted));
+  expect(told).toEqual(loadAddon().addon?.sha256Pair ? [[100], [9000, 9001]] : [[9000], [100], [9001]]);
+  expect(await hasher.hash([new Uint8Array(9002)])).toBe(wanted(9002));
+  expect(told.at(-1)).toEqual([9002]);
+});
+
 const { addon, reason } = loadAddon();
 const pair = addon?.sha256Pair as ((...bytes: Uint8Array[]) => void) | undefined;
 const why = pair === undefined ? ` (not run: ${reason ?? 'this machine lacks SHA instructions'})` : '';

@@ -160,8 +160,8 @@ const CASES: readonly Case[] = [
   },
   ...[0, 1].map((isJson) => ({
     name: isJson ? 'encodeAggregated in JSON' : 'encodeAggregated',
-    right: { frames: FRAMES.length, count: 3, digits: 39, out: 2000, counts: 500, result: 5 },
-    wrong: { frames: FRAMES.length - 8, count: 4, digits: 40, out: 150, result: 4 },
+    right: { frames: FRAMES.length, count: 3, digits: 39, out: 2000, counts: 500, result: 6 },
+    wrong: { frames: FRAMES.length - 8, count: 4, digits: 40, out: 150, result: 5 },
     run: (n: Readonly<Record<string, number>>, guarded: Guarded) =>
       call.encodeAggregated!(
         FRAMES.subarray(0, n.frames),
@@ -174,9 +174,17 @@ const CASES: readonly Case[] = [
         guarded.of(Uint8Array, n.out!),
         guarded.of(Uint32Array, n.counts!),
         guarded.of(Uint32Array, 2),
+        guarded.of(Uint32Array, 1),
         guarded.of(Float64Array, n.result!),
       ),
   })),
+  {
+    name: 'sumAggregates',
+    right: { body: 116, start: 0, bytes: 100 },
+    wrong: { body: 115, start: 1, bytes: 101 },
+    run: (n, guarded) =>
+      call.sumAggregates!([guarded.of(Uint8Array, n.body!)], [Uint32Array.of(n.start!, n.bytes!)]),
+  },
   {
     name: 'readPutResult',
     right: { verdicts: 2, counts: 4 },
@@ -409,12 +417,13 @@ describe.skipIf(!addon)('arrays that the addon is handed (skipped where there is
 
   it('writes no more entries than it may count, and says how many frames went in', () => {
     const guarded = new Guarded();
-    const result = new Float64Array(5);
+    const result = new Float64Array(6);
     // An aggregate of one record each.
     const out = guarded.of(Uint8Array, 2000);
     const counts = guarded.of(Uint32Array, 2);
     const runs = guarded.of(Uint32Array, 2);
-    call.encodeAggregated!(FRAMES, 3, 0, SUFFIX, Buffer.from('1'), 1, 1e6, out, counts, runs, result);
+    const sums = guarded.of(Uint32Array, 0);
+    call.encodeAggregated!(FRAMES, 3, 0, SUFFIX, Buffer.from('1'), 1, 1e6, out, counts, runs, sums, result);
     expect([result[1], result[2], ...counts]).toEqual([2, 2, 1, 1]);
     expect([result[4], ...runs]).toEqual([1, 1, 2]);
     expect(guarded.areWhole()).toBe(true);

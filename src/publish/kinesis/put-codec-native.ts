@@ -30,8 +30,10 @@ interface PutCodecAddon {
     out: Uint8Array,
     entryCounts: Uint32Array,
     sliceRuns: Uint32Array,
+    sums: Uint32Array,
     result: Float64Array,
   ): void;
+  sumAggregates(bodies: readonly Uint8Array[], sums: readonly Uint32Array[]): void;
   /** @returns False for a body that it leaves to the portable reader. `texts` receives code, message, and the shard of each misrouted record. */
   readPutResult(
     body: Uint8Array,
@@ -74,7 +76,7 @@ export function createNativePutCodec(addon: NativeAddon): PutCodec {
 class NativePutCodec implements PutCodec {
   readonly kind = 'native';
   readonly #addon: PutCodecAddon;
-  readonly #result = new Float64Array(5);
+  readonly #result = new Float64Array(6);
   readonly #suffix = {
     cbor: new LastText((arn) => bodySuffix('cbor', arn)),
     json: new LastText((arn) => bodySuffix('json', arn)),
@@ -105,6 +107,7 @@ class NativePutCodec implements PutCodec {
     out: Uint8Array,
     entryCounts: Uint32Array,
     sliceRuns: Uint32Array,
+    sums: Uint32Array,
   ): AggregatedRequest {
     const result = this.#result;
     this.#addon.encodeAggregated(
@@ -118,6 +121,7 @@ class NativePutCodec implements PutCodec {
       out,
       entryCounts,
       sliceRuns,
+      sums,
       result,
     );
     return {
@@ -126,7 +130,12 @@ class NativePutCodec implements PutCodec {
       frames: result[2]!,
       framesBytes: result[3]!,
       sliceRuns: result[4]!,
+      sums: result[5]!,
     };
+  }
+
+  sumAggregates(bodies: readonly Uint8Array[], sums: readonly Uint32Array[]): void {
+    this.#addon.sumAggregates(bodies, sums);
   }
 
   readPutResult(

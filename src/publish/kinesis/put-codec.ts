@@ -19,6 +19,8 @@ export interface AggregatedRequest {
   readonly frames: number;
   readonly framesBytes: number;
   readonly sliceRuns: number;
+  /** Pairs that `sums` holds; the body is not finished before `sumAggregates`. */
+  readonly sums: number;
 }
 
 export interface PutCodec {
@@ -39,6 +41,7 @@ export interface PutCodec {
    * its aggregate is sent raw, as `encode` would.
    * @param entryCounts Receives how many frames each entry of the request holds.
    * @param sliceRuns Receives pairs: a slice, and how many of these frames in a row are of it.
+   * @param sums Receives pairs, for each aggregate whose checksum is left out where it begins and how long it is. Empty: none is left out.
    * @returns Bytes and entries written, and how many frames went in: fewer than `count` when 500 entries or `requestBytesMax` are reached;
    * how many pairs `sliceRuns` holds, 0 where there are more than it has room for.
    */
@@ -53,7 +56,10 @@ export interface PutCodec {
     out: Uint8Array,
     entryCounts: Uint32Array,
     sliceRuns: Uint32Array,
+    sums: Uint32Array,
   ): AggregatedRequest;
+  /** Writes the checksums that were left out of these bodies: those of two cost little more than those of one. */
+  sumAggregates(bodies: readonly Uint8Array[], sums: readonly Uint32Array[]): void;
   /**
    * Reads the answer to a PutRecords request.
    * @param expectedShardId Where the records should have gone, or null where that cannot be known.

@@ -5,7 +5,7 @@
  * Owns   the memory of the request body while it is on its way.
  * Never  retries, paces or decides what a verdict means: see publisher.ts.
  */
-import { bodiesAtOnce, hashBodies } from '../../aws/body-hash.ts';
+import { BodyHasher, bodiesAtOnce, hashBodies } from '../../aws/body-hash.ts';
 import { type KinesisAnswer, KinesisCallError, type KinesisCaller } from '../../aws/kinesis-call.ts';
 import type { Wire } from '../../aws/wire.ts';
 import { faultPoint } from '../../base/fault-points.ts';
@@ -39,6 +39,11 @@ export class RecordPutter {
   readonly #pool: BufferPool;
   readonly #options: PutOptions;
   readonly #suffix: Uint8Array;
+  /** Checksums are computed together with those of the body that is hashed beside. */
+  readonly #hasher = new BodyHasher((bodies) => this.#finish(bodies));
+  /** Of bodies that are not hashed yet: the checksums that they lack. */
+  readonly #sums = new Map<Uint8Array, Uint32Array>();
+  #callCount = 0;
   /** The form in which batches may come, beside frames; null: none. Aggregates are made of frames. */
   readonly entryForm: EntryForm | null;
   /** How many batches of entries are hashed in less time than each alone; 0: this machine gains nothing. */
@@ -111,6 +116,7 @@ export class RecordPutter {
     const { wire, stream, requestBytesMax } = this.#options;
     const entryCounts = new Uint32Array(KINESIS.putRecordsCountMax);
     const runs = new Uint32Array(2 * SLICE_RUNS_MAX);
+    const sums = new Uint32Array(2 * KINESIS.putRecordsCountMax);
     const made = this.#codec.encodeAggregated(
       frames,
       batch.count,
@@ -122,9 +128,11 @@ export class RecordPutter {
       out,
       entryCounts,
       runs,
+      sums,
     );
     const entryVerdicts = new Uint8Array(made.entries);
-    const verdict = await this.#call(out.subarray(0, made.bytes), shard, entryVerdicts);
+    const body = out.subarray(0, made.bytes);
+    const verdict = await this.#callUnfinished(body, sums.subarray(0, 2 * made.sums), shard, entryVerdicts);
     const frameVerdicts = new Uint8Array(made.frames);
     const misrouted: MisroutedAggregate[] = [];
     let firstFrame = 0;
@@ -148,6 +156,29 @@ export class RecordPutter {
       sliceRuns,
       misrouted,
     };
+  }
+
+  /** @param sums What the body lacks; it is finished when its hash is there. */
+  async #callUnfinished(
+    body: Uint8Array,
+    sums: Uint32Array,
+    shard: OwnedShard,
+    verdicts: Uint8Array,
+  ): Promise<PutVerdict> {
+    this.#callCount++;
+    try {
+      this.#sums.set(body, sums);
+      const hash = await this.#hasher.hash([body], this.#callCount);
+      return await this.#call(body, shard, verdicts, hash);
+    } finally {
+      this.#sums.delete(body);
+      this.#callCount--;
+    }
+  }
+
+  #finish(bodies: readonly Uint8Array[]): void {
+    const sums = bodies.map((body) => this.#sums.get(body)!);
+    this.#codec.sumAggregates(bodies, sums);
   }
 
   async #call(

@@ -27,6 +27,7 @@ describe.skipIf(!nativePut)('the native put codec (skipped where there is no add
             const out = Buffer.alloc(side.encodedBytesMax(frames, records.length, wire));
             const counts = new Uint32Array(500);
             const runs = new Uint32Array(2 * runsMax);
+            const sums = new Uint32Array(0);
             const bytes = side.encode(frames, records.length, wire, ARN, out);
             const plain = Buffer.from(out.subarray(0, bytes));
             const result = side.encodeAggregated(
@@ -40,6 +41,7 @@ describe.skipIf(!nativePut)('the native put codec (skipped where there is no add
               out,
               counts,
               runs,
+              sums,
             );
             return {
               plain,

@@ -143,7 +143,7 @@ it.each(cases)('stores what the $kind codec aggregates in $wire', async ({ codec
   const frames = framesOf(records);
   const out = new Uint8Array(codec.encodedBytesMax(frames, records.length, wire));
   const counts = new Uint32Array(500);
-  const runs = new Uint32Array(2);
+  const [runs, sums] = [new Uint32Array(2), new Uint32Array(0)];
   const result = codec.encodeAggregated(
     frames,
     records.length,
@@ -155,6 +155,7 @@ it.each(cases)('stores what the $kind codec aggregates in $wire', async ({ codec
     out,
     counts,
     runs,
+    sums,
   );
   expect(result.frames).toBe(records.length);
   await put(codec, wire, out.subarray(0, result.bytes), result.entries);
