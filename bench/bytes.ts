@@ -1,7 +1,8 @@
 /**
- * Question: what do two things cost that are done to every byte, copying it into shared memory and hashing it for the signature?
+ * Question: what do things cost that are done to every byte: copying it into shared memory, hashing it for the signature, the checksum of aggregates?
  * Workloads: chunks of 64 KiB, as sockets give them, copied to places that do and do not lie alike in their words; bodies of 400 KiB,
- * two at a time and sixteen, as a publisher signs them. Contenders give equal bytes and equal hashes, or the clock does not start.
+ * two at a time and sixteen, as a publisher signs them; 12 aggregates of 50 KiB, as a request has them, and 24, in each way of the addon that
+ * this processor has. Contenders give equal bytes and equal hashes, or the clock does not start.
  * Run: `node bench/bytes.ts [--keep FOLDER] [--smoke]`.
  */
 import { deepStrictEqual } from 'node:assert/strict';
@@ -108,5 +109,26 @@ if (sha256Pair === undefined || sha256Many === undefined) {
     'two by two',
     await takeTurns(both, flags.smoke),
   );
+}
+
+const md5By = addon?.md5By as
+  | ((kernel: number, messages: Uint8Array[], out: Uint8Array) => string | undefined)
+  | undefined;
+for (const count of md5By === undefined ? [] : [12, 24]) {
+  const aggregates = Array.from({ length: count }, (_, i) => chunk.slice(i, i + 51_200));
+  const out = Buffer.alloc(16 * count);
+  const ways = [];
+  for (let kernel = 0; ; kernel++) {
+    const run = () => md5By!(kernel, aggregates, out);
+    const name = run();
+    if (name === undefined) break;
+    deepStrictEqual(
+      aggregates.map((_, i) => out.toString('hex', 16 * i, 16 * i + 16)),
+      aggregates.map((aggregate) => hash('md5', aggregate)),
+    );
+    ways.push({ name, itemsPerCall: count, run });
+  }
+  const title = `MD5 of ${count} aggregates of 50 KiB`;
+  addFigures(title, 0.0512, ways.at(-1)!.name, await takeTurns(ways, flags.smoke));
 }
 report('what do copying and hashing cost?', figures, { keep: flags.keep, notes });

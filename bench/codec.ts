@@ -121,8 +121,17 @@ function stepsOf({ codec, put }: Side, lane: SharedArrayBuffer, records: number)
   const body = (bytes: number) => createHash('md5').update(allOut.subarray(0, bytes)).digest('hex');
   const aggregate = (wire: 'cbor' | 'json') =>
     put.encodeAggregated(
-      ...([frames, records, wire, ARN, '1', 51_200] as const),
-      ...([KINESIS.putRecordsBytesMax, allOut, counts, runs, sums] as const),
+      frames,
+      records,
+      wire,
+      ARN,
+      '1',
+      51_200,
+      KINESIS.putRecordsBytesMax,
+      allOut,
+      counts,
+      runs,
+      sums,
     );
   const read = (wire: 'cbor' | 'json') =>
     put.readPutResult(answer[wire], wire, few, 'shardId-000000000001', verdicts);

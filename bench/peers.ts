@@ -69,8 +69,17 @@ interface Measured {
   readonly costs: Costs;
 }
 
-const isWanted = (name: string) =>
-  flags.beside?.split(',').some((beginning) => name.startsWith(beginning)) ?? true;
+const NODE = 'Node, idiomatic';
+const beginnings = flags.beside?.split(',') ?? [''];
+const strange = beginnings.filter(
+  (beginning) => ![NODE, ...peers.map(({ name }) => name)].some((name) => name.startsWith(beginning)),
+);
+if (strange.length > 0) {
+  console.error(`--beside: no contender's name begins with ${strange.join(' or ')}`);
+  process.exit(1);
+}
+const isWanted = (name: string) => beginnings.some((beginning) => name.startsWith(beginning));
+const wanted = peers.filter(({ name }) => isWanted(name));
 
 async function contendersOf({ name, key }: Workload): Promise<Contender[]> {
   const isShort = name === 'clicks-77';
@@ -83,15 +92,13 @@ async function contendersOf({ name, key }: Workload): Promise<Contender[]> {
   const delivered = (stdout: string) => JSON.parse(stdout).records;
   const list = [ours(OURS, []), ...(isShort ? [ours(`${OURS} --aggregate`, ['--aggregate'])] : [])];
   const job = ['bench', 'events/', 'bench', key];
-  if (!isWanted('Node, idiomatic')) {
-    // Not asked for.
-  } else if ((await loadContender('p-limit')) === null)
+  if (isWanted(NODE) && (await loadContender('p-limit')) === null)
     console.log('Skipped: idiomatic Node, because its packages are missing: npm ci --prefix bench');
-  else {
+  else if (isWanted(NODE)) {
     const command = [process.execPath, IDIOMATIC, ...job];
-    list.push({ name: 'Node, idiomatic', command, isSlow: true, isKpl: false, delivered });
+    list.push({ name: NODE, command, isSlow: true, isKpl: false, delivered });
   }
-  for (const peer of peers.filter(({ name: its }) => isWanted(its))) {
+  for (const peer of wanted) {
     const why = missing(peer, flags.smoke);
     if (why !== null) console.log(`Skipped: ${peer.name}, because ${why}`);
     // Aggregates of long lines save nothing.
@@ -229,7 +236,7 @@ for (const [index, name] of ['github-684', 'clicks-77'].entries()) {
   }
 }
 const languages = new Set<Language>(
-  peers.filter((peer) => missing(peer, flags.smoke) === null).map(({ language }) => language),
+  wanted.filter((peer) => missing(peer, flags.smoke) === null).map(({ language }) => language),
 );
 for (const language of languages) notes.push(`${language}: ${versions(language)}`);
 notes.push(`load of the machine: ${loadBefore} before, ${load()} after, on ${availableParallelism()} cores`);

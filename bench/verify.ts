@@ -61,16 +61,8 @@ async function side(world: World, name: 'source' | 'stream', workload: Workload)
 /** @throws Where it does not find a match: it ends with 1 then. */
 function verify(world: World, workload: Workload): Promise<Cost> {
   const source = ['s3://bench/events/', '--stream', 'bench', '--partition-key', workload.key];
-  return world.run([
-    ...NODE_FLAGS,
-    MILLRACE,
-    'verify',
-    ...source,
-    '--from',
-    'trim-horizon',
-    '--json',
-    '--quiet',
-  ]);
+  const how = ['--from', 'trim-horizon', '--json', '--quiet'];
+  return world.run([...NODE_FLAGS, MILLRACE, 'verify', ...source, ...how]);
 }
 
 async function measure(one: Case): Promise<Figure[]> {

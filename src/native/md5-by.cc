@@ -1,4 +1,4 @@
-// MD5 by: the checksums of aggregates in each way that this processor has (md5-many.h), for test/native/md5-by.test.ts alone.
+// MD5 by: the checksums of aggregates in each way that this processor has (md5-many.h), for test/native/md5-by.test.ts and bench/bytes.ts alone.
 #include "addon.h"
 #include "args.h"
 #include "md5-many.h"

@@ -29,6 +29,12 @@ struct State {
     std::memcpy(state[2] + lane, &c, sizeof c);
     std::memcpy(state[3] + lane, &d, sizeof d);
   }
+  MD5_TARGET void add(const Words& a1, const Words& b1, const Words& c1, const Words& d1) {
+    a += a1;
+    b += b1;
+    c += c1;
+    d += d1;
+  }
 };
 
 MD5_TARGET inline void blocks(uint32_t (*state)[MD5_LANES_MAX], const uint8_t* const* messages, size_t blockCount) {
@@ -39,10 +45,7 @@ MD5_TARGET inline void blocks(uint32_t (*state)[MD5_LANES_MAX], const uint8_t* c
     loadBlock(messages, block * 64, words1);
     Words a1 = first.a, b1 = first.b, c1 = first.c, d1 = first.d;
     MD5_ROUNDS(MD5_ONE)
-    first.a += a1;
-    first.b += b1;
-    first.c += c1;
-    first.d += d1;
+    first.add(a1, b1, c1, d1);
   }
   first.store(state, 0);
 }
@@ -59,14 +62,8 @@ MD5_TARGET inline void blocksTwice(uint32_t (*state)[MD5_LANES_MAX], const uint8
     Words a1 = first.a, b1 = first.b, c1 = first.c, d1 = first.d;
     Words a2 = second.a, b2 = second.b, c2 = second.c, d2 = second.d;
     MD5_ROUNDS(MD5_TWO)
-    first.a += a1;
-    first.b += b1;
-    first.c += c1;
-    first.d += d1;
-    second.a += a2;
-    second.b += b2;
-    second.c += c2;
-    second.d += d2;
+    first.add(a1, b1, c1, d1);
+    second.add(a2, b2, c2, d2);
   }
   first.store(state, 0);
   second.store(state, MD5_LANES);

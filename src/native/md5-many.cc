@@ -7,6 +7,8 @@ namespace millrace {
 namespace {
 
 constexpr size_t MD5_LANES_MAX = 32;
+/** Ways to do it. */
+constexpr size_t MD5_KERNELS_MAX = 7;
 
 #define MD5_ROTATE(x, s) (((x) << (s)) | ((x) >> (32 - (s))))
 #define MD5_F(b, c, d) (d ^ (b & (c ^ d)))

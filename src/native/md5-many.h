@@ -17,10 +17,7 @@ struct Md5Job {
 /** Computes the MD5 of every job. Any count, any lengths. */
 void md5Many(const Md5Job* jobs, size_t count);
 
-/** Ways to do it, at most. */
-constexpr size_t MD5_KERNELS_MAX = 7;
-
-/** The same in one way of those that this processor has, for tests. @returns Its name; null: there are fewer. */
+/** The same in one way of those that this processor has, for tests and benches. @returns Its name; null: there are fewer. */
 const char* md5ManyBy(size_t kernel, const Md5Job* jobs, size_t count);
 
 }  // namespace millrace

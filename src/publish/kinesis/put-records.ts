@@ -41,9 +41,8 @@ export class RecordPutter {
   readonly #suffix: Uint8Array;
   /** Checksums are computed together with those of the body that is hashed beside. */
   readonly #hasher = new BodyHasher((bodies) => this.#finish(bodies));
-  /** Of bodies that are not hashed yet: the checksums that they lack. */
+  /** Of the bodies that are under way: the checksums that they lacked when they were made. */
   readonly #sums = new Map<Uint8Array, Uint32Array>();
-  #callCount = 0;
   /** The form in which batches may come, beside frames; null: none. Aggregates are made of frames. */
   readonly entryForm: EntryForm | null;
   /** How many batches of entries are hashed in less time than each alone; 0: this machine gains nothing. */
@@ -165,20 +164,20 @@ export class RecordPutter {
     shard: OwnedShard,
     verdicts: Uint8Array,
   ): Promise<PutVerdict> {
-    this.#callCount++;
+    this.#sums.set(body, sums);
     try {
-      this.#sums.set(body, sums);
-      const hash = await this.#hasher.hash([body], this.#callCount);
+      const hash = await this.#hasher.hash([body], this.#sums.size);
       return await this.#call(body, shard, verdicts, hash);
     } finally {
       this.#sums.delete(body);
-      this.#callCount--;
     }
   }
 
   #finish(bodies: readonly Uint8Array[]): void {
-    const sums = bodies.map((body) => this.#sums.get(body)!);
-    this.#codec.sumAggregates(bodies, sums);
+    this.#codec.sumAggregates(
+      bodies,
+      bodies.map((body) => this.#sums.get(body)!),
+    );
   }
 
   async #call(
